@@ -1,0 +1,35 @@
+PYTHON ?= python3
+BIN = .venv/bin
+SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
+export PATH := $(PATH):/usr/sbin
+
+.PHONY: demo test check format bench
+
+demo: .venv/installed
+	$(BIN)/fluvius2mqtt demo
+
+test: .venv/installed mosquitto
+	$(BIN)/pytest -n auto
+
+check: .venv/installed
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/installed
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: .venv/installed mosquitto
+	$(BIN)/python -m tests.bench
+
+# Debian and Ubuntu ship Python without ensurepip; python3-venv brings it.
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv || { $(SUDO) apt-get update && $(SUDO) apt-get install -y python3-venv && $(PYTHON) -m venv --clear .venv; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
+	touch $@
+
+.PHONY: mosquitto
+mosquitto:
+	@command -v mosquitto >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y mosquitto; }

@@ -1,0 +1,3 @@
+"""Fluvius meter readings on an MQTT broker."""
+
+__version__ = "0.1.0"

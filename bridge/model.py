@@ -1,0 +1,99 @@
+"""The words of the field as plain values."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+BRUSSELS = ZoneInfo("Europe/Brussels")
+
+
+class Energy(StrEnum):
+    """What flows through a meter."""
+
+    ELECTRICITY = "electricity"
+    GAS = "gas"
+
+
+class Direction(StrEnum):
+    """Which way it flows: from the grid, or into it."""
+
+    CONSUMPTION = "consumption"
+    INJECTION = "injection"
+
+
+class Tariff(StrEnum):
+    """When it flows. A single-tariff or gas meter knows only a total."""
+
+    HIGH = "high"
+    LOW = "low"
+    TOTAL = "total"
+
+
+class Unit(StrEnum):
+    """What it is counted in. Gas is counted in both."""
+
+    KWH = "kWh"
+    M3 = "m³"
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A connection point that the user wants to follow."""
+
+    name: str  # a slug: the topic level
+    ean: str  # 18 digits
+    energy: Energy
+    serial: str = ""  # the physical meter; empty where the source needs none
+    source: str = "portal"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Register:
+    """One counter of a meter."""
+
+    direction: Direction
+    tariff: Tariff
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The amount that one register counted during one slot."""
+
+    start: datetime  # aware, UTC
+    end: datetime  # aware, UTC
+    register: Register
+    amount: Decimal  # in register.unit, never negative
+    validated: bool
+    serial: str = ""  # the physical meter that counted it
+
+    @property
+    def length(self) -> timedelta:
+        """How long the slot lasts."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One quarter-hour (electricity) or hour (gas) of a meter, its registers side by side."""
+
+    start: datetime  # aware, UTC
+    end: datetime  # aware, UTC
+    amounts: dict[Register, Decimal]
+    validated: bool
+    revision: int  # 1 when first known, one more after every correction
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A complete meter day."""
+
+    date: date  # the local date on which it starts
+    start: datetime  # aware, UTC
+    end: datetime  # aware, UTC
+    amounts: dict[Register, Decimal]
+    validated: bool
+    revision: int  # 1 when first complete, one more after every correction
+    fetched_at: datetime  # aware, UTC: when its amounts last changed here
