@@ -7,6 +7,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
+MAX_AMOUNT = Decimal(1_000_000_000)  # far above any connection point's day, far below what 64 bits hold
 
 
 class Energy(StrEnum):
@@ -97,3 +98,13 @@ class Day:
     validated: bool
     revision: int  # 1 when first complete, one more after every correction
     fetched_at: datetime  # aware, UTC: when its amounts last changed here
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """All complete days in the ledger, summed."""
+
+    since: date  # the first complete day
+    until: date  # the latest complete day
+    days: int
+    amounts: dict[Register, Decimal]

@@ -1,0 +1,40 @@
+"""Where readings come from."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from bridge.config import Settings
+from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.login import Access
+from bridge.fluvius.portal import Portal
+from bridge.fluvius.source import Memory, Source
+from bridge.fluvius.tokens import TokenStore
+
+Now = Callable[[], datetime]
+
+
+def open_source(
+    name: str, settings: Settings, http: PoliteSession, memory: Memory, now: Now, *, asked: bool
+) -> Source:
+    """A source by its name in the configuration. Makes no request yet.
+
+    Args:
+        name: `portal`.
+        settings: the configuration, which has that source.
+        http: the session that it shall make its requests with.
+        memory: what it wants to know again in its next run.
+        now: the present instant, aware.
+        asked: whether a person waits, so that refused credentials are tried once more.
+    """
+    if name != "portal" or settings.fluvius.portal is None:
+        raise ValueError(f"there is no source {name}")
+    return Portal(http, open_access(settings, http, now, asked=asked), settings.fluvius.portal.url, memory)
+
+
+def open_access(settings: Settings, http: PoliteSession, now: Now, *, asked: bool = False) -> Access:
+    """The portal's token: the one kept in the data folder, or another."""
+    portal = settings.fluvius.portal
+    if portal is None:
+        raise ValueError("fluvius.portal is not configured")
+    store = TokenStore(settings.data_dir / "token.json", account=f"{portal.url} {portal.email}")
+    return Access(http, portal, store, now=now, asked=asked)

@@ -1,0 +1,19 @@
+from bridge.mqtt.client import (
+    Broker,
+    BrokerAway,
+    Command,
+    Connected,
+    Message,
+    PublishRefused,
+    RoundTrip,
+)
+
+__all__ = [
+    "Broker",
+    "BrokerAway",
+    "Command",
+    "Connected",
+    "Message",
+    "PublishRefused",
+    "RoundTrip",
+]

@@ -1,0 +1,9 @@
+"""A Fluvius on your desk: the portal, its sign-in, and a household that uses energy.
+
+The other side of everything in `bridge.fluvius`, written from the facts and not from our code.
+"""
+
+from bridge.simulator.household import DEFAULT_METERS, SimulatedMeter
+from bridge.simulator.server import RequestRecord, Simulator
+
+__all__ = ["DEFAULT_METERS", "RequestRecord", "SimulatedMeter", "Simulator"]

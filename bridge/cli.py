@@ -1,0 +1,256 @@
+"""The commands a person types. They talk; others decide."""
+
+import argparse
+import json
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bridge import __version__
+from bridge.config import ConfigError, Settings
+
+DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3  # exit status
+
+_SECONDS_TO_STOP = 1.4
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(simulating="simulate" in words).parse_args(words)
+    from bridge.folder import FolderError
+    from bridge.ledger import LedgerError
+
+    try:
+        status: int = parsed.command(parsed)
+    except ConfigError as error:
+        return _complain(error, WRONG)
+    except (FolderError, LedgerError) as error:
+        return _complain(error, COULD_NOT)
+    except KeyboardInterrupt:
+        return _complain("interrupted", COULD_NOT)
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return COULD_NOT
+    return status
+
+
+def _parser(*, simulating: bool) -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config", type=Path, metavar="FILE", help="the configuration, see config.example.yaml"
+    )
+    common.add_argument("--verbose", action="store_true", help="say more")
+    common.add_argument("--version", action="version", version=f"fluvius2mqtt {__version__}")
+    parser = argparse.ArgumentParser(
+        "fluvius2mqtt", description="Fluvius meter readings on your MQTT broker.", parents=[common]
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        # suppressed: a default here would undo a --config that was given before the command
+        options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+        options.add_argument("--config", type=Path, metavar="FILE", help=argparse.SUPPRESS)
+        options.add_argument("--verbose", action="store_true", help=argparse.SUPPRESS)
+        options.add_argument("--version", action="version", version=f"fluvius2mqtt {__version__}")
+        added = commands.add_parser(name, help=words, description=words, parents=[options])
+        added.set_defaults(command=run)
+        return added
+
+    command("run", _run, "the bridge: connects, catches up, then works to its schedule until stopped")
+    command("once", _once, "one cycle, then exits: for cron")
+    command("check", _check, "tries the configuration, the broker, the sign-in and each meter")
+    command("token", _token, "prints a bearer token for the portal")
+    simulate = command("simulate", _simulate, "a Fluvius on your own machine: portal and sign-in")
+    if simulating:  # or every start of the bridge would load a web server
+        _add_simulator(simulate)
+    _add_demo(command("demo", _demo, "the whole bridge, without an account and without a broker"))
+    command("healthcheck", _healthcheck, "for the container: exit 0 while the running bridge is healthy")
+    command("schema", _schema, "the configuration's JSON Schema, for editors")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from bridge.folder import claim
+    from bridge.ledger import Ledger
+    from bridge.service import Bridge
+
+    with claim(settings.data_dir):
+        with Ledger(settings.data_dir / "ledger.sqlite", stream=settings.mqtt.stream) as ledger:
+            bridge = Bridge(settings, ledger)
+            log.info("fluvius2mqtt %s follows %s", __version__, ", ".join(m.name for m in settings.followed))
+            ended = _until_told_to_stop(bridge.run, bridge.stop)
+        if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
+            logging.shutdown()
+            os._exit(DONE)
+    return DONE
+
+
+def _until_told_to_stop(work: Callable[[], None], stop: Callable[[], None]) -> bool:
+    """Work in a thread until SIGTERM or Ctrl-C; returns whether the work came to its end.
+
+    A thread, because nothing else ends a request that hangs (in a name lookup, say) within two seconds.
+    """
+    happened: queue.SimpleQueue[str] = queue.SimpleQueue()  # the one queue that a signal handler may put to
+    failures: list[BaseException] = []
+
+    def working() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failures.append(error)
+        happened.put("the work ended")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: happened.put("stop"))
+    worker = threading.Thread(target=working, name="bridge", daemon=True)
+    worker.start()
+    if happened.get() == "stop":
+        log.info("stopping")
+        stop()
+    worker.join(_SECONDS_TO_STOP)
+    if failures:
+        raise failures[0]
+    return not worker.is_alive()
+
+
+def _once(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from bridge.fluvius.errors import CredentialsRefused
+    from bridge.folder import claim
+    from bridge.ledger import Ledger
+    from bridge.service import Bridge
+
+    with (
+        claim(settings.data_dir),
+        Ledger(settings.data_dir / "ledger.sqlite", stream=settings.mqtt.stream) as ledger,
+    ):
+        cycle = Bridge(settings, ledger).once()
+    for error in cycle.errors:
+        _complain(error, COULD_NOT)
+    if any(isinstance(error, CredentialsRefused) for error in cycle.errors):
+        return REFUSED
+    return COULD_NOT if cycle.errors else DONE
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from bridge.check import check
+
+    return check(settings)
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from bridge.fluvius import open_access
+    from bridge.fluvius.errors import CredentialsRefused, FluviusError
+    from bridge.fluvius.http import PoliteSession
+
+    if settings.fluvius.portal is None:
+        return _complain("there is no fluvius.portal in the configuration to get a token from", WRONG)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    http = PoliteSession()
+    try:
+        print(open_access(settings, http, lambda: datetime.now(UTC)).bearer())
+    except CredentialsRefused as error:
+        return _complain(error, REFUSED)
+    except FluviusError as error:
+        return _complain(error, COULD_NOT)
+    finally:
+        http.close()
+    return DONE
+
+
+def _add_simulator(parser: argparse.ArgumentParser) -> None:
+    from bridge.simulator.command import add_arguments
+
+    add_arguments(parser)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    _log_to_terminal("debug" if arguments.verbose else "info")
+    from bridge.simulator.command import run
+
+    return run(arguments)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--broker", metavar="HOST[:PORT]", help="use this broker instead of an embedded one")
+    parser.add_argument("--seconds", type=float, metavar="N", help="end by itself after so many seconds")
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    try:
+        from bridge.demo import demo
+    except ModuleNotFoundError as error:
+        return _complain(f"the demo needs {error.name}: pip install 'fluvius2mqtt[demo]'", COULD_NOT)
+    return demo(arguments)
+
+
+def _healthcheck(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments)
+    from bridge import heartbeat
+    from bridge.folder import is_claimed
+
+    problems = heartbeat.problems(settings.data_dir, datetime.now(UTC))
+    if not is_claimed(settings.data_dir):
+        problems = [f"no bridge works in {settings.data_dir}"]
+    print("; ".join(problems) or "healthy")
+    return COULD_NOT if problems else DONE
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from bridge.config import schema
+
+    print(json.dumps(schema(), indent=2, ensure_ascii=False))
+    return DONE
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from bridge.config import find, load
+
+    settings = load(find(arguments.config, os.environ), os.environ)
+    _log_to_terminal("debug" if arguments.verbose else settings.log.level, settings.log.format)
+    for warning in settings.warnings:
+        log.warning("%s", warning)
+    return settings
+
+
+def _log_to_terminal(level: str, form: str = "text") -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonLines() if form == "json" else _PlainLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)  # its lines show whole addresses, with codes
+    logging.getLogger("schedule").setLevel(logging.WARNING)
+
+
+class _PlainLines(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _complain(what: object, status: int) -> int:
+    print(f"fluvius2mqtt: {what}", file=sys.stderr)
+    return status

@@ -1,0 +1,244 @@
+"""What is missing → Fluvius → ledger, and how it went. Knows sources, no broker."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from bridge import planning
+from bridge.config import Settings
+from bridge.health import SourceHealth, State
+from bridge.ledger import Ledger
+from bridge.model import Energy, Meter
+from bridge.views import Progress, local
+
+if TYPE_CHECKING:
+    from bridge.fluvius.source import Source
+
+log = logging.getLogger(__name__)
+
+AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
+
+_RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
+_SWITCH_ON = {
+    Energy.ELECTRICITY: "switch on quarter-hour readings on mijn.fluvius.be to get them here too",
+    Energy.GAS: "switch on hourly readings on mijn.fluvius.be to get them here too",
+}
+
+
+class Occasion(Enum):
+    """Why Fluvius is asked."""
+
+    START = "start"
+    SCHEDULE = "schedule"
+    ONCE = "once"
+    ASKED = "asked"  # a person waits for it
+
+
+@dataclass
+class Cycle:
+    """One pass over all meters, and what came of it."""
+
+    occasion: Occasion
+    now: datetime  # aware; the same for the whole cycle
+    requests: int = 0
+    new_days: dict[str, list[date]] = field(default_factory=dict)  # meter → days that became complete
+    errors: list[Exception] = field(default_factory=list)
+
+
+@dataclass
+class _MeterNote:
+    """What the ledger remembers of a meter beside its readings: instants as ISO 8601, texts for the user."""
+
+    last_attempt: str | None = None
+    last_success: str | None = None
+    error: str | None = None
+    remark: str | None = None
+
+
+class Fetcher:
+    """Asks Fluvius for what the ledger lacks, and for nothing else.
+
+    Args:
+        settings: the configuration.
+        ledger: where readings are kept.
+        now: the present instant, aware.
+        pause: waits that many seconds between two requests; may raise to end the cycle.
+        between: called with the meter after each answer that was kept.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        pause: Callable[[float], None],
+        between: Callable[[Meter], None],
+    ) -> None:
+        self._settings, self._ledger = settings, ledger
+        self._now, self._pause, self._between = now, pause, between
+        self._meters = settings.followed
+        self.health = {
+            name: SourceHealth.from_note(ledger.recall(f"source/{name}"))
+            for name in dict.fromkeys(meter.source for meter in self._meters)
+        }
+
+    def fetch(self, occasion: Occasion) -> Cycle:
+        """Bring the ledger up to date.
+
+        Raises:
+            LedgerError: what Fluvius answers could not be kept, so it is not asked.
+        """
+        cycle = Cycle(occasion, self._now())
+        for name, health in self.health.items():
+            due = [meter for meter in self._meters if meter.source == name and self._is_due(meter, cycle)]
+            if due and self._may_ask(name, health, cycle):
+                self._ask_source(name, health, due, cycle)
+        return cycle
+
+    def asked_last(self) -> datetime | None:
+        """When Fluvius was last asked for anything."""
+        return max(
+            (health.last_attempt for health in self.health.values() if health.last_attempt), default=None
+        )
+
+    def retry_at(self) -> datetime | None:
+        """When to try again what failed."""
+        return min((health.retry_at for health in self.health.values() if health.retry_at), default=None)
+
+    def progress(self, meter: Meter) -> Progress:
+        """How far a meter's readings have come."""
+        now = self._now()
+        facts = self._facts(meter, now)
+        note = self._note(meter)
+        health = self.health[meter.source]
+        without_intervals = planning.days_only(facts, meter.energy)
+        has_intervals = any(day.interval_count for day in facts)
+        daily_resolution = "P1D" if without_intervals else None
+        return Progress(
+            awaited=planning.awaited(facts, meter.energy, now),
+            resolution=_RESOLUTION[meter.energy] if has_intervals else daily_resolution,
+            last_attempt=_instant(note.last_attempt),
+            last_success=_instant(note.last_success),
+            error=note.error or (health.last_error if health.state is not State.OK else None),
+            advice=note.remark or self._advice(meter, facts, answered=note.last_success is not None),
+        )
+
+    def _advice(self, meter: Meter, facts: Sequence[planning.DayFacts], *, answered: bool) -> str | None:
+        if planning.days_only(facts, meter.energy):
+            return _SWITCH_ON[meter.energy]
+        if answered and not any(day.daily for day in facts):
+            return (
+                f"Fluvius gave no readings since {facts[0].date}; compare the EAN and the serial number"
+                " with mijn.fluvius.be, also after an exchange of the meter"
+            )
+        return None
+
+    def _is_due(self, meter: Meter, cycle: Cycle) -> bool:
+        if cycle.occasion is Occasion.ASKED:
+            return True
+        last_success = _instant(self._note(meter).last_success)
+        if cycle.occasion is Occasion.START and last_success and cycle.now - last_success < AT_MOST_EVERY:
+            return False
+        self._ledger.settle(meter, self._window(meter, cycle.now), cycle.now)
+        facts = self._facts(meter, cycle.now)
+        return (
+            planning.days_are_due(facts, meter.energy, cycle.now)
+            or planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
+        )
+
+    def _may_ask(self, name: str, health: SourceHealth, cycle: Cycle) -> bool:
+        if health.not_before is None or health.not_before <= cycle.now:
+            return True
+        log.info("%s is not asked again before %s", name, local(health.not_before))
+        return False
+
+    def _ask_source(self, name: str, health: SourceHealth, meters: Sequence[Meter], cycle: Cycle) -> None:
+        # requests is heavy, and with nothing due not needed
+        from bridge.fluvius import open_source  # noqa: PLC0415
+        from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415
+        from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
+
+        health.attempted(cycle.now)
+        self._ledger.remember(f"source/{name}", health.to_note())  # proves that answers can be kept
+        http = PoliteSession(self._pause, self._now)
+        asked = cycle.occasion is Occasion.ASKED
+        try:
+            with closing(http):
+                source = open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
+                for meter in meters:
+                    self._ask_for_meter(source, meter, cycle)
+            health.succeeded(self._now())
+        except CredentialsRefused as error:
+            log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
+            health.refused(str(error))
+            cycle.errors.append(error)
+        except TryLater as error:
+            health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)
+            log.warning("%s; trying again at %s", error, health.retry_at and local(health.retry_at))
+            cycle.errors.append(error)
+        finally:
+            cycle.requests += http.count
+            health.count_requests(http.count, cycle.now)
+            self._ledger.remember(f"source/{name}", health.to_note())
+
+    def _ask_for_meter(self, source: "Source", meter: Meter, cycle: Cycle) -> None:
+        """Bring one meter up to date. What is wrong with it alone does not keep others from being asked."""
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+
+        note = self._note(meter)
+        note.last_attempt = cycle.now.isoformat()
+        try:
+            note.remark = self._fetch_missing(source, meter, cycle)
+            note.last_success, note.error = self._now().isoformat(), None
+        except (NotYourMeter, ShapeChanged) as error:
+            log.warning("%s: %s", meter.name, error)
+            note.error = str(error)
+            cycle.errors.append(error)
+        finally:
+            self._ledger.remember(f"meter/{meter.ean}", asdict(note))
+
+    def _fetch_missing(self, source: "Source", meter: Meter, cycle: Cycle) -> str | None:
+        """Daily amounts of the whole window, if one is missing; then intervals, a day at a time."""
+        now, energy = cycle.now, meter.energy
+        facts = self._facts(meter, now)
+        known = {day.date for day in facts if day.complete}
+        remarks = []
+        if cycle.occasion is Occasion.ASKED or planning.days_are_due(facts, energy, now):
+            answer = source.days(meter, facts[0].date, facts[-1].date)
+            self._ledger.record_days(meter, answer.readings, now)
+            remarks.append(answer.remark)
+            self._kept(meter, cycle, known)
+        while day := planning.next_intervals_due(self._facts(meter, now), energy, now):
+            answer = source.intervals(meter, day)
+            self._ledger.record_intervals(meter, day, answer.readings, now)
+            remarks.append(answer.remark)
+            self._kept(meter, cycle, known)
+        return next(filter(None, remarks), None)
+
+    def _kept(self, meter: Meter, cycle: Cycle, known: set[date]) -> None:
+        window = self._window(meter, cycle.now)
+        self._ledger.settle(meter, window, cycle.now)
+        complete = {day.date for day in self._facts(meter, cycle.now) if day.complete}
+        if new := sorted(complete - known):
+            log.info("%s: complete %s", meter.name, ", ".join(map(str, new)))
+            cycle.new_days.setdefault(meter.name, []).extend(new)
+            known |= complete
+        self._between(meter)
+
+    def _window(self, meter: Meter, now: datetime) -> list[date]:
+        return planning.window(meter.energy, now, self._settings.schedule.lookback_days)
+
+    def _facts(self, meter: Meter, now: datetime) -> list[planning.DayFacts]:
+        return self._ledger.facts(meter, self._window(meter, now))
+
+    def _note(self, meter: Meter) -> _MeterNote:
+        note = self._ledger.recall(f"meter/{meter.ean}")
+        return _MeterNote(**note) if note else _MeterNote()
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,39 @@
+"""What can go wrong at Fluvius, named after who has to act."""
+
+from datetime import datetime
+
+
+class FluviusError(Exception):
+    """Anything that kept readings from coming. The message is for the user."""
+
+
+class TryLater(FluviusError):
+    """Nobody has to act: Fluvius is away, busy or being maintained."""
+
+    def __init__(self, message: str, *, not_before: datetime | None = None, reached: bool = True) -> None:
+        """Say what happened.
+
+        Args:
+            message: for the user.
+            not_before: when Fluvius asked to come back, if it did (aware).
+            reached: False when nothing of Fluvius answered at all.
+        """
+        super().__init__(message)
+        self.not_before = not_before
+        self.reached = reached
+
+
+class CredentialsRefused(FluviusError):
+    """The user has to act: the e-mail address, password or token is not accepted."""
+
+
+class StepNeeded(CredentialsRefused):
+    """The user has to act in the browser: terms, two-factor authentication, a new password."""
+
+
+class NotYourMeter(FluviusError):
+    """The user has to act: the EAN or serial number is not one of this account's."""
+
+
+class ShapeChanged(FluviusError):
+    """The developers have to act: Fluvius answers otherwise than it did."""

@@ -1,0 +1,194 @@
+"""One polite session with Fluvius: time-outs, few retries, Retry-After, errors with names."""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
+
+log = logging.getLogger(__name__)
+
+# Seen: a request without a browser-like User-Agent may be refused.
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+_CONNECT_SECONDS, _SILENCE_SECONDS, _ANSWER_SECONDS = 10, 30, 60
+_LARGEST_ANSWER = 32 * 1024 * 1024
+_PATIENCE = timedelta(seconds=30)  # a longer Retry-After is not waited for here
+_RETRIES = 2
+_UNHURRIED_AFTER = 2  # like a browser: a page's first requests come at once, more are spread out
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read to its end."""
+
+    status: int
+    headers: CaseInsensitiveDict[str]
+    url: str
+    text: str
+
+    def json(self) -> Any:
+        """The body as JSON, numbers with a fraction as exact decimals.
+
+        Raises:
+            TryLater: it is a page, as during maintenance.
+            ShapeChanged: it is neither.
+        """
+        try:
+            return json.loads(self.text, parse_float=Decimal, parse_constant=_no_number)
+        except (ValueError, ArithmeticError, RecursionError):
+            if self.text.lstrip().startswith("<"):
+                raise TryLater(
+                    "Fluvius shows a page instead of data, as it does during maintenance"
+                ) from None
+            raise ShapeChanged("Fluvius answered something that is not JSON") from None
+
+
+@dataclass
+class PoliteSession:
+    """Requests to Fluvius, one at a time.
+
+    Args:
+        pause: waits that many seconds; may raise to end the run.
+        now: the present instant, aware.
+    """
+
+    pause: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    count: int = 0  # requests made
+    _http: requests.Session = field(default_factory=requests.Session)
+    _unhurried: int = 0
+
+    def __post_init__(self) -> None:
+        self._http.headers["User-Agent"] = USER_AGENT
+        self._http.auth = lambda request: request  # or requests would prefer a .netrc to our bearer token
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def forget_cookies(self) -> None:
+        """Be a new visitor."""
+        self._http.cookies.clear()
+
+    def take_time(self) -> None:
+        """Spread requests for readings out, from the third on."""
+        self._unhurried += 1
+        if self._unhurried > _UNHURRIED_AFTER:
+            self.pause(random.uniform(0.3, 1.2))
+
+    def get(self, url: str, **options: Any) -> Response:
+        """GET, again after a moment where that helps.
+
+        Raises:
+            TryLater: Fluvius cannot be reached, is busy, or does not finish its answer.
+        """
+        for attempt in range(1, _RETRIES + 1):
+            try:
+                return self._once("GET", url, **options)
+            except TryLater as trouble:
+                wait = self._worth_waiting(trouble, attempt)
+                if wait is None:
+                    raise
+                log.info("%s; trying again in %.0f s", trouble, wait)
+                self.pause(wait)
+        return self._once("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Response:
+        """POST, once only: it may have been understood although its answer was lost.
+
+        Raises:
+            TryLater: as for `get`.
+        """
+        return self._once("POST", url, **options)
+
+    def _worth_waiting(self, trouble: TryLater, attempt: int) -> float | None:
+        jittered = 2**attempt * random.uniform(0.5, 1.0)
+        if trouble.not_before is None:
+            return jittered if trouble.reached else None
+        left = trouble.not_before - self.now()
+        return max(left.total_seconds(), 0) + jittered if left <= _PATIENCE else None
+
+    def _once(self, method: str, url: str, **options: Any) -> Response:
+        self.count += 1
+        options.setdefault("allow_redirects", False)
+        try:
+            with self._http.request(
+                method, url, timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS), stream=True, **options
+            ) as answer:
+                response = Response(answer.status_code, answer.headers, answer.url, _read(answer))
+        except requests.RequestException as error:
+            raise _unreachable(error) from error
+        log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
+        if response.status == 429 or response.status >= 500:
+            raise TryLater(
+                "Fluvius asks for fewer requests"
+                if response.status == 429
+                else f"Fluvius has trouble of its own (HTTP {response.status})",
+                not_before=_retry_after(response.headers.get("Retry-After"), self.now()),
+            )
+        return response
+
+
+def _read(answer: requests.Response) -> str:
+    """The whole body, unless it trickles or never ends: a stalled connection sends a byte now and then."""
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    parts, size = [], 0
+    for part in answer.iter_content(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > _LARGEST_ANSWER or time.monotonic() > deadline:
+            raise TryLater("Fluvius does not come to the end of its answer")
+    return b"".join(parts).decode(answer.encoding or "utf-8", "replace")
+
+
+def _unreachable(error: requests.RequestException) -> FluviusError:
+    """The first of these sentences that fits. A silent Fluvius is not asked again at once."""
+    text, kinds = str(error), requests.exceptions
+    why = f"{_innermost(error)}; check the internet connection"
+    never_reached = isinstance(error, kinds.ConnectTimeout) or "NameResolution" in text or "refused" in text
+    sentences = (
+        (isinstance(error, kinds.SSLError), f"the connection to Fluvius is not secure: {why}", False),
+        (isinstance(error, kinds.ProxyError), "the proxy (HTTPS_PROXY) does not let us through", False),
+        (never_reached, f"Fluvius cannot be reached: {why}", False),
+        (isinstance(error, kinds.Timeout) or "timed out" in text, "Fluvius does not answer in time", False),
+        (isinstance(error, kinds.ChunkedEncodingError), "Fluvius cut the connection in its answer", True),
+        (isinstance(error, kinds.ConnectionError), "Fluvius cut the connection", True),
+    )
+    for fits, sentence, reached in sentences:
+        if fits:
+            return TryLater(sentence, reached=reached)
+    return ShapeChanged(f"Fluvius answered something unexpected ({type(error).__name__})")
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _retry_after(value: str | None, now: datetime) -> datetime | None:
+    """The instant that a Retry-After header names, in seconds or as a date."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return now + timedelta(seconds=min(int(value), 7 * 24 * 3600))
+    try:
+        named = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return min(named if named.tzinfo else named.replace(tzinfo=UTC), now + timedelta(days=7))
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no amount")

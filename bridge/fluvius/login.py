@@ -1,0 +1,466 @@
+"""The portal's sign-in: Azure AD B2C, authorization code with PKCE, played over plain HTTP.
+
+The steps and names are those seen between browsers and Mijn Fluvius up to autumn 2026. Nothing of the
+configuration (authority, client id, redirect, scopes) outlives a sign-in: Fluvius rotates these values.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Never
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from bridge.config import PortalSettings, is_this_machine
+from bridge.fluvius.errors import CredentialsRefused, FluviusError, ShapeChanged, StepNeeded, TryLater
+from bridge.fluvius.http import PoliteSession, Response
+from bridge.fluvius.tokens import Token, TokenStore
+
+log = logging.getLogger(__name__)
+
+_AUTHORITY = "https://login.fluvius.be/klanten.onmicrosoft.com/B2C_1A_customer_signup_signin"
+_REDIRECT = "https://mijn.fluvius.be/"
+_SCOPES = ("openid", "offline_access", "https://klanten.onmicrosoft.com/MijnFluvius/user_impersonation")
+_MOST_REDIRECTS = 20
+_EXPIRES_SOON = timedelta(seconds=60)
+
+_REFUSALS = {
+    "AADB2C90053": "Fluvius knows no account with this e-mail address; correct fluvius.portal.email",
+    "AADB2C90054": "Fluvius does not accept this password; correct fluvius.portal.password",
+    "AADB2C90114": "Fluvius has locked this account for a while, after too many wrong passwords; sign in later"
+    " with a browser on mijn.fluvius.be, then correct fluvius.portal.password",
+}
+_STEP_NEEDED = (
+    "Fluvius asks for one more step that only you can take (two-factor authentication, accepted terms or a"
+    " new password); sign in with a browser on mijn.fluvius.be, take it, and run `fluvius2mqtt check`"
+)
+
+
+class Access:
+    """A bearer token for one run: kept from an earlier one, renewed, or got by at most one sign-in.
+
+    Args:
+        http: the session to make requests with.
+        settings: the account.
+        store: where the token is kept between runs.
+        now: the present instant, aware.
+        asked: whether a person asked for this run, and so for another try after a refusal.
+    """
+
+    def __init__(
+        self,
+        http: PoliteSession,
+        settings: PortalSettings,
+        store: TokenStore,
+        *,
+        now: Callable[[], datetime],
+        asked: bool = False,
+    ) -> None:
+        self._http, self._settings, self._store, self._now = http, settings, store, now
+        self._asked = asked
+        self._signed_in = False
+        self._token = None if settings.token else store.token
+
+    def bearer(self) -> str:
+        """A token that should be valid for the next request.
+
+        Raises:
+            CredentialsRefused: now, or less than a day ago with the same credentials.
+            TryLater, ShapeChanged: see there.
+        """
+        if self._settings.token:
+            self._heed_refusal()
+            return self._settings.token.get_secret_value()
+        if self._token is None or self._token.expires_at - _EXPIRES_SOON <= self._now():
+            self._token = self._renewed() or self._signed_in_anew()
+        return self._token.access_token
+
+    def another_bearer(self, *, renew: bool) -> str:
+        """A token for the request that was answered 401, by renewal if that is worth trying.
+
+        Raises:
+            CredentialsRefused, TryLater, ShapeChanged: as for `bearer`.
+        """
+        if self._settings.token:
+            self._refuse(
+                CredentialsRefused("Fluvius does not accept fluvius.portal.token any more; get a new one")
+            )
+        self._token = (self._renewed() if renew else None) or self._signed_in_anew()
+        return self._token.access_token
+
+    def _renewed(self) -> Token | None:
+        if self._token is None or self._token.refresh_token is None:
+            return None
+        log.info("renewing the token")
+        renewed = renew(self._http, self._token, self._now())
+        if renewed:
+            self._store.keep_token(renewed)
+        return renewed
+
+    def _signed_in_anew(self) -> Token:
+        if self._signed_in:
+            raise TryLater("Fluvius does not accept the token that it has just given")
+        self._heed_refusal()
+        self._store.forget()
+        self._signed_in = True
+        log.info("signing in to %s", self._settings.url)
+        try:
+            token = sign_in(self._http, self._settings, self._now())
+        except CredentialsRefused as error:
+            self._refuse(error)
+        except ShapeChanged as error:
+            raise TryLater(str(error)) from error  # the same for every meter of this run
+        self._store.keep_token(token)
+        return token
+
+    @property
+    def _credentials(self) -> str:
+        portal = self._settings
+        kept = [portal.url, portal.email, portal.password, portal.token]
+        return json.dumps(
+            [part if part is None or isinstance(part, str) else part.get_secret_value() for part in kept]
+        )
+
+    def _heed_refusal(self) -> None:
+        refusal = None if self._asked else self._store.refusal
+        if refusal and refusal.still_counts(self._credentials, self._now()):
+            raise (StepNeeded if refusal.step_needed else CredentialsRefused)(refusal.message)
+
+    def _refuse(self, error: CredentialsRefused) -> Never:
+        step_needed = isinstance(error, StepNeeded)
+        self._store.keep_refusal(str(error), self._credentials, self._now(), step_needed=step_needed)
+        raise error
+
+
+def sign_in(http: PoliteSession, settings: PortalSettings, now: datetime) -> Token:
+    """Play the sign-in of a browser, once.
+
+    Raises:
+        CredentialsRefused: the e-mail address or password is wrong, or the account locked.
+        StepNeeded: Fluvius wants more than e-mail address and password.
+        TryLater, ShapeChanged: see there.
+    """
+    http.forget_cookies()
+    config = _configuration(http, settings.url)
+    proof = _Proof(*(secrets.token_urlsafe(48) for _ in range(3)))
+    page = _sign_in_page(http, config, proof, settings.email or "")
+    _submit_credentials(http, page, settings)
+    code = _authorization_code(http, config, page, proof, remember_me=settings.remember_me)
+    return _redeem(http, config, code, proof, now)
+
+
+def renew(http: PoliteSession, token: Token, now: datetime) -> Token | None:
+    """A new token by refresh token; None when Fluvius does not take it any more, which is normal life.
+
+    Raises:
+        TryLater, ShapeChanged: see there.
+    """
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": token.client_id,
+        "scope": token.scope,
+        "refresh_token": token.refresh_token,
+    }
+    answer = http.post(f"{token.authority}/oauth2/v2.0/token", data=form)
+    if answer.status != 200:
+        log.info("the token cannot be renewed (HTTP %d)", answer.status)
+        return None
+    fresh, _ = _token(answer, now)
+    return replace(
+        token,
+        access_token=fresh.access_token,
+        expires_at=fresh.expires_at,
+        refresh_token=fresh.refresh_token or token.refresh_token,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Configuration:
+    authority: str
+    client_id: str
+    redirect_uri: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """Random texts by which we recognise our own sign-in."""
+
+    verifier: str
+    state: str
+    nonce: str
+
+    @property
+    def challenge(self) -> str:
+        return _base64url(hashlib.sha256(self.verifier.encode()).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The sign-in page: where to post, with which fields."""
+
+    url: str
+    tenant: str
+    policy: str
+    api: str
+    csrf: str
+    transaction: str
+    login_field: str
+    password_field: str
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {"tx": self.transaction, "p": self.policy}
+
+
+def _configuration(http: PoliteSession, portal: str) -> _Configuration:
+    answer = _expect(http.get(f"{portal}/api/global/msal/config", headers={"Accept": "application/json"}))
+    if not isinstance(answer, dict):
+        raise _changed("the sign-in configuration")
+    auth = answer["auth"] if isinstance(answer.get("auth"), dict) else {}
+
+    def setting(name: str, otherwise: str | None = None) -> str:
+        value = answer.get(name) or auth.get(name) or otherwise
+        if not isinstance(value, str):
+            raise _changed(f"{name} in the sign-in configuration")
+        return value
+
+    return _Configuration(
+        authority=_safe(setting("authority", _AUTHORITY)).rstrip("/"),
+        client_id=setting("clientId"),
+        redirect_uri=_safe(setting("redirectUri", _REDIRECT)),
+        scope=" ".join(dict.fromkeys([*_scopes(answer), *_scopes(auth), *_SCOPES])),
+    )
+
+
+def _scopes(config: dict[str, Any]) -> Iterator[str]:
+    """Every scope named in the places where Fluvius has put them so far."""
+    request = config.get("authRequest")
+    resources = config.get("protectedResourceMap")
+    places = [
+        config.get("scopes"),
+        config.get("defaultScopes"),
+        config.get("apiScopes"),
+        request.get("scopes") if isinstance(request, dict) else None,
+        *(resources.values() if isinstance(resources, dict) else ()),
+    ]
+    for place in places:
+        for text in [place] if isinstance(place, str) else place if isinstance(place, list) else []:
+            if isinstance(text, str):
+                yield from text.split()
+
+
+def _sign_in_page(http: PoliteSession, config: _Configuration, proof: _Proof, email: str) -> _Page:
+    parameters = {
+        "client_id": config.client_id,
+        "redirect_uri": config.redirect_uri,
+        "response_type": "code",
+        "response_mode": "query",
+        "scope": config.scope,
+        "code_challenge": proof.challenge,
+        "code_challenge_method": "S256",
+        "state": proof.state,
+        "nonce": proof.nonce,
+        "prompt": "login",
+        "client_info": "1",
+        "login_hint": email,
+    }
+    response = _follow(http, f"{config.authority}/oauth2/v2.0/authorize", parameters, config.redirect_uri)
+    settings, fields = _assigned(response.text, "SETTINGS"), _assigned(response.text, "SA_FIELDS")
+    try:
+        page = _Page(
+            url=response.url,
+            tenant=_safe(urljoin(response.url, settings["hosts"]["tenant"])).rstrip("/"),
+            policy=settings["hosts"]["policy"],
+            api=settings.get("api") or "CombinedSigninAndSignup",
+            csrf=settings["csrf"],
+            transaction=settings["transId"],
+            login_field=next(f["ID"] for f in fields["AttributeFields"] if f.get("IS_PASSWORD") is not True),
+            password_field=next(f["ID"] for f in fields["AttributeFields"] if f.get("IS_PASSWORD") is True),
+        )
+    except (AttributeError, KeyError, LookupError, StopIteration, TypeError, ValueError):
+        raise _changed("the sign-in page") from None
+    if not all(isinstance(text, str) for text in (page.policy, page.api, page.csrf, page.transaction)):
+        raise _changed("the sign-in page")
+    return page
+
+
+def _submit_credentials(http: PoliteSession, page: _Page, settings: PortalSettings) -> None:
+    parts = urlsplit(page.url)
+    password = settings.password.get_secret_value() if settings.password else ""
+    answer = _expect(
+        http.post(
+            f"{page.tenant}/SelfAsserted",
+            params=page.query,
+            data={
+                "request_type": "RESPONSE",
+                page.login_field: settings.email,
+                page.password_field: password,
+            },
+            headers={
+                "X-CSRF-TOKEN": page.csrf,
+                "X-Requested-With": "XMLHttpRequest",
+                "Origin": f"{parts.scheme}://{parts.netloc}",
+                "Referer": page.url,
+                "Accept": "application/json",
+            },
+        )
+    )
+    status = answer.get("status") if isinstance(answer, dict) else None
+    if str(status) == "200":
+        return
+    if status is None:
+        raise _changed("its answer to the password")
+    code = str(answer.get("errorCode"))
+    raise CredentialsRefused(
+        _REFUSALS.get(code, f"Fluvius does not accept the sign-in ({code}: {answer.get('message')})")
+    )
+
+
+def _authorization_code(
+    http: PoliteSession, config: _Configuration, page: _Page, proof: _Proof, *, remember_me: bool
+) -> str:
+    parameters = {"rememberMe": str(remember_me).lower(), "csrf_token": page.csrf, **page.query}
+    landed = _follow(http, f"{page.tenant}/api/{page.api}/confirmed", parameters, config.redirect_uri)
+    if landed.status == 200:
+        _heed_maintenance(landed.text)
+        raise StepNeeded(_STEP_NEEDED)
+    query = dict(parse_qsl(urlsplit(landed.url).query))
+    if query.get("state") != proof.state:
+        raise ShapeChanged("Fluvius ended another sign-in than the one we began (the state differs)")
+    if "error" in query:
+        raise _ended(query)
+    if "code" not in query:
+        raise _changed("the end of the sign-in")
+    return query["code"]
+
+
+def _ended(query: dict[str, str]) -> FluviusError:
+    description = query.get("error_description", query["error"]).splitlines()[0]
+    if query["error"] in {"server_error", "temporarily_unavailable"}:
+        return TryLater(f"Fluvius could not finish the sign-in: {description}")
+    return StepNeeded(
+        f"Fluvius ended the sign-in: {description}; sign in once with a browser on mijn.fluvius.be"
+    )
+
+
+def _redeem(http: PoliteSession, config: _Configuration, code: str, proof: _Proof, now: datetime) -> Token:
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": config.client_id,
+        "scope": config.scope,
+        "code": code,
+        "redirect_uri": config.redirect_uri,
+        "code_verifier": proof.verifier,
+    }
+    answer = http.post(f"{config.authority}/oauth2/v2.0/token", data=form)
+    if answer.status != 200:
+        raise ShapeChanged(f"Fluvius gives no token after the sign-in (HTTP {answer.status})")
+    token, claims = _token(answer, now)
+    if claims.get("nonce") != proof.nonce:
+        raise ShapeChanged("Fluvius gave the token of another sign-in than ours (the nonce differs)")
+    return replace(token, authority=config.authority, client_id=config.client_id, scope=config.scope)
+
+
+def _token(answer: Response, now: datetime) -> tuple[Token, dict[str, Any]]:
+    """The token of an answer, and the claims about the person it was given to."""
+    given = answer.json()
+    if not isinstance(given, dict) or not isinstance(given.get("access_token"), str):
+        raise _changed("the token")
+    try:
+        lifetime = timedelta(seconds=min(int(given.get("expires_in", 3600)), 86400))
+    except (TypeError, ValueError):
+        lifetime = timedelta(hours=1)
+    refresh_token = given.get("refresh_token")
+    token = Token(
+        access_token=given["access_token"],
+        expires_at=now + lifetime,
+        refresh_token=refresh_token if isinstance(refresh_token, str) else None,
+    )
+    return token, _claims(given.get("id_token"))
+
+
+def _claims(id_token: object) -> dict[str, Any]:
+    """What an id_token says. It came straight from Fluvius, so its signature proves nothing more."""
+    try:
+        _, payload, _ = str(id_token).split(".")
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _follow(http: PoliteSession, url: str, parameters: dict[str, str], redirect_uri: str) -> Response:
+    """Go where Fluvius sends us, with its cookies, until a page or the redirect URI, which is not opened."""
+    response = http.get(url, params=parameters)
+    for _ in range(_MOST_REDIRECTS):
+        if response.status not in {301, 302, 303, 307, 308}:
+            _expect_page(response)
+            return response
+        target = urljoin(response.url, response.headers.get("Location", ""))
+        if _same_place(target, redirect_uri):
+            return replace(response, url=target)
+        response = http.get(_safe(target))
+    raise ShapeChanged("Fluvius redirects the sign-in without end")
+
+
+def _same_place(url: str, redirect_uri: str) -> bool:
+    one, other = urlsplit(url), urlsplit(redirect_uri)
+    here = (one.scheme, one.netloc, one.path or "/")
+    query = dict(parse_qsl(one.query))
+    return here == (other.scheme, other.netloc, other.path or "/") and not query.keys().isdisjoint(
+        {"code", "error"}
+    )
+
+
+def _expect(response: Response) -> Any:
+    _expect_page(response)
+    return response.json()
+
+
+def _expect_page(response: Response) -> None:
+    if response.status != 200:
+        raise ShapeChanged(f"Fluvius does not accept our sign-in request (HTTP {response.status})")
+
+
+def _assigned(page: str, name: str) -> dict[str, Any]:
+    """The object that a page's script assigns to a variable."""
+    begin = re.search(rf"\bvar\s+{name}\s*=\s*(?=\{{)", page)
+    if not begin:
+        _heed_maintenance(page)
+        raise _changed(f"the sign-in page (no {name})")
+    try:
+        value, _ = json.JSONDecoder().raw_decode(page, begin.end())
+    except (ValueError, RecursionError):
+        raise _changed(f"the sign-in page ({name})") from None
+    return value if isinstance(value, dict) else {}
+
+
+def _heed_maintenance(page: str) -> None:
+    if "SETTINGS" not in page and re.search("maintenance|onderhoud", page, re.IGNORECASE):
+        raise TryLater("Fluvius is being maintained")
+
+
+def _safe(url: str) -> str:
+    """The address, if a password may travel there."""
+    try:
+        parts = urlsplit(url)
+        safe = parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(parts.hostname or ""))
+    except ValueError:
+        safe = False
+    if not safe:
+        raise ShapeChanged("Fluvius sends the sign-in to an address that is not secure")
+    return url
+
+
+def _changed(what: str) -> ShapeChanged:
+    return ShapeChanged(f"Fluvius has changed {what}; look for a newer version of fluvius2mqtt")
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,153 @@
+"""Mijn Fluvius: the readings of a household's own meters."""
+
+import logging
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from bridge import meterday
+from bridge.fluvius import slots
+from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
+from bridge.fluvius.http import PoliteSession, Response
+from bridge.fluvius.login import Access
+from bridge.fluvius.source import Answer, Memory
+from bridge.model import BRUSSELS, Energy, Meter
+
+log = logging.getLogger(__name__)
+
+_DAYS_AT_ONCE = 31  # as clients were seen to ask
+_ONE_MILLISECOND = timedelta(milliseconds=1)
+
+# `granularity` is undocumented. What each code was last seen to give comes first; the others are tried once
+# when that one gives slots of another length.
+_DAYS = (4, 3, 2, 1)
+_INTERVALS = {Energy.ELECTRICITY: (1, 3, 2, 4), Energy.GAS: (2, 3, 1, 4)}
+
+
+class Portal:
+    """The source `portal`.
+
+    Args:
+        http: the session to make requests with.
+        access: whose meters they are.
+        url: the portal's address.
+        memory: where it is kept which code gave what.
+    """
+
+    def __init__(self, http: PoliteSession, access: Access, url: str, memory: Memory) -> None:
+        self._http, self._access, self._url, self._memory = http, access, url, memory
+
+    def days(self, meter: Meter, first: date, last: date) -> Answer:
+        """The daily amounts of a span of meter days: one request for each 31 of them.
+
+        Raises:
+            FluviusError: see its kinds.
+        """
+        days = meterday.span(first, last)
+        answers = [
+            self._spans(
+                meter, "days", _DAYS, [_bounds(day, meter.energy) for day in days[i : i + _DAYS_AT_ONCE]]
+            )
+            for i in range(0, len(days), _DAYS_AT_ONCE)
+        ]
+        return Answer(
+            readings=[reading for answer in answers for reading in answer.readings],
+            remark=next((answer.remark for answer in answers if answer.remark), None),
+        )
+
+    def intervals(self, meter: Meter, day: date) -> Answer:
+        """The quarter-hours (electricity) or hours (gas) of exactly one meter day, as the portal wants it.
+
+        Raises:
+            FluviusError: see its kinds.
+        """
+        length = meterday.interval_length(meter.energy)
+        spans = [(start, start + length) for start in meterday.intervals_of(day, meter.energy)]
+        return self._spans(meter, "intervals", _INTERVALS[meter.energy], spans)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[slots.Span]) -> Answer:
+        """The readings of consecutive slots, by whichever code gives slots of that length."""
+        key = f"portal/{meter.ean}/{what}"
+        remembered = self._memory.recall(key)
+        code = remembered if remembered in codes else codes[0]
+        found = self._slots(meter, what, code, spans)
+        if _has_length(found, spans) or not found.lengths:
+            return _answer(found)
+        log.warning("%s: asked for %s, Fluvius answered %s", meter.name, what, _in_words(found))
+        if remembered is None:
+            for other in codes[1:]:
+                self._memory.remember(key, code)
+                tried = self._slots(meter, what, other, spans)
+                if _has_length(tried, spans):
+                    log.info("%s: found %s by granularity %d", meter.name, what, other)
+                    self._memory.remember(key, other)
+                    return _answer(tried)
+        return Answer([], f"asked for {what}, Fluvius answered {_in_words(found)}")
+
+    def _slots(self, meter: Meter, what: str, code: int, spans: Sequence[slots.Span]) -> slots.Slots:
+        parameters = {
+            "historyFrom": _local(spans[0][0]),
+            "historyUntil": _local(spans[-1][1] - _ONE_MILLISECOND),
+            "granularity": str(code),
+            "asServiceProvider": "false",
+            "meterSerialNumber": meter.serial,
+        }
+        if what == "intervals":
+            parameters["mandateDisplayMode"] = "1"
+        answer = self._get(meter, f"/verbruik/api/meter-measurement-history/{meter.ean}", parameters)
+        return slots.read(answer, set(spans), meter.serial)
+
+    def _get(self, meter: Meter, path: str, parameters: dict[str, str]) -> Any:
+        self._http.take_time()
+        bearer = self._access.bearer()
+        response = self._with_bearer(bearer, path, parameters)
+        for renew in (True, False):
+            if response.status == 401:
+                response = self._with_bearer(self._access.another_bearer(renew=renew), path, parameters)
+        match response.status:
+            case 200:
+                return response.json()
+            case 401:
+                raise TryLater("Fluvius does not accept the token that it has just given")
+            case 403 | 404:
+                raise NotYourMeter(
+                    f"Fluvius does not know meter {meter.serial} at EAN {meter.ean} for this account;"
+                    " compare both with mijn.fluvius.be, also after an exchange of the meter"
+                )
+            case status:
+                raise ShapeChanged(
+                    f"Fluvius does not accept our request for readings (HTTP {status});"
+                    " look for a newer version of fluvius2mqtt"
+                )
+
+    def _with_bearer(self, bearer: str, path: str, parameters: dict[str, str]) -> Response:
+        headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
+        return self._http.get(f"{self._url}{path}", params=parameters, headers=headers)
+
+
+def _bounds(day: date, energy: Energy) -> slots.Span:
+    return meterday.start_of(day, energy), meterday.end_of(day, energy)
+
+
+def _has_length(found: slots.Slots, spans: Sequence[slots.Span]) -> bool:
+    return not found.lengths.isdisjoint({end - start for start, end in spans})
+
+
+def _answer(found: slots.Slots) -> Answer:
+    n = found.misunderstood
+    return Answer(
+        found.readings, f"{n} of Fluvius's slots could not be understood and are awaited" if n else None
+    )
+
+
+def _in_words(found: slots.Slots) -> str:
+    return " and ".join(f"slots of {length}" for length in sorted(found.lengths))
+
+
+def _local(instant: datetime) -> str:
+    """Local time with its own offset and milliseconds: the two ends of a clock-change day differ in it."""
+    return instant.astimezone(BRUSSELS).isoformat(timespec="milliseconds")

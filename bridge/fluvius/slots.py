@@ -1,0 +1,150 @@
+"""The portal's slots to readings, and nothing that is not surely there.
+
+The codes (`dc`, `t`, `u`, `vs`) are those seen live up to autumn 2026. A slot counts whole or not at all: one
+amount that is null, is no number or is of an unknown tariff makes the whole slot missing, because the rest
+of it would look like a smaller total.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from bridge.fluvius.errors import ShapeChanged
+from bridge.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
+
+_TARIFFS = {0: Tariff.TOTAL, 1: Tariff.HIGH, 2: Tariff.LOW}  # dc
+_DIRECTIONS = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}  # t
+_UNITS = {3: Unit.KWH, 5: Unit.M3}  # u
+_VALIDATED = 2  # vs
+
+Span = tuple[datetime, datetime]
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """What an answer held."""
+
+    readings: Sequence[Reading]
+    lengths: AbstractSet[timedelta]  # of all its slots, wanted or not
+    misunderstood: int  # slots that could not be read
+
+
+class _NotThereYet(Exception):
+    """Fluvius says that it does not know the amount."""
+
+
+class _NotUnderstood(Exception):
+    """We do not know what Fluvius says."""
+
+
+def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
+    """The readings of those slots of an answer that were asked for.
+
+    Args:
+        answer: the decoded JSON, numbers with a fraction as `Decimal`.
+        wanted: start and end (UTC) of every slot that was asked for; others are left out.
+        serial: the physical meter that was asked about.
+
+    Raises:
+        ShapeChanged: it is no list, or nothing that was asked for can be understood.
+    """
+    if not isinstance(answer, list):
+        raise ShapeChanged("Fluvius answered something else than a list of readings")
+    spans: set[Span] = set()
+    found: dict[Span, list[Reading]] = {}
+    doubtful: set[Span] = set()
+    misunderstood = 0
+    for slot in answer:
+        try:
+            span = _span(slot)
+            spans.add(span)
+            if span in wanted:
+                readings = _readings(slot, span, serial)
+                if found.setdefault(span, readings) != readings:
+                    doubtful.add(span)
+        except _NotThereYet:
+            doubtful.add(span)
+        except _NotUnderstood:
+            misunderstood += 1
+    sure = [reading for span, readings in found.items() if span not in doubtful for reading in readings]
+    if misunderstood and not found and not doubtful:
+        raise ShapeChanged(
+            "Fluvius has changed how it writes readings; look for a newer version of fluvius2mqtt"
+        )
+    return Slots(sure, {end - start for start, end in spans}, misunderstood)
+
+
+def _span(slot: Any) -> Span:
+    if not isinstance(slot, dict):
+        raise _NotUnderstood
+    start, end = _instant(slot.get("d")), _instant(slot.get("de"))
+    if start >= end:
+        raise _NotUnderstood
+    return start, end
+
+
+def _readings(slot: Mapping[str, Any], span: Span, serial: str) -> list[Reading]:
+    """The readings of one slot, one for each register.
+
+    Other directions and units (reactive energy, power) are other quantities, and left out.
+    """
+    values = slot.get("v", _NotUnderstood)
+    if values is None or values == []:
+        raise _NotThereYet
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise _NotUnderstood
+    readings: dict[Register, Reading] = {}
+    for value in values:
+        direction, unit = _known(_DIRECTIONS, value.get("t")), _known(_UNITS, value.get("u"))
+        if direction is None or unit is None:
+            continue
+        tariff = _known(_TARIFFS, value.get("dc"))
+        if tariff is None:
+            raise _NotUnderstood
+        register = Register(direction, tariff, unit)
+        reading = Reading(*span, register, _amount(value), value.get("vs") == _VALIDATED, serial)
+        if readings.setdefault(register, reading) != reading:
+            raise _NotUnderstood
+    if not readings:
+        raise _NotUnderstood
+    return _without_double_totals(readings)
+
+
+def _without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]:
+    """A total that stands beside both of its parts would count them twice; beside one, it says more."""
+    kept = []
+    for register, reading in readings.items():
+        high, low, total = (
+            Register(register.direction, tariff, register.unit) in readings
+            for tariff in (Tariff.HIGH, Tariff.LOW, Tariff.TOTAL)
+        )
+        if not total or (high and low) != (register.tariff is Tariff.TOTAL):
+            kept.append(reading)
+    return sorted(kept, key=lambda reading: reading.register)
+
+
+def _amount(value: Mapping[str, Any]) -> Decimal:
+    if "v" in value and value["v"] is None:
+        raise _NotThereYet
+    amount = value.get("v")
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not 0 <= amount < MAX_AMOUNT:
+        raise _NotUnderstood
+    return Decimal(amount)
+
+
+def _known(codes: Mapping[int, _T], code: Any) -> _T | None:
+    return codes.get(code) if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _instant(text: Any) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is None:
+            raise _NotUnderstood
+        return instant.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise _NotUnderstood from None

@@ -1,0 +1,39 @@
+"""What every source of readings offers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Protocol
+
+from bridge.model import Meter, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The readings that a source gave, and what else there is to say about them."""
+
+    readings: Sequence[Reading]
+    remark: str | None = None  # for the user: what was found instead of what was asked
+
+
+class Source(Protocol):
+    """Yields a meter's readings. Both methods make requests and raise `FluviusError`."""
+
+    def days(self, meter: Meter, first: date, last: date) -> Answer:
+        """The daily amounts of a span of meter days, both ends included."""
+
+    def intervals(self, meter: Meter, day: date) -> Answer:
+        """The quarter-hours (electricity) or hours (gas) of one meter day."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class Memory(Protocol):
+    """What a source wants to know again in its next run."""
+
+    def recall(self, key: str) -> Any:
+        """The JSON value kept under a key, or None."""
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON value."""

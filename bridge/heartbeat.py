@@ -1,0 +1,54 @@
+"""What `fluvius2mqtt healthcheck` learns of a running bridge: a small file in the data folder."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+_EVERY = timedelta(minutes=5)  # seldom, for the sake of memory cards
+_SILENT = timedelta(minutes=11)
+
+
+class Heartbeat:
+    """Writes the file when something changed, and every five minutes.
+
+    Args:
+        folder: the data folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "heartbeat.json"
+        self._written: tuple[datetime, list[str]] | None = None
+
+    def beat(
+        self, now: datetime, *, broker: str | None, ledger: str | None, sources: Mapping[str, str]
+    ) -> None:
+        """Say that the loop goes round.
+
+        Args:
+            now: the present instant, aware.
+            broker: what is wrong with the broker, if anything.
+            ledger: what is wrong with the ledger, if anything.
+            sources: the state of each source of readings.
+        """
+        refused = [f"{name} refuses the credentials" for name, state in sources.items() if state == "refused"]
+        problems = [problem for problem in (broker, ledger) if problem] + refused
+        if self._written and self._written[1] == problems and now - self._written[0] < _EVERY:
+            return
+        self._written = now, problems
+        try:
+            self._path.write_text(json.dumps({"at": now.isoformat(), "problems": problems}), "utf-8")
+        except OSError:
+            return  # a full disk is told by the ledger; a heart that stops is what the check looks for
+
+
+def problems(folder: Path, now: datetime) -> list[str]:
+    """What is wrong with the bridge that works in a folder; empty when it is healthy."""
+    try:
+        beat = json.loads((folder / "heartbeat.json").read_text("utf-8"))
+        at = datetime.fromisoformat(beat["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"no bridge has worked in {folder} yet"]
+    if now - at > _SILENT:
+        return [f"the bridge has not been heard of since {at.astimezone().isoformat(' ', 'seconds')}"]
+    return list(beat.get("problems", ()))

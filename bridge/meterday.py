@@ -1,0 +1,69 @@
+"""Calendar days, gas days, and days of 23 and 25 hours.
+
+A meter day is named after the local date (Europe/Brussels) on which it starts. Electricity days run from
+00:00 to 00:00, gas days from 06:00 to 06:00 (Fluvius's portal and the Belgian gas market). All instants
+that go in or come out are aware and in UTC; only names of days are local.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from bridge.model import BRUSSELS, Energy
+
+ONE_DAY = timedelta(days=1)
+
+_STARTS_AT = {Energy.ELECTRICITY: time(0), Energy.GAS: time(6)}
+_INTERVAL = {Energy.ELECTRICITY: timedelta(minutes=15), Energy.GAS: timedelta(hours=1)}
+
+# Electricity appears during the next day, gas "after about 72 hours" (observed); asking a little early
+# catches the first scheduled run of that morning.
+_NOT_BEFORE = {Energy.ELECTRICITY: timedelta(0), Energy.GAS: timedelta(hours=66)}
+
+# How long after that a late day was still seen to come.
+_LATE_AT_MOST = timedelta(days=4)
+
+
+def start_of(day: date, energy: Energy) -> datetime:
+    """The first instant of a meter day."""
+    return datetime.combine(day, _STARTS_AT[energy], BRUSSELS).astimezone(UTC)
+
+
+def end_of(day: date, energy: Energy) -> datetime:
+    """The first instant after a meter day."""
+    return start_of(day + ONE_DAY, energy)
+
+
+def day_of(instant: datetime, energy: Energy) -> date:
+    """The meter day in which an instant falls."""
+    local = instant.astimezone(BRUSSELS)
+    return local.date() if local.time() >= _STARTS_AT[energy] else local.date() - ONE_DAY
+
+
+def interval_length(energy: Energy) -> timedelta:
+    """A quarter-hour for electricity, an hour for gas."""
+    return _INTERVAL[energy]
+
+
+def intervals_of(day: date, energy: Energy) -> list[datetime]:
+    """The starts of a meter day's intervals: 92, 96 or 100 quarter-hours, 23, 24 or 25 gas hours."""
+    start, length = start_of(day, energy), _INTERVAL[energy]
+    return [start + length * i for i in range((end_of(day, energy) - start) // length)]
+
+
+def latest_ended(now: datetime, energy: Energy) -> date:
+    """The newest meter day that is over."""
+    return day_of(now, energy) - ONE_DAY
+
+
+def latest_published(now: datetime, energy: Energy) -> date:
+    """The newest meter day that Fluvius may have published by now."""
+    return latest_ended(now - _NOT_BEFORE[energy], energy)
+
+
+def is_late(day: date, energy: Energy, now: datetime) -> bool:
+    """Whether a day is so old that Fluvius has normally published all it ever will of it."""
+    return now >= end_of(day, energy) + _NOT_BEFORE[energy] + _LATE_AT_MOST
+
+
+def span(first: date, last: date) -> list[date]:
+    """All dates from the first to the last, both included; none when they are the wrong way round."""
+    return [first + ONE_DAY * i for i in range((last - first).days + 1)]

@@ -1,0 +1,31 @@
+"""The topic tree below `base_topic`."""
+
+
+def bridge_state(base: str) -> str:
+    """Where `online` and `offline` stand."""
+    return f"{base}/bridge/state"
+
+
+def bridge_info(base: str) -> str:
+    """Version, meters and next run."""
+    return f"{base}/bridge/info"
+
+
+def bridge_health(base: str) -> str:
+    """How each source does."""
+    return f"{base}/bridge/health"
+
+
+def request(base: str, name: str) -> str:
+    """Where a command arrives; `+` for all of them."""
+    return f"{base}/bridge/request/{name}"
+
+
+def response(base: str, name: str) -> str:
+    """Where a command is answered."""
+    return f"{base}/bridge/response/{name}"
+
+
+def of_meter(base: str, meter: str, *below: str) -> str:
+    """What is said of one meter: `day`, `day/consumption/high`, `status`, ..."""
+    return "/".join((base, meter, *below))

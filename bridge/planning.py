@@ -1,0 +1,146 @@
+"""What is complete, and what to ask Fluvius for: pure decisions about the days of a window.
+
+The rules come from how Fluvius was seen to publish: a day may first appear as a daily amount without its
+intervals, or with part of them, up to four days late; and a household that did not switch on quarter-hours
+has daily amounts only, for ever.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from bridge import meterday
+from bridge.model import Direction, Energy, Register, Tariff, Unit
+
+Amounts = Mapping[Register, Decimal]
+Flow = tuple[Direction, Unit]
+
+_AGAIN_AFTER = timedelta(hours=20)  # how soon a day that is late already is asked for again
+
+
+@dataclass(frozen=True, slots=True)
+class DayFacts:
+    """What the ledger knows of one meter day."""
+
+    date: date
+    daily: Amounts = field(default_factory=dict)
+    intervals: Mapping[datetime, Amounts] = field(default_factory=dict)
+    interval_count: int = 0  # also where `intervals` was not loaded, because the day is complete
+    complete: bool = False
+    corrected: bool = False  # the daily amounts changed after the intervals were fetched
+    asked_at: datetime | None = None  # when Fluvius was last asked for the intervals
+
+
+def window(energy: Energy, now: datetime, lookback_days: int) -> list[date]:
+    """The meter days that are looked at, oldest first: those awaited, and newer ones that may come early."""
+    first = meterday.latest_published(now, energy) - meterday.ONE_DAY * (lookback_days - 1)
+    return meterday.span(first, meterday.latest_ended(now, energy))
+
+
+def awaited(days: Iterable[DayFacts], energy: Energy, now: datetime) -> list[date]:
+    """The days that Fluvius may have published, and that are not complete here."""
+    newest = meterday.latest_published(now, energy)
+    return [day.date for day in days if not day.complete and day.date <= newest]
+
+
+def days_only(days: Sequence[DayFacts], energy: Energy) -> bool:
+    """Whether the meter shows itself to have no interval readings.
+
+    The evidence is a day with daily amounts whose intervals were asked for, in vain, when they were
+    overdue, while no other day of the window has any either.
+    """
+    return not any(day.interval_count for day in days) and any(
+        day.daily and day.asked_at and meterday.is_late(day.date, energy, day.asked_at) for day in days
+    )
+
+
+def usual_registers(days: Iterable[DayFacts]) -> frozenset[Register]:
+    """The registers that this meter has been seen to have."""
+    return frozenset(register for day in days for register in day.daily)
+
+
+def is_complete(
+    day: DayFacts, energy: Energy, usual: frozenset[Register], *, without_intervals: bool
+) -> bool:
+    """Whether every amount of the day is there: daily amounts, and intervals where the meter has them."""
+    intervals_there = has_every_interval(day, energy) or (without_intervals and not day.interval_count)
+    return intervals_there and _has_daily_amounts(day, energy, usual)
+
+
+def days_are_due(days: Sequence[DayFacts], energy: Energy, now: datetime) -> bool:
+    """Whether a request for daily amounts is worth making.
+
+    A day that is later than Fluvius ever was does not make a request of its own: the request for the next
+    new day spans the whole window and brings it along.
+    """
+    usual = usual_registers(days)
+    return any(
+        not meterday.is_late(day.date, energy, now)
+        and not (day.complete or _has_daily_amounts(day, energy, usual))
+        for day in days
+    )
+
+
+def next_intervals_due(days: Sequence[DayFacts], energy: Energy, now: datetime) -> date | None:
+    """The day whose intervals to ask for next, newest first; None when nothing is due.
+
+    While no interval was ever seen, the oldest day goes second: its silence proves that the meter has
+    none, and saves asking for all the days between. Later only the newest day is tried, once.
+    """
+    known = [day for day in days if day.daily]
+    if known and known[-1].asked_at is None and not known[-1].interval_count:
+        return known[-1].date
+    due = [day for day in known if _intervals_due(day, energy, now)]
+    if not due or days_only(days, energy):
+        return None
+    return due[-1 if any(day.interval_count for day in days) else 0].date
+
+
+def _intervals_due(day: DayFacts, energy: Energy, now: datetime) -> bool:
+    if day.complete and not day.corrected:
+        return False
+    return (
+        day.asked_at is None
+        or (not meterday.is_late(day.date, energy, now) and day.asked_at < now)
+        or now - day.asked_at > _AGAIN_AFTER
+    )
+
+
+def has_every_interval(day: DayFacts, energy: Energy) -> bool:
+    """No slot lacks a flow, unless the day's amount of that flow is zero: then so is each slot's."""
+    flows = {flow for flow in _flows(day.daily) if _sum(day.daily, flow)}
+    starts = meterday.intervals_of(day.date, energy)
+    return all(start in day.intervals and flows <= _flows(day.intervals[start]) for start in starts)
+
+
+def _has_daily_amounts(day: DayFacts, energy: Energy, usual: frozenset[Register]) -> bool:
+    return bool(day.daily) and all(_is_whole(day, flow, energy, usual) for flow in _flows(usual))
+
+
+def _is_whole(day: DayFacts, flow: Flow, energy: Energy, usual: frozenset[Register]) -> bool:
+    """Whether no register of a flow is missing from the daily amounts.
+
+    A day on which only one of two tariffs is mentioned (a Sunday, say) is whole when its intervals add up
+    to the same amount.
+    """
+    tariffs = {register.tariff for register in day.daily if _flow(register) == flow}
+    usual_tariffs = {register.tariff for register in usual if _flow(register) == flow}
+    if not tariffs:
+        return False
+    if Tariff.TOTAL in tariffs or tariffs >= usual_tariffs - {Tariff.TOTAL}:
+        return True
+    by_interval = sum((_sum(amounts, flow) for amounts in day.intervals.values()), Decimal(0))
+    return has_every_interval(day, energy) and by_interval == _sum(day.daily, flow)
+
+
+def _flow(register: Register) -> Flow:
+    return register.direction, register.unit
+
+
+def _flows(registers: Iterable[Register]) -> set[Flow]:
+    return {_flow(register) for register in registers}
+
+
+def _sum(amounts: Amounts, flow: Flow) -> Decimal:
+    return sum((amount for register, amount in amounts.items() if _flow(register) == flow), Decimal(0))

@@ -1,0 +1,138 @@
+"""The command `simulate`: a Fluvius on your own machine."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from bridge.simulator.control import describe, moment_or_day
+from bridge.simulator.faults import CATALOG
+from bridge.simulator.server import Simulator
+
+if TYPE_CHECKING:
+    import argparse
+
+DEFAULT_PORT = 8087
+LIMITS = ("times", "after", "where", "ean")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default: {DEFAULT_PORT})"
+    )
+    parser.add_argument(
+        "--today", metavar="DATE", help="the simulated day, such as 2026-11-21, or a moment with its offset"
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:KEY=VALUE,...]",
+        help=f"misbehave; repeatable. KEY is one of the fault's own or {', '.join(LIMITS)}",
+    )
+    parser.add_argument("--list-faults", action="store_true", help="list the faults and stop")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serves until SIGINT or SIGTERM.
+
+    Returns:
+        The exit status: 0 stopped, 1 the port is taken, 2 a wrong option.
+    """
+    if arguments.list_faults:
+        _say(_fault_list())
+        return 0
+    simulator = Simulator(host=arguments.host, port=arguments.port)
+    try:
+        if arguments.today:
+            simulator.set_today(moment_or_day(arguments.today))
+        for text in arguments.fault:
+            name, options = parse_fault(text)
+            simulator.fault(name, **options)
+    except (ValueError, TypeError) as error:
+        sys.stderr.write(f"simulate: {error}\n\n{_fault_list()}\n")
+        return 2
+    try:
+        simulator.start()
+    except OSError as error:
+        sys.stderr.write(f"simulate: cannot listen on {arguments.host}:{arguments.port}: {error.strerror}\n")
+        return 1
+    _say(_introduction(simulator))
+    _log_requests()
+    _wait_for_the_end()
+    simulator.stop()
+    return 0
+
+
+def parse_fault(text: str) -> tuple[str, dict[str, Any]]:
+    """A fault as it is written on the command line, in its name and options.
+
+    Raises:
+        ValueError: an option has no value.
+    """
+    name, _, rest = text.partition(":")
+    options: dict[str, Any] = {}
+    for option in filter(None, rest.split(",")):
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise ValueError(f"--fault {text}: write {key}=VALUE")
+        options[key.strip()] = value.strip()
+    return name.strip(), options
+
+
+def _introduction(simulator: Simulator) -> str:
+    meters = "\n".join(
+        f'  - {{name: {name}, ean: "{meter.ean}", serial: {meter.serial}, energy: {meter.energy}}}'
+        for name, meter in zip(("home", "gas", "shed"), simulator.meters, strict=True)
+    )
+    return f"""\
+A simulated Fluvius answers on {simulator.url}
+Account: {simulator.sign_in.email}, password: {simulator.sign_in.password}
+It is {simulator.now():%Y-%m-%d %H:%M} UTC there. Controls: curl {simulator.url}/simulator/
+
+A configuration to go with it:
+
+mqtt:
+  host: localhost
+fluvius:
+  portal:
+    email: {simulator.sign_in.email}
+    password: {simulator.sign_in.password}
+    url: {simulator.url}
+meters:
+{meters}
+
+Ctrl-C ends it. Requests:"""
+
+
+def _fault_list() -> str:
+    width = max(map(len, CATALOG))
+    return "\n".join(f"{name:{width}}  {describe(fault)}" for name, fault in CATALOG.items())
+
+
+def _log_requests() -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    log = logging.getLogger("bridge.simulator")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _wait_for_the_end() -> None:
+    end = Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: end.set())
+    end.wait()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

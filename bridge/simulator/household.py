@@ -1,0 +1,196 @@
+"""What a household in Flanders uses and makes, slot by slot, invented but always the same.
+
+Everything follows from the EAN and the date, so that the same question always has the same answer.
+Amounts are integers of thousandths (Wh, or litres of gas): sums are exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from math import exp, pi, sin
+from random import Random
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+BRUSSELS = ZoneInfo("Europe/Brussels")
+QUARTER = timedelta(minutes=15)
+HOUR = timedelta(hours=1)
+GAS_DAY_STARTS = 6  # o'clock, local time
+
+CONSUMPTION, INJECTION = 1, 2  # `t` in an answer
+TOTAL, HIGH, LOW = 0, 1, 2  # `dc`
+KWH, CUBIC_METRE = 3, 5  # `u`
+
+Energy = Literal["electricity", "gas"]
+Register = tuple[int, int, int]
+"""Direction, tariff and unit (`t`, `dc`, `u`): which of a meter's counters."""
+
+
+class Slot(NamedTuple):
+    """What the meter counted between two instants (UTC), in thousandths of each register's unit."""
+
+    start: datetime
+    end: datetime
+    amounts: dict[Register, int]
+
+
+@dataclass(frozen=True)
+class SimulatedMeter:
+    """A connection point and the meter on it."""
+
+    ean: str
+    serial: str
+    energy: Energy = "electricity"
+    tariffs: Literal["double", "single"] = "double"  # gas is always single
+    injection: bool = True  # has solar panels
+    intervals: bool = True  # quarter-hours are switched on in Mijn Fluvius; gas: hours
+    since: date = date(2020, 1, 1)  # first meter day
+    exchange: tuple[datetime, str] | None = None  # the instant a new meter took over, and its serial
+    delay: timedelta | None = None  # from a meter day's end to its publication; None: the usual one
+
+    @property
+    def serials(self) -> tuple[str, ...]:
+        """Every serial that ever hung there, oldest first."""
+        return (self.serial,) if self.exchange is None else (self.serial, self.exchange[1])
+
+    def serial_at(self, instant: datetime) -> str:
+        """The serial that counts what is used from that instant on."""
+        if self.exchange is not None and instant >= self.exchange[0]:
+            return self.exchange[1]
+        return self.serial
+
+    @property
+    def registers(self) -> tuple[Register, ...]:
+        """Every counter of the meter."""
+        if self.energy == "gas":
+            return ((CONSUMPTION, TOTAL, CUBIC_METRE), (CONSUMPTION, TOTAL, KWH))
+        directions = (CONSUMPTION, INJECTION) if self.injection else (CONSUMPTION,)
+        tariffs = (TOTAL,) if self.tariffs == "single" else (HIGH, LOW)
+        return tuple((direction, tariff, KWH) for direction in directions for tariff in tariffs)
+
+
+DEFAULT_METERS = (
+    SimulatedMeter("541448820000000008", "1SAG1100042062"),
+    SimulatedMeter("541448820000000015", "7FLO2100042062", energy="gas", tariffs="single", injection=False),
+    SimulatedMeter(
+        "541448820000000022", "1SAG1100042063", tariffs="single", injection=False, intervals=False
+    ),
+)
+
+
+def meter_day(energy: Energy, day: date) -> tuple[datetime, datetime]:
+    """Start and end (UTC) of the meter day: the local calendar day, for gas 06:00 to 06:00."""
+    opening = time(GAS_DAY_STARTS if energy == "gas" else 0, tzinfo=BRUSSELS)
+    first, second = (datetime.combine(d, opening) for d in (day, day + timedelta(days=1)))
+    return first.astimezone(UTC), second.astimezone(UTC)
+
+
+def date_of(energy: Energy, instant: datetime) -> date:
+    """The meter day an instant belongs to."""
+    wall = instant.astimezone(BRUSSELS).replace(tzinfo=None)
+    return (wall - timedelta(hours=GAS_DAY_STARTS if energy == "gas" else 0)).date()
+
+
+def slots(meter: SimulatedMeter, day: date) -> list[Slot]:
+    """The meter day in its finest slots: quarter-hours of electricity, hours of gas."""
+    start, _ = meter_day(meter.energy, day)
+    if meter.energy == "gas":
+        return [
+            Slot(start + i * HOUR, start + (i + 1) * HOUR, dict(zip(meter.registers, pair, strict=True)))
+            for i, pair in enumerate(gas(meter.ean, day))
+        ]
+    quarters = electricity(meter.ean, day, meter.injection)
+    instants = [start + i * QUARTER for i in range(len(quarters) + 1)]
+    day_slots = []
+    for i, (consumed, injected) in enumerate(quarters):
+        tariff = tariff_at(instants[i]) if meter.tariffs == "double" else TOTAL
+        amounts = {(CONSUMPTION, tariff, KWH): consumed}
+        if meter.injection:
+            amounts[INJECTION, tariff, KWH] = injected
+        day_slots.append(Slot(instants[i], instants[i + 1], amounts))
+    return day_slots
+
+
+def tariff_at(instant: datetime) -> int:
+    """High on Monday to Friday from 07:00 to 22:00 local time, otherwise low."""
+    local = instant.astimezone(BRUSSELS)
+    return HIGH if local.weekday() < 5 and 7 <= local.hour < 22 else LOW
+
+
+@lru_cache(maxsize=1024)
+def electricity(ean: str, day: date, solar: bool) -> tuple[tuple[int, int], ...]:
+    """Wh taken from and given to the grid, for every quarter-hour of the local day."""
+    chance = Random(f"{ean}/{day}")
+    start, end = meter_day("electricity", day)
+    cold = coldness(day)
+    clearness = 0.12 + 0.88 * chance.betavariate(1.6, 1.3)
+    panels = chance.uniform(0.9, 1.1)
+    wash_starts = chance.uniform(9, 20) if chance.random() < (0.6 if day.weekday() >= 5 else 0.25) else None
+    heat_pump_on = False
+    quarters = []
+    for i in range((end - start) // QUARTER):
+        instant = start + i * QUARTER
+        local = instant.astimezone(BRUSSELS)
+        hour = local.hour + local.minute / 60
+        load = habits(hour, weekend=day.weekday() >= 5) * (0.8 + 0.4 * cold) * chance.uniform(0.8, 1.2)
+        if wash_starts is not None and wash_starts <= hour < wash_starts + 1.5:
+            load += 220 * chance.uniform(0.3, 1)
+        if chance.random() < 0.3:
+            heat_pump_on = chance.random() < 0.1 + 0.6 * cold
+        load += (60 + 180 * cold) * chance.uniform(0.85, 1.05) if heat_pump_on else 0
+        made = sunshine(day, instant) * panels * clearness * chance.uniform(0.75, 1) if solar else 0
+        surplus = round(made - load)
+        quarters.append((max(0, -surplus), max(0, surplus)))
+    return tuple(quarters)
+
+
+@lru_cache(maxsize=1024)
+def gas(ean: str, day: date) -> tuple[tuple[int, int], ...]:
+    """Litres of gas and the Wh in them, for every hour of the gas day."""
+    chance = Random(f"{ean}/{day}")
+    start, end = meter_day("gas", day)
+    factor = conversion_factor(ean, day)
+    heating = max(0.0, coldness(day) * 1.15 - 0.25) * chance.uniform(0.75, 1.25)
+    hours = []
+    for i in range((end - start) // HOUR):
+        hour = (start + i * HOUR).astimezone(BRUSSELS).hour
+        at_home = bump(hour, 7, 1.5) + bump(hour, 19.5, 3)
+        litres = heating * (90 + 420 * at_home) * chance.uniform(0.8, 1.2)
+        litres += chance.uniform(10, 140) if chance.random() < 0.5 * at_home else 0
+        volume = round(litres)
+        hours.append((volume, (volume * factor + 500) // 1000))
+    return tuple(hours)
+
+
+def conversion_factor(ean: str, day: date) -> int:
+    """Wh in a cubic metre of that day's gas: about 11 200."""
+    return 11_200 + Random(f"{ean}/{day}/factor").randint(-250, 250)
+
+
+def habits(hour: float, *, weekend: bool) -> float:
+    """Wh per quarter-hour of a family: a fridge at night, peaks at breakfast and in the evening."""
+    if weekend:
+        return 38 + 95 * bump(hour, 9.5, 1.6) + 70 * bump(hour, 13, 2) + 150 * bump(hour, 19, 2.4)
+    return 36 + 120 * bump(hour, 7.3, 0.9) + 30 * bump(hour, 12.5, 1.2) + 190 * bump(hour, 19, 2)
+
+
+def sunshine(day: date, instant: datetime) -> float:
+    """Wh per quarter-hour that 4 kW of panels make under a clear sky; the sun is highest at 11:45 UTC."""
+    season = sin(2 * pi * (day.timetuple().tm_yday - 80) / 365)
+    daylight = 12.2 + 4.2 * season
+    since_sunrise = instant.hour + instant.minute / 60 + 0.125 - (11.75 - daylight / 2)
+    if not 0 < since_sunrise < daylight:
+        return 0
+    return float(1000 * (0.56 + 0.28 * season) * sin(pi * since_sunrise / daylight) ** 1.4)
+
+
+def coldness(day: date) -> float:
+    """0 in the middle of summer, 1 in the middle of winter."""
+    return (1 + sin(2 * pi * (day.timetuple().tm_yday + 76) / 365)) / 2
+
+
+def bump(hour: float, centre: float, width: float) -> float:
+    """A bell curve of height 1; the unit is hours."""
+    return exp(-(((hour - centre) / width) ** 2) / 2)

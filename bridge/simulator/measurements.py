@@ -1,0 +1,159 @@
+"""What the meters counted, what was corrected since, and when Fluvius makes it known."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+from bridge.simulator.household import (
+    CONSUMPTION,
+    CUBIC_METRE,
+    HOUR,
+    KWH,
+    Register,
+    SimulatedMeter,
+    Slot,
+    conversion_factor,
+    meter_day,
+    slots,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FROM_THE_START = datetime.min.replace(tzinfo=UTC)
+GAS_DELAY = timedelta(hours=72)
+MORNING = timedelta(hours=4)  # electricity appears between 04:00 and 06:00
+
+
+class Correction(NamedTuple):
+    """A change of one day's published amounts."""
+
+    at: datetime  # when it is published, UTC
+    delta: int  # Wh
+    direction: int
+    over: int  # how many slots share it
+
+
+class Publication(NamedTuple):
+    """When a meter day appears (UTC): its daily amounts, and its quarter-hours or hours."""
+
+    days: datetime
+    intervals: datetime
+
+
+class Measurements:
+    """The meters' books, with Fluvius' corrections and delays."""
+
+    def __init__(self, meters: Iterable[SimulatedMeter]) -> None:
+        self.meters = {meter.ean: meter for meter in meters}
+        self.corrections: dict[tuple[str, date], list[Correction]] = defaultdict(list)
+        self.delays: dict[tuple[str, date], Publication] = {}
+
+    def slots(self, meter: SimulatedMeter, day: date, now: datetime, serial: str | None = None) -> list[Slot]:
+        """The day's finest slots as corrected by `now`; with a serial, only what that one counted."""
+        if day < meter.since:
+            return []
+        counted = slots(meter, day)
+        corrections = self.corrections.get((meter.ean, day), ())
+        for correction in sorted(corrections, key=lambda each: each.at):
+            if correction.at <= now:
+                correct(counted, correction, conversion_factor(meter.ean, day))
+        if serial is not None and meter.exchange is not None:
+            counted = [slot for slot in counted if meter.serial_at(slot.start) == serial]
+        return counted
+
+    def day(self, meter: SimulatedMeter, day: date, now: datetime, serial: str | None = None) -> Slot | None:
+        """The whole day in one slot with every register, or None when there is nothing."""
+        counted = self.slots(meter, day, now, serial)
+        return Slot(*meter_day(meter.energy, day), total(counted, meter.registers)) if counted else None
+
+    def publication(self, meter: SimulatedMeter, day: date) -> Publication:
+        """When the day's amounts appear."""
+        return self.delays.get((meter.ean, day)) or self.usual_publication(meter, day)
+
+    def usual_publication(self, meter: SimulatedMeter, day: date) -> Publication:
+        """Electricity early the next morning, gas after 72 hours, or the meter's own delay."""
+        _, end = meter_day(meter.energy, day)
+        delay = meter.delay
+        if delay is None and meter.energy == "gas":
+            delay = GAS_DELAY
+        if delay is None:
+            delay = MORNING + timedelta(minutes=Random(f"{meter.ean}/{day}/published").randint(0, 120))
+        return Publication(end + delay, end + delay)
+
+    def add_correction(self, meter: SimulatedMeter, day: date, correction: Correction) -> None:
+        """Keeps a correction.
+
+        Raises:
+            ValueError: nothing was counted in that direction, or less than is to be taken away.
+        """
+        counted = self.slots(meter, day, datetime.max.replace(tzinfo=UTC))
+        amounts = [amount for slot in counted for amount in _in_direction(slot, correction.direction)]
+        if not amounts or sum(amounts) + correction.delta < 0:
+            raise ValueError(
+                f"{meter.ean} counted {sum(amounts)} Wh on {day}: cannot change that by {correction.delta} Wh"
+            )
+        self.corrections[meter.ean, day].append(correction)
+
+
+def total(counted: Iterable[Slot], registers: Iterable[Register]) -> dict[Register, int]:
+    """The sums per register, zeros included."""
+    sums = dict.fromkeys(registers, 0)
+    for slot in counted:
+        for register, amount in slot.amounts.items():
+            sums[register] += amount
+    return sums
+
+
+def in_hours(counted: list[Slot]) -> list[Slot]:
+    """Quarter-hours added up to hours; hours stay as they are. Tariffs change on the hour only."""
+    hours: dict[datetime, list[Slot]] = defaultdict(list)
+    for slot in counted:
+        hours[slot.start.replace(minute=0)].append(slot)
+    return [
+        Slot(start, start + HOUR, total(quarters, quarters[0].amounts)) for start, quarters in hours.items()
+    ]
+
+
+def correct(counted: list[Slot], correction: Correction, factor: int) -> None:
+    """Spreads a correction over the slots that counted most; none becomes negative.
+
+    Args:
+        counted: the day's slots, changed in place.
+        correction: what changes.
+        factor: Wh per cubic metre; a gas slot's litres follow its Wh.
+    """
+    registers = {
+        i: register
+        for i, slot in enumerate(counted)
+        for register in slot.amounts
+        if register[0] == correction.direction and register[2] == KWH
+    }
+    by_amount = sorted(registers, key=lambda i: -counted[i].amounts[registers[i]])
+    sign = 1 if correction.delta > 0 else -1
+    remaining = abs(correction.delta)
+    share = -(-remaining // correction.over)
+    for i in by_amount:
+        amounts = counted[i].amounts
+        step = min(share, remaining) if sign > 0 else min(share, remaining, amounts[registers[i]])
+        _change(amounts, registers[i], sign * step, factor)
+        remaining -= step
+    for i in by_amount:  # what the largest could not give, the others do
+        amounts = counted[i].amounts
+        step = min(remaining, amounts[registers[i]])
+        _change(amounts, registers[i], sign * step, factor)
+        remaining -= step
+
+
+def _change(amounts: dict[Register, int], register: Register, step: int, factor: int) -> None:
+    amounts[register] += step
+    volume = (CONSUMPTION, register[1], CUBIC_METRE)
+    if volume in amounts:
+        amounts[volume] = (amounts[register] * 1000 + factor // 2) // factor
+
+
+def _in_direction(slot: Slot, direction: int) -> list[int]:
+    return [amount for (t, _, unit), amount in slot.amounts.items() if t == direction and unit == KWH]

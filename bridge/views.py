@@ -1,0 +1,195 @@
+"""Ledger to payloads: what the topics `day`, `intervals`, `total`, `reading` and `status` say.
+
+Times are local (Europe/Brussels) with their offset; amounts are exact decimals.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from bridge.model import BRUSSELS, Day, Direction, Energy, Interval, Meter, Register, Tariff, Total, Unit
+
+Payload = dict[str, Any]
+
+_ISO_DURATION = {timedelta(minutes=15): "PT15M", timedelta(hours=1): "PT1H"}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a meter's readings have come, beside the readings themselves."""
+
+    awaited: Sequence[date] = ()
+    resolution: str | None = None  # "PT15M", "PT1H", "P1D"; None while unknown
+    last_attempt: datetime | None = None
+    last_success: datetime | None = None
+    error: str | None = None
+    advice: str | None = None
+
+
+def day(meter: Meter, day: Day) -> Payload:
+    """The amounts of one complete day."""
+    return {
+        **_who(meter),
+        "date": day.date.isoformat(),
+        "start": local(day.start),
+        "end": local(day.end),
+        "unit": Unit.KWH,
+        **amounts(day.amounts),
+        "validated": day.validated,
+        "revision": day.revision,
+        "fetched_at": local(day.fetched_at),
+    }
+
+
+def intervals(meter: Meter, day: Day, intervals: Sequence[Interval]) -> Payload:
+    """The quarter-hours or hours of one complete day."""
+    flows = {(register.direction, register.unit) for register in day.amounts}
+    return {
+        **_who(meter),
+        "date": day.date.isoformat(),
+        "resolution": resolution(intervals[0].end - intervals[0].start),
+        "unit": Unit.KWH,
+        "validated": all(interval.validated for interval in intervals),
+        "intervals": [_interval(meter, interval, flows) for interval in intervals],
+    }
+
+
+def reading(meter: Meter, interval: Interval) -> Payload:
+    """One interval, for the stream."""
+    flows = {(register.direction, register.unit) for register in interval.amounts}
+    return {
+        **_who(meter),
+        **_interval(meter, interval, flows),
+        "unit": Unit.KWH,
+        "validated": interval.validated,
+        "revision": interval.revision,
+    }
+
+
+def total(meter: Meter, total: Total) -> Payload:
+    """All complete days, like a meter register that started at 0 on the first of them."""
+    return {
+        **_who(meter),
+        "since": total.since.isoformat(),
+        "until": total.until.isoformat(),
+        "days": total.days,
+        "unit": Unit.KWH,
+        **amounts(total.amounts),
+    }
+
+
+def status(meter: Meter, latest: Day | None, progress: Progress) -> Payload:
+    """What is known, what is awaited, and what went wrong."""
+    return {
+        **_who(meter),
+        "latest_complete_day": latest.date.isoformat() if latest else None,
+        "days_awaited": [day.isoformat() for day in progress.awaited],
+        "resolution": progress.resolution,
+        "last_attempt": progress.last_attempt and local(progress.last_attempt),
+        "last_success": progress.last_success and local(progress.last_success),
+        "error": progress.error,
+        "advice": progress.advice,
+    }
+
+
+def amounts(by_register: Mapping[Register, Decimal]) -> Payload:
+    """Amounts by direction and tariff with their totals, the gas volume, and the net.
+
+    Only what is known: no injection where none was metered, no tariffs where there is only a total.
+    """
+    sides = {
+        "consumption": _by_tariff(by_register, Direction.CONSUMPTION, Unit.KWH),
+        "injection": _by_tariff(by_register, Direction.INJECTION, Unit.KWH),
+        "volume": _by_tariff(by_register, Direction.CONSUMPTION, Unit.M3),
+    }
+    known: Payload = {name: tariffs for name, tariffs in sides.items() if tariffs}
+    if sides["consumption"] and sides["injection"]:
+        known["net"] = sides["consumption"]["total"] - sides["injection"]["total"]
+    return known
+
+
+def leaves(payload: Payload) -> dict[str, str]:
+    """The amounts of a payload as sub-topics: `consumption/high`, `volume/total`, `net`, ..."""
+    found = {}
+    for side in ("consumption", "injection", "volume"):
+        for tariff, amount in payload.get(side, {}).items():
+            found[f"{side}/{tariff}"] = plain(amount)
+    if "net" in payload:
+        found["net"] = plain(payload["net"])
+    return found
+
+
+def resolution(length: timedelta) -> str:
+    """An interval's length as an ISO 8601 duration."""
+    return _ISO_DURATION[length]
+
+
+def local(instant: datetime) -> str:
+    """An instant as people in Flanders write it, with its offset, to the second."""
+    return instant.astimezone(BRUSSELS).isoformat(timespec="seconds")
+
+
+def plain(amount: Decimal) -> str:
+    """A decimal without exponent and without trailing zeros."""
+    text = f"{amount:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in {"", "-0"} else text
+
+
+def to_json(value: Any) -> str:
+    """JSON in which decimals stay exact; the standard library would make them binary floats or text."""
+    match value:
+        case Decimal():
+            return plain(value)
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(str(k))}: {to_json(v)}" for k, v in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(to_json, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _who(meter: Meter) -> Payload:
+    return {"meter": meter.name, "ean": meter.ean}
+
+
+def _by_tariff(
+    by_register: Mapping[Register, Decimal], direction: Direction, unit: Unit
+) -> dict[str, Decimal]:
+    found = {
+        register.tariff: amount
+        for register, amount in by_register.items()
+        if (register.direction, register.unit) == (direction, unit)
+    }
+    if not found:
+        return {}
+    parts = {str(tariff): found[tariff] for tariff in (Tariff.HIGH, Tariff.LOW) if tariff in found}
+    return {**parts, "total": sum(found.values(), Decimal(0))}
+
+
+def _interval(meter: Meter, interval: Interval, flows: Iterable[tuple[Direction, Unit]]) -> Payload:
+    """A slot's amounts; a flow that the day has and the slot does not mention is the day's zero."""
+    payload: Payload = {"start": local(interval.start), "end": local(interval.end)}
+    if meter.energy is Energy.ELECTRICITY:
+        payload["tariff"] = _tariff(interval)
+    names = (
+        ("consumption", Direction.CONSUMPTION, Unit.KWH),
+        ("injection", Direction.INJECTION, Unit.KWH),
+        ("volume", Direction.CONSUMPTION, Unit.M3),
+    )
+    for name, direction, unit in names:
+        if (direction, unit) in flows:
+            by_tariff = _by_tariff(interval.amounts, direction, unit)
+            payload[name] = by_tariff.get("total", Decimal(0))
+    return payload
+
+
+def _tariff(interval: Interval) -> Tariff:
+    """The tariff of a slot: the one that counted, where several are mentioned."""
+    mentioned = {register.tariff for register in interval.amounts}
+    counted = {register.tariff for register, amount in interval.amounts.items() if amount}
+    candidates = counted or mentioned
+    return candidates.pop() if len(candidates) == 1 else Tariff.TOTAL
