@@ -126,8 +126,8 @@ def _time(value: str) -> str:
 
 
 def _distinct(times: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(times)) < len(times):
-        raise _wrong("holds the same time twice")
+    if not times or len(set(times)) < len(times):
+        raise _wrong("holds the same time twice" if times else "is empty")
     return times
 
 
@@ -363,9 +363,10 @@ class MeterSettings(_Section):
 class ScheduleSettings(_Section):
     """When Fluvius is asked."""
 
-    at: Annotated[tuple[Time, ...], Field(min_length=1), AfterValidator(_distinct)] = Field(
+    at: Annotated[tuple[Time, ...], AfterValidator(_distinct)] = Field(
         default=("06:15", "09:15", "12:15", "18:15"),
         description='Times of day in Europe/Brussels, each once, such as ["06:15", "12:15"]',
+        json_schema_extra={"minItems": 1},
     )
     jitter_minutes: int = Field(
         default=10, ge=0, le=180, description="By how much to stray from these times, 0 to 180 minutes"
@@ -635,7 +636,8 @@ def _parse(text: str, secret: Callable[[str], str]) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        problem = re.sub("'[^']{2,}'", "something else", error.problem or "no YAML")  # it may quote a secret
+        quoted = re.compile("'[^']*'")  # a character, or a word that may be a secret
+        problem = quoted.sub(lambda found: found[0] if len(found[0]) <= 3 else "a word", error.problem or "")
         reason = f"{place}{problem}; put quotes around values with special characters such as * ! % : #"
     except yaml.YAMLError:
         reason = "holds characters that cannot be seen"
@@ -671,7 +673,7 @@ def _word(key: str) -> str:
 
 
 def _variable(path: KeyPath) -> str:
-    return PREFIX + "__".join(map(str, path)).upper()
+    return "__".join(map(str, path)).upper()
 
 
 def _path(variable: str) -> KeyPath:
@@ -701,7 +703,7 @@ class _Draft:
         if self.file:
             return f"{self.file}: {_dotted(path)}" if path else str(self.file)
         short = next((name for name, key in SHORT_NAMES.items() if key == path), None)
-        return f"{short or _variable(path)} ({_dotted(path)})"
+        return f"{short or PREFIX + _variable(path)} ({_dotted(path)})"
 
     def add_file(self, file: Path) -> None:
         """One file's keys. Nothing else is worth looking at while it cannot be read."""
@@ -752,8 +754,8 @@ class _Draft:
             if _anywhere(_path(name)) in KEYS:
                 self.take(variable, name, _path(name), environ)
             else:
-                near = get_close_matches(variable, map(_variable, KEYS), n=1)
-                advice = f"did you mean {near[0]}?" if near else "the keys are in config.example.yaml"
+                near = get_close_matches(variable[len(PREFIX) :], [_variable(key) for key in KEYS], n=1)
+                advice = f"did you mean {PREFIX}{near[0]}?" if near else "the keys are in config.example.yaml"
                 self.mistakes.append(f"{variable}: unknown key; {advice}")
 
     def add_short_names(self, environ: Mapping[str, str]) -> None:
@@ -776,9 +778,8 @@ class _Draft:
             if variable != name:
                 text = _Hidden(_read(Path(text)).rstrip("\r\n"))
             info = KEYS[_anywhere(path)]
-            value = (
-                _parse(text, self.secret) if tuple in _kinds(info.annotation) or _section_of(info) else text
-            )
+            has_form = tuple in _kinds(info.annotation) or _section_of(info)
+            value = _parse(text, self.secret) if has_form else text
         except ConfigError as error:
             self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")
         if variable != name and environ.get(name):
@@ -839,7 +840,6 @@ REASONS = {
     "int_parsing": "{it} is no whole number",
     "int_parsing_size": "{it} is no whole number",
     "int_type": "{it} is no whole number",
-    "int_from_float": "{it} is no whole number",
     "greater_than_equal": "{it} is out of range",
     "less_than_equal": "{it} is out of range",
     "bool_parsing": "{it} is neither true nor false",
@@ -870,13 +870,7 @@ def _reason(found: ErrorDetails, path: KeyPath) -> str:
 def _shown(value: Any, path: KeyPath) -> str:
     """A value as a message may show it: not a secret, nor what may be one in the wrong place."""
     if not isinstance(value, str):
-        return (
-            "a group of keys"
-            if isinstance(value, dict)
-            else "a list"
-            if isinstance(value, list)
-            else "nothing"
-        )
+        return {"dict": "a group of keys", "list": "a list"}.get(type(value).__name__, "nothing")
     info = _key(path)
     if not info or SecretStr in _kinds(info.annotation) or _section_of(info) or isinstance(value, _Hidden):
         return "text"

@@ -48,10 +48,12 @@ def days_only(days: Sequence[DayFacts], energy: Energy) -> bool:
     """Whether the meter shows itself to have no interval readings.
 
     The evidence is a day with daily amounts whose intervals were asked for, in vain, when they were
-    overdue, while no other day of the window has any either.
+    overdue, while no other day of the window has any either; or a day that counted as complete on such
+    evidence before.
     """
     return not any(day.interval_count for day in days) and any(
-        day.daily and day.asked_at and meterday.is_late(day.date, energy, day.asked_at) for day in days
+        day.complete or (day.daily and day.asked_at and meterday.is_late(day.date, energy, day.asked_at))
+        for day in days
     )
 
 
@@ -74,10 +76,11 @@ def days_are_due(days: Sequence[DayFacts], energy: Energy, now: datetime) -> boo
     A day that is later than Fluvius ever was does not make a request of its own: the request for the next
     new day spans the whole window and brings it along.
     """
-    usual = usual_registers(days)
+    usual, missing = usual_registers(days), set(awaited(days, energy, now))
     return any(
-        not meterday.is_late(day.date, energy, now)
-        and not (day.complete or _has_daily_amounts(day, energy, usual))
+        day.date in missing
+        and not meterday.is_late(day.date, energy, now)
+        and not _has_daily_amounts(day, energy, usual)
         for day in days
     )
 

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.simulator import Simulator
 from tests.mosquitto import Mosquitto
+from tests.world import Clock, World
 
 
 @pytest.fixture
@@ -11,3 +13,29 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that lets everyone in."""
     with Mosquitto(tmp_path / "mosquitto") as broker:
         yield broker
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A Saturday morning in autumn: the day before is there."""
+    return Clock("2026-11-21 09:00")
+
+
+@pytest.fixture
+def simulator(clock: Clock) -> Iterator[Simulator]:
+    with Simulator(now=clock) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def home(tmp_path: Path, simulator: Simulator, clock: Clock, mosquitto: Mosquitto) -> World:
+    """A household with a broker."""
+    return World(tmp_path, simulator, clock, mosquitto.port)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, simulator: Simulator, clock: Clock) -> World:
+    """A household without a broker: nothing listens on its port."""
+    world = World(tmp_path, simulator, clock, broker_port=1)
+    world.greeting = 0.05
+    return world

@@ -61,11 +61,11 @@ class Command:
     payload: bytes  # at most LARGEST_COMMAND
 
 
-class BrokerAway(Exception):  # noqa: N818 - a name for what happened
+class BrokerAway(Exception):
     """Not everything was acknowledged. `Connected` will be handed over when it is time to publish again."""
 
 
-class PublishRefused(Exception):  # noqa: N818 - a name for what happened
+class PublishRefused(Exception):
     """The broker acknowledged everything, but does not want this topic. Only MQTT 5 can say so."""
 
     def __init__(self, topic: str, why: str) -> None:
