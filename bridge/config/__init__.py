@@ -1,0 +1,98 @@
+"""YAML, environment and secret files → one validated `Settings`, or every mistake in them at once."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.config.checks import is_this_machine, slug
+from bridge.config.draft import SHORT_NAMES, Draft
+from bridge.config.errors import ConfigError
+from bridge.config.keys import KEYS, KeyPath
+from bridge.config.settings import (
+    CertificateSettings,
+    EnergyApiSettings,
+    FluviusSettings,
+    HomeAssistantSettings,
+    LogSettings,
+    MeterSettings,
+    MqttSettings,
+    PortalSettings,
+    ScheduleSettings,
+    Settings,
+    StatisticsSettings,
+    TlsSettings,
+)
+
+__all__ = [
+    "KEYS",
+    "CertificateSettings",
+    "ConfigError",
+    "EnergyApiSettings",
+    "FluviusSettings",
+    "HomeAssistantSettings",
+    "KeyPath",
+    "LogSettings",
+    "MeterSettings",
+    "MqttSettings",
+    "PortalSettings",
+    "ScheduleSettings",
+    "Settings",
+    "StatisticsSettings",
+    "TlsSettings",
+    "find",
+    "is_this_machine",
+    "load",
+    "schema",
+    "slug",
+]
+
+FILE = "fluvius2mqtt.yaml"
+
+
+def _places(environ: Mapping[str, str]) -> Iterator[Path]:
+    yield Path(FILE)
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    if folder := environ.get("XDG_CONFIG_HOME") or (home and f"{home}/.config"):
+        yield Path(folder) / "fluvius2mqtt" / FILE
+        yield Path(folder) / FILE
+    yield Path("/config") / FILE
+
+
+def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The configuration file: the one asked for, else the first that there is, else none."""
+    return explicit or next((place for place in _places(environ) if os.access(place, os.F_OK)), None)
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings in a file, if any, and in the environment, which goes first.
+
+    JSON is YAML, so the add-on's `options.json` is such a file too.
+
+    Raises:
+        ConfigError: with every mistake that was found.
+    """
+    draft = Draft(path)
+    if path:
+        draft.add_file(path)
+    draft.add_variables(environ)
+    draft.add_short_names(environ)
+    if not path and not draft.tree and not draft.mistakes:
+        raise ConfigError(_nowhere(environ))
+    settings = draft.settings()
+    if draft.mistakes or not settings:
+        raise ConfigError(*draft.mistakes, *([] if path else [_nowhere(environ)]))
+    return settings
+
+
+def _nowhere(environ: Mapping[str, str]) -> str:
+    places = ", ".join(map(str, _places(environ)))
+    return (
+        f"no configuration file in {places}; copy config.example.yaml to one of these, "
+        f"or set {', '.join(SHORT_NAMES)}"
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The configuration's JSON Schema (draft 2020-12), for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Settings.model_json_schema()

@@ -1,0 +1,69 @@
+"""What all keys together must be: looks at what was written, and so speaks up next to wrong values."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+from bridge.config.checks import slug
+from bridge.config.keys import KeyPath, advice, at
+
+
+def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
+    """Where keys do not go together, and why."""
+    portal, energy_api = at(tree, "fluvius", "portal"), at(tree, "fluvius", "energy_api")
+    sources = {name for name, there in (("portal", portal), ("energy_api", energy_api)) if there is not None}
+    if not sources:
+        yield ("fluvius",), f"no source of readings; {advice(('fluvius',))}"
+    if isinstance(portal, dict) and not at(portal, "token"):
+        for path in ("fluvius", "portal", "email"), ("fluvius", "portal", "password"):
+            if not at(tree, *path):
+                yield path, f"is missing; {advice(path)}"
+    if isinstance(energy_api, dict):
+        proofs = [key for key in ("client_secret", "certificate") if at(energy_api, key)]
+        if len(proofs) != 1:
+            reason = (
+                "stands beside certificate; keep one" if proofs else "is missing; write it, or certificate"
+            )
+            yield ("fluvius", "energy_api", "client_secret"), reason
+    yield from _mqtt_contradictions(at(tree, "mqtt"))
+    meters = at(tree, "meters")
+    if sources == {"portal"} and meters in (None, []):
+        yield ("meters",), f"is empty; {advice(('meters',))}"
+    if isinstance(meters, list):
+        yield from _meter_contradictions(meters, sources)
+        yield from _repeated_meters(meters)
+
+
+def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:
+    if at(mqtt, "password") and not at(mqtt, "username") and at(mqtt, "protocol") != "5":
+        yield ("mqtt", "username"), f"is missing beside password; {advice(('mqtt', 'username'))}"
+    tls = at(mqtt, "tls")
+    for key, other in pairwise(("cert_file", "key_file", "cert_file")):
+        if at(tls, other) and not at(tls, key):
+            yield ("mqtt", "tls", key), f"is missing beside {other}; {advice(('mqtt', 'tls', key))}"
+
+
+def _meter_contradictions(meters: list[Any], sources: set[str]) -> Iterator[tuple[KeyPath, str]]:
+    for index, meter in enumerate(meters):
+        source = at(meter, "source") or (min(sources) if len(sources) == 1 else None)
+        path = ("meters", index, "source")
+        if not source and len(sources) == 2:
+            yield path, f"is missing, and two sources are configured; {advice(path)}"
+        elif source in ("portal", "energy_api") and sources and source not in sources:
+            yield path, f"fluvius.{source} is not configured; write {min(sources)}, or configure it"
+        if isinstance(meter, dict) and source == "portal" and not at(meter, "serial"):
+            yield ("meters", index, "serial"), f"is missing; {advice(('meters', index, 'serial'))}"
+
+
+def _repeated_meters(meters: list[Any]) -> Iterator[tuple[KeyPath, str]]:
+    eans: dict[str, int] = {}
+    slugs: dict[str, int] = {}
+    for index, meter in enumerate(meters):
+        ean = re.sub(r"[^0-9]", "", str(at(meter, "ean")))
+        name = slug(str(at(meter, "name") or ean))
+        if ean and eans.setdefault(ean, index) != index:
+            yield ("meters", index, "ean"), f"is that of meters[{eans[ean]}] too; write each meter once"
+        elif name and slugs.setdefault(name, index) != index:
+            reason = f"gives the same topic as the name of meters[{slugs[name]}]; write another one"
+            yield ("meters", index, "name"), reason

@@ -1,0 +1,253 @@
+"""What was written in files and variables, and what is wrong with it."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+
+from bridge.config.contradictions import contradictions
+from bridge.config.errors import ConfigError
+from bridge.config.keys import KEYS, KeyPath, advice, anywhere, at, key_of, kinds, section_of
+from bridge.config.settings import Settings
+from bridge.config.text import Hidden, Unreadable, parse, read
+
+PREFIX = "FLUVIUS2MQTT_"
+WORD = r"[A-Za-z0-9_-]{1,40}"
+
+SHORT_NAMES: dict[str, KeyPath] = {
+    "FLUVIUS_LOGIN": ("fluvius", "portal", "email"),
+    "FLUVIUS_PASSWORD": ("fluvius", "portal", "password"),
+    "FLUVIUS_EAN": ("meters", 0, "ean"),
+    "FLUVIUS_METER_SERIAL": ("meters", 0, "serial"),
+}
+
+
+@dataclass
+class Draft:
+    """What was written so far, by whom, and what is wrong with it."""
+
+    file: Path | None
+    tree: dict[str, Any] = field(default_factory=dict)
+    variables: dict[KeyPath, str] = field(default_factory=dict)  # which variable a value came from
+    secrets: Any = None  # what is in secrets.yaml, once it was read
+    mistakes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths are relative to."""
+        return self.file.parent if self.file else Path()
+
+    def where(self, path: KeyPath) -> str:
+        """The file or variable in which a key stands or should stand, and the key."""
+        for end in range(len(path), 0, -1):
+            if variable := self.variables.get(path[:end]):
+                return f"{variable} ({_dotted(path)})"
+        if self.file:
+            return f"{self.file}: {_dotted(path)}" if path else str(self.file)
+        short = next((name for name, key in SHORT_NAMES.items() if key == path), None)
+        return f"{short or PREFIX + _variable(path)} ({_dotted(path)})"
+
+    def add_file(self, file: Path) -> None:
+        """One file's keys. Nothing else is worth looking at while it cannot be read."""
+        try:
+            tree = parse(read(file), self.secret)
+        except ConfigError as error:
+            raise ConfigError(*self.mistakes, f"{file}: {error}") from None
+        if not isinstance(tree, dict | None):
+            raise ConfigError(f"{file}: holds no keys; write them as in config.example.yaml")
+        self.tree = tree or {}
+        written = [at(tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
+        if any(value and not isinstance(value, Hidden) for value in written):
+            self.warn_if_public(file)
+
+    def warn_if_public(self, file: Path) -> None:
+        """A secret that every user of the machine can read is none."""
+        if os.name == "posix" and file.stat().st_mode & 0o004:
+            self.warnings.append(
+                f"{file}: every user of this machine can read the secrets in it; run: chmod o-r {file}"
+            )
+
+    def secret(self, name: str) -> str:
+        """What `!secret name` stands for."""
+        file = self.folder / "secrets.yaml"
+        if self.secrets is None:
+            self.secrets = {}
+            try:
+                self.secrets = parse(read(file), self.secret) or {}
+                self.warn_if_public(file)
+            except ConfigError as error:
+                self.mistakes.append(f"{file}: {error}; it has the values of !secret, such as {name}: ...")
+                self.secrets = Unreadable("?")
+        if isinstance(self.secrets, Unreadable):
+            return self.secrets
+        value = at(self.secrets, name)
+        if not isinstance(value, str):
+            self.mistakes.append(
+                f"{file}: {_dotted((name,))}: is missing; write {_dotted((name,))}: and its value"
+            )
+            return Unreadable("?")
+        return Hidden(value)
+
+    def add_variables(self, environ: Mapping[str, str]) -> None:
+        """FLUVIUS2MQTT_MQTT__HOST and the like, the shorter first: sections before their keys."""
+        for variable in sorted(environ, key=lambda name: (len(name), name)):
+            if not variable.startswith(PREFIX) or not environ[variable]:
+                continue
+            name = variable if anywhere(_path(variable)) in KEYS else variable.removesuffix("_FILE")
+            if anywhere(_path(name)) in KEYS:
+                self.take(variable, name, _path(name), environ)
+            else:
+                near = get_close_matches(variable[len(PREFIX) :], [_variable(key) for key in KEYS], n=1)
+                advice = f"did you mean {PREFIX}{near[0]}?" if near else "the keys are in config.example.yaml"
+                self.mistakes.append(f"{variable}: unknown key; {advice}")
+
+    def add_short_names(self, environ: Mapping[str, str]) -> None:
+        """FLUVIUS_LOGIN and the like, where nothing else says it; the meter, where there is none."""
+        has_meters = at(self.tree, "meters") not in (None, [])
+        for name, path in SHORT_NAMES.items():
+            variable = f"{name}_FILE" if environ.get(f"{name}_FILE") else name
+            if environ.get(variable) and not (has_meters if path[0] == "meters" else at(self.tree, *path)):
+                self.take(variable, name, path, environ)
+        if environ.get("FLUVIUS_TIMEZONE", "") not in ("", "Europe/Brussels"):
+            self.mistakes.append(
+                "FLUVIUS_TIMEZONE: Fluvius's days are those of Europe/Brussels; remove the variable"
+            )
+
+    def take(self, variable: str, name: str, path: KeyPath, environ: Mapping[str, str]) -> None:
+        """A variable's value, or what is in the file that it names if it ends in _FILE."""
+        text = environ[variable]
+        value: Any = Unreadable("?")
+        try:
+            if variable != name:
+                text = Hidden(read(Path(text)).rstrip("\r\n"))
+            info = KEYS[anywhere(path)]
+            has_form = tuple in kinds(info.annotation) or section_of(info)
+            value = parse(text, self.secret) if has_form else text
+        except ConfigError as error:
+            self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")
+        if variable != name and environ.get(name):
+            self.mistakes.append(f"{variable}: stands beside {name}; keep one of them")
+        self.put(path, value, variable)
+
+    def put(self, path: KeyPath, value: Any, variable: str) -> None:
+        """Lays a value over what is there; the keys beside it stay, a list is replaced."""
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                self.put((*path, key), inner, variable)
+            return
+        here: Any = self.tree
+        for part, following in pairwise(path):
+            if isinstance(part, int) and part == len(here):
+                here.append({})
+            elif isinstance(part, int) and part > len(here):
+                self.mistakes.append(f"{variable}: there is no number {len(here)} yet; count from 0")
+                return
+            if not isinstance(at(here, part), list if isinstance(following, int) else dict):
+                here[part] = [] if isinstance(following, int) else {}
+            here = here[part]
+        here[path[-1]] = value
+        self.variables[path] = variable
+
+    def settings(self) -> Settings | None:
+        """The settings, or mistakes. Single values and contradictions are looked at in one go."""
+        reasons: dict[KeyPath, str] = {}
+        settings = None
+        try:
+            settings = Settings.model_validate(self.tree, context={"folder": self.folder})
+        except ValidationError as error:
+            for found in error.errors(include_url=False):
+                path = tuple(part for part in found["loc"] if part not in ("(flag)", "(keys)"))
+                reasons.setdefault(path, _reason(found, path))
+        for path, reason in contradictions(self.tree):
+            reasons.setdefault(path, reason)
+        self.mistakes += [f"{self.where(path)}: {reason}" for path, reason in reasons.items() if reason]
+        if settings:
+            for index, meter in enumerate(settings.meters):
+                if not _check_digit_fits(meter.ean):
+                    where = self.where(("meters", index, "ean"))
+                    self.warnings.append(
+                        f"{where}: the last digit does not fit the others; is there a slip in it?"
+                    )
+            settings._warnings = tuple(self.warnings)  # noqa: SLF001 - it is ours
+        return settings
+
+
+def _check_digit_fits(ean: str) -> bool:
+    """GS1's check digit: the digits weigh 3 and 1 in turn, and add up to a multiple of ten."""
+    return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(ean)) % 10 == 0
+
+
+REASONS = {
+    "wrong": "{reason}",
+    "missing": "is missing",
+    "int_parsing": "{it} is no whole number",
+    "int_parsing_size": "{it} is no whole number",
+    "int_type": "{it} is no whole number",
+    "greater_than_equal": "{it} is out of range",
+    "less_than_equal": "{it} is out of range",
+    "bool_parsing": "{it} is neither true nor false",
+    "bool_type": "{it} is neither true nor false",
+    "string_type": "{it} stands where text belongs",
+    "path_type": "{it} stands where text belongs",
+    "model_type": "{it} stands where keys belong",
+    "tuple_type": "{it} stands where a list belongs",
+    "too_short": "is empty",
+    "enum": "{it} is unknown",
+    "literal_error": "{it} is unknown",
+}
+
+
+def _reason(found: ErrorDetails, path: KeyPath) -> str:
+    """What is wrong with a value and what to write, in our words: pydantic's show the value."""
+    value = found["input"]
+    if isinstance(value, Unreadable):
+        return ""
+    if found["type"] == "extra_forbidden":
+        beside = [str(key[-1]) for key in KEYS if key[:-1] == anywhere(path[:-1])]
+        near = get_close_matches(_word(str(path[-1])), beside, n=1)
+        return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; write {', '.join(beside)}"
+    reason = REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
+    return f"{reason.replace('{it}', _shown(value, path))}; {advice(path)}"
+
+
+def _shown(value: Any, path: KeyPath) -> str:
+    """A value as a message may show it: not a secret, nor what may be one in the wrong place."""
+    if not isinstance(value, str):
+        return {"dict": "a group of keys", "list": "a list"}.get(type(value).__name__, "nothing")
+    info = key_of(path)
+    if not info or SecretStr in kinds(info.annotation) or section_of(info) or isinstance(value, Hidden):
+        return "text"
+    return (value if re.fullmatch(r"[\w.:/+-]+", value) else repr(value)) if len(value) <= 60 else "this text"
+
+
+def _dotted(path: KeyPath) -> str:
+    """`meters[0].ean`; of a key that is no word, the part that is: the rest may be a secret."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += "." * bool(text) + (part if re.fullmatch(WORD, part) else _word(part) + "…")
+    return text
+
+
+def _word(key: str) -> str:
+    found = re.match(WORD, key)
+    return found[0] if found else ""
+
+
+def _variable(path: KeyPath) -> str:
+    return "__".join(map(str, path)).upper()
+
+
+def _path(variable: str) -> KeyPath:
+    parts = variable.removeprefix(PREFIX).lower().split("__")
+    return tuple(int(part) if re.fullmatch("[0-9]{1,4}", part) else part for part in parts)
