@@ -143,7 +143,7 @@ def _once(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, "error")
     from bridge.check import check
 
     return check(settings)
@@ -215,11 +215,11 @@ def _schema(_: argparse.Namespace) -> int:
     return DONE
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
+def _settings(arguments: argparse.Namespace, level: str | None = None) -> Settings:
     from bridge.config import find, load
 
     settings = load(find(arguments.config, os.environ), os.environ)
-    _log_to_terminal("debug" if arguments.verbose else settings.log.level, settings.log.format)
+    _log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
     for warning in settings.warnings:
         log.warning("%s", warning)
     return settings

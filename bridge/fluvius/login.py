@@ -32,8 +32,8 @@ _EXPIRES_SOON = timedelta(seconds=60)
 _REFUSALS = {
     "AADB2C90053": "Fluvius knows no account with this e-mail address; correct fluvius.portal.email",
     "AADB2C90054": "Fluvius does not accept this password; correct fluvius.portal.password",
-    "AADB2C90114": "Fluvius has locked this account for a while, after too many wrong passwords; sign in later"
-    " with a browser on mijn.fluvius.be, then correct fluvius.portal.password",
+    "AADB2C90114": "Fluvius has locked this account for a while, after too many wrong passwords; sign in"
+    " later with a browser on mijn.fluvius.be, then correct fluvius.portal.password",
 }
 _STEP_NEEDED = (
     "Fluvius asks for one more step that only you can take (two-factor authentication, accepted terms or a"
@@ -79,6 +79,15 @@ class Access:
         if self._token is None or self._token.expires_at - _EXPIRES_SOON <= self._now():
             self._token = self._renewed() or self._signed_in_anew()
         return self._token.access_token
+
+    def try_sign_in(self) -> None:
+        """Prove that the credentials are good, whatever token is kept; the new token is kept.
+
+        Raises:
+            CredentialsRefused, TryLater: see there.
+        """
+        if self._settings.token is None:
+            self._token = self._signed_in_anew()
 
     def another_bearer(self, *, renew: bool) -> str:
         """A token for the request that was answered 401, by renewal if that is worth trying.

@@ -92,6 +92,7 @@ class Broker:
         settings: where it is and how to get in.
         hand_over: takes what happens to the worker. Called on paho's thread, so it must return at once.
         pauses: seconds between two attempts to connect: after the first, and at most.
+        visitor: only try the connection, under a client id of its own: no state, no last will, no commands.
 
     Attributes:
         connected: whether it makes sense to publish.
@@ -108,7 +109,12 @@ class Broker:
         settings: MqttSettings,
         hand_over: Callable[[Connected | Command], None],
         pauses: tuple[float, float] = PAUSES,
+        *,
+        visitor: bool = False,
     ) -> None:
+        if visitor:
+            settings = settings.model_copy(update={"client_id": f"{settings.client_id}-check"})
+        self._visitor = visitor
         self.connected = False
         self.problem: str | None = problems.of_silence(settings)
         self._settings = settings
@@ -195,7 +201,7 @@ class Broker:
         self._stopping.set()
         try:
             self._make_ready()
-            self._deliver([Message(self._state_topic, "offline")], deadline)
+            self._deliver([] if self._visitor else [Message(self._state_topic, "offline")], deadline)
         except (BrokerAway, PublishRefused) as why:
             _log.debug("No goodbye: %s", why)
         self._client.disconnect()
@@ -271,7 +277,8 @@ class Broker:
             client.username_pw_set(settings.username, password)
         if settings.tls_settings:
             client.tls_set_context(_tls_context(settings.tls_settings))
-        client.will_set(self._state_topic, "offline", qos=1, retain=True)
+        if not self._visitor:
+            client.will_set(self._state_topic, "offline", qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -311,11 +318,12 @@ class Broker:
     def _welcome(self, client: paho.Client, receive_maximum: int) -> None:
         websockets = self._settings.transport == "websockets"
         self._window = min(receive_maximum, UNACKNOWLEDGED_WEBSOCKETS if websockets else UNACKNOWLEDGED)
-        client.publish(self._state_topic, "online", qos=1, retain=True)
-        _, self._commands_subscription = client.subscribe(
-            topics.request(self._settings.base_topic, "+"), qos=1
-        )
-        _log.info("Connected to the broker at %s:%s.", self._settings.host, self._settings.port)
+        if not self._visitor:
+            client.publish(self._state_topic, "online", qos=1, retain=True)
+            _, self._commands_subscription = client.subscribe(
+                topics.request(self._settings.base_topic, "+"), qos=1
+            )
+            _log.info("Connected to the broker at %s:%s.", self._settings.host, self._settings.port)
         self._told.clear()
         self._connected_at = time.monotonic()
         self.problem = None

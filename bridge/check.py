@@ -1,0 +1,139 @@
+"""`fluvius2mqtt check`: tries everything that a run needs, and says what to do about what does not work."""
+
+import queue
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from shutil import get_terminal_size
+
+from bridge import meterday, planning
+from bridge.config import Settings
+from bridge.fluvius import open_access, open_source
+from bridge.fluvius.errors import CredentialsRefused, FluviusError
+from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.source import Source
+from bridge.model import Energy, Meter
+from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, PublishRefused, RoundTrip
+
+_SECONDS_FOR_THE_BROKER = 10.0
+_SWITCH_ON = {
+    Energy.ELECTRICITY: "days only; switch on quarter-hour readings on mijn.fluvius.be to get them here too",
+    Energy.GAS: "days only; switch on hourly readings on mijn.fluvius.be to get them here too",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of the table."""
+
+    what: str
+    works: bool
+    words: str
+    status: int = 1  # the exit status when it does not work
+
+
+class _Nothing:
+    """A memory for one check: what is found is for the user, not for the bridge."""
+
+    def recall(self, _key: str) -> None:
+        return None
+
+    def remember(self, _key: str, _value: object) -> None:
+        return None
+
+
+def check(settings: Settings) -> int:
+    """Try it all and print it; returns the exit status.
+
+    Works beside a running bridge. To ask is to ask Fluvius: refused credentials are tried once more.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    worst = 0
+    for finding in _findings(settings):
+        _print(finding)
+        worst = max(worst, 0 if finding.works else finding.status)
+    return worst
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("configuration", works=True, words=_meters_in_words(settings))
+    yield _broker(settings)
+    http = PoliteSession()
+    try:
+        yield from _fluvius(settings, http)
+    finally:
+        http.close()
+
+
+def _broker(settings: Settings) -> Finding:
+    events: queue.SimpleQueue[Connected | Command] = queue.SimpleQueue()
+    broker = Broker(settings.mqtt, events.put, visitor=True)
+    broker.start()
+    try:
+        events.get(timeout=_SECONDS_FOR_THE_BROKER)
+        came = broker.round_trip()
+    except (queue.Empty, BrokerAway, PublishRefused) as error:
+        return Finding("broker", works=False, words=broker.problem or str(error) or "it does not answer")
+    finally:
+        broker.stop()
+    place = f"{settings.mqtt.host}:{settings.mqtt.port}"
+    if came is RoundTrip.ARRIVED:
+        return Finding("broker", works=True, words=f"{place} takes and delivers messages")
+    return Finding(
+        "broker", works=False, words=f"{place}: {came.value}; it must allow {settings.mqtt.base_topic}/#"
+    )
+
+
+def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    try:
+        open_access(settings, http, now, asked=True).try_sign_in()
+    except CredentialsRefused as error:
+        yield Finding("sign-in", works=False, words=str(error), status=3)
+        return
+    except FluviusError as error:
+        yield Finding("sign-in", works=False, words=str(error))
+        return
+    yield Finding("sign-in", works=True, words="Fluvius knows us")
+    source = open_source("portal", settings, http, _Nothing(), now, asked=True)
+    for meter in settings.followed:
+        try:
+            yield Finding(meter.name, *_meter(source, meter, now(), settings.schedule.lookback_days))
+        except CredentialsRefused as error:
+            yield Finding(meter.name, works=False, words=str(error), status=3)
+        except FluviusError as error:
+            yield Finding(meter.name, works=False, words=str(error))
+
+
+def _meter(source: Source, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
+    """Whether there are readings, and which: the newest day's intervals, or else the oldest's."""
+    window = planning.window(meter.energy, now, lookback_days)
+    readings = source.days(meter, window[0], window[-1]).readings
+    days = sorted({meterday.day_of(reading.start, meter.energy) for reading in readings})
+    if not days:
+        return False, (
+            f"no readings since {window[0]}; compare the EAN and the serial number with mijn.fluvius.be,"
+            " also after an exchange of the meter"
+        )
+    for day in (days[-1], days[0]):
+        intervals = {reading.start for reading in source.intervals(meter, day).readings}
+        if intervals:
+            return True, f"days up to {days[-1]}, {len(intervals)} intervals on {day}"
+    return True, f"days up to {days[-1]}, {_SWITCH_ON[meter.energy]}"
+
+
+def _meters_in_words(settings: Settings) -> str:
+    meters = ", ".join(f"{meter.name} ({meter.energy})" for meter in settings.followed)
+    return "; ".join([f"follows {meters}", *settings.warnings])
+
+
+def _print(finding: Finding) -> None:
+    begin = f"{'ok ' if finding.works else 'NO '} {finding.what:<14} "
+    width = max(get_terminal_size().columns - 1, 60)
+    print(
+        textwrap.fill(finding.words, width, initial_indent=begin, subsequent_indent=" " * len(begin)),
+        flush=True,
+    )
