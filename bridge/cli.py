@@ -135,8 +135,6 @@ def _once(arguments: argparse.Namespace) -> int:
         Ledger(settings.data_dir / "ledger.sqlite", stream=settings.mqtt.stream) as ledger,
     ):
         cycle = Bridge(settings, ledger).once()
-    for error in cycle.errors:
-        _complain(error, COULD_NOT)
     if any(isinstance(error, CredentialsRefused) for error in cycle.errors):
         return REFUSED
     return COULD_NOT if cycle.errors else DONE

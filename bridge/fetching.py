@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from bridge import planning
 from bridge.config import Settings
 from bridge.health import SourceHealth, State
 from bridge.ledger import Ledger
+from bridge.meterday import ONE_DAY
 from bridge.model import Energy, Meter
 from bridge.views import Progress, local
 
@@ -57,6 +58,7 @@ class _MeterNote:
     last_success: str | None = None
     error: str | None = None
     remark: str | None = None
+    behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
 
 
 class Fetcher:
@@ -95,7 +97,9 @@ class Fetcher:
         cycle = Cycle(occasion, self._now())
         for name, health in self.health.items():
             due = [meter for meter in self._meters if meter.source == name and self._is_due(meter, cycle)]
-            if due and self._may_ask(name, health, cycle):
+            if not due:
+                health.retry_at = None
+            elif self._may_ask(name, health, cycle):
                 self._ask_source(name, health, due, cycle)
         return cycle
 
@@ -191,15 +195,17 @@ class Fetcher:
 
         note = self._note(meter)
         note.last_attempt = cycle.now.isoformat()
+        note.behind_since = note.behind_since or self._behind_since(meter, cycle.now)
+        self._remember(meter, note)
         try:
             note.remark = self._fetch_missing(source, meter, cycle)
-            note.last_success, note.error = self._now().isoformat(), None
+            note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
         except (NotYourMeter, ShapeChanged) as error:
             log.warning("%s: %s", meter.name, error)
             note.error = str(error)
             cycle.errors.append(error)
         finally:
-            self._ledger.remember(f"meter/{meter.ean}", asdict(note))
+            self._remember(meter, note)
 
     def _fetch_missing(self, source: "Source", meter: Meter, cycle: Cycle) -> str | None:
         """Daily amounts of the whole window, if one is missing; then intervals, a day at a time."""
@@ -230,14 +236,32 @@ class Fetcher:
         self._between(meter)
 
     def _window(self, meter: Meter, now: datetime) -> list[date]:
-        return planning.window(meter.energy, now, self._settings.schedule.lookback_days)
+        behind_since = self._note(meter).behind_since
+        return planning.window(
+            meter.energy,
+            now,
+            self._settings.schedule.lookback_days,
+            date.fromisoformat(behind_since) if behind_since else None,
+        )
+
+    def _behind_since(self, meter: Meter, now: datetime) -> str | None:
+        """The first day that was missed, if the bridge was off for longer than the window is wide."""
+        latest = self._ledger.latest_complete_day(meter)
+        if latest is None or latest.date + ONE_DAY >= self._window(meter, now)[0]:
+            return None
+        return (latest.date + ONE_DAY).isoformat()
 
     def _facts(self, meter: Meter, now: datetime) -> list[planning.DayFacts]:
         return self._ledger.facts(meter, self._window(meter, now))
 
     def _note(self, meter: Meter) -> _MeterNote:
-        note = self._ledger.recall(f"meter/{meter.ean}")
-        return _MeterNote(**note) if note else _MeterNote()
+        kept = self._ledger.recall(f"meter/{meter.ean}") or {}
+        return _MeterNote(
+            **{field.name: kept[field.name] for field in fields(_MeterNote) if field.name in kept}
+        )
+
+    def _remember(self, meter: Meter, note: _MeterNote) -> None:
+        self._ledger.remember(f"meter/{meter.ean}", asdict(note))
 
 
 def _instant(text: str | None) -> datetime | None:

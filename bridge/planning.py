@@ -16,6 +16,7 @@ from bridge.model import Direction, Energy, Register, Tariff, Unit
 Amounts = Mapping[Register, Decimal]
 Flow = tuple[Direction, Unit]
 
+_A_MONTH = 31  # days: what one request may span
 _AGAIN_AFTER = timedelta(hours=20)  # how soon a day that is late already is asked for again
 
 
@@ -32,9 +33,20 @@ class DayFacts:
     asked_at: datetime | None = None  # when Fluvius was last asked for the intervals
 
 
-def window(energy: Energy, now: datetime, lookback_days: int) -> list[date]:
-    """The meter days that are looked at, oldest first: those awaited, and newer ones that may come early."""
-    first = meterday.latest_published(now, energy) - meterday.ONE_DAY * (lookback_days - 1)
+def window(energy: Energy, now: datetime, lookback_days: int, behind_since: date | None = None) -> list[date]:
+    """The meter days that are looked at, oldest first: those awaited, and newer ones that may come early.
+
+    Args:
+        energy: what the meter counts.
+        now: the present instant, aware.
+        lookback_days: how many days Fluvius may have published are looked at.
+        behind_since: the first day missed while the bridge was switched off; looked at too, if it is not
+            more than a month ago, so that it costs no request of its own.
+    """
+    newest = meterday.latest_published(now, energy)
+    first = newest - meterday.ONE_DAY * (lookback_days - 1)
+    if behind_since:
+        first = max(min(first, behind_since), newest - meterday.ONE_DAY * (_A_MONTH - 1))
     return meterday.span(first, meterday.latest_ended(now, energy))
 
 

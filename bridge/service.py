@@ -67,6 +67,7 @@ class Bridge:
         self._fetcher = Fetcher(settings, ledger, now, pause or self._wait, self._after_an_answer)
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
         self._heartbeat = Heartbeat(settings.data_dir)
+        self._last_cycle = self._started
         self._ledger_trouble: str | None = None
         self._retry_publishing = False
 
@@ -91,7 +92,9 @@ class Bridge:
             self._attend(greeting)
             cycle = self._cycle(Occasion.ONCE)
             if self._retry_publishing:
-                cycle.errors.append(BrokerAway(self._broker.problem or "the broker did not take everything"))
+                away = BrokerAway(self._broker.problem or "the broker did not take everything")
+                log.error("%s What was fetched is kept, and published next time.", away)
+                cycle.errors.append(away)
         return cycle
 
     def stop(self) -> None:
@@ -146,11 +149,18 @@ class Bridge:
             raise Stopped
 
     def _until_next(self) -> float:
-        next_run = min(filter(None, (self._timetable.next_run, self._fetcher.retry_at())))
+        next_run = min(filter(None, (self._timetable.next_run, self._retry_at())))
         return min(max((next_run - self._now()).total_seconds(), 0.05), _LOOK_AROUND)
 
-    def _retry_is_due(self) -> bool:
+    def _retry_at(self) -> datetime | None:
+        soonest = self._last_cycle + AT_MOST_EVERY
         retry_at = self._fetcher.retry_at()
+        if retry_at is None:
+            return soonest if self._ledger_trouble else None
+        return max(retry_at, soonest)
+
+    def _retry_is_due(self) -> bool:
+        retry_at = self._retry_at()
         return retry_at is not None and retry_at <= self._now()
 
     def _beat(self) -> None:
@@ -163,6 +173,7 @@ class Bridge:
 
     def _cycle(self, occasion: Occasion) -> Cycle:
         cycle = Cycle(occasion, self._now())
+        self._last_cycle = cycle.now
         try:
             cycle = self._fetcher.fetch(occasion)
             self._ledger_trouble = None

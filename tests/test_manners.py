@@ -1,5 +1,7 @@
 """What Fluvius sees of us, counted in requests."""
 
+from datetime import date
+
 import pytest
 
 from bridge.fetching import Occasion
@@ -180,3 +182,29 @@ def test_trouble_that_lasts_is_left_alone_for_longer_and_longer(desk: World) -> 
     assert waits == sorted(waits)
     assert waits[0] >= 4
     assert waits[-1] > 60
+
+
+def test_two_weeks_without_the_bridge_cost_one_request_more_for_each_day_and_lose_none(desk: World) -> None:
+    desk.fetch()
+    desk.clock.pass_by(days=14)
+    cost = requests_of(desk)
+    assert (cost["readings-day"], cost["readings-interval"]) == (1, 14)
+    assert desk.total() == desk.truth(HOME["ean"], date(2026, 11, 14), date(2026, 12, 4))
+
+
+def test_what_was_missed_is_still_fetched_when_the_first_run_after_it_breaks_off(desk: World) -> None:
+    desk.fetch()
+    desk.clock.pass_by(days=14)
+    desk.simulator.fault("too-many-requests", after=3, times=1, retry_after=600)
+    assert desk.fetch().errors
+    desk.clock.pass_by(minutes=20)
+    assert not desk.fetch().errors
+    assert desk.total() == desk.truth(HOME["ean"], date(2026, 11, 14), date(2026, 12, 4))
+
+
+def test_nothing_is_asked_when_a_retry_finds_nothing_missing(desk: World) -> None:
+    desk.fetch()
+    desk.simulator.fault("server-error")
+    desk.fetch(Occasion.ASKED)
+    desk.clock.pass_by(hours=1)
+    assert requests_of(desk)["all"] == 0

@@ -9,23 +9,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bridge import config
-from bridge.config import ConfigError, Settings
+from bridge.config import ConfigError, Settings, load
 from bridge.demo import story
 from bridge.demo.audience import Audience, NoBroker
 from bridge.demo.broker import HOST, EmbeddedBroker
-from bridge.demo.events import Arrived, Ended, Event, Remark, Sentence
+from bridge.demo.events import Ended, Event, Remark
 from bridge.demo.view import View, view_of
 from bridge.ledger import Ledger
 from bridge.model import BRUSSELS
 from bridge.service import Bridge, Stopped
 from bridge.simulator import Simulator
 
+_PREFIX = "FLUVIUS2MQTT_"
 _USERS_BROKER = ("USERNAME", "USERNAME_FILE", "PASSWORD", "PASSWORD_FILE")
 _SECONDS_TO_STOP, _SECONDS_TO_TIDY = 1.2, 0.4
 _TICK = 0.1  # seconds between two looks at the terminal's size
@@ -77,12 +77,14 @@ def perform(
         audience.join()
         stack.callback(audience.leave)
         ledger = stack.enter_context(Ledger(settings.data_dir / "ledger.sqlite"))
-        topics = f"-t '{settings.mqtt.base_topic}/#' -v"
-        with view.of(settings.mqtt.base_topic, f"mosquitto_sub -h {host} -p {port} {topics}"):
-            with _players(settings, ledger, simulator, audience, events, present or _latest_nine()):
-                failure = _show(view, events, deadline)
-            if address:
-                _tidy(view, audience, ledger)
+        if address:
+            stack.callback(_tidy, view, audience, ledger)
+        listen = f"mosquitto_sub -h {host} -p {port} -t '{settings.mqtt.base_topic}/#' -v"
+        with (
+            view.of(settings.mqtt.base_topic, listen),
+            _players(settings, ledger, simulator, audience, events=events, present=present or _latest_nine()),
+        ):
+            failure = _show(view, events, deadline)
     if failure:
         raise failure
     return 0
@@ -106,30 +108,35 @@ def _players(
     ledger: Ledger,
     simulator: Simulator,
     audience: Audience,
+    *,
     events: "queue.SimpleQueue[Event]",
     present: datetime,
 ) -> Iterator[None]:
     """The bridge and the story, each in its thread."""
     over = threading.Event()
 
-    def pause(_seconds: float) -> None:
-        if over.wait(story.SECONDS_BETWEEN_REQUESTS):
+    def pause(seconds: float) -> None:
+        if over.wait(seconds):
             raise Stopped
 
-    tale = story.Story(simulator, audience, events.put, over, present)
-    bridge = Bridge(settings, ledger, now=lambda: simulator.now(), pause=pause)  # noqa: PLW0108 - it changes
-
-    def play(work: "threading.Thread") -> None:
+    def play(work: Callable[[], None]) -> None:
         try:
-            (bridge.run if work.name == "bridge" else tale.tell)()
-        except story.Over:
+            work()
+        except Stopped:
             pass
         except BaseException as failure:  # noqa: BLE001 - raised where the demo ends
             events.put(Ended(failure))
 
-    threads = [threading.Thread(name=name, daemon=True) for name in ("bridge", "story")]
+    def now() -> datetime:
+        return simulator.now()  # the story moves it
+
+    def unhurried(_seconds: float) -> None:
+        pause(story.SECONDS_BETWEEN_REQUESTS)
+
+    bridge = Bridge(settings, ledger, now=now, pause=unhurried)
+    tale = story.Story(simulator, audience, events.put, pause, present)
+    threads = [threading.Thread(target=play, args=(work,), daemon=True) for work in (bridge.run, tale.tell)]
     for thread in threads:
-        thread.run = lambda thread=thread: play(thread)  # type: ignore[method-assign,misc]
         thread.start()
     try:
         yield
@@ -141,14 +148,12 @@ def _players(
 
 
 def _tidy(view: View, audience: Audience, ledger: Ledger) -> None:
-    topics = sorted(ledger.published_topics())
+    topics = ledger.published_topics()
     done = audience.take_away(topics, _SECONDS_TO_TIDY)
-    view.show(
-        Sentence(
-            f"The {len(topics)} retained topics of the demo are taken away from the broker."
-            if done
-            else "The broker does not answer, so the demo's retained topics stay there."
-        )
+    view.farewell(
+        f"The demo's {len(topics)} retained topics are taken away from the broker again."
+        if done
+        else "The broker does not answer, so the demo's retained topics are still there."
     )
 
 
@@ -169,12 +174,12 @@ def _settings(simulator: Simulator, folder: Path, host: str, port: int, *, own: 
         "METERS": f"[{', '.join(meters)}]",
         "DATA_DIR": str(folder),
     }
-    environ = {f"{config.PREFIX}{name}": value for name, value in variables.items()}
-    return config.load(None, environ | ({} if own else _login(os.environ)))
+    environ = {f"{_PREFIX}{name}": value for name, value in variables.items()}
+    return load(None, environ | ({} if own else _login(os.environ)))
 
 
 def _login(environ: Mapping[str, str]) -> dict[str, str]:
-    names = [f"{config.PREFIX}MQTT__{name}" for name in _USERS_BROKER]
+    names = [f"{_PREFIX}MQTT__{name}" for name in _USERS_BROKER]
     return {name: environ[name] for name in names if name in environ}
 
 
@@ -197,9 +202,7 @@ def _latest_nine() -> datetime:
 
 @contextmanager
 def _signals_to(events: "queue.SimpleQueue[Event]") -> Iterator[None]:
-    numbers = [
-        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-    ]
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.signal(number, lambda *_: events.put(Ended())) for number in numbers}
     try:
         yield

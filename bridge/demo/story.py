@@ -1,7 +1,6 @@
 """What the demo tells: four mornings of a household, its bridge, and a Fluvius with its usual moods."""
 
 import json
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,10 +18,6 @@ _DAY, _LUNCH = timedelta(days=1), timedelta(hours=3, minutes=15)
 _CORRECTION = 1_437  # Wh
 
 
-class Over(Exception):
-    """The demo ends, wherever the story is."""
-
-
 class Story:
     """The director: moves the clock, lets things happen at Fluvius, asks for a refresh, and says so.
 
@@ -30,7 +25,7 @@ class Story:
         simulator: Fluvius.
         audience: the director's connection to the broker.
         say: takes each sentence.
-        over: set when the demo ends.
+        pause: waits so many seconds; may raise to end the story.
         present: the last morning, in local time.
     """
 
@@ -39,10 +34,10 @@ class Story:
         simulator: Simulator,
         audience: Audience,
         say: Callable[[Sentence], None],
-        over: threading.Event,
+        pause: Callable[[float], None],
         present: datetime,
     ) -> None:
-        self._simulator, self._audience, self._say, self._over = simulator, audience, say, over
+        self._simulator, self._audience, self._say, self._pause = simulator, audience, say, pause
         self._home = simulator.meters[0].ean
         self._first = present - MORNINGS * _DAY
         self._at = self._first
@@ -53,11 +48,7 @@ class Story:
         simulator.set_today(self._first)
 
     def tell(self) -> None:
-        """From the first morning to the present.
-
-        Raises:
-            Over: the demo ended before the story.
-        """
+        """From the first morning to the present."""
         first, second, third, last = (self._first + n * _DAY for n in range(MORNINGS + 1))
 
         self._scene(
@@ -65,10 +56,14 @@ class Story:
             "A new bridge signs in to a simulated Mijn Fluvius and fetches the last week,"
             " the newest day first.",
         )
-        self._wait_until(lambda: self._audience.payload("bridge/health").get("portal", {}).get("last_success"))
+        self._wait_until(
+            lambda: self._audience.payload("bridge/health").get("portal", {}).get("last_success")
+        )
         self._rest()
 
-        self._scene(second, f"Another morning, and a refresh is asked for on MQTT: {first:%A} arrives, whole.")
+        self._scene(
+            second, f"Another morning, and a refresh is asked for on MQTT: {first:%A} arrives, whole."
+        )
         self._refresh()
 
         self._scene(second + _LUNCH, f"Fluvius corrects {first:%A}. The bridge compares, and asks again.")
@@ -76,7 +71,8 @@ class Story:
 
         self._scene(
             third,
-            f"The quarter-hours of {second:%A} are late. A day that is not complete is awaited, never guessed.",
+            f"The quarter-hours of {second:%A} are late."
+            " A day that is not complete is awaited, never guessed.",
         )
         self._refresh()
         self._scene(third + _LUNCH, f"They have come, and with them {second:%A}, complete.")
@@ -137,7 +133,3 @@ class Story:
             if condition():
                 return
             self._pause(0.05)
-
-    def _pause(self, seconds: float) -> None:
-        if self._over.wait(seconds):
-            raise Over
