@@ -163,7 +163,7 @@ class Fetcher:
     def _ask_source(self, name: str, health: SourceHealth, meters: Sequence[Meter], cycle: Cycle) -> None:
         # requests is heavy, and with nothing due not needed
         from bridge.fluvius import open_source  # noqa: PLC0415
-        from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415
+        from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater  # noqa: PLC0415
         from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
 
         health.attempted(cycle.now)
@@ -173,9 +173,11 @@ class Fetcher:
         try:
             with closing(http):
                 source = open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
-                for meter in meters:
-                    self._ask_for_meter(source, meter, cycle)
-            health.succeeded(self._now())
+                outcomes = [self._ask_for_meter(source, meter, cycle) for meter in meters]
+            if all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
+                health.postponed(str(outcomes[0]), self._now(), asked_for=None, reached=True)
+            else:
+                health.succeeded(self._now())
         except CredentialsRefused as error:
             log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
             health.refused(str(error))
@@ -189,8 +191,8 @@ class Fetcher:
             health.count_requests(http.count, cycle.now)
             self._ledger.remember(f"source/{name}", health.to_note())
 
-    def _ask_for_meter(self, source: "Source", meter: Meter, cycle: Cycle) -> None:
-        """Bring one meter up to date. What is wrong with it alone does not keep others from being asked."""
+    def _ask_for_meter(self, source: "Source", meter: Meter, cycle: Cycle) -> Exception | None:
+        """Bring one meter up to date; returns what is wrong with it alone, so that others are still asked."""
         from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
 
         note = self._note(meter)
@@ -204,8 +206,10 @@ class Fetcher:
             log.warning("%s: %s", meter.name, error)
             note.error = str(error)
             cycle.errors.append(error)
+            return error
         finally:
             self._remember(meter, note)
+        return None
 
     def _fetch_missing(self, source: "Source", meter: Meter, cycle: Cycle) -> str | None:
         """Daily amounts of the whole window, if one is missing; then intervals, a day at a time."""

@@ -192,7 +192,7 @@ class ScheduleSettings(_Section):
         json_schema_extra={"minItems": 1},
     )
     jitter_minutes: int = Field(
-        default=10, ge=0, le=180, description="By how much to stray from these times, 0 to 180 minutes"
+        default=10, ge=0, le=180, description="By how much to begin later, by chance: 0 to 180 minutes"
     )
     lookback_days: int = Field(
         default=7,

@@ -133,8 +133,8 @@ def _players(
     def unhurried(_seconds: float) -> None:
         pause(story.SECONDS_BETWEEN_REQUESTS)
 
-    bridge = Bridge(settings, ledger, now=now, pause=unhurried)
     tale = story.Story(simulator, audience, events.put, pause, present)
+    bridge = Bridge(settings, ledger, now=now, pause=unhurried)
     threads = [threading.Thread(target=play, args=(work,), daemon=True) for work in (bridge.run, tale.tell)]
     for thread in threads:
         thread.start()
