@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bridge import planning
 from bridge.config import Settings
 from bridge.health import SourceHealth, State
+from bridge.lean import import_requests
 from bridge.ledger import Ledger
 from bridge.meterday import ONE_DAY
 from bridge.model import Energy, Meter
@@ -161,7 +162,7 @@ class Fetcher:
         return False
 
     def _ask_source(self, name: str, health: SourceHealth, meters: Sequence[Meter], cycle: Cycle) -> None:
-        # requests is heavy, and with nothing due not needed
+        import_requests()  # which is heavy, and with nothing due not needed
         from bridge.fluvius import open_source  # noqa: PLC0415
         from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater  # noqa: PLC0415
         from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
