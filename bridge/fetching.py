@@ -71,6 +71,7 @@ class Fetcher:
         now: the present instant, aware.
         pause: waits that many seconds between two requests; may raise to end the cycle.
         between: called with the meter after each answer that was kept.
+        finished: called with the meter when it was brought up to date, as far as that went.
     """
 
     def __init__(
@@ -80,9 +81,10 @@ class Fetcher:
         now: Callable[[], datetime],
         pause: Callable[[float], None],
         between: Callable[[Meter], None],
+        finished: Callable[[Meter], None] = lambda _: None,
     ) -> None:
         self._settings, self._ledger = settings, ledger
-        self._now, self._pause, self._between = now, pause, between
+        self._now, self._pause, self._between, self._finished = now, pause, between, finished
         self._meters = settings.followed
         self.health = {
             name: SourceHealth.from_note(ledger.recall(f"source/{name}"))
@@ -210,6 +212,7 @@ class Fetcher:
             return error
         finally:
             self._remember(meter, note)
+            self._finished(meter)
         return None
 
     def _fetch_missing(self, source: "Source", meter: Meter, cycle: Cycle) -> str | None:

@@ -64,7 +64,9 @@ class Bridge:
         self._inbox: queue.SimpleQueue[Connected | Command | None] = queue.SimpleQueue()
         self._broker = Broker(settings.mqtt, self._hand_over)
         self._publisher = Publisher(self._broker, ledger, settings.mqtt.base_topic)
-        self._fetcher = Fetcher(settings, ledger, now, pause or self._wait, self._after_an_answer)
+        self._fetcher = Fetcher(
+            settings, ledger, now, pause or self._wait, self._after_an_answer, self._publish_meter
+        )
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
         self._heartbeat = Heartbeat(settings.data_dir)
         self._last_cycle = self._started
@@ -211,6 +213,10 @@ class Bridge:
                 self._publisher.meter(meter, self._fetcher.progress(meter))
             self._publisher.bridge(self._info(), self._health_report())
             self._retry_publishing = False
+
+    def _publish_meter(self, meter: Meter) -> None:
+        with self._publishing():
+            self._publisher.meter(meter, self._fetcher.progress(meter))
 
     @contextmanager
     def _publishing(self) -> Iterator[None]:

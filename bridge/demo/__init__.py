@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import queue
+import re
 import signal
 import sys
 import tempfile
@@ -16,8 +17,8 @@ from pathlib import Path
 
 from bridge.config import ConfigError, Settings, load
 from bridge.demo import story
-from bridge.demo.audience import Audience, NoBroker
-from bridge.demo.broker import HOST, EmbeddedBroker
+from bridge.demo.audience import Audience
+from bridge.demo.broker import HOST, EmbeddedBroker, NoBroker
 from bridge.demo.events import Ended, Event, Remark
 from bridge.demo.view import View, view_of
 from bridge.ledger import Ledger
@@ -189,7 +190,7 @@ def _split(address: str) -> tuple[str, int]:
     if not colon or address.endswith("]") or (":" in host and not host.startswith("[")):
         host, port = address, "1883"
     host = host.removeprefix("[").removesuffix("]")
-    if not host or "/" in host or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not re.fullmatch(r"[\w.:%-]+", host) or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(f"--broker {address}: write HOST or HOST:PORT, such as 192.168.1.5:1883")
     return host, int(port)
 

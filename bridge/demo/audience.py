@@ -11,13 +11,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.config import MqttSettings
+from bridge.demo.broker import NoBroker
 from bridge.demo.events import Arrived
 
 _SECONDS_TO_CONNECT = 4.0
-
-
-class NoBroker(Exception):
-    """There is no broker to work with; the message says why."""
 
 
 class Audience:

@@ -7,11 +7,18 @@ from contextlib import suppress
 from typing import Self
 
 from amqtt.broker import Broker
+from amqtt.errors import BrokerError
 
 HOST = "127.0.0.1"
 USUAL_PORT = 1883
 
+_ATTEMPTS = 3
+_PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 _SECONDS_TO_START, _SECONDS_TO_STOP = 10.0, 0.6
+
+
+class NoBroker(Exception):
+    """There is no broker to work with; the message says why."""
 
 
 class EmbeddedBroker:
@@ -32,7 +39,7 @@ class EmbeddedBroker:
     def __enter__(self) -> Self:
         self._thread.start()
         if not self._started.wait(_SECONDS_TO_START) or self._failure:
-            raise RuntimeError(f"the embedded broker does not start: {self._failure}")
+            raise NoBroker(f"the embedded broker does not start: {self._failure}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,18 +56,21 @@ class EmbeddedBroker:
             self._started.set()
 
     async def _serve(self) -> None:
-        self.port = _free_port()
-        broker = Broker(
-            {
-                "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{self.port}"}},
-                "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-            }
-        )
-        await broker.start()
+        broker = await self._listen()
         self._started.set()
         await self._stopping.wait()
         with suppress(TimeoutError):
             await asyncio.wait_for(broker.shutdown(), _SECONDS_TO_STOP)
+
+    async def _listen(self) -> Broker:
+        for _ in range(_ATTEMPTS):
+            self.port = _free_port()
+            listeners = {"default": {"type": "tcp", "bind": f"{HOST}:{self.port}"}}
+            broker = Broker({"listeners": listeners, "plugins": _PLUGINS})
+            with suppress(BrokerError):  # another program took the port meanwhile
+                await broker.start()
+                return broker
+        raise NoBroker("no port is free")
 
 
 def _free_port() -> int:

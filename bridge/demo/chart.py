@@ -81,7 +81,10 @@ def _upwards(bar: Bar, row: int, unit: float, width: int) -> tuple[str, Style]:
     eighths = _filled(bar.used, row, unit)
     if eighths == 0:
         return (_EIGHTHS[row == 0] * width, FAINT)
-    return (_EIGHTHS[eighths] * width, Style(color=USED[bar.tariff]))
+    colour = USED[bar.tariff]
+    if eighths == 8:  # a coloured blank has no seams, whatever the font
+        return (" " * width, Style(color=colour, reverse=True))
+    return (_EIGHTHS[eighths] * width, Style(color=colour))
 
 
 def _downwards(bar: Bar, row: int, unit: float, width: int) -> tuple[str, Style]:

@@ -66,6 +66,11 @@ class Stage:
                     self._latest[name] = json.loads(payload, parse_float=Decimal, parse_int=Decimal)
                     self._changed[name] = time.monotonic()
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether there are messages yet to be shown."""
+        return bool(self._coming)
+
     def move_on(self) -> None:
         """Show some more of the messages that came in."""
         for _ in range(min(len(self._coming), 1 + len(self._coming) // 8)):
@@ -163,7 +168,8 @@ def _amounts(day: Json, total: Json, status: Json, fresh: bool) -> Sequence[Text
     else:
         lines.append(Text(f"revision {day['revision']}", _ATTENTION if day["revision"] > 1 else FAINT))
     if total:
-        lines.append(Text(f"{total['days']} days, since {_day(total['since'], short=True)[4:]}", FAINT))
+        since = date.fromisoformat(total["since"])
+        lines.append(Text(f"since {since.day} {since:%B}", FAINT))
         lines += [
             Text(f"{word:5}{total[flow]['total']:14.3f}", style)
             for word, flow in (("used", "consumption"), ("given", "injection"))
