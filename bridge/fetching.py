@@ -79,6 +79,7 @@ class Fetcher:
         settings: Settings,
         ledger: Ledger,
         now: Callable[[], datetime],
+        *,
         pause: Callable[[float], None],
         between: Callable[[Meter], None],
         finished: Callable[[Meter], None] = lambda _: None,

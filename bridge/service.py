@@ -65,7 +65,12 @@ class Bridge:
         self._broker = Broker(settings.mqtt, self._hand_over)
         self._publisher = Publisher(self._broker, ledger, settings.mqtt.base_topic)
         self._fetcher = Fetcher(
-            settings, ledger, now, pause or self._wait, self._after_an_answer, self._publish_meter
+            settings,
+            ledger,
+            now,
+            pause=pause or self._wait,
+            between=self._after_an_answer,
+            finished=self._publish_meter,
         )
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
         self._heartbeat = Heartbeat(settings.data_dir)
