@@ -98,7 +98,7 @@ class Fetcher:
         Raises:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
-        cycle = Cycle(occasion, self._now())
+        cycle = Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
         for name, health in self.health.items():
             due = [meter for meter in self._meters if meter.source == name and self._is_due(meter, cycle)]
             if not due:

@@ -280,7 +280,8 @@ class Bridge:
         cycle = self._cycle(Occasion.ASKED)
         if cycle.errors:
             return _refused(command, "; ".join(map(str, cycle.errors)))
-        return _done(command, {"requests": cycle.requests, "new_days": cycle.new_days})
+        new_days = {name: [day.isoformat() for day in days] for name, days in cycle.new_days.items()}
+        return _done(command, {"requests": cycle.requests, "new_days": new_days})
 
     def _respond(self, name: str, answer: Payload) -> None:
         with self._publishing():

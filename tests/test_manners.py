@@ -208,3 +208,9 @@ def test_nothing_is_asked_when_a_retry_finds_nothing_missing(desk: World) -> Non
     desk.fetch(Occasion.ASKED)
     desk.clock.pass_by(hours=1)
     assert requests_of(desk)["all"] == 0
+
+
+def test_late_quarter_hours_are_asked_for_once_in_a_run_whatever_the_clock_says(desk: World) -> None:
+    desk.clock.pass_by(microseconds=345_000)
+    desk.simulator.fault("late-intervals", hours=48)
+    assert requests_of(desk)["readings-interval"] <= 7

@@ -42,7 +42,7 @@ def demo(arguments: argparse.Namespace) -> int:
     try:
         return perform(view_of(sys.stdout), arguments.broker, arguments.seconds, verbose=arguments.verbose)
     except NoBroker as error:
-        print(f"fluvius2mqtt: {error}", file=sys.stderr)
+        sys.stderr.write(f"fluvius2mqtt: {error}\n")
         return 1
 
 
