@@ -38,13 +38,14 @@ class SourceHealth:
     @classmethod
     def from_note(cls, note: Any) -> Self:
         """Read back what `to_note` wrote; anything else is a fresh start."""
-        if not isinstance(note, dict):
+        try:
+            health = cls(**{field.name: note[field.name] for field in fields(cls) if field.name in note})
+            health.state = State(health.state)
+            for name in ("last_attempt", "last_success", "retry_at", "not_before"):
+                if value := getattr(health, name):
+                    setattr(health, name, datetime.fromisoformat(value))
+        except (TypeError, ValueError):
             return cls()
-        health = cls(**{field.name: note[field.name] for field in fields(cls) if field.name in note})
-        health.state = State(health.state)
-        for name in ("last_attempt", "last_success", "retry_at", "not_before"):
-            if value := getattr(health, name):
-                setattr(health, name, datetime.fromisoformat(value))
         return health
 
     def to_note(self) -> Payload:

@@ -6,9 +6,12 @@ in the same second.
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import schedule
+
+from bridge.meterday import ONE_DAY
+from bridge.model import BRUSSELS
 
 
 class Timetable:
@@ -24,17 +27,14 @@ class Timetable:
     def __init__(self, at: Sequence[str], jitter_minutes: int) -> None:
         self._jitter = timedelta(minutes=jitter_minutes)
         self._begin_at: datetime | None = None
-        self._schedule = schedule.Scheduler()
-        for time in at:
-            self._schedule.every().day.at(time, "Europe/Brussels").do(self._ring)
+        self._schedule = _Scheduler()
+        for each in at:
+            self._schedule.every().day.at(each, "Europe/Brussels").do(self._ring)
 
     @property
     def next_run(self) -> datetime:
         """When the next run begins, as far as known (aware, UTC)."""
-        if self._begin_at:
-            return self._begin_at
-        upcoming = min(job.next_run for job in self._schedule.jobs if job.next_run)
-        return upcoming.astimezone(UTC)  # the library speaks in this machine's own local time
+        return self._begin_at or min(job.next_run for job in self._schedule.jobs if job.next_run)
 
     def is_due(self) -> bool:
         """Whether a run should begin now. True once for each run."""
@@ -47,3 +47,31 @@ class Timetable:
     def _ring(self) -> None:
         if self._begin_at is None:
             self._begin_at = datetime.now(UTC) + self._jitter * random.random()
+
+
+class _Job(schedule.Job):
+    """A daily job whose next run is an instant.
+
+    The library (1.2.2) keeps a time of this machine's own zone, without offset: where that clock goes back, a
+    job runs again and again for an hour, and a job at a time that the clock skips runs twice.
+    """
+
+    def _schedule_next_run(self) -> None:
+        now = datetime.now(UTC)
+        today = now.astimezone(BRUSSELS).date()
+        instants = (_instant(today + ONE_DAY * days, self.at_time) for days in range(3))
+        self.next_run = next(instant for instant in instants if instant > now)
+
+    @property
+    def should_run(self) -> bool:
+        return self.next_run is not None and datetime.now(UTC) >= self.next_run
+
+
+class _Scheduler(schedule.Scheduler):
+    def every(self, interval: int = 1) -> _Job:
+        return _Job(interval, self)
+
+
+def _instant(day: date, at: time | None) -> datetime:
+    """A local time of a day; an hour later where the clock skips it, the first of two where it is doubled."""
+    return datetime.combine(day, at or time(), BRUSSELS).astimezone(UTC)
