@@ -25,12 +25,12 @@ def claim(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(folder / "claim", timeout=0.5, isolation_level=None)
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.Error) as error:
         raise _unwritable(folder, error) from None
     with closing(database):
         try:
             database.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise _unwritable(folder, error) from None
             raise FolderError(
@@ -42,13 +42,15 @@ def claim(folder: Path) -> Iterator[None]:
 
 def is_claimed(folder: Path) -> bool:
     """Whether a process works in a data folder just now."""
-    if not (folder / "claim").exists():
-        return False
-    with closing(sqlite3.connect(folder / "claim", timeout=0)) as database:
-        try:
+    try:
+        if not (folder / "claim").exists():
+            return False
+        with closing(sqlite3.connect(folder / "claim", timeout=0)) as database:
             database.execute("SELECT * FROM sqlite_schema")
-        except sqlite3.OperationalError as error:
-            return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    except PermissionError:
+        return False
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
     return False
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -33,22 +34,23 @@ class Heartbeat:
         """
         refused = [f"{name} refuses the credentials" for name, state in sources.items() if state == "refused"]
         problems = [problem for problem in (broker, ledger) if problem] + refused
-        if self._written and self._written[1] == problems and now - self._written[0] < _EVERY:
+        if self._written and self._written[1] == problems and abs(now - self._written[0]) < _EVERY:
             return
         self._written = now, problems
-        try:
-            self._path.write_text(json.dumps({"at": now.isoformat(), "problems": problems}), "utf-8")
-        except OSError:
-            return  # a full disk is told by the ledger; a heart that stops is what the check looks for
+        fresh = self._path.with_suffix(".new")
+        with suppress(OSError):  # a full disk is told by the ledger; a heart that stops is what is looked for
+            fresh.write_text(json.dumps({"at": now.isoformat(), "problems": problems}), "utf-8")
+            fresh.replace(self._path)
 
 
 def problems(folder: Path, now: datetime) -> list[str]:
     """What is wrong with the bridge that works in a folder; empty when it is healthy."""
     try:
         beat = json.loads((folder / "heartbeat.json").read_text("utf-8"))
-        at = datetime.fromisoformat(beat["at"])
-    except (OSError, ValueError, KeyError, TypeError):
+        silence = now - datetime.fromisoformat(beat["at"])
+        known = [str(problem) for problem in beat["problems"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return [f"no bridge has worked in {folder} yet"]
-    if now - at > _SILENT:
-        return [f"the bridge has not been heard of since {at.astimezone().isoformat(' ', 'seconds')}"]
-    return list(beat.get("problems", ()))
+    if abs(silence) > _SILENT:
+        return [f"the bridge has not been heard of since {beat['at']}"]
+    return known

@@ -8,12 +8,13 @@ since 1970, UTC. What changed is decided here, slot by slot, inside one transact
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import wraps
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 from bridge import meterday, planning
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
@@ -21,6 +22,9 @@ from bridge.model import MAX_AMOUNT, Day, Direction, Interval, Meter, Reading, R
 from bridge.planning import DayFacts
 
 APPLICATION_ID = 0x466C7632  # "Flv2": tells our file from other people's SQLite databases
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _MIGRATIONS = (
     """
@@ -61,6 +65,19 @@ class LedgerError(Exception):
     """The ledger cannot be read or written; the message says why and what to do."""
 
 
+def _heeding_damage(method: Callable[_P, _T]) -> Callable[_P, _T]:
+    """What does not make sense in our own file was not written by us."""
+
+    @wraps(method)
+    def heeding(*arguments: _P.args, **options: _P.kwargs) -> _T:
+        try:
+            return method(*arguments, **options)
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
+            raise LedgerError(f"the ledger {arguments[0]} {_ADVICE[sqlite3.SQLITE_CORRUPT]}") from error
+
+    return heeding
+
+
 class Ledger:
     """Readings, days and notes of all meters, in one file that one process writes.
 
@@ -87,6 +104,9 @@ class Ledger:
                 raise
         if not stream:
             self._execute("DELETE FROM unstreamed")
+
+    def __str__(self) -> str:
+        return str(self._path)
 
     def __enter__(self) -> Self:
         return self
@@ -129,10 +149,13 @@ class Ledger:
             answered = {reading.start for reading in readings}
             whole = answered.issuperset(meterday.intervals_of(day, meter.energy))
             self._execute(
-                "UPDATE day SET asked_at = ?, corrected = corrected AND NOT ? WHERE meter = ? AND date = ?",
+                "UPDATE day SET asked_at = ?,"
+                " corrected = NOT ? AND (corrected OR (complete AND intervals > 0))"
+                " WHERE meter = ? AND date = ?",
                 (_seconds(now), whole, *key),
             )
 
+    @_heeding_damage
     def settle(self, meter: Meter, days: Sequence[date], now: datetime) -> None:
         """Mark those of the days that have become complete."""
         facts = self.facts(meter, days)
@@ -152,6 +175,7 @@ class Ledger:
 
     # What is known
 
+    @_heeding_damage
     def facts(self, meter: Meter, days: Sequence[date]) -> list[DayFacts]:
         """What is known of some consecutive days, oldest first; complete ones without their intervals."""
         if not days:
@@ -181,6 +205,7 @@ class Ledger:
             )
         return facts
 
+    @_heeding_damage
     def latest_complete_day(self, meter: Meter) -> Day | None:
         """The newest complete meter day, at any age."""
         rows = self._rows(
@@ -202,11 +227,13 @@ class Ledger:
             )
         return None
 
+    @_heeding_damage
     def intervals(self, meter: Meter, day: date) -> list[Interval]:
         """A day's known intervals, in order of time."""
         bounds = meterday.start_of(day, meter.energy), meterday.end_of(day, meter.energy)
         return self._intervals_between(meter, *bounds)
 
+    @_heeding_damage
     def total(self, meter: Meter) -> Total | None:
         """The exact sum of all complete days; None while there is none."""
         key = (self._meter(meter),)
@@ -215,17 +242,19 @@ class Ledger:
         )
         if not days:
             return None
-        rows = self._rows(
-            "SELECT reading.register, SUM(amount) FROM day CROSS JOIN reading"
+        rows = self._rows(  # in two parts, each of which stays within 64 bits
+            "SELECT reading.register, SUM(amount / 1000000000), SUM(amount % 1000000000)"
+            " FROM day CROSS JOIN reading"
             " ON reading.meter = day.meter AND daily = 1 AND reading.start = day.start"
             " WHERE day.meter = ? AND complete GROUP BY reading.register",
             key,
         )
-        amounts = {self._registers[number]: _amount(total) for number, total in rows}
+        amounts = {self._registers[number]: _amount(whole * 10**9 + rest) for number, whole, rest in rows}
         return Total(date.fromisoformat(first), date.fromisoformat(last), days, amounts)
 
     # What was passed on
 
+    @_heeding_damage
     def unstreamed(self, meter: Meter, at_most: int = 1000) -> list[Interval]:
         """Intervals that are new or corrected since they were last streamed, oldest first."""
         rows = self._rows(
@@ -261,6 +290,7 @@ class Ledger:
         with self._transaction():
             self._db.executemany("DELETE FROM published WHERE topic = ?", [(topic,) for topic in topics])
 
+    @_heeding_damage
     def recall(self, key: str) -> Any:
         """The JSON value remembered under a key, or None."""
         for (value,) in self._rows("SELECT value FROM note WHERE key = ?", (key,)):
@@ -400,6 +430,7 @@ class Ledger:
             self._numbers[key] = number
         return self._numbers[key]
 
+    @_heeding_damage
     def _prepare(self) -> None:
         ((version,),) = self._rows("PRAGMA user_version")
         ((application,),) = self._rows("PRAGMA application_id")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from bridge import views
+from bridge import meterday, views
 from bridge.ledger import Ledger
 from bridge.model import Meter
 from bridge.mqtt import topics
@@ -85,7 +85,8 @@ class Publisher:
             return {}
         payloads = self._with_leaves(meter, "day", views.day(meter, day))
         payloads[self._topic(meter, "day", "date")] = day.date.isoformat()
-        if intervals := self._ledger.intervals(meter, day.date):
+        intervals = self._ledger.intervals(meter, day.date)
+        if len(intervals) == len(meterday.intervals_of(day.date, meter.energy)):
             payloads[self._topic(meter, "intervals")] = views.to_json(views.intervals(meter, day, intervals))
         return payloads
 

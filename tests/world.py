@@ -1,7 +1,8 @@
 """A simulated Fluvius, a real broker, and the bridge between them, on one clock that a test moves."""
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,8 @@ from bridge.ledger import Ledger
 from bridge.model import BRUSSELS, Meter
 from bridge.service import Bridge
 from bridge.simulator import Simulator
-from tests.mosquitto import Mosquitto
+from tests.mosquitto import Heard, Mosquitto
+from tests.truth import Truth
 
 HOME = {"name": "home", "ean": "541448820000000008", "serial": "1SAG1100042062"}
 GAS = {"name": "gas", "ean": "541448820000000015", "serial": "7FLO2100042062", "energy": "gas"}
@@ -49,6 +51,7 @@ class World:
         self.email, self.password = "you@example.com", "simulated"
         self.changes: dict[str, Any] = {}
         self.greeting = 10.0  # seconds that `once` waits for the broker
+        self._settings: tuple[str, Settings] | None = None  # as they were written, for speed
 
     @property
     def data_dir(self) -> Path:
@@ -75,7 +78,11 @@ class World:
 
     @property
     def settings(self) -> Settings:
-        return load(self.write_configuration(), {})
+        portal = self.simulator.url, self.email, self.password
+        written = repr((portal, self.broker_port, self.meters, self.changes))
+        if self._settings is None or self._settings[0] != written:
+            self._settings = written, load(self.write_configuration(), {})
+        return self._settings[1]
 
     def meter(self, name: str = "home") -> Meter:
         return next(meter for meter in self.settings.followed if meter.name == name)
@@ -92,17 +99,43 @@ class World:
             bridge = Bridge(self.settings, ledger, now=self.clock, pause=lambda _: None)
             return bridge.once(greeting=self.greeting)
 
+    @contextmanager
+    def running(self, **options: Any) -> Iterator[Bridge]:
+        """What `fluvius2mqtt run` does, in a thread, until the end of the block."""
+        options = {"now": self.clock, "pause": lambda _: None, **options}
+        with self.ledger() as ledger:
+            bridge = Bridge(self.settings, ledger, **options)
+            bridge._broker._shortest_pause, bridge._broker._longest_pause = 0.05, 0.2
+            failures: list[BaseException] = []
+            thread = threading.Thread(target=_heeding(bridge.run, failures), name="bridge")
+            thread.start()
+            try:
+                yield bridge
+            finally:
+                bridge.stop()
+                thread.join(5)
+            assert not thread.is_alive(), "the bridge does not stop"
+            assert not failures, failures
+
     def fetch(self, occasion: fetching.Occasion = fetching.Occasion.SCHEDULE) -> fetching.Cycle:
         """A cycle without a broker."""
+        with self.at_work() as (_, fetcher):
+            return fetcher.fetch(occasion)
+
+    @contextmanager
+    def at_work(self) -> Iterator[tuple[Ledger, fetching.Fetcher]]:
+        """A ledger and its fetcher that stay open, for many cycles without a broker."""
         with self.ledger() as ledger:
-            return fetching.Fetcher(
-                self.settings, ledger, self.clock, pause=lambda _: None, between=lambda _: None
-            ).fetch(occasion)
+            yield (
+                ledger,
+                fetching.Fetcher(
+                    self.settings, ledger, self.clock, pause=lambda _: None, between=lambda _: None
+                ),
+            )
 
     def asked(self, group: str = "all") -> int:
         """How many requests Fluvius has had since the last time this was asked for everything."""
-        count = self.simulator.count(group)
-        return count
+        return self.simulator.count(group)
 
     def total(self, name: str = "home") -> dict[tuple[str, str, str], Decimal]:
         """The running totals in the ledger, by direction, tariff and unit."""
@@ -121,6 +154,25 @@ class World:
             (directions[t], tariffs[dc], units[u]): amount
             for (t, dc, u), amount in self.simulator.total_amounts(ean, first, last).items()
         }
+
+    def invented(self, messages: Iterable[Heard] = ()) -> list[str]:
+        """Amounts among the messages, or in the ledger, that the simulated meters did not count."""
+        base = self.settings.mqtt.base_topic
+        truth = Truth(
+            self.simulator, {meter.name: (meter.ean, meter.energy) for meter in self.settings.followed}
+        )
+        payloads = [(message.topic.removeprefix(f"{base}/"), message.payload) for message in messages]
+        return [*truth.unlike(payloads), *truth.unlike_rows(self.data_dir / "ledger.sqlite")]
+
+
+def _heeding(work: Callable[[], None], failures: list[BaseException]) -> Callable[[], None]:
+    def heeded() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - the test tells it
+            failures.append(error)
+
+    return heeded
 
 
 def says(retained: dict[str, str], topic: str) -> Any:

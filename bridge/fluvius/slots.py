@@ -57,8 +57,9 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
     spans: set[Span] = set()
     found: dict[Span, list[Reading]] = {}
     doubtful: set[Span] = set()
-    misunderstood = 0
+    misunderstood, silent = 0, 0
     for slot in answer:
+        span = None
         try:
             span = _span(slot)
             spans.add(span)
@@ -67,11 +68,13 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
                 if found.setdefault(span, readings) != readings:
                     doubtful.add(span)
         except _NotThereYet:
-            doubtful.add(span)
+            silent += 1
+            doubtful |= {span} if span else set()
         except _NotUnderstood:
             misunderstood += 1
+            doubtful |= {span} if span else set()
     sure = [reading for span, readings in found.items() if span not in doubtful for reading in readings]
-    if misunderstood and not found and not doubtful:
+    if misunderstood and not found and not silent:
         raise ShapeChanged(
             "Fluvius has changed how it writes readings; look for a newer version of fluvius2mqtt"
         )
@@ -119,10 +122,12 @@ def _without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading
     kept = []
     for register, reading in readings.items():
         high, low, total = (
-            Register(register.direction, tariff, register.unit) in readings
+            readings.get(Register(register.direction, tariff, register.unit))
             for tariff in (Tariff.HIGH, Tariff.LOW, Tariff.TOTAL)
         )
-        if not total or (high and low) != (register.tariff is Tariff.TOTAL):
+        if high and low and total and high.amount + low.amount != total.amount:
+            raise _NotUnderstood
+        if not total or bool(high and low) != (reading is total):
             kept.append(reading)
     return sorted(kept, key=lambda reading: reading.register)
 
@@ -137,7 +142,9 @@ def _amount(value: Mapping[str, Any]) -> Decimal:
 
 
 def _known(codes: Mapping[int, _T], code: Any) -> _T | None:
-    return codes.get(code) if isinstance(code, int) and not isinstance(code, bool) else None
+    if isinstance(code, bool) or not isinstance(code, int):
+        raise _NotUnderstood
+    return codes.get(code)
 
 
 def _instant(text: Any) -> datetime:
