@@ -30,6 +30,7 @@ def claim(folder: Path) -> Iterator[None]:
     with closing(database):
         try:
             database.execute("BEGIN EXCLUSIVE")
+            database.execute("PRAGMA user_version = 1")  # a file that cannot be written locks nobody out
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise _unwritable(folder, error) from None
