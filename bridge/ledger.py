@@ -142,17 +142,19 @@ class Ledger:
             key = self._ensure_day(meter, day, now)
             if changed:
                 self._execute(
-                    "UPDATE day SET fetched_at = ?, revision = revision + (complete AND NOT corrected),"
+                    "UPDATE day SET fetched_at = ?,"
+                    " revision = revision + (complete AND NOT corrected AND intervals > 0),"
                     " intervals = ? WHERE meter = ? AND date = ?",
                     (_seconds(now), len(self._slots(meter, day)), *key),
                 )
             answered = {reading.start for reading in readings}
-            whole = answered.issuperset(meterday.intervals_of(day, meter.energy))
+            expected = meterday.intervals_of(day, meter.energy)
+            whole = answered.issuperset(expected)
             self._execute(
                 "UPDATE day SET asked_at = ?,"
-                " corrected = NOT ? AND (corrected OR (complete AND intervals > 0))"
+                " corrected = NOT ? AND (corrected OR (complete AND intervals BETWEEN 1 AND ?))"
                 " WHERE meter = ? AND date = ?",
-                (_seconds(now), whole, *key),
+                (_seconds(now), whole, len(expected) - 1, *key),
             )
 
     @_heeding_damage

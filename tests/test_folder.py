@@ -75,10 +75,12 @@ def other_bridge(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def as_an_ordinary_user(folder: Path, work: str) -> str:
-    """What comes of some work in a folder for someone who is not root, who may write everywhere."""
+    """What comes of some work in a read-only folder for someone who is not root, who may write anywhere."""
     program = ORDINARY_USER + "\n".join(f"    {line}" for line in work.splitlines()) + SAYS_WHAT_CAME_OF_IT
     arguments = [sys.executable, "-c", program, str(folder)]
+    folder.chmod(0o555)
     ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    folder.chmod(0o755)
     return ended.stdout + ended.stderr
 
 

@@ -232,20 +232,39 @@ def test_a_day_once_complete_stays_complete(ledger: Ledger) -> None:
     assert latest.date == DAY
 
 
-def test_a_day_that_counted_without_intervals_and_gets_some_of_them_is_asked_for_again(
-    ledger: Ledger,
-) -> None:
-    old = [DAY - timedelta(days=back) for back in range(6, 0, -1)]
-    for day in [*old, DAY]:
+def a_day_that_counted_without_intervals(ledger: Ledger) -> None:
+    days = meterday.span(DAY - timedelta(days=6), DAY)
+    for day in days:
         ledger.record_days(HOME, daily(kwh(TOTAL=96), day), NOW)
-    ledger.record_intervals(HOME, old[0], [], NOW)
-    ledger.settle(HOME, [*old, DAY], NOW)
+    ledger.record_intervals(HOME, days[0], [], NOW)
+    ledger.settle(HOME, days, NOW)
     latest = ledger.latest_complete_day(HOME)
     assert latest
     assert latest.date == DAY
+
+
+def test_a_day_that_counted_without_intervals_and_gets_some_of_them_is_asked_for_again(
+    ledger: Ledger,
+) -> None:
+    a_day_that_counted_without_intervals(ledger)
     ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(40)), LATER)
     (facts,) = ledger.facts(HOME, [DAY])
     assert facts.corrected or not facts.complete
+
+
+def test_a_day_that_counted_without_intervals_and_gets_them_was_not_corrected(ledger: Ledger) -> None:
+    a_day_that_counted_without_intervals(ledger)
+    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(40)), LATER)
+    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), LATEST)
+    assert len(ledger.intervals(HOME, DAY)) == 96
+    assert revision(ledger) == 1
+
+
+def test_a_whole_day_that_is_answered_in_part_is_not_asked_for_again(ledger: Ledger) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    for readings in ([], all_intervals(kwh(TOTAL=1), numbers=range(40))):
+        ledger.record_intervals(HOME, DAY, readings, LATER)
+        assert not ledger.facts(HOME, [DAY])[0].corrected
 
 
 # Tariffs
@@ -730,13 +749,14 @@ except LedgerError as error:
 @pytest.mark.parametrize("used", [True, False])
 def test_a_read_only_folder_is_said(used: bool) -> None:
     with TemporaryDirectory() as folder:  # unlike pytest's own, one that an ordinary user can reach
-        Path(folder).chmod(0o755)
         path = Path(folder) / "ledger.sqlite"
         if used:
             a_used_ledger(path)
             path.chmod(0o444)
+        Path(folder).chmod(0o555)
         arguments = [sys.executable, "-c", ORDINARY_USER, str(path)]
         ended = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        Path(folder).chmod(0o755)
         assert ended.stderr == ""
         assert "ledger.sqlite cannot be" in ended.stdout
         assert "let this user write" in ended.stdout

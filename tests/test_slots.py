@@ -259,6 +259,12 @@ def test_a_total_beside_one_of_its_parts_says_more() -> None:
     assert amounts(read(slot(value(9, TOTAL), value(4)))) == {TOTAL: 9}
 
 
+@pytest.mark.parametrize("total", ["11.332999999999998", "11.333", "11.334"])
+def test_a_total_beside_its_parts_may_differ_by_noise_and_rounding(total: str) -> None:
+    found = read(slot(value(Decimal(total), TOTAL), value(9.133), value(2.2, LOW)))
+    assert amounts(found) == {HIGH: Decimal("9.133"), LOW: Decimal("2.2")}
+
+
 def test_a_total_beside_parts_that_are_another_amount_is_awaited() -> None:
     found = read(slot(value(9, TOTAL), value(0), value(0, LOW)), slot(value(5), span=NEXT))
     assert [each.start for each in found.readings] == [NEXT[0]]

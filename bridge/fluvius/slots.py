@@ -18,6 +18,7 @@ from bridge.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
 _TARIFFS = {0: Tariff.TOTAL, 1: Tariff.HIGH, 2: Tariff.LOW}  # dc
 _DIRECTIONS = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}  # t
 _UNITS = {3: Unit.KWH, 5: Unit.M3}  # u
+_ROUNDING = Decimal("0.002")  # of three amounts with three decimals
 _VALIDATED = 2  # vs
 
 Span = tuple[datetime, datetime]
@@ -125,7 +126,7 @@ def _without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading
             readings.get(Register(register.direction, tariff, register.unit))
             for tariff in (Tariff.HIGH, Tariff.LOW, Tariff.TOTAL)
         )
-        if high and low and total and high.amount + low.amount != total.amount:
+        if high and low and total and abs(high.amount + low.amount - total.amount) > _ROUNDING:
             raise _NotUnderstood
         if not total or bool(high and low) != (reading is total):
             kept.append(reading)
