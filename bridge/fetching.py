@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
+_LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
 _SWITCH_ON = {
     Energy.ELECTRICITY: "switch on quarter-hour readings on mijn.fluvius.be to get them here too",
@@ -55,8 +56,9 @@ class Cycle:
 class _MeterNote:
     """What the ledger remembers of a meter beside its readings: instants as ISO 8601, texts for the user."""
 
-    last_attempt: str | None = None
+    last_attempt: str | None = None  # that came to an end
     last_success: str | None = None
+    serial: str | None = None  # the physical meter that was last asked about
     error: str | None = None
     remark: str | None = None
     behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
@@ -148,8 +150,11 @@ class Fetcher:
     def _is_due(self, meter: Meter, cycle: Cycle) -> bool:
         if cycle.occasion is Occasion.ASKED:
             return True
-        last_success = _instant(self._note(meter).last_success)
-        if cycle.occasion is Occasion.START and last_success and cycle.now - last_success < AT_MOST_EVERY:
+        note = self._note(meter)
+        if note.serial not in (None, meter.serial):
+            return True
+        last_attempt = _instant(note.last_attempt)
+        if cycle.occasion is Occasion.START and last_attempt and is_recent(last_attempt, cycle.now):
             return False
         self._ledger.settle(meter, self._window(meter, cycle.now), cycle.now)
         facts = self._facts(meter, cycle.now)
@@ -159,7 +164,7 @@ class Fetcher:
         )
 
     def _may_ask(self, name: str, health: SourceHealth, cycle: Cycle) -> bool:
-        if health.not_before is None or health.not_before <= cycle.now:
+        if health.not_before is None or not cycle.now < health.not_before < cycle.now + _LONGEST_WAIT:
             return True
         log.info("%s is not asked again before %s", name, local(health.not_before))
         return False
@@ -197,32 +202,38 @@ class Fetcher:
 
     def _ask_for_meter(self, source: "Source", meter: Meter, cycle: Cycle) -> Exception | None:
         """Bring one meter up to date; returns what is wrong with it alone, so that others are still asked."""
-        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+        from bridge.fluvius.errors import FluviusError, NotYourMeter, ShapeChanged  # noqa: PLC0415
 
         note = self._note(meter)
-        note.last_attempt = cycle.now.isoformat()
+        exchanged = note.serial not in (None, meter.serial)
+        if exchanged:
+            self._ledger.ask_again(meter, self._window(meter, cycle.now))
         note.behind_since = note.behind_since or self._behind_since(meter, cycle.now)
         self._remember(meter, note)
+        trouble = None
         try:
-            note.remark = self._fetch_missing(source, meter, cycle)
+            note.remark = self._fetch_missing(source, meter, cycle, days_too=exchanged)
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
         except (NotYourMeter, ShapeChanged) as error:
             log.warning("%s: %s", meter.name, error)
-            note.error = str(error)
             cycle.errors.append(error)
-            return error
-        finally:
-            self._remember(meter, note)
+            note.error, trouble = str(error), error
+        except FluviusError:
             self._finished(meter)
-        return None
+            raise
+        note.last_attempt, note.serial = cycle.now.isoformat(), meter.serial
+        self._remember(meter, note)
+        self._finished(meter)
+        return trouble
 
-    def _fetch_missing(self, source: "Source", meter: Meter, cycle: Cycle) -> str | None:
+    def _fetch_missing(self, source: "Source", meter: Meter, cycle: Cycle, *, days_too: bool) -> str | None:
         """Daily amounts of the whole window, if one is missing; then intervals, a day at a time."""
         now, energy = cycle.now, meter.energy
         facts = self._facts(meter, now)
         known = {day.date for day in facts if day.complete}
         remarks = []
-        if cycle.occasion is Occasion.ASKED or planning.days_are_due(facts, energy, now):
+        days_too = days_too or cycle.occasion is Occasion.ASKED
+        if days_too or planning.days_are_due(facts, energy, now):
             answer = source.days(meter, facts[0].date, facts[-1].date)
             self._ledger.record_days(meter, answer.readings, now)
             remarks.append(answer.remark)
@@ -271,6 +282,11 @@ class Fetcher:
 
     def _remember(self, meter: Meter, note: _MeterNote) -> None:
         self._ledger.remember(f"meter/{meter.ean}", asdict(note))
+
+
+def is_recent(instant: datetime, now: datetime) -> bool:
+    """Whether Fluvius was asked so shortly before that it should not be asked again."""
+    return abs(now - instant) < AT_MOST_EVERY
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -157,6 +157,13 @@ class Ledger:
                 (_seconds(now), whole, len(expected) - 1, *key),
             )
 
+    def ask_again(self, meter: Meter, days: Sequence[date]) -> None:
+        """Forget that the intervals of days that are not complete were asked for, perhaps in vain."""
+        self._execute(
+            "UPDATE day SET asked_at = NULL WHERE meter = ? AND NOT complete AND date BETWEEN ? AND ?",
+            (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
+        )
+
     @_heeding_damage
     def settle(self, meter: Meter, days: Sequence[date], now: datetime) -> None:
         """Mark those of the days that have become complete."""

@@ -117,8 +117,8 @@ def _intervals_due(day: DayFacts, energy: Energy, now: datetime) -> bool:
         return False
     return (
         day.asked_at is None
-        or (not meterday.is_late(day.date, energy, now) and day.asked_at < now)
-        or now - day.asked_at > _AGAIN_AFTER
+        or (not meterday.is_late(day.date, energy, now) and day.asked_at != now.replace(microsecond=0))
+        or abs(now - day.asked_at) > _AGAIN_AFTER  # a clock that was wrong does not silence us for years
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bridge import __version__
 from bridge.config import Settings
-from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion
+from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
 from bridge.heartbeat import Heartbeat
 from bridge.ledger import Ledger, LedgerError
 from bridge.model import BRUSSELS, Meter
@@ -273,7 +273,7 @@ class Bridge:
 
     def _refresh(self, command: Command) -> Payload:
         last = self._fetcher.asked_last()
-        if last and self._now() - last < AT_MOST_EVERY:
+        if last and is_recent(last, self._now()):
             return _refused(
                 command, f"Fluvius was asked at {local(last)}; it is asked at most once in five minutes"
             )

@@ -114,8 +114,8 @@ class World:
             finally:
                 bridge.stop()
                 thread.join(5)
+                assert not failures, f"the bridge ended by itself: {failures}"
             assert not thread.is_alive(), "the bridge does not stop"
-            assert not failures, failures
 
     def fetch(self, occasion: fetching.Occasion = fetching.Occasion.SCHEDULE) -> fetching.Cycle:
         """A cycle without a broker."""

@@ -52,7 +52,9 @@ class _Loader(yaml.BaseLoader):
         raise yaml.MarkedYAMLError(problem="a value begins with !", problem_mark=node.start_mark)
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("~|null|Null|NULL|"), ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:null", re.compile("(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+)
 _CONSTRUCTORS: dict[str | None, Callable[..., Any]] = {
     "tag:yaml.org,2002:null": lambda *_: None,
     "tag:yaml.org,2002:str": _Loader.construct_scalar,

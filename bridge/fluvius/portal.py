@@ -16,10 +16,11 @@ from bridge.model import BRUSSELS, Energy, Meter
 log = logging.getLogger(__name__)
 
 _DAYS_AT_ONCE = 31  # as clients were seen to ask
+_TRY_OTHERS_AFTER_DAYS = 30
 _ONE_MILLISECOND = timedelta(milliseconds=1)
 
-# `granularity` is undocumented. What each code was last seen to give comes first; the others are tried once
-# when that one gives slots of another length.
+# `granularity` is undocumented. The code that was seen to give what is wanted comes first. When it gives
+# slots of another length, the others are tried, once a month; what is found is remembered.
 _DAYS = (4, 3, 2, 1)
 _INTERVALS = {Energy.ELECTRICITY: (1, 3, 2, 4), Energy.GAS: (2, 3, 1, 4)}
 
@@ -72,19 +73,21 @@ class Portal:
     def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[slots.Span]) -> Answer:
         """The readings of consecutive slots, by whichever code gives slots of that length."""
         key = f"portal/{meter.ean}/{what}"
-        remembered = self._memory.recall(key)
-        code = remembered if remembered in codes else codes[0]
+        remembered = self._memory.recall(key) or {}
+        code = remembered.get("code", codes[0])
         found = self._slots(meter, what, code, spans)
         if _has_length(found, spans) or not found.lengths:
             return _answer(found)
         log.warning("%s: asked for %s, Fluvius answered %s", meter.name, what, _in_words(found))
-        if remembered is None:
-            for other in codes[1:]:
-                self._memory.remember(key, code)
-                tried = self._slots(meter, what, other, spans)
-                if _has_length(tried, spans):
+        today = self._http.now().date()
+        if (
+            today - date.fromisoformat(remembered.get("in_vain", "2000-01-01"))
+        ).days >= _TRY_OTHERS_AFTER_DAYS:
+            self._memory.remember(key, {"in_vain": today.isoformat()})
+            for other in codes:
+                if other != code and _has_length(tried := self._slots(meter, what, other, spans), spans):
                     log.info("%s: found %s by granularity %d", meter.name, what, other)
-                    self._memory.remember(key, other)
+                    self._memory.remember(key, {"code": other})
                     return _answer(tried)
         return Answer([], f"asked for {what}, Fluvius answered {_in_words(found)}")
 

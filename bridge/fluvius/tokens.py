@@ -41,7 +41,7 @@ class Refusal:
 
     def still_counts(self, credentials: str, now: datetime) -> bool:
         """Whether trying again would be knocking on the same closed door."""
-        return now - self.at < _REFUSED_FOR and self.credentials == _fingerprint(credentials, self.salt)
+        return abs(now - self.at) < _REFUSED_FOR and self.credentials == _fingerprint(credentials, self.salt)
 
 
 class TokenStore:
@@ -65,7 +65,10 @@ class TokenStore:
         """The token of the latest sign-in or renewal."""
         try:
             kept = self._load()["token"]
-            return Token(**{**kept, "expires_at": datetime.fromisoformat(kept["expires_at"])})
+            texts = [kept[name] for name in ("access_token", "authority", "client_id", "scope")]
+            if not all(isinstance(text, str) and text for text in texts):
+                return None
+            return Token(**{**kept, "expires_at": _aware(kept["expires_at"])})
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -74,7 +77,7 @@ class TokenStore:
         """The latest refusal, unless a sign-in has succeeded since."""
         try:
             kept = self._load()["refusal"]
-            return Refusal(**{**kept, "at": datetime.fromisoformat(kept["at"])})
+            return Refusal(**{**kept, "at": _aware(kept["at"])})
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -113,6 +116,13 @@ class TokenStore:
 
     def _save(self, **kept: Any) -> None:
         write_private(self._path, json.dumps({"account": self._account, **kept}))
+
+
+def _aware(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"{text} says no time zone")
+    return instant
 
 
 def _fingerprint(credentials: str, salt: str) -> str:
