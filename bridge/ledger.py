@@ -147,9 +147,8 @@ class Ledger:
                     " intervals = ? WHERE meter = ? AND date = ?",
                     (_seconds(now), len(self._slots(meter, day)), *key),
                 )
-            answered = {reading.start for reading in readings}
             expected = meterday.intervals_of(day, meter.energy)
-            whole = answered.issuperset(expected)
+            whole = planning.has_every_interval(self._as_answered(meter, day, readings), meter.energy)
             self._execute(
                 "UPDATE day SET asked_at = ?,"
                 " corrected = NOT ? AND (corrected OR (complete AND intervals BETWEEN 1 AND ?))"
@@ -379,6 +378,14 @@ class Ledger:
             _instant(start): {register: _amount(total) for register, total in by_register(slot).items()}
             for start, slot in slots.items()
         }
+
+    def _as_answered(self, meter: Meter, day: date, readings: Sequence[Reading]) -> DayFacts:
+        """The day with just the intervals of an answer."""
+        intervals: dict[datetime, dict[Register, Decimal]] = defaultdict(dict)
+        for reading in readings:
+            intervals[reading.start][reading.register] = reading.amount
+        daily = self._sums(meter, day, day, daily=True)
+        return DayFacts(day, daily.get(meterday.start_of(day, meter.energy), {}), intervals)
 
     def _slots(self, meter: Meter, day: date) -> Mapping[datetime, planning.Amounts]:
         return self._sums(meter, day, day, daily=False)

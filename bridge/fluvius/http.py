@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
+import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
@@ -127,7 +128,7 @@ class PoliteSession:
                 method, url, timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS), stream=True, **options
             ) as answer:
                 response = Response(answer.status_code, answer.headers, answer.url, _read(answer))
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, LookupError, ValueError) as error:
             raise _unreachable(error) from error
         log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
         if response.status == 429 or response.status >= 500:
@@ -149,10 +150,14 @@ def _read(answer: requests.Response) -> str:
         size += len(part)
         if size > _LARGEST_ANSWER or time.monotonic() > deadline:
             raise TryLater("Fluvius does not come to the end of its answer")
-    return b"".join(parts).decode(answer.encoding or "utf-8", "replace")
+    body = b"".join(parts)
+    try:
+        return body.decode(answer.encoding or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
 
 
-def _unreachable(error: requests.RequestException) -> FluviusError:
+def _unreachable(error: Exception) -> FluviusError:
     """The first of these sentences that fits. A silent Fluvius is not asked again at once."""
     text, kinds = str(error), requests.exceptions
     why = f"{_innermost(error)}; check the internet connection"
@@ -185,7 +190,7 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
         return now + timedelta(seconds=min(int(value), 7 * 24 * 3600))
     try:
         named = parsedate_to_datetime(value)
-    except ValueError:
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError):  # it raises all of these
         return None
     return min(named if named.tzinfo else named.replace(tzinfo=UTC), now + timedelta(days=7))
 
