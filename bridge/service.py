@@ -16,6 +16,7 @@ from typing import Any
 from bridge import __version__
 from bridge.config import Settings
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
+from bridge.folder import FolderError
 from bridge.heartbeat import Heartbeat
 from bridge.ledger import Ledger, LedgerError
 from bridge.model import BRUSSELS, Meter
@@ -110,10 +111,6 @@ class Bridge:
         self._broker.interrupt()
         self._inbox.put(None)
 
-    def say_goodbye(self) -> None:
-        """Publish `offline` for a bridge that does not come to its end in time."""
-        self._broker.stop()
-
     # The loop
 
     @contextmanager
@@ -184,7 +181,7 @@ class Bridge:
         try:
             cycle = self._fetcher.fetch(occasion)
             self._ledger_trouble = None
-        except LedgerError as error:
+        except (FolderError, LedgerError) as error:
             self._in_trouble(error)
             cycle.errors.append(error)
         self._publish_everything()
@@ -233,7 +230,7 @@ class Bridge:
         except LedgerError as error:
             self._in_trouble(error)
 
-    def _in_trouble(self, error: LedgerError) -> None:
+    def _in_trouble(self, error: FolderError | LedgerError) -> None:
         if self._ledger_trouble != str(error):
             log.error("%s", error)
         self._ledger_trouble = str(error)
