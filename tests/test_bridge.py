@@ -137,7 +137,7 @@ def test_the_day_is_published_before_the_older_ones_are_fetched(home: World, mos
         until_published(mosquitto)
 
 
-def test_a_stop_in_the_middle_of_a_cycle_keeps_what_was_fetched(home: World, mosquitto: Mosquitto) -> None:
+def test_a_stop_in_the_middle_of_a_cycle_keeps_what_was_fetched(home: World) -> None:
     gate = Gate()
     with home.running(pause=gate) as bridge:
         assert gate.reached.wait(5)
@@ -156,7 +156,9 @@ def test_trouble_is_tried_again_when_its_time_has_come(home: World, mosquitto: M
         home.simulator.clear()
         requests = home.simulator.count()
         home.clock.pass_by(minutes=2)
-        mosquitto.publish("fluvius/bridge/request/republish", "")  # the loop has gone round when this is there
+        mosquitto.publish(
+            "fluvius/bridge/request/republish", ""
+        )  # the loop has gone round when this is there
         eventually(lambda: '"failures_in_a_row": 1' in mosquitto.retained()["fluvius/bridge/health"])
         assert home.simulator.count() == requests
         home.clock.pass_by(minutes=10)
@@ -201,7 +203,12 @@ def test_the_schedule_rings_and_one_cycle_runs(home: World, mosquitto: Mosquitto
         home.running(now=real_now),
     ):
         until_published(mosquitto)
-        for moment, requests in (("21T12:15:01", 0), ("22T06:14:58", 0), ("22T06:15:01", 2), ("22T12:15:01", 0)):
+        for moment, requests in (
+            ("21T12:15:01", 0),
+            ("22T06:14:58", 0),
+            ("22T06:15:01", 2),
+            ("22T12:15:01", 0),
+        ):
             home.simulator.forget_requests()
             upcoming = next_run(mosquitto)
             arrival = datetime.fromisoformat(f"2026-11-{moment}+01:00")
@@ -346,42 +353,49 @@ def test_a_broker_that_refuses_some_topics_gets_the_others(
 # --- ways to the broker
 
 
-@pytest.mark.parametrize(
-    ("broker", "settings"),
-    [
-        ({}, {"mqtt.protocol": "5"}),
-        ({"websockets": True}, {"mqtt.transport": "websockets"}),
-        ({"websockets": True}, {"mqtt.transport": "websockets", "mqtt.protocol": "5"}),
-        ({"tls": True}, {}),
-        ({"tls": True, "client_certificates": True}, {"mqtt.protocol": "5"}),
-    ],
-    ids=["5", "websockets", "websockets-5", "tls", "tls-client-5"],
-)
-def test_every_way_to_the_broker_carries_everything(
-    tmp_path: Path,
-    simulator: Simulator,
-    clock: Clock,
-    certificates: Certificates,
-    broker: dict[str, Any],
-    settings: dict[str, Any],
-) -> None:
-    options, changes = dict(broker), dict(settings)
-    if options.pop("tls", False):
-        options["certificates"] = certificates
-        changes["mqtt.tls"] = {"ca_file": str(certificates.ca)}
-        if options.get("client_certificates"):
-            changes["mqtt.tls"] |= {
-                "cert_file": str(certificates.certificate("client")),
-                "key_file": str(certificates.key("client")),
-            }
-    with Mosquitto(tmp_path / "mosquitto", **options) as mosquitto:
-        world = World(tmp_path, simulator, clock, mosquitto.port)
-        world.meters, world.changes = [HOME, GAS], {**changes, "mqtt.stream": True}
+@pytest.fixture
+def tls(certificates: Certificates) -> dict[str, str]:
+    return {
+        "ca_file": str(certificates.ca),
+        "cert_file": str(certificates.certificate("client")),
+        "key_file": str(certificates.key("client")),
+    }
+
+
+def carries_everything(desk: World, broker: Mosquitto, **mqtt: Any) -> None:
+    """Whether a way to the broker does."""
+    with broker as mosquitto:
+        world = World(desk.folder, desk.simulator, desk.clock, mosquitto.port)
+        world.meters = [HOME, GAS]
+        world.changes = {f"mqtt.{name}": value for name, value in {"stream": True, **mqtt}.items()}
         with mosquitto.listen("fluvius/#") as ear, world.running():
-            until_published(mosquitto)
-            ear.wait_for(lambda _: len(ear.payloads("fluvius/home/reading")) == 7 * 96, 10)
+            until_at_rest(mosquitto)
+            ear.wait_for(lambda _: len(ear.payloads("fluvius/home/reading")) == 7 * 96)
         assert world.invented(ear.messages) == []
-        assert mosquitto.retained()[STATE] == "offline"
+        retained = mosquitto.retained()
+    assert (retained[STATE], retained[DAY]) == ("offline", "2026-11-20")
+
+
+def test_mqtt_5_carries_everything(desk: World) -> None:
+    carries_everything(desk, Mosquitto(desk.folder / "mosquitto"), protocol="5")
+
+
+@both_protocols
+def test_websockets_carry_everything(desk: World, protocol: str) -> None:
+    broker = Mosquitto(desk.folder / "mosquitto", websockets=True)
+    carries_everything(desk, broker, transport="websockets", protocol=protocol)
+
+
+def test_tls_carries_everything(desk: World, certificates: Certificates, tls: dict[str, str]) -> None:
+    broker = Mosquitto(desk.folder / "mosquitto", certificates=certificates)
+    carries_everything(desk, broker, tls={"ca_file": tls["ca_file"]})
+
+
+def test_tls_with_a_client_certificate_and_mqtt_5_carries_everything(
+    desk: World, certificates: Certificates, tls: dict[str, str]
+) -> None:
+    broker = Mosquitto(desk.folder / "mosquitto", certificates=certificates, client_certificates=True)
+    carries_everything(desk, broker, tls=tls, protocol="5")
 
 
 # --- once

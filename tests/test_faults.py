@@ -1,20 +1,18 @@
-"""Every fault that the simulator knows: nothing crashes, nothing is invented, and all of it comes in the end."""
+"""Every fault that the simulator knows: nothing crashes, nothing is invented, everything comes in the end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.fetching import Occasion
 from bridge.fluvius import http
-from bridge.simulator import Simulator
 from bridge.simulator.faults import CATALOG, ODD
 from tests.mosquitto import Ear, Heard, Mosquitto
-from tests.world import GAS, HOME, Clock, World, says
+from tests.world import GAS, HOME, World, says
 
 LOOKBACK = 5  # days
 
@@ -154,22 +152,17 @@ class Household:
 
 
 def awaited(retained: dict[str, str], *names: str) -> list[str]:
-    return [day for name in names or ("home", "gas") for day in says(retained, f"{name}/status")["days_awaited"]]
+    return [
+        day for name in names or ("home", "gas") for day in says(retained, f"{name}/status")["days_awaited"]
+    ]
 
 
 @pytest.fixture
-def household(
-    tmp_path: Path,
-    simulator: Simulator,
-    clock: Clock,
-    broker: Mosquitto,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Household]:
+def household(desk: World, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Household]:
     monkeypatch.setattr(http, "_SILENCE_SECONDS", 0.2)
-    world = World(tmp_path, simulator, clock, broker.port)
+    world = World(desk.folder, desk.simulator, desk.clock, broker.port)
     world.meters = [HOME, GAS]
-    base = f"fluvius{abs(hash(request.node.name))}"
+    base = f"fluvius-{desk.simulator.port}-{desk.folder.name}"
     world.changes = {"schedule.lookback_days": LOOKBACK, "mqtt.base_topic": base, "mqtt.stream": True}
     with broker.listen(f"{base}/#") as ear:
         yield Household(world, broker, ear, base)
@@ -227,7 +220,9 @@ def assert_complete_and_true(household: Household, retained: dict[str, str]) -> 
         status = says(retained, f"{name}/status")
         assert (status["error"], status["advice"]) == (None, None)
         assert len(says(retained, f"{name}/intervals")["intervals"]) == (96 if meter is HOME else 24)
-    messages = [Heard(f"{household.base}/{topic}", payload, retain=True) for topic, payload in retained.items()]
+    messages = [
+        Heard(f"{household.base}/{topic}", payload, retain=True) for topic, payload in retained.items()
+    ]
     assert world.invented(messages) == []
 
 

@@ -261,7 +261,9 @@ def test_a_damaged_token_file_costs_a_sign_in(desk: World, damage: str) -> None:
         {"unknown": 1},
     ],
 )
-def test_a_token_file_of_another_version_costs_a_sign_in_at_most(desk: World, change: dict[str, object]) -> None:
+def test_a_token_file_of_another_version_costs_a_sign_in_at_most(
+    desk: World, change: dict[str, object]
+) -> None:
     desk.fetch()
     file = desk.data_dir / "token.json"
     content = json.loads(file.read_text())

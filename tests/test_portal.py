@@ -1,10 +1,11 @@
 """What is asked of the portal, and what is made of its answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import pytest
 
@@ -44,7 +45,7 @@ def counted(world: World, ean: str, first: date, last: date) -> dict[tuple[str, 
     return {register: amount for register, amount in world.truth(ean, first, last).items() if amount}
 
 
-def sums(readings: list[Reading]) -> dict[tuple[str, str, str], Decimal]:
+def sums(readings: Iterable[Reading]) -> dict[tuple[str, str, str], Decimal]:
     found: dict[tuple[str, str, str], Decimal] = {}
     for reading in readings:
         if not reading.amount:
@@ -57,51 +58,58 @@ def sums(readings: list[Reading]) -> dict[tuple[str, str, str], Decimal]:
 
 # --- days of 23 and 25 hours
 
-CLOCK_CHANGES = [
-    pytest.param("home", "2026-10-26 09:00", date(2026, 10, 25), 100, id="25 hours"),
-    pytest.param("home", "2026-03-30 09:00", date(2026, 3, 29), 92, id="23 hours"),
-    pytest.param("gas", "2026-10-28 09:00", date(2026, 10, 24), 25, id="25 hours of gas"),
-    pytest.param("gas", "2026-04-01 09:00", date(2026, 3, 28), 23, id="23 hours of gas"),
-]
+
+class ClockChange(NamedTuple):
+    """A meter day of another length, when it is the newest that is published, and its intervals."""
+
+    name: str
+    day: date
+    published: str
+    intervals: int
 
 
-@pytest.mark.parametrize(("name", "now", "day", "count"), CLOCK_CHANGES)
-def test_a_clock_change_day_has_all_its_intervals(
-    desk: World, name: str, now: str, day: date, count: int
-) -> None:
+clock_changes = pytest.mark.parametrize(
+    "change",
+    [
+        ClockChange("home", date(2026, 10, 25), "2026-10-26 09:00", 100),
+        ClockChange("home", date(2026, 3, 29), "2026-03-30 09:00", 92),
+        ClockChange("gas", date(2026, 10, 24), "2026-10-28 09:00", 25),
+        ClockChange("gas", date(2026, 3, 28), "2026-04-01 09:00", 23),
+    ],
+    ids=["25-hours", "23-hours", "25-hours-of-gas", "23-hours-of-gas"],
+)
+
+
+@clock_changes
+def test_a_clock_change_day_has_all_its_intervals(desk: World, change: ClockChange) -> None:
     desk.meters = [HOME, GAS]
-    desk.clock.move_to(now)
+    desk.clock.move_to(change.published)
     with portal(desk) as source:
-        meter = desk.meter(name)
-        intervals = source.intervals(meter, day).readings
-        daily = source.days(meter, day, day).readings
-    starts = sorted({reading.start for reading in intervals})
-    assert len(starts) == count
-    assert {reading.length for reading in intervals} == {starts[1] - starts[0]}
-    assert {reading.length.total_seconds() for reading in daily} == {
-        count * (starts[1] - starts[0]).total_seconds()
-    }
-    assert sums(list(intervals)) == sums(list(daily)) == counted(desk, meter.ean, day, day)
+        meter = desk.meter(change.name)
+        intervals = source.intervals(meter, change.day).readings
+        daily = source.days(meter, change.day, change.day).readings
+    (length,) = {reading.length for reading in intervals}
+    assert len({reading.start for reading in intervals}) == change.intervals
+    assert {reading.length for reading in daily} == {change.intervals * length}
+    assert sums(intervals) == sums(daily) == counted(desk, meter.ean, change.day, change.day)
 
 
-@pytest.mark.parametrize(("name", "now", "day", "count"), CLOCK_CHANGES)
+@clock_changes
 def test_a_clock_change_day_is_published_whole(
-    home: World, mosquitto: Mosquitto, name: str, now: str, day: date, count: int
+    home: World, mosquitto: Mosquitto, change: ClockChange
 ) -> None:
     home.meters = [HOME, GAS]
-    home.clock.move_to(now)
+    home.clock.move_to(change.published)
     with mosquitto.listen("fluvius/#") as ear:
         home.once()
-        while (retained := mosquitto.retained())[f"fluvius/{name}/day/date"] < day.isoformat():
-            home.clock.pass_by(days=1)
-            home.once()
     assert home.invented(ear.messages) == []
-    payloads = [message.payload for message in ear.messages if message.topic == f"fluvius/{name}/intervals"]
-    whole = next(p for p in payloads if f'"date": "{day}"' in p)
-    starts = [each["start"] for each in says({"": whole}, "")["intervals"]]
-    assert len(starts) == len(set(starts)) == count
-    assert [datetime.fromisoformat(start) for start in starts] == sorted(map(datetime.fromisoformat, starts))
-    assert says(retained, f"fluvius/{name}/status")["days_awaited"] == []
+    retained = mosquitto.retained()
+    payload = says(retained, f"fluvius/{change.name}/intervals")
+    assert payload["date"] == change.day.isoformat()
+    starts = [datetime.fromisoformat(each["start"]) for each in payload["intervals"]]
+    assert len(set(starts)) == change.intervals
+    assert starts == sorted(starts)
+    assert says(retained, f"fluvius/{change.name}/status")["days_awaited"] == []
 
 
 def test_the_ends_of_a_clock_change_day_have_their_own_offsets(desk: World) -> None:
@@ -124,7 +132,7 @@ def test_more_than_31_days_are_asked_in_several_requests(desk: World) -> None:
     assert len(asked) == 11
     assert asked[0] == ("2026-01-01T00:00:00.000+01:00", "2026-01-31T23:59:59.999+01:00")
     assert asked[-1][1] == "2026-11-20T23:59:59.999+01:00"
-    assert sums(list(answer.readings)) == counted(desk, HOME["ean"], first, last)
+    assert sums(answer.readings) == counted(desk, HOME["ean"], first, last)
 
 
 def test_31_days_are_asked_at_once(desk: World) -> None:
@@ -183,8 +191,7 @@ def test_another_code_for_gas_hours_is_found(desk: World) -> None:
 def test_hours_where_quarter_hours_are_asked_are_said_and_the_codes_tried_once(desk: World) -> None:
     desk.simulator.fault("hours-for-quarters")
     desk.fetch()
-    tried = [record.granularity for record in readings_asked(desk)]
-    assert sorted(set(tried)) == ["1", "2", "3", "4"]
+    assert {record.granularity for record in readings_asked(desk)} == {"1", "2", "3", "4"}
     _, advice = resolution_said(desk)
     assert advice
     assert "1:00:00" in advice

@@ -231,7 +231,10 @@ def test_everything_is_retained_and_acknowledged(home: World, mosquitto: Mosquit
 def test_the_same_is_not_published_again(home: World, mosquitto: Mosquitto) -> None:
     with home.running():
         _until_day(mosquitto)
-        with mosquitto.listen("fluvius/home/day") as ear, mosquitto.listen("fluvius/bridge/response/#") as answer:
+        with (
+            mosquitto.listen("fluvius/home/day") as ear,
+            mosquitto.listen("fluvius/bridge/response/#") as answer,
+        ):
             home.clock.pass_by(minutes=6)
             mosquitto.publish("fluvius/bridge/request/refresh", "")
             answer.wait_for(lambda heard: heard)
@@ -387,7 +390,18 @@ def test_a_streamed_interval_says_everything(home: World, mosquitto: Mosquitto) 
         home.once()
     reading = says({"": ear.messages[0].payload}, "")
     assert set(reading) == {
-        *("meter", "ean", "start", "end", "tariff", "consumption", "injection", "unit", "validated", "revision")
+        *(
+            "meter",
+            "ean",
+            "start",
+            "end",
+            "tariff",
+            "consumption",
+            "injection",
+            "unit",
+            "validated",
+            "revision",
+        )
     }
 
 
@@ -431,7 +445,9 @@ def test_a_stream_that_was_switched_off_for_a_day_does_not_tell_that_day(
     assert {start[:10] for start in starts(ear)} == {"2026-11-22"}
 
 
-def test_a_broker_that_lost_its_memory_is_not_told_the_stream_again(home: World, mosquitto: Mosquitto) -> None:
+def test_a_broker_that_lost_its_memory_is_not_told_the_stream_again(
+    home: World, mosquitto: Mosquitto
+) -> None:
     home.changes["mqtt.stream"] = True
     home.once()
     mosquitto.restart(keep_memory=False)

@@ -88,7 +88,11 @@ class Truth:
             case "total":
                 since, until = (date.fromisoformat(content[key]) for key in ("since", "until"))
                 whole = (until - since).days + 1 == content["days"]
-                return in_words(self._simulator.total_amounts(ean, since, until)) if whole else _said(what, content)
+                return (
+                    in_words(self._simulator.total_amounts(ean, since, until))
+                    if whole
+                    else _said(what, content)
+                )
             case "intervals":
                 slots = self._slots(ean, date.fromisoformat(content["date"]))
                 return [(_local(start), _flat(amounts)) for start, amounts in slots.items()]

@@ -1,0 +1,332 @@
+"""The figures that the README promises, measured: `make bench`.
+
+The simulator and the bridge are processes of their own, the broker is a real Mosquitto, and everything is on
+this machine. Figures of a cycle come from the bridge's own classes inside this process, because a morning in
+a real one comes once a day; they too ask the simulator over HTTP, without the pauses between two requests.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from bridge.fetching import Occasion
+from bridge.fluvius import open_source
+from bridge.fluvius.http import PoliteSession
+from bridge.ledger import Ledger
+from bridge.meterday import ONE_DAY, intervals_of, span, start_of
+from bridge.model import Direction, Energy, Meter, Register, Tariff, Unit
+from bridge.service import Bridge
+from tests.mosquitto import Ear, Heard, Mosquitto, eventually
+from tests.world import Clock, World
+
+if TYPE_CHECKING:
+    from bridge.simulator import Simulator
+
+STARTS = 7
+MORNINGS = 15
+TEN_YEARS = 3653  # days
+NOISE = 1.1  # a cycle "no slower" than another may take that much longer by chance
+
+HOUSE_NEXT_DOOR = Meter("next-door", "541448820000000039", Energy.ELECTRICITY, "1SAG1100042064")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table."""
+
+    what: str
+    target: str
+    measured: str
+    met: bool | None = None  # None: no target
+
+
+class FluviusNextDoor:
+    """`fluvius2mqtt simulate` in a process of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def move_to(self, now: datetime) -> None:
+        self._control("PUT", "now", {"now": now.isoformat()})
+
+    def counted(self) -> dict[str, int]:
+        """Requests since the last time that this was asked, by endpoint."""
+        requests: dict[str, int] = self._control("GET", "")["requests"]
+        self._control("DELETE", "requests")
+        return requests
+
+    def _control(self, method: str, name: str, content: object = None) -> Any:
+        body = json.dumps(content or {}).encode()
+        request = urllib.request.Request(f"{self.url}/simulator/{name}", body, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+
+class Stage:
+    """Everything that the measurements share."""
+
+    def __init__(self, folder: Path, fluvius: FluviusNextDoor, mosquitto: Mosquitto) -> None:
+        self.folder, self.fluvius, self.mosquitto = folder, fluvius, mosquitto
+        self.clock = Clock("2026-11-21 09:00")
+
+    def world(self, name: str) -> World:
+        """A household with a folder and a base topic of its own."""
+        folder = self.folder / name
+        folder.mkdir()
+        world = World(folder, cast("Simulator", self.fluvius), self.clock, self.mosquitto.port)
+        world.changes = {"mqtt.base_topic": name, "mqtt.client_id": name}
+        world.data_dir.mkdir()
+        return world
+
+    def next_morning(self) -> None:
+        self.clock.pass_by(days=1)
+        self.fluvius.move_to(self.clock())
+
+
+def measure(stage: Stage) -> Iterator[Figure]:
+    yield from starts(stage)
+    stage.fluvius.move_to(stage.clock())
+    yield from requests(stage)
+    yield from a_year(stage)
+    yield from ten_years(stage)
+
+
+def starts(stage: Stage) -> Iterator[Figure]:
+    """Whole processes, from the moment they are started."""
+    worlds = [stage.world(f"start-{i}") for i in range(STARTS)]
+    fresh = [first_day(stage, world)[0] for world in worlds[1:]]
+    seconds, memory = first_day(stage, worlds[0], at_rest=True)
+    yield timed("start to first `day`, fresh install", 1.5, [seconds, *fresh])
+    again = [first_day(stage, worlds[0])[0] for _ in range(STARTS)]
+    yield timed("start to first `day`, later start", 0.5, again)
+    yield Figure("memory of `run` at rest (VmRSS)", "< 45 MB", f"{memory:.1f} MB", memory < 45)
+
+
+def first_day(stage: Stage, world: World, *, at_rest: bool = False) -> tuple[float, float]:
+    """Seconds from the start of `run` to the arrival of `day`; and its memory, in MB, when it is at rest."""
+    base = world.changes["mqtt.base_topic"]
+    command = [sys.executable, "-m", "bridge", "run", "--config", str(world.write_configuration())]
+    with stage.mosquitto.listen(f"{base}/#") as ear, (world.folder / "log").open("ab") as log:
+        begin = time.monotonic()
+        with subprocess.Popen(command, stderr=log) as process:
+            try:
+                wait_for(ear, lambda each: each.topic == f"{base}/home/day" and not each.retain)
+                seconds = time.monotonic() - begin
+                if at_rest:
+                    wait_for(ear, lambda each: each.topic == f"{base}/bridge/health" and _is_ok(each))
+                    time.sleep(2)
+                memory = resident(process.pid)
+            finally:
+                process.terminate()
+    return seconds, memory
+
+
+def wait_for(ear: Ear, condition: Callable[[Heard], bool]) -> None:
+    eventually(lambda: any(condition(each) for each in list(ear.messages)), within=30)
+
+
+def _is_ok(health: Heard) -> bool:
+    return bool(health.payload) and json.loads(health.payload)["portal"]["state"] == "ok"
+
+
+def resident(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def requests(stage: Stage) -> Iterator[Figure]:
+    """What a day costs Fluvius, by the simulator's own count."""
+    world = stage.world("requests")
+    world.fetch(Occasion.START)
+    stage.clock.pass_by(hours=3)
+    stage.fluvius.move_to(stage.clock())
+    stage.fluvius.counted()
+    world.fetch()
+    nothing = sum(stage.fluvius.counted().values())
+    yield Figure("scheduled run, nothing missing", "0 requests", f"{nothing} requests", nothing == 0)
+    stage.next_morning()
+    world.fetch()
+    counted = stage.fluvius.counted()
+    readings = counted.get("readings-day", 0) + counted.get("readings-interval", 0)
+    sign_ins, renewals = counted.get("self-asserted", 0), counted.get("renewal", 0)
+    yield Figure(
+        "a new day for one meter",
+        "≤ 2 requests, 0 sign-ins",
+        f"{readings} requests, {sign_ins} sign-ins ({renewals} renewal of the token)",
+        readings <= 2 and sign_ins == 0 and sum(counted.values()) == readings + renewals,
+    )
+
+
+def a_year(stage: Stage) -> Iterator[Figure]:
+    """The source's and the ledger's share of a backfill, with no pause between two requests."""
+    world = stage.world("year")
+    meter = world.meter()
+    days = span(date(2025, 11, 1), date(2026, 10, 31))
+    http = PoliteSession(lambda _: None, stage.clock)
+    with world.ledger() as ledger, closing(http):
+        begin = time.monotonic()
+        source = open_source("portal", world.settings, http, ledger, stage.clock, asked=True)
+        ledger.record_days(meter, source.days(meter, days[0], days[-1]).readings, stage.clock())
+        for day in days:
+            ledger.record_intervals(meter, day, source.intervals(meter, day).readings, stage.clock())
+        ledger.settle(meter, days, stage.clock())
+        seconds = time.monotonic() - begin
+        total = ledger.total(meter)
+    assert total
+    assert total.days == len(days)
+    yield timed("a year of quarter-hours fetched and kept (no pauses)", 60, [seconds])
+
+
+def ten_years(stage: Stage) -> Iterator[Figure]:
+    """A small ledger and a large one through the same mornings, in turn."""
+    small, large = stage.world("small"), stage.world("large")
+    with large.ledger() as ledger:
+        rows = fill(ledger, large.meter(), HOUSE_NEXT_DOOR, until=stage.clock().date() - 8 * ONE_DAY)
+    size = sum(file.stat().st_size for file in large.data_dir.glob("ledger.sqlite*")) / 2**20
+    took: dict[str, list[float]] = {"small": [], "large": [], "publish": []}
+    with on_the_broker(stage, small) as little, on_the_broker(stage, large) as big:
+        for bridge in (little, big):
+            bridge._cycle(Occasion.START)
+        for _ in range(MORNINGS):
+            stage.next_morning()
+            took["small"].append(seconds_of(lambda: little._cycle(Occasion.SCHEDULE)))
+            took["large"].append(seconds_of(lambda: big._cycle(Occasion.SCHEDULE)))
+            big._publisher.forget()
+            took["publish"].append(seconds_of(big._publish_everything))
+    ten_days, years = statistics.median(took["small"]), statistics.median(took["large"])
+    yield Figure(
+        f"cycle of a new day, {rows / 1e6:.2f} million rows",
+        f"≤ {ten_days * 1000:.0f} ms, as with ten days",
+        f"{years * 1000:.0f} ms",
+        years <= ten_days * NOISE,
+    )
+    yield timed("publishing a meter again, with ten years", 0.2, took["publish"])
+    yield Figure("the ledger's file with ten years of two meters", "-", f"{size:.0f} MB")
+
+
+@contextmanager
+def on_the_broker(stage: Stage, world: World) -> Iterator[Bridge]:
+    with world.ledger() as ledger:
+        bridge = Bridge(world.settings, ledger, now=stage.clock, pause=lambda _: None)
+        with bridge._on_the_broker():
+            bridge._attend(10)
+            yield bridge
+
+
+def fill(ledger: Ledger, *meters: Meter, until: date) -> int:
+    """Ten years of quarter-hours, invented, by SQL into the ledger's own tables; returns the rows."""
+    kwh = [
+        Register(direction, tariff, Unit.KWH)
+        for direction in (Direction.CONSUMPTION, Direction.INJECTION)
+        for tariff in (Tariff.HIGH, Tariff.LOW)
+    ]
+    days = span(until - ONE_DAY * (TEN_YEARS - 1), until)
+    fetched_at = int(datetime.combine(until, datetime.min.time(), UTC).timestamp())
+    ledger._db.execute("BEGIN")
+    for meter in meters:
+        key, device = ledger._meter(meter), ledger._device(meter.serial)
+        registers = [ledger._register(register) for register in kwh]
+        daily = ((key, 1, _start(day), each, device) for day in days for each in registers)
+        slots = (
+            (key, 0, int(start.timestamp()), registers[which + 2 * injection], device)
+            for day in days
+            for which, start in ((_is_low(start), start) for start in intervals_of(day, meter.energy))
+            for injection in (0, 1)
+        )
+        for rows in (daily, slots):
+            ledger._db.executemany(
+                "INSERT INTO reading (meter, daily, start, register, device, amount, validated)"
+                " VALUES (?, ?, ?, ?, ?, abs(random() % 1000) * 1000000, 1)",
+                rows,
+            )
+        ledger._db.executemany(
+            "INSERT INTO day (meter, date, start, complete, intervals, asked_at, fetched_at)"
+            " VALUES (?, ?, ?, 1, ?, ?, ?)",
+            [
+                (
+                    key,
+                    day.isoformat(),
+                    _start(day),
+                    len(intervals_of(day, meter.energy)),
+                    fetched_at,
+                    fetched_at,
+                )
+                for day in days
+            ],
+        )
+    ledger._db.execute("COMMIT")
+    ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((count,),) = ledger._db.execute("SELECT COUNT(*) FROM reading").fetchall()
+    return int(count)
+
+
+def _start(day: date) -> int:
+    return int(start_of(day, Energy.ELECTRICITY).timestamp())
+
+
+def _is_low(start: datetime) -> bool:
+    return start.weekday() >= 5 or not 6 <= start.hour < 21
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    begin = time.monotonic()
+    work()
+    return time.monotonic() - begin
+
+
+def timed(what: str, target: float, seconds: list[float]) -> Figure:
+    """The median of several measurements."""
+    median, worst = statistics.median(seconds), max(seconds)
+    spread = f" (median of {len(seconds)}, worst {worst:.2f} s)" if len(seconds) > 1 else ""
+    return Figure(what, f"< {target:g} s", f"{median:.2f} s{spread}", median < target)
+
+
+@contextmanager
+def fluvius_next_door(folder: Path) -> Iterator[FluviusNextDoor]:
+    said = folder / "simulate.log"
+    command = [sys.executable, "-m", "bridge", "simulate", "--port", "0"]
+    with said.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            eventually(lambda: "answers on" in said.read_text(), within=10)
+            yield FluviusNextDoor(said.read_text().partition("answers on ")[2].split()[0])
+        finally:
+            process.terminate()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    as_json = parser.parse_args().json
+    for name in [name for name in os.environ if name.startswith("FLUVIUS")]:
+        del os.environ[name]
+    figures = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with fluvius_next_door(folder) as fluvius, Mosquitto(folder / "mosquitto") as mosquitto:
+            say = sys.stderr if as_json else sys.stdout
+            print("| figure | target | measured | |\n|---|---|---|---|", file=say, flush=True)
+            for figure in measure(Stage(folder, fluvius, mosquitto)):
+                figures.append(figure)
+                met = {None: "", True: "✓", False: "**missed**"}[figure.met]
+                print(
+                    f"| {figure.what} | {figure.target} | {figure.measured} | {met} |", file=say, flush=True
+                )
+    if as_json:
+        pass
+    return 1 if any(figure.met is False for figure in figures) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
