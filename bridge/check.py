@@ -13,6 +13,7 @@ from bridge.fluvius import open_access, open_source
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Source
+from bridge.folder import make
 from bridge.model import Energy, Meter
 from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, PublishRefused, RoundTrip
 
@@ -48,7 +49,7 @@ def check(settings: Settings) -> int:
 
     Works beside a running bridge. To ask is to ask Fluvius: refused credentials are tried once more.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make(settings.data_dir)
     worst = 0
     for finding in _findings(settings):
         _print(finding)

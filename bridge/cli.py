@@ -152,10 +152,11 @@ def _token(arguments: argparse.Namespace) -> int:
     from bridge.fluvius import open_access
     from bridge.fluvius.errors import CredentialsRefused, FluviusError
     from bridge.fluvius.http import PoliteSession
+    from bridge.folder import make
 
     if settings.fluvius.portal is None:
         return _complain("there is no fluvius.portal in the configuration to get a token from", WRONG)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make(settings.data_dir)
     http = PoliteSession()
     try:
         print(open_access(settings, http, lambda: datetime.now(UTC)).bearer())
@@ -220,6 +221,8 @@ def _settings(arguments: argparse.Namespace, level: str | None = None) -> Settin
     _log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
     for warning in settings.warnings:
         log.warning("%s", warning)
+    if any(meter.source != "portal" for meter in settings.followed) or not settings.meters:
+        raise ConfigError("fluvius.energy_api: is not supported yet; write fluvius.portal and its meters")
     return settings
 
 

@@ -32,6 +32,10 @@ _SWITCH_ON = {
 }
 
 
+class Postponed(Exception):
+    """Something is missing, and it is too early to ask Fluvius for it."""
+
+
 class Occasion(Enum):
     """Why Fluvius is asked."""
 
@@ -154,7 +158,8 @@ class Fetcher:
         if note.serial not in (None, meter.serial):
             return True
         last_attempt = _instant(note.last_attempt)
-        if cycle.occasion is Occasion.START and last_attempt and is_recent(last_attempt, cycle.now):
+        restarted = cycle.occasion in {Occasion.START, Occasion.ONCE}
+        if restarted and last_attempt and is_recent(last_attempt, cycle.now):
             return False
         self._ledger.settle(meter, self._window(meter, cycle.now), cycle.now)
         facts = self._facts(meter, cycle.now)
@@ -166,7 +171,11 @@ class Fetcher:
     def _may_ask(self, name: str, health: SourceHealth, cycle: Cycle) -> bool:
         if health.not_before is None or not cycle.now < health.not_before < cycle.now + _LONGEST_WAIT:
             return True
-        log.info("%s is not asked again before %s", name, local(health.not_before))
+        postponed = Postponed(
+            f"{name} is not asked again before {local(health.not_before)}: {health.last_error}"
+        )
+        log.info("%s", postponed)
+        cycle.errors.append(postponed)
         return False
 
     def _ask_source(self, name: str, health: SourceHealth, meters: Sequence[Meter], cycle: Cycle) -> None:
@@ -175,27 +184,32 @@ class Fetcher:
         from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater  # noqa: PLC0415
         from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
 
-        health.attempted(cycle.now)
+        asked_before = health.last_attempt
+        health.last_attempt = cycle.now
         self._ledger.remember(f"source/{name}", health.to_note())  # proves that answers can be kept
         http = PoliteSession(self._pause, self._now)
         asked = cycle.occasion is Occasion.ASKED
         try:
             with closing(http):
                 source = open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
-                outcomes = [self._ask_for_meter(source, meter, cycle) for meter in meters]
+                begin = health.failures_in_a_row % len(meters)  # one that always fails keeps no other waiting
+                in_turn = [*meters[begin:], *meters[:begin]]
+                outcomes = [self._ask_for_meter(source, meter, cycle) for meter in in_turn]
             if all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
                 health.postponed(str(outcomes[0]), self._now(), asked_for=None, reached=True)
             else:
                 health.succeeded(self._now())
         except CredentialsRefused as error:
             log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
-            health.refused(str(error))
+            health.refused(str(error), tried=http.count > 0)
             cycle.errors.append(error)
         except TryLater as error:
             health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)
             log.warning("%s; trying again at %s", error, health.retry_at and local(health.retry_at))
             cycle.errors.append(error)
         finally:
+            if http.count == 0:
+                health.last_attempt = asked_before
             cycle.requests += http.count
             health.count_requests(http.count, cycle.now)
             self._ledger.remember(f"source/{name}", health.to_note())
@@ -275,13 +289,13 @@ class Fetcher:
         return self._ledger.facts(meter, self._window(meter, now))
 
     def _note(self, meter: Meter) -> _MeterNote:
-        kept = self._ledger.recall(f"meter/{meter.ean}") or {}
+        kept = self._ledger.recall(f"meter/{meter.ean}/{meter.energy}") or {}
         return _MeterNote(
             **{field.name: kept[field.name] for field in fields(_MeterNote) if field.name in kept}
         )
 
     def _remember(self, meter: Meter, note: _MeterNote) -> None:
-        self._ledger.remember(f"meter/{meter.ean}", asdict(note))
+        self._ledger.remember(f"meter/{meter.ean}/{meter.energy}", asdict(note))
 
 
 def is_recent(instant: datetime, now: datetime) -> bool:

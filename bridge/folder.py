@@ -12,6 +12,18 @@ class FolderError(Exception):
     """The data folder cannot be used; the message says why and what to do."""
 
 
+def make(folder: Path) -> None:
+    """Make a data folder where there is none.
+
+    Raises:
+        FolderError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
 @contextmanager
 def claim(folder: Path) -> Iterator[None]:
     """Work alone in a data folder, which is made when it is not there.
@@ -22,8 +34,8 @@ def claim(folder: Path) -> Iterator[None]:
     Raises:
         FolderError: another process works in it, or it cannot be written.
     """
+    make(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(folder / "claim", timeout=0.5, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise _unwritable(folder, error) from None

@@ -63,19 +63,15 @@ class SourceHealth:
             "not_before": local(self.not_before) if self.not_before and self.not_before > now else None,
         }
 
-    def attempted(self, now: datetime) -> None:
-        """Fluvius is about to be asked."""
-        self.last_attempt = now
-
     def succeeded(self, now: datetime) -> None:
         """Fluvius answered."""
         self.state, self.last_success, self.last_error = State.OK, now, None
         self.failures_in_a_row, self.retry_at, self.not_before = 0, None, None
 
-    def refused(self, error: str) -> None:
-        """Fluvius refused the credentials; only the user can change that, so nothing is planned."""
+    def refused(self, error: str, *, tried: bool) -> None:
+        """Fluvius refused the credentials, now or before. Only the user can change that."""
         self.state, self.last_error = State.REFUSED, error
-        self.failures_in_a_row += 1
+        self.failures_in_a_row += tried
         self.retry_at = None
 
     def postponed(self, error: str, now: datetime, *, asked_for: datetime | None, reached: bool) -> None:

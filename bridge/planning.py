@@ -106,10 +106,17 @@ def next_intervals_due(days: Sequence[DayFacts], energy: Energy, now: datetime) 
     known = [day for day in days if day.daily]
     if known and known[-1].asked_at is None and not known[-1].interval_count:
         return known[-1].date
-    due = [day for day in known if _intervals_due(day, energy, now)]
+    due = [day for day in known if _intervals_due(day, energy, now) or _was_misjudged(day, known)]
     if not due or days_only(days, energy):
         return None
     return due[-1 if any(day.interval_count for day in days) else 0].date
+
+
+def _was_misjudged(day: DayFacts, days: Sequence[DayFacts]) -> bool:
+    """Whether a day counted as complete without intervals before others showed that the meter has them."""
+    proofs = [other.asked_at for other in days if other.interval_count and other.asked_at]
+    misjudged = bool(proofs) and day.complete and not day.interval_count
+    return misjudged and (day.asked_at is None or day.asked_at < min(proofs))
 
 
 def _intervals_due(day: DayFacts, energy: Energy, now: datetime) -> bool:

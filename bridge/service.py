@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _LOOK_AROUND = 30.0  # seconds: a laptop that was suspended notices within these that it is late
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
 _WAITING_COMMANDS = 100  # more than that is a flood
+_LONGEST_MARK = 100  # characters of a request's transaction
 
 
 class Stopped(Exception):
@@ -123,13 +124,12 @@ class Bridge:
             self._broker.stop()
 
     def _attend(self, seconds: float) -> None:
-        """Wait for events and heed them; return early when there were some."""
+        """Wait for events and heed those that are there; more may come meanwhile, for ever."""
         self._beat()
         with suppress(queue.Empty):
-            event = self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait()
-            while True:
-                self._heed(event)
-                event = self._inbox.get_nowait()
+            self._heed(self._inbox.get(timeout=seconds))
+            for _ in range(self._inbox.qsize()):
+                self._heed(self._inbox.get_nowait())
         self._heed(None)
         if self._retry_publishing:
             self._publish_everything()
@@ -157,7 +157,7 @@ class Bridge:
         return min(max((next_run - self._now()).total_seconds(), 0.05), _LOOK_AROUND)
 
     def _retry_at(self) -> datetime | None:
-        soonest = self._last_cycle + AT_MOST_EVERY
+        soonest = min(self._last_cycle, self._now()) + AT_MOST_EVERY
         retry_at = self._fetcher.retry_at()
         if retry_at is None:
             return soonest if self._ledger_trouble else None
@@ -294,13 +294,10 @@ def _refused(command: Command, why: str) -> Payload:
 
 
 def _transaction(command: Command) -> dict[str, Any]:
-    """The request's own mark, so that who asked recognises the answer."""
+    """The request's own mark, so that who asked recognises the answer: a short text or a number."""
     try:
         request = json.loads(command.payload or b"{}")
     except (ValueError, RecursionError):
         return {}
-    return (
-        {"transaction": request["transaction"]}
-        if isinstance(request, dict) and "transaction" in request
-        else {}
-    )
+    mark = request.get("transaction") if isinstance(request, dict) else None
+    return {"transaction": mark} if isinstance(mark, str | int) and len(str(mark)) <= _LONGEST_MARK else {}

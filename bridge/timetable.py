@@ -39,7 +39,13 @@ class Timetable:
     def is_due(self) -> bool:
         """Whether a run should begin now. True once for each run."""
         self._schedule.run_pending()
-        if self._begin_at is None or datetime.now(UTC) < self._begin_at:
+        now = datetime.now(UTC)
+        for job in self._schedule.jobs:  # the clock was ahead, and was set right
+            if job.next_run and job.next_run > now + 2 * ONE_DAY:
+                job._schedule_next_run()  # noqa: SLF001 - our own, below
+        if self._begin_at and self._begin_at > now + self._jitter:
+            self._begin_at = now
+        if self._begin_at is None or now < self._begin_at:
             return False
         self._begin_at = None
         return True

@@ -52,7 +52,7 @@ def intervals(meter: Meter, day: Day, intervals: Sequence[Interval]) -> Payload:
         "date": day.date.isoformat(),
         "resolution": resolution(intervals[0].end - intervals[0].start),
         "unit": Unit.KWH,
-        "validated": all(interval.validated for interval in intervals),
+        "validated": all(interval.validated for interval in intervals) or _is_vouched_for(day, intervals),
         "intervals": [_interval(meter, interval, flows) for interval in intervals],
     }
 
@@ -148,8 +148,16 @@ def to_json(value: Any) -> str:
             return "{" + ", ".join(f"{json.dumps(str(k))}: {to_json(v)}" for k, v in value.items()) + "}"
         case list() | tuple():
             return "[" + ", ".join(map(to_json, value)) + "]"
+        case str():  # half a character, which other people's JSON may hold, has no place in UTF-8
+            return json.dumps(value.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
         case _:
-            return json.dumps(value, ensure_ascii=False)
+            return json.dumps(value)
+
+
+def _is_vouched_for(day: Day, intervals: Sequence[Interval]) -> bool:
+    """Whether the day was validated, after its intervals came, with the amount that they add up to."""
+    total = sum((amount for each in intervals for amount in each.amounts.values()), Decimal(0))
+    return day.validated and total == sum(day.amounts.values(), Decimal(0))
 
 
 def _who(meter: Meter) -> Payload:

@@ -128,7 +128,13 @@ class PoliteSession:
                 method, url, timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS), stream=True, **options
             ) as answer:
                 response = Response(answer.status_code, answer.headers, answer.url, _read(answer))
-        except (requests.RequestException, urllib3.exceptions.HTTPError, LookupError, ValueError) as error:
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            LookupError,
+            OSError,
+            ValueError,
+        ) as error:
             raise _unreachable(error) from error
         log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
         if response.status == 429 or response.status >= 500:
@@ -145,7 +151,7 @@ def _read(answer: requests.Response) -> str:
     """The whole body, unless it trickles or never ends: a stalled connection sends a byte now and then."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     parts, size = [], 0
-    for part in answer.iter_content(64 * 1024):
+    while part := answer.raw.read1(64 * 1024, decode_content=True):
         parts.append(part)
         size += len(part)
         if size > _LARGEST_ANSWER or time.monotonic() > deadline:
@@ -162,13 +168,17 @@ def _unreachable(error: Exception) -> FluviusError:
     text, kinds = str(error), requests.exceptions
     why = f"{_innermost(error)}; check the internet connection"
     never_reached = isinstance(error, kinds.ConnectTimeout) or "NameResolution" in text or "refused" in text
+    unusable_proxy = isinstance(error, kinds.InvalidProxyURL) or "SOCKS" in text
+    cut = isinstance(error, kinds.ChunkedEncodingError | urllib3.exceptions.ProtocolError)
     sentences = (
+        (unusable_proxy, "HTTPS_PROXY names a proxy that cannot be used", False),
         (isinstance(error, kinds.SSLError), f"the connection to Fluvius is not secure: {why}", False),
         (isinstance(error, kinds.ProxyError), "the proxy (HTTPS_PROXY) does not let us through", False),
         (never_reached, f"Fluvius cannot be reached: {why}", False),
         (isinstance(error, kinds.Timeout) or "timed out" in text, "Fluvius does not answer in time", False),
-        (isinstance(error, kinds.ChunkedEncodingError), "Fluvius cut the connection in its answer", True),
+        (cut, "Fluvius cut the connection in its answer", True),
         (isinstance(error, kinds.ConnectionError), "Fluvius cut the connection", True),
+        (not isinstance(error, requests.RequestException) and isinstance(error, OSError), text, False),
     )
     for fits, sentence, reached in sentences:
         if fits:
@@ -187,7 +197,7 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
     if value is None:
         return None
     if value.strip().isdecimal():
-        return now + timedelta(seconds=min(int(value), 7 * 24 * 3600))
+        return now + timedelta(seconds=min(int(value.strip()[:9]), 7 * 24 * 3600))
     try:
         named = parsedate_to_datetime(value)
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError):  # it raises all of these

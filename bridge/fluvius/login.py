@@ -11,7 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Never
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -115,7 +115,7 @@ class Access:
         if self._signed_in:
             raise TryLater("Fluvius does not accept the token that it has just given")
         self._heed_refusal()
-        self._store.forget()
+        self._store.prove_writable()
         self._signed_in = True
         log.info("signing in to %s", self._settings.url)
         try:
@@ -294,7 +294,7 @@ def _sign_in_page(http: PoliteSession, config: _Configuration, proof: _Proof, em
         )
     except (AttributeError, KeyError, LookupError, StopIteration, TypeError, ValueError):
         raise _changed("the sign-in page") from None
-    if not all(isinstance(text, str) for text in (page.policy, page.api, page.csrf, page.transaction)):
+    if not all(isinstance(text, str) for text in astuple(page)):
         raise _changed("the sign-in page")
     return page
 
@@ -382,8 +382,8 @@ def _token(answer: Response, now: datetime) -> tuple[Token, dict[str, Any]]:
     if not isinstance(given, dict) or not isinstance(given.get("access_token"), str):
         raise _changed("the token")
     try:
-        lifetime = timedelta(seconds=min(int(given.get("expires_in", 3600)), 86400))
-    except (TypeError, ValueError):
+        lifetime = timedelta(seconds=max(0, min(int(given.get("expires_in", 3600)), 86400)))
+    except (ArithmeticError, TypeError, ValueError):
         lifetime = timedelta(hours=1)
     refresh_token = given.get("refresh_token")
     token = Token(
@@ -411,7 +411,10 @@ def _follow(http: PoliteSession, url: str, parameters: dict[str, str], redirect_
         if response.status not in {301, 302, 303, 307, 308}:
             _expect_page(response)
             return response
-        target = urljoin(response.url, response.headers.get("Location", ""))
+        try:
+            target = urljoin(response.url, response.headers.get("Location", ""))
+        except ValueError:
+            raise _changed("where it redirects the sign-in") from None
         if _same_place(target, redirect_uri):
             return replace(response, url=target)
         response = http.get(_safe(target))

@@ -66,10 +66,6 @@ class Portal:
         spans = [(start, start + length) for start in meterday.intervals_of(day, meter.energy)]
         return self._spans(meter, "intervals", _INTERVALS[meter.energy], spans)
 
-    def close(self) -> None:
-        """Let go of connections."""
-        self._http.close()
-
     def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[slots.Span]) -> Answer:
         """The readings of consecutive slots, by whichever code gives slots of that length."""
         key = f"portal/{meter.ean}/{what}"

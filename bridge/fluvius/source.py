@@ -25,9 +25,6 @@ class Source(Protocol):
     def intervals(self, meter: Meter, day: date) -> Answer:
         """The quarter-hours (electricity) or hours (gas) of one meter day."""
 
-    def close(self) -> None:
-        """Let go of connections."""
-
 
 class Memory(Protocol):
     """What a source wants to know again in its next run."""

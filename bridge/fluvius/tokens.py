@@ -99,13 +99,15 @@ class TokenStore:
         refusal = Refusal(message, at, _fingerprint(credentials, salt), salt, step_needed)
         self._save(refusal={**asdict(refusal), "at": at.isoformat()})
 
-    def forget(self) -> None:
-        """Keep nothing. Also proves that a refusal could be kept.
+    def prove_writable(self) -> None:
+        """Keep what is kept: a refusal that could not be would lead to try after try.
 
         Raises:
             FolderError: the file cannot be written.
         """
-        self._save()
+        kept = self._load()
+        kept.pop("account", None)
+        self._save(**kept)
 
     def _load(self) -> dict[str, Any]:
         try:

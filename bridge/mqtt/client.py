@@ -11,6 +11,7 @@ The reasons behind what looks odd here were found in the source of paho-mqtt 2.2
 
 import logging
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -369,6 +370,8 @@ class Broker:
     def _on_command(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.retain:  # a `refresh` that someone retained would ask Fluvius at every connect
             _log.info("Ignored what is retained on %s: commands must not be retained.", message.topic)
+        elif not re.fullmatch("[a-z_]{1,32}", message.topic.rpartition("/")[2]):
+            _log.info("Ignored a request whose name is none.")
         elif len(message.payload) > LARGEST_COMMAND:
             _log.info("Ignored %d bytes on %s: that is too much.", len(message.payload), message.topic)
         else:
