@@ -299,5 +299,11 @@ def _transaction(command: Command) -> dict[str, Any]:
         request = json.loads(command.payload or b"{}")
     except (ValueError, RecursionError):
         return {}
-    mark = request.get("transaction") if isinstance(request, dict) else None
-    return {"transaction": mark} if isinstance(mark, str | int) and len(str(mark)) <= _LONGEST_MARK else {}
+    if not isinstance(request, dict) or "transaction" not in request:
+        return {}
+    mark = request["transaction"]
+    return (
+        {"transaction": mark}
+        if isinstance(mark, str | int | None) and len(str(mark)) <= _LONGEST_MARK
+        else {}
+    )

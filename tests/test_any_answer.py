@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bridge import views
@@ -39,6 +39,9 @@ SIGN_IN = ["config", "authorize", "redirect", "self-asserted", "confirmed", "tok
 READINGS = ["readings-day", "readings-interval"]
 LOOKED_AT = span(date(2026, 11, 12), date(2026, 11, 24))
 
+pytestmark = pytest.mark.timeout(
+    120, method="thread"
+)  # a signal does not interrupt int(Decimal("1e999999999"))
 in_examples = settings(
     deadline=None,
     derandomize="CI" in os.environ,
@@ -253,6 +256,9 @@ oddities: st.SearchStrategy[Any] = st.one_of(
     st.builds(CutShort, st.integers(0, 3000)),
 )
 
+HUGE_NUMBER = OtherNumber(1, "1e999999999")  # as an int it would be written out, which takes for ever
+HUGE_PATIENCE = OtherHead(429, "Retry-After", "9" * 5000)  # Python refuses to read so long an int
+
 
 # Who listens to it
 
@@ -427,8 +433,10 @@ def listen(desk: Desk, where: str, oddity: Any) -> None:
     indirect=["pasts"],
 )
 @pytest.mark.parametrize("where", READINGS)
-@settings(in_examples, max_examples=60)
+@settings(in_examples, max_examples=40)
 @given(oddity=oddities)
+@example(oddity=HUGE_NUMBER)
+@example(oddity=HUGE_PATIENCE)
 def test_odd_readings_are_no_readings(pasts: dict[str, Past], past: str, where: str, oddity: Any) -> None:
     with pasts[past].desk(token=True) as desk:
         listen(desk, where, oddity)
@@ -436,8 +444,10 @@ def test_odd_readings_are_no_readings(pasts: dict[str, Past], past: str, where: 
 
 @pytest.mark.parametrize("pasts", [pytest.param(SHED, id="sign-in")], indirect=True)
 @pytest.mark.parametrize("where", SIGN_IN)
-@settings(in_examples, max_examples=50)
+@settings(in_examples, max_examples=35)
 @given(oddity=oddities)
+@example(oddity=HUGE_NUMBER)
+@example(oddity=HUGE_PATIENCE)
 def test_an_odd_sign_in_is_tried_again_later(pasts: dict[str, Past], where: str, oddity: Any) -> None:
     with pasts["days"].desk(token=where == "renewal") as desk:
         listen(desk, where, oddity)

@@ -16,6 +16,7 @@ from typing import Self
 import pytest
 
 from bridge import __version__, check
+from bridge.cli import main
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.mosquitto import Mosquitto, eventually
 from tests.world import GAS, HOME, SHED, Clock, World, says
@@ -141,6 +142,29 @@ def hut(tmp_path: Path, today: Simulator) -> World:
     return world
 
 
+class Typist:
+    """Types a command that ends before it does anything, in this process, for speed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> Ended:
+        self._capsys.readouterr()
+        try:
+            status = main(list(words))
+        except SystemExit as ending:
+            status = int(ending.code or 0)
+        printed = self._capsys.readouterr()
+        return Ended(status, printed.out, printed.err)
+
+
+@pytest.fixture
+def type_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typist:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/nonexistent")
+    return Typist(capsys)
+
+
 # --- exit statuses and complaints
 
 
@@ -207,8 +231,8 @@ def test_a_refused_meter_ends_with_1(house: World) -> None:
     ],
     ids=["no-file", "missing-file", "nothing", "unknown", "option", "no-value"],
 )
-def test_a_wrong_command_line_ends_with_2(tmp_path: Path, words: list[str], says_so: str) -> None:
-    ended = typed(tmp_path, *words)
+def test_a_wrong_command_line_ends_with_2(type_here: Typist, words: list[str], says_so: str) -> None:
+    ended = type_here(*words)
     assert ended.status == WRONG
     assert says_so in ended.error
     assert ended.out == ""
@@ -225,9 +249,9 @@ def test_a_wrong_configuration_ends_with_2_and_names_every_mistake(hut: World) -
 
 
 @pytest.mark.parametrize("name", ["run", "once", "check", "token", "healthcheck"])
-def test_every_command_complains_about_a_wrong_configuration_alike(tmp_path: Path, name: str) -> None:
-    (tmp_path / "fluvius2mqtt.yaml").write_text("mqtt: 5\n")
-    ended = typed(tmp_path, name)
+def test_every_command_complains_about_a_wrong_configuration_alike(type_here: Typist, name: str) -> None:
+    Path("fluvius2mqtt.yaml").write_text("mqtt: 5\n")
+    ended = type_here(name)
     assert ended.status == WRONG
     assert "mqtt" in ended.error
 
@@ -258,16 +282,18 @@ def test_everything_may_come_from_the_environment(house: World, mosquitto: Mosqu
     assert (house.folder / "data" / "ledger.sqlite").exists()
 
 
-def test_version_and_help_need_no_configuration(tmp_path: Path) -> None:
-    program = [str(Path(sys.executable).parent / "fluvius2mqtt")]
-    for ours in (None, program):
-        ended = typed(tmp_path, "--version", program=ours)
+def test_the_installed_command_and_the_module_are_the_same(tmp_path: Path) -> None:
+    for program in (command(), [str(Path(sys.executable).parent / "fluvius2mqtt")]):
+        ended = typed(tmp_path, "--version", program=program)
         assert (ended.status, ended.out.split()) == (DONE, ["fluvius2mqtt", __version__])
-    ended = typed(tmp_path, "--help")
+
+
+def test_help_needs_no_configuration(type_here: Typist) -> None:
+    ended = type_here("--help")
     assert ended.status == DONE
     for name in ("run", "once", "check", "token", "simulate", "demo", "healthcheck", "schema"):
         assert f"    {name} " in ended.out
-        assert typed(tmp_path, name, "--help").status == DONE
+        assert type_here(name, "--help").status == DONE
 
 
 def test_the_schema_is_json_for_editors(tmp_path: Path) -> None:
@@ -336,7 +362,7 @@ def test_sigterm_at_rest(house: World, mosquitto: Mosquitto) -> None:
     assert mosquitto.retained()[STATE] == "offline"
 
 
-@pytest.mark.parametrize("where", ["config", "self-asserted", "readings-day", "readings-interval"])
+@pytest.mark.parametrize("where", ["config", "readings-interval"])
 def test_sigterm_during_a_stalled_request(house: World, mosquitto: Mosquitto, where: str) -> None:
     house.simulator.fault("stall", where=where)
     with run(house) as bridge:
@@ -503,7 +529,7 @@ def test_a_data_folder_that_is_a_file_is_said(hut: World, name: str) -> None:
 
 
 @linux
-@pytest.mark.parametrize("limit", [0, 1_000, 20_000, 60_000, 100_000, 140_000])
+@pytest.mark.parametrize("limit", [0, 20_000, 70_000, 120_000])
 def test_a_disk_that_fills_up_loses_nothing(house: World, mosquitto: Mosquitto, limit: int) -> None:
     words = ("once", "--config", str(house.write_configuration()))
     ended = typed(house.folder, str(limit), *words, program=[sys.executable, "-c", WITH_SMALL_FILES])

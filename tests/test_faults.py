@@ -69,12 +69,8 @@ EXPECTED: dict[str, list[Expected]] = {
     "cut": [Expected("unreachable", ("cut the connection",))],
     "replace": [
         Expected(),
-        Expected("unreachable", ("not JSON",), parameters={"body": b"\xff\x00"}),
-        Expected("unreachable", ("not JSON",), parameters={"body": b'[{"d": NaN}]'}),
         Expected("unreachable", ("not JSON",), parameters={"body": b"[" * 100_000}),
-        Expected("unreachable", ("not JSON",), parameters={"body": b""}),
         Expected("unreachable", ("not accept our request",), parameters={"status": 302}),
-        Expected("unreachable", ("not accept our request",), parameters={"status": 204}),
     ],
     "missing-amounts": [Expected()],
     "null-amounts": [Expected()],
@@ -107,11 +103,17 @@ EXPECTED: dict[str, list[Expected]] = {
     "correction-down": [Expected(complete=True, parameters={"date": "2026-11-18"})],
     "exchange": [Expected()],
 }
+# what differs when there is a ledger and a token already
+TELLING_LATER = {
+    *("wrong-password", "expired-token", "unauthorized", "too-many-requests", "cut", "replace"),
+    *("missing-amounts", "null-amounts", "not-validated", "overlapping-slots", "granularity-changed"),
+    *("hours-for-quarters", "late-day", "late-intervals"),
+}
 CASES = [
     pytest.param(name, expected, fresh, id=f"{name}-{number}-{'fresh' if fresh else 'known'}")
     for name, cases in EXPECTED.items()
     for number, expected in enumerate(cases)
-    for fresh in ([True, False] if number == 0 and not CATALOG[name].is_event else [True])
+    for fresh in ([True, False] if number == 0 and name in TELLING_LATER else [True])
 ]
 assert {case.parameters.get("variant") for case in EXPECTED["odd-json"]} == {"each", *ODD}
 
@@ -148,7 +150,8 @@ class Household:
             if healthy and not awaited(retained) and "home/intervals" in retained:
                 return retained
             self.world.clock.pass_by(hours=3)
-        raise AssertionError(f"after 30 hours: {retained['bridge/health']}, {retained['home/status']}")
+        told = [retained[topic] for topic in ("bridge/health", "home/status", "gas/status")]
+        raise AssertionError(f"after 30 hours: {told}")
 
 
 def awaited(retained: dict[str, str], *names: str) -> list[str]:
@@ -163,7 +166,7 @@ def household(desk: World, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -
     world = World(desk.folder, desk.simulator, desk.clock, broker.port)
     world.meters = [HOME, GAS]
     base = f"fluvius-{desk.simulator.port}-{desk.folder.name}"
-    world.changes = {"schedule.lookback_days": LOOKBACK, "mqtt.base_topic": base, "mqtt.stream": True}
+    world.changes = {"schedule.lookback_days": LOOKBACK, "mqtt.base_topic": base}
     with broker.listen(f"{base}/#") as ear:
         yield Household(world, broker, ear, base)
 
@@ -177,6 +180,7 @@ def test_a_fault_invents_nothing_says_what_is_wrong_and_loses_nothing(
     household: Household, name: str, expected: Expected, fresh: bool
 ) -> None:
     world = household.world
+    world.changes["mqtt.stream"] = CATALOG[name].alteration is not None
     if not fresh or CATALOG[name].is_event:
         household.run()
         world.clock.pass_by(days=1)
@@ -242,7 +246,7 @@ def test_a_stalled_answer_costs_one_request_and_ends_the_cycle(household: Househ
     assert household.world.simulator.count("readings") == 3
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_faults_that_come_and_go_leave_the_truth(household: Household, seed: int) -> None:
     """A week in which every run meets two faults at once."""
     chance = Random(seed)

@@ -432,10 +432,12 @@ def test_a_refusal_forgets_the_token_and_a_token_the_refusal(store: TokenStore) 
     store.keep_token(TOKEN)
     refuse(store)
     assert store.token is None
+    store.prove_writable()
+    assert store.refusal
     store.keep_token(TOKEN)
     assert store.refusal is None
-    store.forget()
-    assert (store.token, store.refusal) == (None, None)
+    store.prove_writable()
+    assert store.token == TOKEN
 
 
 def test_a_refusal_does_not_hold_the_password(tmp_path: Path, store: TokenStore) -> None:
@@ -471,7 +473,7 @@ def test_a_kept_token_of_another_kind_is_no_token(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "other-token.json"
     store = TokenStore(path, "you@example.com")
-    store.forget()
+    store.prove_writable()
     kept = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({**kept, "token": token, "refusal": refusal}), "utf-8")
     assert (store.token, store.refusal) == (None, None)

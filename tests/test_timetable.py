@@ -276,7 +276,7 @@ def test_a_source_that_was_not_reached_may_be_asked_again_at_once() -> None:
 def test_refused_credentials_plan_nothing() -> None:
     health = SourceHealth()
     health.postponed("away", NOW, asked_for=None, reached=False)
-    health.refused("wrong password")
+    health.refused("wrong password", tried=True)
     assert health.state is State.REFUSED
     assert health.retry_at is None
     assert health.last_error == "wrong password"

@@ -143,7 +143,7 @@ def test_intervals_are_written_as_they_were_promised() -> None:
 
 def test_intervals_are_validated_when_each_of_them_is() -> None:
     found = [interval(decimals(LOW="1")), interval(decimals(LOW="1"), number=1, validated=False)]
-    assert views.intervals(HOME, day(decimals(LOW="2")), found)["validated"] is False
+    assert views.intervals(HOME, day(decimals(LOW="3")), found)["validated"] is False
 
 
 def test_gas_hours_have_a_volume_and_no_tariff() -> None:

@@ -72,6 +72,11 @@ class Portal:
         remembered = self._memory.recall(key) or {}
         code = remembered.get("code", codes[0])
         found = self._slots(meter, what, code, spans)
+        if not found.lengths and code != codes[0]:
+            code = codes[0]  # silence may mean that Fluvius gives them by the usual code again
+            found = self._slots(meter, what, code, spans)
+            if _has_length(found, spans):
+                self._memory.remember(key, {"code": code})
         if _has_length(found, spans) or not found.lengths:
             return _answer(found)
         log.warning("%s: asked for %s, Fluvius answered %s", meter.name, what, _in_words(found))
