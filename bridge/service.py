@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _LOOK_AROUND = 30.0  # seconds: a laptop that was suspended notices within these that it is late
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
 _WAITING_COMMANDS = 100  # more than that is a flood
-_LONGEST_MARK = 100  # characters of a request's transaction
+_LONGEST_MARK = 200  # characters of a request's transaction
 
 
 class Stopped(Exception):
@@ -294,16 +294,11 @@ def _refused(command: Command, why: str) -> Payload:
 
 
 def _transaction(command: Command) -> dict[str, Any]:
-    """The request's own mark, so that who asked recognises the answer: a short text or a number."""
+    """The request's own mark, so that who asked recognises the answer; anything short will do."""
     try:
         request = json.loads(command.payload or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(request, dict) or "transaction" not in request:
-        return {}
-    mark = request["transaction"]
-    return (
-        {"transaction": mark}
-        if isinstance(mark, str | int | None) and len(str(mark)) <= _LONGEST_MARK
-        else {}
-    )
+        if "transaction" in request and len(json.dumps(request["transaction"])) <= _LONGEST_MARK:
+            return {"transaction": request["transaction"]}
+    except (RecursionError, TypeError, ValueError):
+        log.debug("a request that is no JSON object")
+    return {}
