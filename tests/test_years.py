@@ -203,8 +203,8 @@ def test_after_three_years_every_amount_is_the_one_that_fluvius_has(
         assert total.days == (total.until - total.since).days + 1
         assert total.until == END - ONE_DAY * (4 if followed.energy is Energy.GAS else 1)
         assert total.since == BEGIN - ONE_DAY * (LOOKBACK + (3 if followed.energy is Energy.GAS else 0))
-    assert household.corrections > 200
-    assert household.ordinary_days > 200
+    assert household.corrections > 150
+    assert household.ordinary_days > 150
 
 
 def test_intervals_that_are_not_there_yet_are_asked_for_once_in_a_cycle(desk: World) -> None:
