@@ -202,7 +202,7 @@ class Bridge:
 
     def _drained(self) -> Iterator[Connected | Command | None]:
         with suppress(queue.Empty):
-            while True:
+            for _ in range(self._inbox.qsize()):  # more may come meanwhile, for ever
                 yield self._inbox.get_nowait()
 
     # Publishing
