@@ -10,7 +10,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import wraps
 from pathlib import Path
@@ -20,6 +20,8 @@ from bridge import meterday, planning
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
 from bridge.model import MAX_AMOUNT, Day, Direction, Interval, Meter, Reading, Register, Tariff, Total, Unit
 from bridge.planning import DayFacts
+
+_TWO_MONTHS = timedelta(days=62)
 
 APPLICATION_ID = 0x466C7632  # "Flv2": tells our file from other people's SQLite databases
 
@@ -176,6 +178,7 @@ class Ledger:
             and planning.is_complete(day, meter.energy, usual, without_intervals=without_intervals)
         ]
         if complete:
+            self._touch(self._meter(meter), _seconds(meterday.start_of(days[0], meter.energy)))
             with self._transaction():
                 self._db.executemany(
                     "UPDATE day SET complete = 1, fetched_at = ? WHERE meter = ? AND date = ?", complete
@@ -250,14 +253,7 @@ class Ledger:
         )
         if not days:
             return None
-        rows = self._rows(  # in two parts, each of which stays within 64 bits
-            "SELECT reading.register, SUM(amount / 1000000000), SUM(amount % 1000000000)"
-            " FROM day CROSS JOIN reading"
-            " ON reading.meter = day.meter AND daily = 1 AND reading.start = day.start"
-            " WHERE day.meter = ? AND complete GROUP BY reading.register",
-            key,
-        )
-        amounts = {self._registers[number]: _amount(whole * 10**9 + rest) for number, whole, rest in rows}
+        amounts = self._sum_of_days(meter, date.fromisoformat(last))
         return Total(date.fromisoformat(first), date.fromisoformat(last), days, amounts)
 
     # What was passed on
@@ -323,6 +319,7 @@ class Ledger:
         if not answer:
             return {}
         key = self._meter(meter)
+        self._touch(key, min(answer))
         known, revisions = self._known(key, min(answer), max(answer), daily=daily)
         doubled = claimed_twice(answer, known)
         changes = {}
@@ -409,6 +406,29 @@ class Ledger:
         slots, _ = self._known(self._meter(meter), at, at, daily=True)
         return all(row.validated for row in slots[at].values())
 
+    def _sum_of_days(self, meter: Meter, latest: date) -> dict[Register, Decimal]:
+        """The sum of all complete days. What lies months back is summed once and kept in memory."""
+        key = self._meter(meter)
+        months_back = _seconds(meterday.start_of((latest - _TWO_MONTHS).replace(day=1), meter.energy))
+        if self._long_ago.get(key, (0, {}))[0] != months_back:
+            self._long_ago[key] = months_back, self._sum_between(key, 0, months_back)
+        old, recent = self._long_ago[key][1], self._sum_between(key, months_back, 2**40)
+        return {each: _amount(old.get(each, 0) + recent.get(each, 0)) for each in old | recent}
+
+    def _sum_between(self, key: int, start: int, end: int) -> dict[Register, int]:
+        rows = self._rows(  # in two parts, each of which stays within 64 bits
+            "SELECT register, SUM(amount / 1000000000), SUM(amount % 1000000000) FROM reading"
+            " WHERE meter = ? AND daily = 1 AND start >= ? AND start < ?"
+            " AND start NOT IN (SELECT start FROM day WHERE meter = ? AND NOT complete) GROUP BY register",
+            (key, start, end, key),
+        )
+        return {self._registers[number]: whole * 10**9 + rest for number, whole, rest in rows}
+
+    def _touch(self, key: int, start: int) -> None:
+        """Days from this instant on change: what was summed of them does not count any more."""
+        if start < self._long_ago.get(key, (0, {}))[0]:
+            del self._long_ago[key]
+
     def _ensure_day(self, meter: Meter, day: date, now: datetime) -> tuple[int, str]:
         key = self._meter(meter), day.isoformat()
         start = _seconds(meterday.start_of(day, meter.energy))
@@ -468,6 +488,7 @@ class Ledger:
                 f" PRAGMA user_version = {number}; COMMIT;"
             )
         self._numbers: dict[tuple[str, ...], int] = {}
+        self._long_ago: dict[int, tuple[int, dict[Register, int]]] = {}  # meter → sum of the days before
         self._registers = {
             number: Register(Direction(direction), Tariff(tariff), Unit(unit))
             for number, direction, tariff, unit in self._rows(
@@ -492,6 +513,7 @@ class Ledger:
                 self._db.execute("COMMIT")
             except BaseException:
                 self._numbers.clear()
+                self._long_ago.clear()
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise

@@ -382,7 +382,7 @@ def _token(answer: Response, now: datetime) -> tuple[Token, dict[str, Any]]:
     if not isinstance(given, dict) or not isinstance(given.get("access_token"), str):
         raise _changed("the token")
     try:
-        lifetime = timedelta(seconds=max(0, min(int(given.get("expires_in", 3600)), 86400)))
+        lifetime = timedelta(seconds=max(0, min(float(given.get("expires_in", 3600)), 86400)))
     except (ArithmeticError, TypeError, ValueError):
         lifetime = timedelta(hours=1)
     refresh_token = given.get("refresh_token")
