@@ -52,6 +52,7 @@ _MIGRATIONS = (
         asked_at INTEGER, fetched_at INTEGER NOT NULL,
         PRIMARY KEY (meter, date)
     ) WITHOUT ROWID;
+    CREATE INDEX day_by_completeness ON day (meter, complete, date, start);
     -- intervals that are new or corrected and were not streamed yet
     CREATE TABLE unstreamed (
         meter INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (meter, start)
@@ -220,7 +221,7 @@ class Ledger:
     def latest_complete_day(self, meter: Meter) -> Day | None:
         """The newest complete meter day, at any age."""
         rows = self._rows(
-            "SELECT date, revision, fetched_at FROM day WHERE meter = ? AND complete"
+            "SELECT date, revision, fetched_at FROM day WHERE meter = ? AND complete = 1"
             " ORDER BY date DESC LIMIT 1",
             (self._meter(meter),),
         )
@@ -249,7 +250,7 @@ class Ledger:
         """The exact sum of all complete days; None while there is none."""
         key = (self._meter(meter),)
         ((first, last, days),) = self._rows(
-            "SELECT MIN(date), MAX(date), COUNT(*) FROM day WHERE meter = ? AND complete", key
+            "SELECT MIN(date), MAX(date), COUNT(*) FROM day WHERE meter = ? AND complete = 1", key
         )
         if not days:
             return None
@@ -419,7 +420,7 @@ class Ledger:
         rows = self._rows(  # in two parts, each of which stays within 64 bits
             "SELECT register, SUM(amount / 1000000000), SUM(amount % 1000000000) FROM reading"
             " WHERE meter = ? AND daily = 1 AND start >= ? AND start < ?"
-            " AND start NOT IN (SELECT start FROM day WHERE meter = ? AND NOT complete) GROUP BY register",
+            " AND start NOT IN (SELECT start FROM day WHERE meter = ? AND complete = 0) GROUP BY register",
             (key, start, end, key),
         )
         return {self._registers[number]: whole * 10**9 + rest for number, whole, rest in rows}
