@@ -9,19 +9,16 @@ from shutil import get_terminal_size
 
 from bridge import meterday, planning
 from bridge.config import Settings
+from bridge.fetching import SWITCH_ON
 from bridge.fluvius import open_access, open_source
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Source
 from bridge.folder import make
-from bridge.model import Energy, Meter
+from bridge.model import Meter
 from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, PublishRefused, RoundTrip
 
 _SECONDS_FOR_THE_BROKER = 10.0
-_SWITCH_ON = {
-    Energy.ELECTRICITY: "days only; switch on quarter-hour readings on mijn.fluvius.be to get them here too",
-    Energy.GAS: "days only; switch on hourly readings on mijn.fluvius.be to get them here too",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +120,7 @@ def _meter(source: Source, meter: Meter, now: datetime, lookback_days: int) -> t
         intervals = {reading.start for reading in source.intervals(meter, day).readings}
         if intervals:
             return True, f"days up to {days[-1]}, {len(intervals)} intervals on {day}"
-    return True, f"days up to {days[-1]}, {_SWITCH_ON[meter.energy]}"
+    return True, f"days up to {days[-1]}, days only; {SWITCH_ON[meter.energy]}"
 
 
 def _meters_in_words(settings: Settings) -> str:

@@ -26,7 +26,7 @@ AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may mak
 
 _LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
-_SWITCH_ON = {
+SWITCH_ON = {
     Energy.ELECTRICITY: "switch on quarter-hour readings on mijn.fluvius.be to get them here too",
     Energy.GAS: "switch on hourly readings on mijn.fluvius.be to get them here too",
 }
@@ -143,7 +143,7 @@ class Fetcher:
 
     def _advice(self, meter: Meter, facts: Sequence[planning.DayFacts], *, answered: bool) -> str | None:
         if planning.days_only(facts, meter.energy):
-            return _SWITCH_ON[meter.energy]
+            return SWITCH_ON[meter.energy]
         if answered and not any(day.daily for day in facts):
             return (
                 f"Fluvius gave no readings since {facts[0].date}; compare the EAN and the serial number"
