@@ -1,3 +1,4 @@
 """Fluvius meter readings on an MQTT broker."""
 
 __version__ = "0.1.0"
+URL = "https://github.com/fluvius2mqtt/fluvius2mqtt"

@@ -16,7 +16,7 @@ from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Source
 from bridge.folder import make
 from bridge.model import Meter
-from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, PublishRefused, RoundTrip
+from bridge.mqtt.client import Broker, BrokerAway, Event, PublishRefused, RoundTrip
 
 _SECONDS_FOR_THE_BROKER = 10.0
 
@@ -65,7 +65,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _broker(settings: Settings) -> Finding:
-    events: queue.SimpleQueue[Connected | Command] = queue.SimpleQueue()
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     broker = Broker(settings.mqtt, events.put, visitor=True)
     broker.start()
     try:

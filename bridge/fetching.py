@@ -14,7 +14,7 @@ from bridge.health import SourceHealth, State
 from bridge.lean import import_requests
 from bridge.ledger import Ledger
 from bridge.meterday import ONE_DAY
-from bridge.model import Energy, Meter
+from bridge.model import BRUSSELS, Energy, Meter
 from bridge.views import Progress, local
 
 if TYPE_CHECKING:
@@ -129,16 +129,18 @@ class Fetcher:
         facts = self._facts(meter, now)
         note = self._note(meter)
         health = self.health[meter.source]
-        without_intervals = planning.days_only(facts, meter.energy)
+        answered = note.last_success is not None
         has_intervals = any(day.interval_count for day in facts)
-        daily_resolution = "P1D" if without_intervals else None
+        daily_resolution = "P1D" if planning.days_only(facts, meter.energy) else None
         return Progress(
             awaited=planning.awaited(facts, meter.energy, now),
             resolution=_RESOLUTION[meter.energy] if has_intervals else daily_resolution,
             last_attempt=_instant(note.last_attempt),
             last_success=_instant(note.last_success),
             error=note.error or (health.last_error if health.state is not State.OK else None),
-            advice=note.remark or self._advice(meter, facts, answered=note.last_success is not None),
+            advice=note.remark or self._advice(meter, facts, answered=answered),
+            overdue=planning.overdue(facts, meter.energy, now) if answered else (),
+            today=now.astimezone(BRUSSELS).date(),
         )
 
     def _advice(self, meter: Meter, facts: Sequence[planning.DayFacts], *, answered: bool) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
 from bridge import meterday, planning
+from bridge.hourly import HourlyDay, Standing
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
 from bridge.model import MAX_AMOUNT, Day, Direction, Interval, Meter, Reading, Register, Tariff, Total, Unit
 from bridge.planning import DayFacts
@@ -60,6 +61,13 @@ _MIGRATIONS = (
     -- retained topics that a broker may hold because of us
     CREATE TABLE published (topic TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
+    """
+    -- whose topic it is: a meter's EAN or `bridge`, so that a renamed meter's old topics are found
+    ALTER TABLE published ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+    -- from when on a meter's amounts are other than those that long-term statistics were made of
+    CREATE TABLE restated (meter INTEGER PRIMARY KEY, since INTEGER NOT NULL);
+    INSERT INTO restated SELECT DISTINCT meter, 0 FROM day;
     """,
 )
 
@@ -257,7 +265,48 @@ class Ledger:
         amounts = self._sum_of_days(meter, date.fromisoformat(last))
         return Total(date.fromisoformat(first), date.fromisoformat(last), days, amounts)
 
+    @_heeding_damage
+    def standings(self, meter: Meter, before: datetime) -> dict[Register, Standing]:
+        """Where each register stands at an instant, by its daily amounts, of complete days and others."""
+        rows = self._rows(  # in two parts, each of which stays within 64 bits
+            "SELECT register, MIN(start), MAX(start), SUM(amount / 1000000000), SUM(amount % 1000000000)"
+            " FROM reading WHERE meter = ? AND daily = 1 AND start < ? GROUP BY register",
+            (self._meter(meter), _seconds(before)),
+        )
+        return {
+            self._registers[number]: Standing(_instant(first), _instant(last), _amount(whole * 10**9 + rest))
+            for number, first, last, whole, rest in rows
+        }
+
+    @_heeding_damage
+    def hourly(self, meter: Meter, first: date, last: date) -> Iterator[HourlyDay]:
+        """The days of a span that have daily amounts, oldest first, with what is known of their hours."""
+        bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
+        hours: dict[date, dict[datetime, dict[Register, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+        rows = self._rows(
+            "SELECT start / 3600 * 3600 AS hour, register, SUM(amount) FROM reading"
+            " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? GROUP BY hour, register",
+            (self._meter(meter), *map(_seconds, bounds)),
+        )
+        for hour, register, amount in rows:
+            day = meterday.day_of(_instant(hour), meter.energy)
+            hours[day][_instant(hour)][self._registers[register]] = _amount(amount)
+        for start, daily in sorted(self._sums(meter, first, last, daily=True).items()):
+            yield HourlyDay(start, daily, hours[meterday.day_of(start, meter.energy)])
+
     # What was passed on
+
+    def restated_since(self, meter: Meter) -> datetime | None:
+        """From when on amounts changed since `caught_up`; None if none did."""
+        for (since,) in self._rows("SELECT since FROM restated WHERE meter = ?", (self._meter(meter),)):
+            return _instant(since)
+        return None
+
+    def caught_up(self, meter: Meter, since: datetime) -> None:
+        """Statistics hold everything from an instant on as it is now."""
+        self._execute(
+            "DELETE FROM restated WHERE meter = ? AND since >= ?", (self._meter(meter), _seconds(since))
+        )
 
     @_heeding_damage
     def unstreamed(self, meter: Meter, at_most: int = 1000) -> list[Interval]:
@@ -281,14 +330,17 @@ class Ledger:
                 [(key, _seconds(interval.start)) for interval in intervals],
             )
 
-    def published_topics(self) -> set[str]:
-        """The retained topics that a broker may hold because of us."""
-        return {topic for (topic,) in self._rows("SELECT topic FROM published")}
+    def published_topics(self) -> dict[str, str]:
+        """The retained topics that a broker may hold because of us, and whose they are."""
+        return dict(self._rows("SELECT topic, owner FROM published"))
 
-    def add_published_topics(self, topics: Iterable[str]) -> None:
-        """Remember topics before they are published for the first time."""
+    def add_published_topics(self, owner: str, topics: Iterable[str]) -> None:
+        """Remember topics before they are published for the first time, or by another owner."""
         with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO published VALUES (?)", [(topic,) for topic in topics])
+            self._db.executemany(
+                "INSERT OR REPLACE INTO published (topic, owner) VALUES (?, ?)",
+                [(topic, owner) for topic in topics],
+            )
 
     def remove_published_topics(self, topics: Iterable[str]) -> None:
         """Forget topics that were removed from the broker."""
@@ -331,10 +383,19 @@ class Ledger:
             if after != before:
                 revision = revisions.get(start, 0) + changes[start]
                 self._write_slot((key, daily, start), before, after, revision)
+        if any(changes.values()):
+            self._restate(key, min(start for start, changed in changes.items() if changed))
         if self._stream and not daily:
             waiting = [(key, start) for start, changed in changes.items() if changed]
             self._db.executemany("INSERT OR IGNORE INTO unstreamed VALUES (?, ?)", waiting)
         return changes
+
+    def _restate(self, key: int, since: int) -> None:
+        self._execute(
+            "INSERT INTO restated VALUES (?, ?)"
+            " ON CONFLICT (meter) DO UPDATE SET since = MIN(since, excluded.since)",
+            (key, since),
+        )
 
     def _known(
         self, key: int, first: int, last: int, *, daily: bool

@@ -56,6 +56,12 @@ def awaited(days: Iterable[DayFacts], energy: Energy, now: datetime) -> list[dat
     return [day.date for day in days if not day.complete and day.date <= newest]
 
 
+def overdue(days: Sequence[DayFacts], energy: Energy, now: datetime) -> list[date]:
+    """The awaited days that are later than Fluvius ever was, since the first day known."""
+    first = min((day.date for day in days if day.daily), default=date.min)
+    return [day for day in awaited(days, energy, now) if first < day and meterday.is_late(day, energy, now)]
+
+
 def days_only(days: Sequence[DayFacts], energy: Energy) -> bool:
     """Whether the meter shows itself to have no interval readings.
 

@@ -1,16 +1,20 @@
 """The ledger's views on the broker: what changed, and everything when the broker may have forgotten."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from bridge import meterday, views
 from bridge.ledger import Ledger
 from bridge.model import Meter
 from bridge.mqtt import topics
 from bridge.mqtt.client import Broker, Message, PublishRefused
+from bridge.mqtt.discovery import MIGRATE, Discovery
 from bridge.views import Payload, Progress
 
 log = logging.getLogger(__name__)
+
+_BRIDGE = "bridge"  # who owns the topics that are no meter's
 
 
 class Publisher:
@@ -20,35 +24,52 @@ class Publisher:
         broker: where to.
         ledger: what from, and where it is kept which topics a broker may hold because of us.
         base: the base topic.
+        discovery: what Home Assistant is told; None: nothing.
     """
 
-    def __init__(self, broker: Broker, ledger: Ledger, base: str) -> None:
-        self._broker, self._ledger, self._base = broker, ledger, base
+    def __init__(self, broker: Broker, ledger: Ledger, base: str, discovery: Discovery | None = None) -> None:
+        self._broker, self._ledger, self._base, self._discovery = broker, ledger, base, discovery
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
-        ledger.add_published_topics([topics.bridge_state(base)])
-        self._known = ledger.published_topics()
+        self._owners = ledger.published_topics()
+        self._owned: dict[str, set[str]] = {}
+        for topic, owner in self._owners.items():
+            self._owned.setdefault(owner, set()).add(topic)
+        self._remember(_BRIDGE, [topics.bridge_state(base)])
         self._refused: set[str] = set()
+
+    def outlive_the_bridge(self) -> None:
+        """What is published stands while no bridge is online, as between two runs of `once`."""
+        if self._discovery:
+            self._discovery = replace(self._discovery, available=False)
 
     def forget(self) -> None:
         """The broker may have lost its memory."""
         self._acknowledged.clear()
 
+    def forget_discovery(self) -> None:
+        """Home Assistant may have missed what it was told."""
+        for topic in [
+            topic for topic in self._acknowledged if self._discovery and self._discovery.is_its(topic)
+        ]:
+            del self._acknowledged[topic]
+
     def bridge(self, info: Payload, health: Payload) -> None:
         """Publish what there is to know about the bridge itself."""
-        self._publish(
-            {
-                topics.bridge_info(self._base): views.to_json(info),
-                topics.bridge_health(self._base): views.to_json(health),
-            }
-        )
+        payloads = {
+            topics.bridge_info(self._base): views.to_json(info),
+            topics.bridge_health(self._base): views.to_json(health),
+        }
+        if self._discovery:
+            payloads |= _as_json(self._discovery.of_bridge(health.keys()))
+        self._replace(_BRIDGE, payloads, besides={topics.bridge_state(self._base)})
 
     def latest_day(self, meter: Meter) -> None:
         """Publish a meter's latest complete day and its intervals, the moment they are known."""
-        self._publish(self._latest_day(meter))
+        self._publish(meter.ean, self._latest_day(meter))
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
-        self._publish(self._all_of(meter, progress))
+        self._replace(meter.ean, self._all_of(meter, progress))
         while waiting := self._ledger.unstreamed(meter):
             topic = self._topic(meter, "reading")
             self._send(
@@ -57,13 +78,10 @@ class Publisher:
             self._ledger.streamed(meter, waiting)
 
     def remove_all_but(self, meters: Sequence[Meter]) -> None:
-        """Take away what belongs to meters, or to a base topic, that left the configuration."""
-        bridge = (topics.bridge_state, topics.bridge_info, topics.bridge_health)
-        of_bridge = {name(self._base) for name in bridge}
-        of_meters = tuple(topics.of_meter(self._base, meter.name, "") for meter in meters)
-        self._remove(
-            topic for topic in self._known if topic not in of_bridge and not topic.startswith(of_meters)
-        )
+        """Take away what belongs to meters that left the configuration."""
+        owners = {_BRIDGE, *(meter.ean for meter in meters)}
+        for owner in self._owned.keys() - owners:
+            self._remove(set(self._owned[owner]))
 
     def respond(self, command: str, answer: Payload) -> None:
         """Answer a command."""
@@ -75,15 +93,19 @@ class Publisher:
         payloads[self._topic(meter, "status")] = views.to_json(status)
         if total := self._ledger.total(meter):
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
-        mine = self._topic(meter, "")
-        self._remove(topic for topic in self._known if topic.startswith(mine) and topic not in payloads)
+        if self._discovery:
+            mine = self._topic(meter, "")
+            payloads |= _as_json(
+                self._discovery.of_meter(meter, {topic.removeprefix(mine) for topic in payloads})
+            )
         return payloads
 
     def _latest_day(self, meter: Meter) -> dict[str, str]:
         day = self._ledger.latest_complete_day(meter)
         if day is None:
             return {}
-        payloads = self._with_leaves(meter, "day", views.day(meter, day))
+        total = self._ledger.total(meter)
+        payloads = self._with_leaves(meter, "day", views.day(meter, day, total.amounts if total else ()))
         payloads[self._topic(meter, "day", "date")] = day.date.isoformat()
         intervals = self._ledger.intervals(meter, day.date)
         if len(intervals) == len(meterday.intervals_of(day.date, meter.energy)):
@@ -97,23 +119,43 @@ class Publisher:
     def _topic(self, meter: Meter, *below: str) -> str:
         return topics.of_meter(self._base, meter.name, *below)
 
-    def _publish(self, payloads: Mapping[str, str]) -> None:
+    def _replace(self, owner: str, payloads: Mapping[str, str], besides: Collection[str] = ()) -> None:
+        """Publish all of an owner's topics, and take away those that it has no more."""
+        stale = self._owned.get(owner, set()) - payloads.keys() - set(besides)
+        if self._discovery:
+            self._send(
+                [Message(topic, MIGRATE) for topic in stale if self._discovery.is_in_other_format(topic)]
+            )
+        self._publish(owner, payloads)
+        self._remove(stale & self._owned[owner])
+
+    def _publish(self, owner: str, payloads: Mapping[str, str]) -> None:
         changed = {
             topic: payload
             for topic, payload in payloads.items()
             if self._acknowledged.get(topic) != hash(payload)
         }
-        if new := changed.keys() - self._known:
-            self._ledger.add_published_topics(new)
-            self._known |= new
+        self._remember(owner, [topic for topic in changed if self._owners.get(topic) != owner])
         self._send([Message(topic, payload) for topic, payload in changed.items()])
         self._acknowledged |= {topic: hash(payload) for topic, payload in changed.items()}
 
-    def _remove(self, unwanted: Iterable[str]) -> None:
-        if gone := set(unwanted):
-            self._send([Message(topic, "") for topic in gone])
-            self._ledger.remove_published_topics(gone)
-            self._known -= gone
+    def _remember(self, owner: str, new: Collection[str]) -> None:
+        """Topics of an owner, perhaps another one's until now, that a broker will hold because of us."""
+        if new:
+            self._ledger.add_published_topics(owner, new)
+        for topic in new:
+            self._owned.get(self._owners.get(topic, owner), set()).discard(topic)
+            self._owners[topic] = owner
+        self._owned.setdefault(owner, set()).update(new)
+
+    def _remove(self, gone: Collection[str]) -> None:
+        if not gone:
+            return
+        self._send([Message(topic, "") for topic in gone])
+        self._ledger.remove_published_topics(gone)
+        for topic in gone:
+            self._owned[self._owners.pop(topic)].discard(topic)
+            self._acknowledged.pop(topic, None)
 
     def _send(self, messages: Sequence[Message]) -> None:
         """Publish; a topic that the broker does not want is worth one warning and stops nothing else."""
@@ -125,3 +167,7 @@ class Publisher:
             if refusal.topic not in self._refused:
                 self._refused.add(refusal.topic)
                 log.warning("%s. Look at the broker's access list.", refusal)
+
+
+def _as_json(messages: Mapping[str, Payload]) -> dict[str, str]:
+    return {topic: views.to_json(payload) for topic, payload in messages.items()}

@@ -6,21 +6,28 @@ from anywhere.
 
 import json
 import logging
+import os
 import queue
+import random
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bridge import __version__
-from bridge.config import Settings
+from bridge.config import Settings, slug
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
 from bridge.folder import FolderError
 from bridge.heartbeat import Heartbeat
+from bridge.homeassistant import statistics_settings
+from bridge.homeassistant.recorder import Recorder
 from bridge.ledger import Ledger, LedgerError
 from bridge.model import BRUSSELS, Meter
-from bridge.mqtt.client import Broker, BrokerAway, Command, Connected
+from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
+from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS, Discovery
 from bridge.publisher import Publisher
 from bridge.timetable import Timetable
 from bridge.views import Payload, local
@@ -29,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_AROUND = 30.0  # seconds: a laptop that was suspended notices within these that it is late
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
+_LET_IT_START = (3.0, 10.0)  # seconds: Home Assistant says that it starts when it is busiest
 _WAITING_COMMANDS = 100  # more than that is a flood
 _LONGEST_MARK = 200  # characters of a request's transaction
 
@@ -63,9 +71,10 @@ class Bridge:
         self._meters = settings.followed
         self._started = now()
         self._stopping = threading.Event()
-        self._inbox: queue.SimpleQueue[Connected | Command | None] = queue.SimpleQueue()
-        self._broker = Broker(settings.mqtt, self._hand_over)
-        self._publisher = Publisher(self._broker, ledger, settings.mqtt.base_topic)
+        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._broker = Broker(settings.mqtt, self._hand_over, births=self._births())
+        self._publisher = Publisher(self._broker, ledger, settings.mqtt.base_topic, self._discovery())
+        self._recorder = self._open_recorder(ledger)
         self._fetcher = Fetcher(
             settings,
             ledger,
@@ -79,16 +88,23 @@ class Bridge:
         self._last_cycle = self._started
         self._ledger_trouble: str | None = None
         self._retry_publishing = False
+        self._published_on: date | None = None
+        self._errands: deque[Callable[[], None]] = deque()
+        self._errands_from = self._started
 
     def run(self) -> None:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
         with self._on_the_broker():
             self._attend(_GREETING)
+            if self._recorder:
+                self._recorder.doubt()
             self._cycle(Occasion.START)
             while True:
                 self._attend(self._until_next())
                 if self._timetable.is_due() or self._retry_is_due():
                     self._cycle(Occasion.SCHEDULE)
+                elif self._recorder and self._recorder.is_due():
+                    self._import_statistics()
 
     def once(self, greeting: float = 10.0) -> Cycle:
         """One cycle, for cron. What could not be published is kept, and published next time.
@@ -97,6 +113,7 @@ class Bridge:
             greeting: seconds to wait for the broker.
         """
         cycle = Cycle(Occasion.ONCE, self._now())
+        self._publisher.outlive_the_bridge()
         with self._on_the_broker():
             self._attend(greeting)
             cycle = self._cycle(Occasion.ONCE)
@@ -131,21 +148,25 @@ class Bridge:
             for _ in range(self._inbox.qsize()):
                 self._heed(self._inbox.get_nowait())
         self._heed(None)
-        if self._retry_publishing:
+        if self._retry_publishing or self._published_on != self._today():
             self._publish_everything()
+        if self._errands and self._errands_from <= self._now():
+            self._errands.popleft()()
 
-    def _heed(self, event: Connected | Command | None) -> None:
+    def _heed(self, event: Event | None) -> None:
         if self._stopping.is_set():
             raise Stopped
         match event:
             case Connected():
                 self._publisher.forget()
                 self._publish_everything()
+            case HomeAssistantStarted():
+                self._welcome_home_assistant()
             case Command():
                 self._obey(event)
 
-    def _hand_over(self, event: Connected | Command) -> None:
-        if isinstance(event, Connected) or self._inbox.qsize() < _WAITING_COMMANDS:
+    def _hand_over(self, event: Event) -> None:
+        if not isinstance(event, Command) or self._inbox.qsize() < _WAITING_COMMANDS:
             self._inbox.put(event)
 
     def _wait(self, seconds: float) -> None:
@@ -153,8 +174,14 @@ class Bridge:
             raise Stopped
 
     def _until_next(self) -> float:
-        next_run = min(filter(None, (self._timetable.next_run, self._retry_at())))
-        return min(max((next_run - self._now()).total_seconds(), 0.05), _LOOK_AROUND)
+        plans = [
+            self._timetable.next_run,
+            self._retry_at(),
+            self._recorder.health.retry_at if self._recorder else None,
+            self._errands_from if self._errands else None,
+        ]
+        next_plan = min(filter(None, plans))
+        return min(max((next_plan - self._now()).total_seconds(), 0.05), _LOOK_AROUND)
 
     def _retry_at(self) -> datetime | None:
         soonest = min(self._last_cycle, self._now()) + AT_MOST_EVERY
@@ -185,22 +212,25 @@ class Bridge:
             self._in_trouble(error)
             cycle.errors.append(error)
         self._publish_everything()
+        self._import_statistics(asked=occasion is Occasion.ASKED)
         return cycle
 
     def _after_an_answer(self, meter: Meter) -> None:
         """Show the latest day the moment it is known, and notice what happened meanwhile."""
-        self._beat()
         with self._publishing():
             self._publisher.latest_day(meter)
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Notice what happened while Fluvius or Home Assistant is being waited for."""
+        self._beat()
         for event in self._drained():
             if isinstance(event, Command):
-                self._respond(
-                    event.name, _refused(event, "busy with Fluvius just now; ask again in a minute")
-                )
+                self._respond(event.name, _refused(event, "busy just now; ask again in a minute"))
             else:
                 self._heed(event)
 
-    def _drained(self) -> Iterator[Connected | Command | None]:
+    def _drained(self) -> Iterator[Event | None]:
         with suppress(queue.Empty):
             for _ in range(self._inbox.qsize()):  # more may come meanwhile, for ever
                 yield self._inbox.get_nowait()
@@ -209,16 +239,21 @@ class Bridge:
 
     def _publish_everything(self) -> None:
         self._retry_publishing = True
+        self._published_on = self._today()
         with self._publishing():
-            self._publisher.remove_all_but(self._meters)
             for meter in self._meters:
                 self._publisher.meter(meter, self._fetcher.progress(meter))
             self._publisher.bridge(self._info(), self._health_report())
+            self._publisher.remove_all_but(self._meters)
             self._retry_publishing = False
 
     def _publish_meter(self, meter: Meter) -> None:
         with self._publishing():
             self._publisher.meter(meter, self._fetcher.progress(meter))
+
+    def _publish_bridge(self) -> None:
+        with self._publishing():
+            self._publisher.bridge(self._info(), self._health_report())
 
     @contextmanager
     def _publishing(self) -> Iterator[None]:
@@ -250,9 +285,55 @@ class Bridge:
     def _health_report(self) -> Payload:
         now = self._now()
         report: Payload = {name: health.to_payload(now) for name, health in self._fetcher.health.items()}
+        if self._recorder:
+            report["statistics"] = self._recorder.health.to_payload(now)
         if self._ledger_trouble:
             report["ledger"] = {"state": "unusable", "last_error": self._ledger_trouble}
         return report
+
+    def _today(self) -> date:
+        return self._now().astimezone(BRUSSELS).date()
+
+    # Home Assistant
+
+    def _discovery(self) -> Discovery | None:
+        wanted = self._settings.homeassistant
+        if not wanted.discovery:
+            return None
+        base = self._settings.mqtt.base_topic
+        return Discovery(base, wanted.discovery_prefix, wanted.discovery_format)
+
+    def _open_recorder(self, ledger: Ledger) -> Recorder | None:
+        statistics = statistics_settings(self._settings.homeassistant, os.environ)
+        if statistics is None:
+            return None
+        base = self._settings.mqtt.base_topic
+        name = "" if base == "fluvius" else slug(base).replace("-", "_")
+        return Recorder(statistics, ledger, name, self._now, self._look_around)
+
+    def _births(self) -> set[str]:
+        wanted = self._settings.homeassistant
+        if not (wanted.discovery or wanted.statistics):
+            return set()
+        return {HOME_ASSISTANT_STATUS, f"{wanted.discovery_prefix}/status"}
+
+    def _welcome_home_assistant(self) -> None:
+        """Tell it everything again: a little later, and not all at once."""
+        self._publisher.forget_discovery()
+        meters = (partial(self._publish_meter, meter) for meter in self._meters)
+        self._errands = deque([self._publish_bridge, *meters, self._doubt_statistics])
+        self._errands_from = self._now() + timedelta(seconds=random.uniform(*_LET_IT_START))
+
+    def _doubt_statistics(self) -> None:
+        if self._recorder:
+            self._recorder.doubt()
+            self._import_statistics()
+
+    def _import_statistics(self, *, asked: bool = False) -> None:
+        if self._recorder:
+            with self._publishing():
+                self._recorder.update(self._meters, asked=asked)
+            self._publish_bridge()
 
     # Commands
 

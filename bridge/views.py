@@ -27,17 +27,26 @@ class Progress:
     last_success: datetime | None = None
     error: str | None = None
     advice: str | None = None
+    overdue: Sequence[date] = ()  # awaited for longer than Fluvius ever took
+    today: date | None = None  # in Flanders
 
 
-def day(meter: Meter, day: Day) -> Payload:
-    """The amounts of one complete day."""
+def day(meter: Meter, day: Day, registers: Iterable[Register] = ()) -> Payload:
+    """The amounts of one complete day.
+
+    Args:
+        meter: whose day it is.
+        day: the day.
+        registers: all that the meter was ever seen to have. A tariff that a complete day does not mention
+            counted nothing on it: its parts add up to its intervals.
+    """
     return {
         **_who(meter),
         "date": day.date.isoformat(),
         "start": local(day.start),
         "end": local(day.end),
         "unit": Unit.KWH,
-        **amounts(day.amounts),
+        **amounts(_with_silent_tariffs(day.amounts, registers)),
         "validated": day.validated,
         "revision": day.revision,
         "fetched_at": local(day.fetched_at),
@@ -86,10 +95,12 @@ def status(meter: Meter, latest: Day | None, progress: Progress) -> Payload:
     return {
         **_who(meter),
         "latest_complete_day": latest.date.isoformat() if latest else None,
+        "age_days": (progress.today - latest.date).days if latest and progress.today else None,
         "days_awaited": [day.isoformat() for day in progress.awaited],
         "resolution": progress.resolution,
         "last_attempt": progress.last_attempt and local(progress.last_attempt),
         "last_success": progress.last_success and local(progress.last_success),
+        "problem": bool(progress.error or progress.overdue),
         "error": progress.error,
         "advice": progress.advice,
     }
@@ -152,6 +163,16 @@ def to_json(value: Any) -> str:
             return json.dumps(value.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
         case _:
             return json.dumps(value)
+
+
+def _with_silent_tariffs(
+    by_register: Mapping[Register, Decimal], registers: Iterable[Register]
+) -> dict[Register, Decimal]:
+    parts = {(each.direction, each.unit) for each in by_register if each.tariff is not Tariff.TOTAL}
+    silent = [
+        each for each in registers if each.tariff is not Tariff.TOTAL and (each.direction, each.unit) in parts
+    ]
+    return {**dict.fromkeys(silent, Decimal(0)), **by_register}
 
 
 def _is_vouched_for(day: Day, intervals: Sequence[Interval]) -> bool:

@@ -476,12 +476,12 @@ def test_notes_and_topics_are_there_after_a_restart(path: Path) -> None:
         assert ledger.recall("code") is None
         for note in (1, {"a": [None, "é"]}):
             ledger.remember("code", note)
-        ledger.add_published_topics(["a", "b"])
-        ledger.add_published_topics(["b", "c"])
+        ledger.add_published_topics("home", ["a", "b"])
+        ledger.add_published_topics("gas", ["b", "c"])
         ledger.remove_published_topics(["a", "never"])
     with Ledger(path) as ledger:
         assert ledger.recall("code") == {"a": [None, "é"]}
-        assert ledger.published_topics() == {"b", "c"}
+        assert ledger.published_topics() == {"b": "gas", "c": "gas"}
 
 
 # Against a plain dictionary
@@ -598,7 +598,7 @@ def fill(path: Path) -> None:
         for back in range(6):
             whole_day(ledger, kwh(HIGH="0.1", LOW="0.2", INJECTED="0.3"), DAY - timedelta(days=back))
         ledger.remember("note", {"a": 1})
-        ledger.add_published_topics([f"fluvius/home/topic/{number}" for number in range(50)])
+        ledger.add_published_topics("home", [f"fluvius/home/topic/{number}" for number in range(50)])
 
 
 def use(path: Path) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bridge.config import ConfigError, MqttSettings, TlsSettings
-from bridge.mqtt import Broker, BrokerAway, Command, Connected, Message, PublishRefused, RoundTrip
+from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, Message, PublishRefused, RoundTrip
 from tests.mosquitto import Certificates, Mosquitto, eventually
 
 STATE = "fluvius/bridge/state"
@@ -30,7 +30,7 @@ class Bridge(Broker):
     """A broker connection whose owner writes down what is handed over."""
 
     def __init__(self, mosquitto: Mosquitto, **settings: Any) -> None:
-        self.events: list[Connected | Command] = []
+        self.events: list[Event] = []
         settings = {"host": mosquitto.host, "port": mosquitto.port, **settings}
         super().__init__(MqttSettings(**settings), self.events.append, pauses=(0.05, 0.2))
 

@@ -165,10 +165,12 @@ def test_the_status_of_a_meter(home: World, mosquitto: Mosquitto) -> None:
         "meter": "home",
         "ean": HOME["ean"],
         "latest_complete_day": "2026-11-20",
+        "age_days": 1,
         "days_awaited": [],
         "resolution": "PT15M",
         "last_attempt": "2026-11-21T09:00:00+01:00",
         "last_success": "2026-11-21T09:00:00+01:00",
+        "problem": False,
         "error": None,
         "advice": None,
     }

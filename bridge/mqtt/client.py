@@ -16,7 +16,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -62,6 +62,14 @@ class Command:
     payload: bytes  # at most LARGEST_COMMAND
 
 
+@dataclass(frozen=True, slots=True)
+class HomeAssistantStarted:
+    """Home Assistant is there (again)."""
+
+
+Event = Connected | Command | HomeAssistantStarted
+
+
 class BrokerAway(Exception):
     """Not everything was acknowledged. `Connected` will be handed over when it is time to publish again."""
 
@@ -93,6 +101,7 @@ class Broker:
         settings: where it is and how to get in.
         hand_over: takes what happens to the worker. Called on paho's thread, so it must return at once.
         pauses: seconds between two attempts to connect: after the first, and at most.
+        births: topics on which Home Assistant says `online` when it starts.
         visitor: only try the connection, under a client id of its own: no state, no last will, no commands.
 
     Attributes:
@@ -108,9 +117,10 @@ class Broker:
     def __init__(
         self,
         settings: MqttSettings,
-        hand_over: Callable[[Connected | Command], None],
+        hand_over: Callable[[Event], None],
         pauses: tuple[float, float] = PAUSES,
         *,
+        births: Collection[str] = (),
         visitor: bool = False,
     ) -> None:
         if visitor:
@@ -120,6 +130,7 @@ class Broker:
         self.problem: str | None = problems.of_silence(settings)
         self._settings = settings
         self._hand_over = hand_over
+        self._births = births
         self._state_topic = topics.bridge_state(settings.base_topic)
         self._shortest_pause, self._longest_pause = pauses
         self._pause = 0.0
@@ -285,6 +296,8 @@ class Broker:
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.message_callback_add(topics.request(settings.base_topic, "+"), self._on_command)
+        for topic in self._births:
+            client.message_callback_add(topic, self._on_birth)
         return client
 
     # From here on: on paho's thread.
@@ -324,6 +337,8 @@ class Broker:
             _, self._commands_subscription = client.subscribe(
                 topics.request(self._settings.base_topic, "+"), qos=1
             )
+            for topic in self._births:
+                client.subscribe(topic, qos=1)
             _log.info("Connected to the broker at %s:%s.", self._settings.host, self._settings.port)
         self._told.clear()
         self._connected_at = time.monotonic()
@@ -377,6 +392,10 @@ class Broker:
             _log.info("Ignored %d bytes on %s: that is too much.", len(message.payload), message.topic)
         else:
             self._hand_over(Command(message.topic.rpartition("/")[2], bytes(message.payload)))
+
+    def _on_birth(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
+        if message.payload == b"online" and not message.retain:  # if retained, it started before we did
+            self._hand_over(HomeAssistantStarted())
 
     def _tell(self, problem: str) -> None:
         self.problem = problem

@@ -1,0 +1,34 @@
+"""What Home Assistant is told beside MQTT."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+from pydantic import SecretStr
+
+from bridge.config import ConfigError, HomeAssistantSettings
+from bridge.config.settings import StatisticsSettings
+
+_SUPERVISOR = "ws://supervisor/core/websocket"
+
+
+def statistics_settings(
+    settings: HomeAssistantSettings, environment: Mapping[str, str]
+) -> StatisticsSettings | None:
+    """Which Home Assistant takes the statistics; None: none. An add-on knows its own.
+
+    Raises:
+        ConfigError: nobody says which, or what they need is not installed.
+    """
+    statistics = settings.statistics
+    if statistics is False:
+        return None
+    if find_spec("websockets") is None:
+        raise ConfigError(
+            "homeassistant.statistics: needs websockets; run: pip install 'fluvius2mqtt[homeassistant]'"
+        )
+    if isinstance(statistics, StatisticsSettings):
+        return statistics
+    token = environment.get("SUPERVISOR_TOKEN")
+    if not token:
+        raise ConfigError("homeassistant.statistics: true is for the add-on; write the keys url and token")
+    return StatisticsSettings(url=_SUPERVISOR, token=SecretStr(token))

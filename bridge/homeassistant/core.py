@@ -1,0 +1,136 @@
+"""A conversation with Home Assistant over its WebSocket API, one command at a time.
+
+The protocol was tried against Home Assistant Core 2025.4.4 and 2026.11.0.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from bridge.views import Payload, to_json
+
+_PATIENCE = 60.0  # seconds for one answer: a small computer with years of statistics is slow
+_A_MOMENT = 0.25  # seconds after which a wait looks around
+_LARGEST_ANSWER = 64 * 1024 * 1024  # bytes: a list of all statistics of a big house
+
+
+class CoreAway(Exception):
+    """Home Assistant cannot be reached, or did not answer; again later."""
+
+
+class TokenRefused(Exception):
+    """Home Assistant does not accept the token, or not for this. Only the user can change that."""
+
+
+class CommandRefused(Exception):
+    """Home Assistant answered a command with an error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+class Core:
+    """A signed-in connection.
+
+    Args:
+        url: such as `ws://homeassistant.local:8123/api/websocket`.
+        token: a long-lived access token of an administrator.
+        attend: called often while waiting; may raise to end the wait.
+
+    Attributes:
+        version: Home Assistant's, such as `2026.11.0`.
+
+    Raises:
+        CoreAway: from every method.
+        TokenRefused: from every method.
+    """
+
+    def __init__(self, url: str, token: str, attend: Callable[[], None] = lambda: None) -> None:
+        self._attend = attend
+        self._number = 0
+        self._place = urlsplit(url).netloc
+        with self._explained():
+            # proxy: Home Assistant is at home, and a proxy for Fluvius is not meant for it
+            self._connection: ClientConnection = connect(
+                url, open_timeout=10, close_timeout=1, max_size=_LARGEST_ANSWER, proxy=None
+            )
+        try:
+            self.version = self._sign_in(token)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the conversation."""
+        with suppress(OSError, WebSocketException):
+            self._connection.close()
+
+    def ask(self, command: str, **fields: Any) -> Any:
+        """Give a command; returns its result.
+
+        Raises:
+            CommandRefused: it was answered with an error.
+        """
+        self._number += 1
+        self._say({"id": self._number, "type": command, **fields})
+        while (answer := self._hear()).get("id") != self._number or answer.get("type") != "result":
+            pass
+        if answer.get("success"):
+            return answer.get("result")
+        error = answer.get("error") or {}
+        code, message = str(error.get("code")), str(error.get("message"))
+        if code == "unauthorized":
+            raise TokenRefused(
+                "the token is not an administrator's; make one with an administrator's account"
+            )
+        raise CommandRefused(code, message)
+
+    def _sign_in(self, token: str) -> str:
+        greeting = self._hear()
+        if greeting.get("type") != "auth_required":
+            raise CoreAway(f"what answers at {self._place} is not Home Assistant")
+        self._say({"type": "auth", "access_token": token})
+        if self._hear().get("type") != "auth_ok":
+            raise TokenRefused(
+                "Home Assistant does not accept the token;"
+                " make a long-lived access token on your profile page there"
+            )
+        return str(greeting.get("ha_version"))
+
+    def _say(self, message: Payload) -> None:
+        with self._explained():
+            self._connection.send(to_json(message))
+
+    def _hear(self) -> Mapping[str, Any]:
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            self._attend()
+            with self._explained(), suppress(TimeoutError):
+                message = json.loads(self._connection.recv(timeout=_A_MOMENT))
+                return message if isinstance(message, dict) else {}
+        raise CoreAway(f"Home Assistant at {self._place} does not answer")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except InvalidStatus as error:
+            status = error.response.status_code
+            raise CoreAway(f"Home Assistant at {self._place} answers with status {status}") from error
+        except (OSError, WebSocketException, ValueError) as error:
+            raise CoreAway(
+                f"Home Assistant at {self._place} cannot be reached: {str(error) or type(error).__name__}"
+            ) from error
