@@ -194,7 +194,8 @@ def test_a_status_names_what_is_awaited_and_what_went_wrong() -> None:
     progress = Progress([DATE], "PT15M", FETCHED, None, "Fluvius is being maintained", None)
     assert views.to_json(views.status(HOME, day(decimals(TOTAL="1")), progress)) == (
         '{"meter": "home", "ean": "541448820000000008", "latest_complete_day": "2026-11-20",'
-        ' "age_days": null, "days_awaited": ["2026-11-20"], "resolution": "PT15M", "last_attempt": "2026-11-21T09:17:03+01:00",'
+        ' "age_days": null, "days_awaited": ["2026-11-20"], "resolution": "PT15M",'
+        ' "last_attempt": "2026-11-21T09:17:03+01:00",'
         ' "last_success": null, "problem": true, "error": "Fluvius is being maintained", "advice": null}'
     )
 

@@ -55,7 +55,7 @@ class World:
 
     @property
     def data_dir(self) -> Path:
-        return self.folder / "data"
+        return Path(self.changes.get("data_dir", self.folder / "data"))
 
     def write_configuration(self) -> Path:
         portal = {"email": self.email, "password": self.password, "url": self.simulator.url}

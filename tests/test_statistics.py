@@ -1,0 +1,352 @@
+"""The Energy dashboard's statistics: every kilowatt-hour at the hour it was used, whatever happens."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bridge import service
+from bridge.fetching import Occasion
+from bridge.homeassistant import statistics
+from bridge.meterday import end_of, span, start_of
+from bridge.model import Energy
+from tests.core import TOKEN, Core
+from tests.mosquitto import Mosquitto, eventually
+from tests.world import GAS, HOME, SHED, World, says
+
+FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
+HIGH, LOW = f"fluvius:{HOME['ean']}_consumption_high", f"fluvius:{HOME['ean']}_consumption_low"
+INJECTED = f"fluvius:{HOME['ean']}_injection_high"
+CODES = {  # how the simulator calls the registers: (t, dc, u)
+    "consumption_high": (1, 1, 3),
+    "consumption_low": (1, 2, 3),
+    "consumption_total": (1, 0, 3),
+    "injection_high": (2, 1, 3),
+    "injection_low": (2, 2, 3),
+    "volume_total": (1, 0, 5),
+}
+
+
+@pytest.fixture
+def core() -> Iterator[Core]:
+    with Core().open() as core:
+        yield core
+
+
+@pytest.fixture
+def world(desk: World, core: Core) -> World:
+    """A household with Home Assistant and without a broker."""
+    desk.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
+    return desk
+
+
+def counted(world: World, meter: dict[str, str], register: str, first: date, last: date) -> dict[Any, float]:
+    """The simulated meter's hours, as far as they are not zero."""
+    hours: dict[datetime, Decimal] = defaultdict(Decimal)
+    for day in span(first, last):
+        for start, amounts in world.simulator.slot_amounts(meter["ean"], day).items():
+            hours[start.replace(minute=0)] += amounts.get(CODES[register], Decimal(0))
+    return {hour: float(amount) for hour, amount in hours.items() if amount}
+
+
+def shown(core: Core, meter: dict[str, str], register: str) -> dict[Any, float]:
+    """Home Assistant's hours, as far as they are not zero."""
+    hours = core.hours(f"fluvius:{meter['ean']}_{register}")
+    return {hour: amount for hour, amount in hours.items() if amount}
+
+
+def registers(core: Core, meter: dict[str, str]) -> set[str]:
+    prefix = f"fluvius:{meter['ean']}_"
+    return {each.removeprefix(prefix) for each in core.statistics if each.startswith(prefix)}
+
+
+def is_right(world: World, core: Core, meter: dict[str, str], first: date, last: date) -> None:
+    """Hour by hour, for each register."""
+    for register in registers(core, meter):
+        assert shown(core, meter, register) == counted(world, meter, register, first, last), register
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+# --- the import
+
+
+def test_each_direction_and_tariff_of_a_meter_hour_by_hour(world: World, core: Core) -> None:
+    world.once()
+    assert registers(core, HOME) == {"consumption_high", "consumption_low", "injection_high", "injection_low"}
+    is_right(world, core, HOME, FIRST, LAST)
+    assert core.metadata[HIGH] == {
+        "source": "fluvius",
+        "statistic_id": HIGH,
+        "name": "home: consumption, high tariff",
+        "unit_of_measurement": "kWh",
+        "unit_class": "energy",
+        "has_sum": True,
+        "has_mean": False,
+        "mean_type": 0,
+    }
+
+
+def test_gas_in_kwh_and_in_cubic_metres(world: World, core: Core) -> None:
+    world.meters = [GAS]
+    world.once()
+    assert registers(core, GAS) == {"consumption_total", "volume_total"}
+    is_right(world, core, GAS, date(2026, 11, 11), date(2026, 11, 17))
+    volume = core.metadata[f"fluvius:{GAS['ean']}_volume_total"]
+    assert (volume["unit_of_measurement"], volume["unit_class"]) == ("m³", "volume")
+
+
+def test_the_sums_are_exact_and_begin_with_a_zero_one_hour_before(world: World, core: Core) -> None:
+    world.once()
+    rows = sorted(core.statistics[LOW].items())
+    assert rows[0][0] == at("2026-11-13T23:00+01:00")
+    assert sum(rows[0][1]) == 0
+    total = Decimal(0)
+    for _, (state, running) in rows:
+        total += Decimal(str(state))
+        assert Decimal(str(running)) == total
+    assert total == world.truth(HOME["ean"], FIRST, LAST)["consumption", "low", "kWh"]
+
+
+@pytest.mark.parametrize(
+    ("today", "day", "hours"),
+    [("2026-10-26 12:00", "2026-10-25", 25), ("2026-03-30 12:00", "2026-03-29", 23)],
+)
+def test_a_clock_change(world: World, core: Core, today: str, day: str, hours: int) -> None:
+    world.clock.move_to(today)
+    world.meters = [HOME, GAS]
+    world.once()
+    changed = date.fromisoformat(day)
+    is_right(world, core, HOME, changed - timedelta(days=6), changed)
+    bounds = [edge(changed, Energy.ELECTRICITY) for edge in (start_of, end_of)]
+    assert len([start for start in core.statistics[LOW] if bounds[0] <= start < bounds[1]]) == hours
+
+
+def test_a_day_without_quarter_hours_is_put_in_its_first_hour(world: World, core: Core) -> None:
+    world.meters = [SHED]
+    world.once()
+    amounts = [world.simulator.day_amounts(SHED["ean"], day) for day in span(FIRST, LAST)]
+    assert shown(core, SHED, "consumption_total") == {
+        at(f"{day}T00:00+01:00"): float(each[1, 0, 3])
+        for day, each in zip(span(FIRST, LAST), amounts, strict=True)
+    }
+
+
+def test_a_day_is_spread_when_its_quarter_hours_come(world: World, core: Core) -> None:
+    world.simulator.delay(HOME["ean"], LAST, intervals_until=world.clock() + timedelta(hours=3))
+    world.once()
+    midnight = at("2026-11-20T00:00+01:00")
+    day = world.simulator.day_amounts(HOME["ean"], LAST)
+    late = {
+        hour: amount for hour, amount in shown(core, HOME, "consumption_high").items() if hour >= midnight
+    }
+    assert late == {midnight: float(day[1, 1, 3])}
+    world.clock.pass_by(hours=4)
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+def test_a_new_day_is_imported_alone(world: World, core: Core) -> None:
+    world.once()
+    core.asked.clear()
+    world.clock.pass_by(days=1)
+    world.once()
+    assert {len(message["stats"]) for message in core.imports} == {24}
+    is_right(world, core, HOME, FIRST, LAST + timedelta(days=1))
+
+
+@pytest.mark.parametrize("delta", [5000, -700])
+def test_a_correction_changes_its_hours_and_every_sum_after_it(world: World, core: Core, delta: int) -> None:
+    world.once()
+    corrected = date(2026, 11, 17)
+    world.simulator.correct(HOME["ean"], corrected, delta_wh=delta)
+    world.clock.pass_by(days=1)
+    core.asked.clear()
+    world.once()
+    starts = [row["start"] for message in core.imports for row in message["stats"]]
+    assert at(min(starts)) == at("2026-11-17T00:00+01:00")
+    is_right(world, core, HOME, FIRST, LAST + timedelta(days=1))
+
+
+def test_older_days_raise_every_sum_after_them(world: World, core: Core) -> None:
+    world.once()
+    world.changes["schedule.lookback_days"] = 31
+    world.clock.pass_by(minutes=10)
+    world.fetch(Occasion.ASKED)
+    world.once()
+    is_right(world, core, HOME, date(2026, 10, 21), LAST)
+
+
+def test_older_days_with_a_gap_leave_no_dip_behind(world: World, core: Core) -> None:
+    world.once()
+    world.clock.move_to("2026-11-05 09:00")
+    world.fetch(Occasion.ASKED)
+    world.clock.move_to("2026-11-21 12:00")
+    world.once()
+    assert all(amount >= 0 for amount in core.hours(LOW).values())
+    assert sum(core.hours(LOW).values()) == pytest.approx(float(world.total()["consumption", "low", "kWh"]))
+
+
+def test_nothing_changed_nothing_imported(world: World, core: Core) -> None:
+    world.once()
+    core.asked.clear()
+    world.clock.pass_by(hours=3)
+    world.once()
+    assert core.asked == []
+
+
+def test_importing_twice_changes_nothing(world: World, core: Core) -> None:
+    world.once()
+    before = {each: dict(rows) for each, rows in core.statistics.items()}
+    with world.ledger() as ledger:
+        ledger._restate(ledger._meter(world.meter()), 0)
+    world.clock.pass_by(hours=3)
+    world.once()
+    assert core.statistics == before
+
+
+def test_a_ledger_that_was_filled_before_statistics_were_switched_on(world: World, core: Core) -> None:
+    wanted = world.changes.pop("homeassistant.statistics")
+    world.once()
+    world.changes["homeassistant.statistics"] = wanted
+    world.clock.pass_by(hours=1)
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+def test_two_bridges_keep_statistics_of_their_own(world: World, core: Core) -> None:
+    world.once()
+    world.changes |= {"mqtt.base_topic": "attic/fluvius", "data_dir": str(world.folder / "attic")}
+    world.once()
+    assert f"fluvius:attic_fluvius_{HOME['ean']}_consumption_high" in core.statistics
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+# --- other Home Assistants
+
+
+def test_a_home_assistant_that_does_not_know_the_newer_keys(world: World, core: Core) -> None:
+    core.version = "2025.4.4"
+    world.once()
+    assert "mean_type" not in core.metadata[HIGH]
+    assert [("mean_type" in message["metadata"]) for message in core.imports] == [True, *[False] * 4]
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+def test_one_that_was_restored_from_an_older_backup_gets_everything_again(
+    world: World, core: Core, home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
+    home.changes |= world.changes
+    with home.running():
+        eventually(lambda: len(core.statistics) == 4)
+        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 10)
+        whole = {each: dict(rows) for each, rows in core.statistics.items()}
+        for rows in core.statistics.values():
+            for start in [start for start in rows if start >= at("2026-11-18T00:00+01:00")]:
+                del rows[start]
+        mosquitto.publish("homeassistant/status", "online")
+
+        def is_whole_again() -> bool:
+            home.clock.pass_by(seconds=0.5)
+            return core.statistics == whole
+
+        eventually(is_whole_again, 10)
+
+
+def test_one_whose_statistics_were_deleted_gets_them_again_at_the_next_start(
+    world: World, core: Core, home: World
+) -> None:
+    world.once()
+    core.statistics.clear()
+    core.metadata.clear()
+    home.changes |= world.changes
+    with home.running():
+        eventually(lambda: len(core.statistics) == 4)
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+# --- bad days
+
+
+def test_a_home_assistant_that_is_away_gets_everything_later(desk: World, core: Core) -> None:
+    desk.changes["homeassistant.statistics"] = {"url": "ws://127.0.0.1:1/api/websocket", "token": TOKEN}
+    cycle = desk.once()
+    assert cycle.new_days
+    desk.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
+    desk.clock.pass_by(hours=1)
+    desk.once()
+    is_right(desk, core, HOME, FIRST, LAST)
+
+
+def test_a_refused_token_is_tried_once_also_by_ten_restarts(
+    world: World, core: Core, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.changes["homeassistant.statistics"] = {"url": core.url, "token": "wrong"}
+    for _ in range(10):
+        world.once()
+        world.clock.pass_by(minutes=10)
+    assert core.sign_ins == 1
+    assert "make a long-lived access token" in caplog.text
+    world.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+def test_a_token_that_is_no_administrators_says_so(
+    world: World, core: Core, caplog: pytest.LogCaptureFixture
+) -> None:
+    core.admin = False
+    world.once()
+    assert "not an administrator's" in caplog.text
+    assert core.statistics == {}
+
+
+@pytest.mark.parametrize("number", [1, 3, 6])
+def test_a_connection_that_closes_in_the_middle_of_an_import(world: World, core: Core, number: int) -> None:
+    world.changes["schedule.lookback_days"] = 31
+    world.once()
+    world.simulator.correct(HOME["ean"], date(2026, 10, 23), delta_wh=900)
+    world.clock.pass_by(days=1)
+    core.asked.clear()
+    core.close_at_import = number
+    world.once()
+    world.clock.pass_by(hours=1)
+    world.once()
+    is_right(world, core, HOME, date(2026, 10, 21), LAST + timedelta(days=1))
+
+
+def test_what_was_taken_and_not_written_is_sent_again(
+    world: World, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "_PATIENCE", 0.1)
+    core.forgets_imports = True
+    world.once()
+    core.forgets_imports = False
+    world.clock.pass_by(hours=1)
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+def test_something_else_than_home_assistant_answers(
+    desk: World, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = f"ws://127.0.0.1:{mosquitto.port}/api/websocket"
+    desk.changes["homeassistant.statistics"] = {"url": address, "token": TOKEN}
+    desk.once()
+    assert "cannot be reached" in caplog.text
+
+
+def test_health_says_how_the_statistics_do(
+    world: World, core: Core, home: World, mosquitto: Mosquitto
+) -> None:
+    home.changes |= world.changes
+    home.once()
+    health = says(mosquitto.retained(), "fluvius/bridge/health")
+    assert core.statistics
+    assert (health["statistics"]["state"], health["statistics"]["last_error"]) == ("ok", None)
