@@ -1,5 +1,6 @@
 """`fluvius2mqtt check`: tries everything that a run needs, and says what to do about what does not work."""
 
+import os
 import queue
 import textwrap
 from collections.abc import Iterator
@@ -8,13 +9,14 @@ from datetime import UTC, datetime
 from shutil import get_terminal_size
 
 from bridge import meterday, planning
-from bridge.config import Settings
+from bridge.config import Settings, StatisticsSettings
 from bridge.fetching import SWITCH_ON
 from bridge.fluvius import open_access, open_source
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Source
 from bridge.folder import make
+from bridge.homeassistant import statistics_settings
 from bridge.model import Meter
 from bridge.mqtt.client import Broker, BrokerAway, Event, PublishRefused, RoundTrip
 
@@ -57,6 +59,8 @@ def check(settings: Settings) -> int:
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("configuration", works=True, words=_meters_in_words(settings))
     yield _broker(settings)
+    if statistics := statistics_settings(settings.homeassistant, os.environ):
+        yield _home_assistant(statistics)
     http = PoliteSession()
     try:
         yield from _fluvius(settings, http)
@@ -81,6 +85,23 @@ def _broker(settings: Settings) -> Finding:
     return Finding(
         "broker", works=False, words=f"{place}: {came.value}; it must allow {settings.mqtt.base_topic}/#"
     )
+
+
+def _home_assistant(statistics: StatisticsSettings) -> Finding:
+    from bridge.homeassistant.core import (  # noqa: PLC0415 - an extra
+        CommandRefused,
+        Core,
+        CoreAway,
+        TokenRefused,
+    )
+
+    try:
+        with Core(statistics.url, statistics.token.get_secret_value()) as core:
+            core.check()
+            words = f"Home Assistant {core.version} takes statistics"
+    except (CoreAway, CommandRefused, TokenRefused) as error:
+        return Finding("statistics", works=False, words=str(error))
+    return Finding("statistics", works=True, words=words)
 
 
 def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:

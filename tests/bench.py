@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -324,7 +324,7 @@ def main() -> int:
                     f"| {figure.what} | {figure.target} | {figure.measured} | {met} |", file=say, flush=True
                 )
     if as_json:
-        pass
+        json.dump([asdict(figure) for figure in figures], sys.stdout, ensure_ascii=False)
     return 1 if any(figure.met is False for figure in figures) else 0
 
 

@@ -18,6 +18,7 @@ import pytest
 from bridge import __version__, check
 from bridge.cli import main
 from bridge.simulator import DEFAULT_METERS, Simulator
+from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.world import GAS, HOME, SHED, Clock, World, says
 
@@ -562,6 +563,23 @@ def test_a_check_in_which_everything_is_fine(house: World, mosquitto: Mosquitto)
     assert "24 intervals" in table["gas"][1]
     assert "switch on quarter-hour readings" in table["shed"][1]
     assert mosquitto.retained() == {}
+
+
+@pytest.mark.parametrize(
+    ("token", "admin", "works", "words"),
+    [
+        (TOKEN, True, True, "Home Assistant 2026.11.0 takes statistics"),
+        ("wrong", True, False, "does not accept the token"),
+        (TOKEN, False, False, "not an administrator's"),
+    ],
+)
+def test_a_check_of_the_statistics(house: World, token: str, admin: bool, works: bool, words: str) -> None:
+    with Core(admin=admin).open() as core:
+        house.changes["homeassistant.statistics"] = {"url": core.url, "token": token}
+        ended = checked(house)
+    found = findings(ended)["statistics"]
+    assert (ended.status, found[0]) == (DONE if works else COULD_NOT, works)
+    assert words in found[1]
 
 
 def test_a_check_with_a_wrong_password_ends_with_3_and_tries_again_when_asked_again(house: World) -> None:

@@ -15,6 +15,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from bridge.views import Payload, to_json
 
+_NO_ADMINISTRATOR = "the token is not an administrator's; make one with an administrator's account"
+
 _PATIENCE = 60.0  # seconds for one answer: a small computer with years of statistics is slow
 _A_MOMENT = 0.25  # seconds after which a wait looks around
 _LARGEST_ANSWER = 64 * 1024 * 1024  # bytes: a list of all statistics of a big house
@@ -93,10 +95,14 @@ class Core:
         error = answer.get("error") or {}
         code, message = str(error.get("code")), str(error.get("message"))
         if code == "unauthorized":
-            raise TokenRefused(
-                "the token is not an administrator's; make one with an administrator's account"
-            )
+            raise TokenRefused(_NO_ADMINISTRATOR)
         raise CommandRefused(code, message)
+
+    def check(self) -> None:
+        """Raise what `recorder/import_statistics` would raise, without importing anything."""
+        if not self.ask("auth/current_user").get("is_admin"):
+            raise TokenRefused(_NO_ADMINISTRATOR)
+        self.ask("recorder/list_statistic_ids", statistic_type="sum")
 
     def _sign_in(self, token: str) -> str:
         greeting = self._hear()
