@@ -24,10 +24,13 @@ from typing import TYPE_CHECKING, Any, cast
 from bridge.fetching import Occasion
 from bridge.fluvius import open_source
 from bridge.fluvius.http import PoliteSession
+from bridge.homeassistant.core import Core as Connection
+from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
 from bridge.meterday import ONE_DAY, intervals_of, span, start_of
 from bridge.model import Direction, Energy, Meter, Register, Tariff, Unit
 from bridge.service import Bridge
+from tests.core import TOKEN, Core
 from tests.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.world import Clock, World
 
@@ -101,6 +104,8 @@ def measure(stage: Stage) -> Iterator[Figure]:
     yield from requests(stage)
     yield from a_year(stage)
     yield from ten_years(stage)
+    yield from a_hundred_meters(stage)
+    yield from a_year_of_statistics(stage)
 
 
 def starts(stage: Stage) -> Iterator[Figure]:
@@ -112,6 +117,11 @@ def starts(stage: Stage) -> Iterator[Figure]:
     again = [first_day(stage, worlds[0])[0] for _ in range(STARTS)]
     yield timed("start to first `day`, later start", 0.5, again)
     yield Figure("memory of `run` at rest (VmRSS)", "< 45 MB", f"{memory:.1f} MB", memory < 45)
+    world = stage.world("statistics")
+    with Core().open() as core:
+        world.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
+        _, memory = first_day(stage, world, at_rest=True)
+    yield Figure("the same with statistics", "-", f"{memory:.1f} MB")
 
 
 def first_day(stage: Stage, world: World, *, at_rest: bool = False) -> tuple[float, float]:
@@ -216,6 +226,40 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
     yield Figure("the ledger's file with ten years of two meters", "-", f"{size:.0f} MB")
 
 
+def a_hundred_meters(stage: Stage) -> Iterator[Figure]:
+    """What happens when Home Assistant has started, without the pauses between two meters."""
+    world = stage.world("hundred")
+    world.meters = [
+        {"name": f"meter-{number}", "ean": f"5414488200001{number:05}", "serial": f"1SAG{number:05}"}
+        for number in range(100)
+    ]
+    with world.ledger() as ledger:
+        fill(ledger, *world.settings.followed, until=stage.clock().date() - ONE_DAY, days=3)
+    with on_the_broker(stage, world) as bridge:
+        bridge._publisher.forget_discovery()
+        with stage.mosquitto.listen("homeassistant/#") as ear:
+            seconds = seconds_of(lambda: [bridge._publish_meter(meter) for meter in bridge._meters])
+            told = sum(not message.retain for message in ear.messages)
+    yield timed(f"discovery for 100 meters ({told} messages)", 2, [seconds])
+
+
+def a_year_of_statistics(stage: Stage) -> Iterator[Figure]:
+    """Our share, and that of JSON: `make interop` measures the same with a real Home Assistant."""
+    world = stage.world("energy")
+    with world.ledger() as ledger, Core().open() as core:
+        fill(ledger, world.meter(), until=stage.clock().date() - ONE_DAY, days=365)
+        seconds = seconds_of(lambda: import_everything(core.url, TOKEN, ledger, world.meter()))
+        rows = {each: len(rows) for each, rows in core.statistics.items()}
+    yield timed(
+        f"a year of hours for {len(rows)} series into a stand-in ({sum(rows.values())} rows)", 10, [seconds]
+    )
+
+
+def import_everything(url: str, token: str, ledger: Ledger, meter: Meter) -> None:
+    with Connection(url, token) as core:
+        Statistics(core, ledger).bring_up_to_date(meter, datetime.fromtimestamp(0, UTC))
+
+
 @contextmanager
 def on_the_broker(stage: Stage, world: World) -> Iterator[Bridge]:
     with world.ledger() as ledger:
@@ -225,23 +269,23 @@ def on_the_broker(stage: Stage, world: World) -> Iterator[Bridge]:
             yield bridge
 
 
-def fill(ledger: Ledger, *meters: Meter, until: date) -> int:
-    """Ten years of quarter-hours, invented, by SQL into the ledger's own tables; returns the rows."""
+def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> int:
+    """Years of quarter-hours, invented, by SQL into the ledger's own tables; returns the rows."""
     kwh = [
         Register(direction, tariff, Unit.KWH)
         for direction in (Direction.CONSUMPTION, Direction.INJECTION)
         for tariff in (Tariff.HIGH, Tariff.LOW)
     ]
-    days = span(until - ONE_DAY * (TEN_YEARS - 1), until)
+    dates = span(until - ONE_DAY * (days - 1), until)
     fetched_at = int(datetime.combine(until, datetime.min.time(), UTC).timestamp())
     ledger._db.execute("BEGIN")
     for meter in meters:
         key, device = ledger._meter(meter), ledger._device(meter.serial)
         registers = [ledger._register(register) for register in kwh]
-        daily = ((key, 1, _start(day), each, device) for day in days for each in registers)
+        daily = ((key, 1, _start(day), each, device) for day in dates for each in registers)
         slots = (
             (key, 0, int(start.timestamp()), registers[which + 2 * injection], device)
-            for day in days
+            for day in dates
             for which, start in ((_is_low(start), start) for start in intervals_of(day, meter.energy))
             for injection in (0, 1)
         )
@@ -263,7 +307,7 @@ def fill(ledger: Ledger, *meters: Meter, until: date) -> int:
                     fetched_at,
                     fetched_at,
                 )
-                for day in days
+                for day in dates
             ],
         )
     ledger._db.execute("COMMIT")

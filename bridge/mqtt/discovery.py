@@ -27,8 +27,9 @@ class Entity:
     name: str
     topic: str  # below the meter, or below `bridge`
     needs: str  # the topic below the meter without which there is nothing to show
-    about: Mapping[str, str | list[str] | bool] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
     platform: str = "sensor"
+    attributes: str = ""  # a template for the same topic
 
 
 _UNIT = {
@@ -100,6 +101,8 @@ _METER = (
             "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
         },
         platform="binary_sensor",
+        attributes="{{ {'error': value_json.error, 'advice': value_json.advice,"
+        " 'days_awaited': value_json.days_awaited} | tojson }}",
     ),
 )
 
@@ -231,6 +234,7 @@ class Discovery:
             "qos": 1,
             ("command_topic" if entity.platform == "button" else "state_topic"): below,
             **entity.about,
+            **(_attributes(below, entity.attributes) if entity.attributes else {}),
             **(self._availability if entity.key != "state" else {}),
         }
 
@@ -242,17 +246,21 @@ class Discovery:
         """The day's intervals as attributes: bare amounts, a tenth of the topic's size for the recorder."""
         sides = [side for side in ("consumption", "injection", "volume") if f"day/{side}/total" in published]
         amounts = ", ".join(f"'{side}': slots | map(attribute='{side}') | list" for side in sides)
-        return {
-            "json_attributes_topic": topics.of_meter(self.base, meter.name, "intervals"),
-            "json_attributes_template": "{% set slots = value_json.intervals %}"
+        return _attributes(
+            topics.of_meter(self.base, meter.name, "intervals"),
+            "{% set slots = value_json.intervals %}"
             "{{ {'start': slots[0].start, 'resolution': value_json.resolution, " + amounts + "} | tojson }}",
-        }
+        )
 
     def _node(self, who: str) -> str:
         return f"{_plain(self.base)}_{who}"
 
 
 _ORIGIN = {"name": "fluvius2mqtt", "sw_version": __version__, "support_url": URL}
+
+
+def _attributes(topic: str, template: str) -> Payload:
+    return {"json_attributes_topic": topic, "json_attributes_template": template}
 
 
 def _plain(text: str) -> str:
