@@ -1,6 +1,5 @@
 """The Energy dashboard's statistics: every kilowatt-hour at the hour it was used, whatever happens."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,19 +14,12 @@ from bridge.meterday import end_of, span, start_of
 from bridge.model import Energy
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
+from tests.truth import hourly
 from tests.world import GAS, HOME, SHED, World, says
 
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
 HIGH, LOW = f"fluvius:{HOME['ean']}_consumption_high", f"fluvius:{HOME['ean']}_consumption_low"
 INJECTED = f"fluvius:{HOME['ean']}_injection_high"
-CODES = {  # how the simulator calls the registers: (t, dc, u)
-    "consumption_high": (1, 1, 3),
-    "consumption_low": (1, 2, 3),
-    "consumption_total": (1, 0, 3),
-    "injection_high": (2, 1, 3),
-    "injection_low": (2, 2, 3),
-    "volume_total": (1, 0, 5),
-}
 
 
 @pytest.fixture
@@ -44,11 +36,7 @@ def world(desk: World, core: Core) -> World:
 
 
 def counted(world: World, meter: dict[str, str], register: str, first: date, last: date) -> dict[Any, float]:
-    """The simulated meter's hours, as far as they are not zero."""
-    hours: dict[datetime, Decimal] = defaultdict(Decimal)
-    for day in span(first, last):
-        for start, amounts in world.simulator.slot_amounts(meter["ean"], day).items():
-            hours[start.replace(minute=0)] += amounts.get(CODES[register], Decimal(0))
+    hours = hourly(world.simulator, meter["ean"], register, first, last)
     return {hour: float(amount) for hour, amount in hours.items() if amount}
 
 

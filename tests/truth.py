@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -35,6 +36,19 @@ def in_words(registers: Registers) -> dict[str, Any]:
 def amounts_in(payload: Mapping[str, Any]) -> dict[str, Any]:
     """The amounts of a payload, without what else it says."""
     return {name: payload[name] for name in _AMOUNTS if name in payload}
+
+
+def hourly(simulator: Simulator, ean: str, register: str, first: date, last: date) -> dict[datetime, Decimal]:
+    """What a register such as `consumption_high` or `volume_total` counted in each hour of some meter days."""
+    side, _, tariff = register.partition("_")
+    [key] = [
+        (t, dc, u) for name, t, u in _SIDES if name == side for dc, each in _TARIFFS.items() if each == tariff
+    ]
+    hours: dict[datetime, Decimal] = defaultdict(Decimal)
+    for ordinal in range(first.toordinal(), last.toordinal() + 1):
+        for start, amounts in simulator.slot_amounts(ean, date.fromordinal(ordinal)).items():
+            hours[start.replace(minute=0)] += amounts.get(key, Decimal(0))
+    return hours
 
 
 class Truth:

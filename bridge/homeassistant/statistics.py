@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _HOUR = timedelta(hours=1)
 _PORTION = 31  # days
 _EPOCH, _ALWAYS = datetime.fromtimestamp(0, UTC), datetime(9999, 1, 1, tzinfo=UTC)
-_PATIENCE = 60.0  # seconds until a portion can be read back
+_PATIENCE = 300.0  # seconds until a portion can be read back: older cores write 500 rows in a second
 _UNIT_CLASS = {Unit.KWH: "energy", Unit.M3: "volume"}
 _NEWER_KEYS = frozenset({"mean_type", "unit_class"})  # refused by 2025.4.4, wanted by 2026.11.0
 _REGISTERS = [Register(*each) for each in product(Direction, Tariff, Unit)]
