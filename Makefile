@@ -3,7 +3,7 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test check format bench
+.PHONY: demo test check format bench interop
 
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
@@ -33,3 +33,13 @@ bench: .venv/installed mosquitto
 .PHONY: mosquitto
 mosquitto:
 	@command -v mosquitto >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y mosquitto; }
+
+# HASS="command of an installed Home Assistant" or PYTHON_FOR_HASS=python3.14 choose another one.
+interop: .venv/installed mosquitto chromium
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[interop]'
+	$(BIN)/python -m tests.interop $(if $(HASS),--hass "$(HASS)") $(if $(PYTHON_FOR_HASS),--python $(PYTHON_FOR_HASS))
+	$(BIN)/python -m tests.nodered
+
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }

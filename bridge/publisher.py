@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bridge import meterday, views
 from bridge.ledger import Ledger
-from bridge.model import Meter
+from bridge.model import Meter, Total
 from bridge.mqtt import topics
 from bridge.mqtt.client import Broker, Message, PublishRefused
 from bridge.mqtt.discovery import MIGRATE, Discovery
@@ -65,7 +65,7 @@ class Publisher:
 
     def latest_day(self, meter: Meter) -> None:
         """Publish a meter's latest complete day and its intervals, the moment they are known."""
-        self._publish(meter.ean, self._latest_day(meter))
+        self._publish(meter.ean, self._latest_day(meter, self._ledger.total(meter)))
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
@@ -88,10 +88,11 @@ class Publisher:
         self._send([Message(topics.response(self._base, command), views.to_json(answer), retain=False)])
 
     def _all_of(self, meter: Meter, progress: Progress) -> dict[str, str]:
-        payloads = self._latest_day(meter)
+        total = self._ledger.total(meter)
+        payloads = self._latest_day(meter, total)
         status = views.status(meter, self._ledger.latest_complete_day(meter), progress)
         payloads[self._topic(meter, "status")] = views.to_json(status)
-        if total := self._ledger.total(meter):
+        if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
         if self._discovery:
             mine = self._topic(meter, "")
@@ -100,11 +101,10 @@ class Publisher:
             )
         return payloads
 
-    def _latest_day(self, meter: Meter) -> dict[str, str]:
+    def _latest_day(self, meter: Meter, total: Total | None) -> dict[str, str]:
         day = self._ledger.latest_complete_day(meter)
         if day is None:
             return {}
-        total = self._ledger.total(meter)
         payloads = self._with_leaves(meter, "day", views.day(meter, day, total.amounts if total else ()))
         payloads[self._topic(meter, "day", "date")] = day.date.isoformat()
         intervals = self._ledger.intervals(meter, day.date)

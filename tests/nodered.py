@@ -26,7 +26,7 @@ from tests.mosquitto import Ear, Mosquitto, _free_ports, eventually
 from tests.world import GAS, HOME, SHED, Clock, World, says
 
 PAGE = Path(__file__).parent.parent / "docs" / "node-red.md"
-CACHE = Path(tempfile.gettempdir()) / "fluvius2mqtt-node-red"
+CACHE = Path(".interop/node-red")
 PACKAGES = {"node-red": "4", "@flowfuse/node-red-dashboard": "1", "playwright-core": "1"}
 CHARTS = {"PT15M": "fluvius-electricity", "PT1H": "fluvius-gas"}
 

@@ -39,7 +39,7 @@ def amounts_in(payload: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hourly(simulator: Simulator, ean: str, register: str, first: date, last: date) -> dict[datetime, Decimal]:
-    """What a register such as `consumption_high` or `volume_total` counted in each hour of some meter days."""
+    """What a register such as `consumption_high` or `volume_total` counted, hour by hour."""
     side, _, tariff = register.partition("_")
     [key] = [
         (t, dc, u) for name, t, u in _SIDES if name == side for dc, each in _TARIFFS.items() if each == tariff

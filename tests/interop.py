@@ -1,0 +1,495 @@
+"""fluvius2mqtt and a real Home Assistant Core: `make interop`.
+
+Installs Home Assistant in a virtual environment of its own (the newest that this machine's newest Python
+takes), starts it with a real Mosquitto, the simulator and the bridge, and asks its API what became of it.
+Prints a line for each thing that was found to be so; exit status 1 if one was not.
+"""
+
+import argparse
+import itertools
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from bridge import __version__, service
+from bridge.fetching import Occasion
+from bridge.homeassistant.core import Core
+from bridge.homeassistant.statistics import Statistics
+from bridge.meterday import ONE_DAY
+from bridge.model import BRUSSELS
+from bridge.simulator import Simulator
+from tests.bench import fill
+from tests.homeassistant import HomeAssistant, energy_preferences, install, screenshot
+from tests.mosquitto import Mosquitto
+from tests.truth import hourly, in_words
+from tests.world import GAS, HOME, SHED, Clock, World
+
+INSTALLED = Path(".interop")
+PICTURES = Path("docs")
+PYTHONS = ("python3.15", "python3.14", "python3.13", "python3")
+LAST, LAST_OF_GAS = date(2026, 11, 20), date(2026, 11, 17)  # the latest days on the world's first morning
+FIRST, FIRST_OF_GAS = date(2026, 11, 14), date(2026, 11, 11)
+NOISE = re.compile(  # in Home Assistant's log, and nothing of ours
+    r"aiohttp_fast_zlib|[Tt]urbo ?[Jj]peg|ffmpeg|haffmpeg|^\S+ \S+ WARNING .*custom integration"
+)
+UNITS = {"energy": "kWh", "gas": "m³", "duration": "d"}
+
+
+class TickingClock(Clock):
+    """Goes on from where it is moved to."""
+
+    def __init__(self, local: str) -> None:
+        self._begin = time.monotonic()
+        super().__init__(local)
+
+    def __call__(self) -> datetime:
+        return self.instant + timedelta(seconds=time.monotonic() - self._begin)
+
+
+class Stage:
+    """A house with a broker, a bridge, a simulated Fluvius, and Home Assistant."""
+
+    def __init__(self, world: World, broker: Mosquitto, ha: HomeAssistant) -> None:
+        self.world, self.broker, self.ha = world, broker, ha
+
+    def expected(self, meter: dict[str, str]) -> dict[str, str]:
+        """Every entity of a meter and its state, from the simulator's own sums."""
+        simulator, ean = self.world.simulator, meter["ean"]
+        gas = meter is GAS
+        last, first = (LAST_OF_GAS, FIRST_OF_GAS) if gas else (LAST, FIRST)
+        day = in_words(simulator.day_amounts(ean, last))
+        total = in_words(simulator.total_amounts(ean, first, last))
+        age = (self.world.clock().astimezone(BRUSSELS).date() - last).days
+        states = {"latest_day": last.isoformat(), "latest_day_age": str(age), "problem": "off"}
+        for name, words in (("day", day), ("total", total)):
+            for side, amounts in words.items():
+                if side == "net":
+                    states |= {"day_net": str(amounts)} if name == "day" else {}
+                    continue
+                for tariff, amount in amounts.items():
+                    states[f"{name}_{side}_{tariff}".removesuffix("_total")] = str(amount)
+        return states
+
+    def entity(self, meter: dict[str, str], key: str) -> str:
+        platform = "binary_sensor" if key == "problem" else "sensor"
+        return f"{platform}.fluvius_{meter['name']}_{key}"
+
+    def unavailable(self) -> list[str]:
+        """Our entities that show nothing."""
+        return [
+            each
+            for each, state in self.ha.states().items()
+            if "fluvius_" in each and not each.startswith("button.")
+            if state["state"] in {"unavailable", "unknown"}
+        ]
+
+    def ours(self) -> set[str]:
+        """All entities that came by MQTT."""
+        return {each for each, entry in self.ha.entities().items() if entry["platform"] == "mqtt"}
+
+
+def entities(stage: Stage) -> Iterator[str]:
+    """Point 1: everything is there and right."""
+    for meter in (HOME, GAS, SHED):
+        show_what_was_counted(stage, meter)
+        number = len(stage.expected(meter))
+        yield f"{meter['name']}: {number} entities, each with the simulator's own amount"
+    states, registry, devices = stage.ha.states(), stage.ha.entities(), stage.ha.devices()
+    for entity_id in stage.ours():
+        attributes = states[entity_id]["attributes"]
+        device_class = attributes.get("device_class")
+        assert attributes.get("unit_of_measurement") == UNITS.get(device_class), entity_id
+        amount = re.search("_(day|total)_(consumption|injection|net|volume)", entity_id)
+        assert attributes.get("state_class") == ("total" if amount else None), entity_id
+        begins = "T00:00:00" if "gas" not in entity_id else "T06:00:00"
+        assert (begins in str(attributes.get("last_reset"))) == bool(amount and amount[1] == "day"), entity_id
+        diagnostic = registry[entity_id]["entity_category"] == "diagnostic"
+        expected_to_be = bool(re.search("age|problem|_bridge_(?!refresh)", entity_id))
+        assert diagnostic == expected_to_be, entity_id
+    yield f"{len(stage.ours())} entities with the right unit, class and category"
+    by_name = {each["name"]: each for each in devices if each["manufacturer"] in {"Fluvius", "fluvius2mqtt"}}
+    assert set(by_name) == {"Fluvius", "home", "gas", "shed"}, by_name
+    for meter in (HOME, GAS, SHED):
+        device = by_name[meter["name"]]
+        assert device["via_device_id"] == by_name["Fluvius"]["id"]
+        assert device["serial_number"] == meter["serial"]
+        assert registry[stage.entity(meter, "latest_day")]["device_id"] == device["id"]
+    yield "a device for each meter, reached by way of the bridge's"
+    slots = states["sensor.fluvius_home_latest_day"]["attributes"]
+    truth = stage.world.simulator.slot_amounts(HOME["ean"], LAST)
+    for side, t in (("consumption", 1), ("injection", 2)):
+        counted = [sum(amount for key, amount in each.items() if key[0] == t) for each in truth.values()]
+        assert slots[side] == [float(each) for each in counted], side
+    assert len(json.dumps(slots)) < 2500
+    yield f"the day's 96 quarter-hours are attributes of one entity, {len(json.dumps(slots))} bytes"
+    assert states["binary_sensor.fluvius_bridge_state"]["state"] == "on"
+    assert states["sensor.fluvius_bridge_version"]["state"] == __version__
+    assert stage.unavailable() == []
+    yield "the bridge is connected, and nothing is unavailable or unknown"
+
+
+def button(stage: Stage) -> Iterator[str]:
+    stage.world.clock.pass_by(minutes=6)
+    stage.world.simulator.forget_requests()
+    stage.ha.press("button.fluvius_bridge_refresh")
+    until(lambda: stage.world.simulator.requests, lambda: "Fluvius was not asked")
+    yield "the button asks Fluvius"
+
+
+def formats(stage: Stage) -> Iterator[str]:
+    """The other format, and back: people's own names for entities survive."""
+    ha, renamed = stage.ha, "sensor.fluvius_home_day_net"
+    ha.ask("config/entity_registry/update", entity_id=renamed, name="My own name")
+    before = {each: entry["unique_id"] for each, entry in ha.entities().items()}
+    for other in ("device", "components"):
+        stage.world.changes["homeassistant.discovery_format"] = other
+        with running(stage):
+            until(lambda: not stage.unavailable(), stage.unavailable)
+            until(
+                lambda: {each: entry["unique_id"] for each, entry in ha.entities().items()} == before,
+                lambda: set(ha.entities()) ^ set(before),
+            )
+            assert ha.entities()[renamed]["name"] == "My own name"
+            yield from (f"{other}: {line}" for line in entities(stage))
+            yield f"{other}: every entity was taken over, with the name that its owner gave it"
+            ha.restart()
+            until(lambda: not stage.unavailable(), stage.unavailable)
+            yield f"{other}: and all is there after a restart of Home Assistant"
+
+
+def restarts(stage: Stage) -> Iterator[str]:
+    """Home Assistant, the broker and the bridge, in every order."""
+    for order in itertools.permutations(("Home Assistant", "broker", "bridge")):
+        with ExitStack() as bridge:
+            bridge.enter_context(running(stage))
+            until(lambda: not stage.unavailable(), stage.unavailable)
+            for who in order:
+                if who == "Home Assistant":
+                    stage.ha.restart()
+                elif who == "broker":
+                    stage.broker.restart(keep_memory=order[0] == "broker")
+                else:
+                    bridge.close()
+                    bridge.enter_context(running(stage))
+            until(lambda: not stage.unavailable(), stage.unavailable)
+            show_what_was_counted(stage, HOME)
+        yield f"restarted: {', '.join(order)}; nothing is unavailable"
+
+
+def changes(stage: Stage) -> Iterator[str]:
+    world, ha = stage.world, stage.ha
+    before = {
+        entry["unique_id"]: each for each, entry in ha.entities().items() if HOME["ean"] in entry["unique_id"]
+    }
+    world.meters = [{**HOME, "name": "Ons huis"}, GAS]
+    with running(stage):
+        until(lambda: not any("shed" in each for each in ha.entities()), lambda: sorted(ha.entities()))
+        until(lambda: "shed" not in {each["name"] for each in ha.devices()}, ha.devices)
+        yield "a meter that left the configuration is gone, its device too"
+        until(lambda: "ons_huis" in {each["name"] for each in ha.devices()}, ha.devices)
+        after = {
+            entry["unique_id"]: each
+            for each, entry in ha.entities().items()
+            if HOME["ean"] in entry["unique_id"]
+        }
+        assert after == before
+        until(lambda: not stage.unavailable(), stage.unavailable)
+        show_what_was_counted(stage, HOME)
+        yield "a renamed meter kept its entities"
+    world.meters = [HOME, GAS, SHED]
+
+
+def two_bridges(stage: Stage, folder: Path) -> Iterator[str]:
+    """A second one, with another base topic, on the same meter."""
+    attic = World(folder, stage.world.simulator, stage.world.clock, stage.broker.port)
+    attic.changes = {"mqtt.base_topic": "attic/fluvius", "mqtt.client_id": "attic"}
+    with running(stage), attic.running():
+        theirs = "sensor.attic_fluvius_home_day_consumption"
+        until(
+            lambda: stage.ha.states().get(theirs, {}).get("state") not in {None, "unknown"}, stage.ha.states
+        )
+        until(lambda: not stage.unavailable(), stage.unavailable)
+        assert (
+            stage.ha.states()[theirs]["state"]
+            == stage.ha.states()["sensor.fluvius_home_day_consumption"]["state"]
+        )
+        assert "unique id" not in stage.ha.log().lower()
+        yield "two bridges, each with entities of its own"
+    attic.changes["homeassistant.discovery"] = False
+    attic.once()
+    until(lambda: not any(each.startswith("sensor.attic") for each in stage.ha.states()), stage.ha.states)
+    yield "and the second one's vanish with its discovery"
+
+
+def statistics(stage: Stage) -> Iterator[str]:
+    """Point 2: hour by hour what the simulated meters counted, whatever happened before."""
+    world, ha = stage.world, stage.ha
+    world.changes["homeassistant.statistics"] = {"url": ha.websocket_url, "token": ha.token}
+    world.once()
+    yield hours(stage, FIRST, LAST)
+    world.changes["schedule.lookback_days"] = 31
+    world.clock.pass_by(minutes=10)
+    world.fetch(Occasion.ASKED)
+    world.once()
+    yield "older days, before the first, over a clock change: " + hours(stage, LAST - 30 * ONE_DAY, LAST)
+    world.simulator.correct(HOME["ean"], date(2026, 10, 25), delta_wh=2345)
+    world.simulator.correct(HOME["ean"], date(2026, 11, 3), delta_wh=-600)
+    world.simulator.correct(HOME["ean"], date(2026, 11, 19), delta_wh=-210, direction=2)
+    world.clock.pass_by(days=1)  # corrected quarter-hours are asked for once a day
+    world.fetch(Occasion.ASKED)
+    world.once()
+    yield "corrections up and down: " + hours(stage, LAST - 30 * ONE_DAY, LAST + ONE_DAY)
+    with world.ledger() as ledger:
+        for meter in world.settings.followed:
+            ledger._restate(ledger._meter(meter), 0)
+    world.clock.pass_by(minutes=10)
+    world.once()
+    yield "imported twice: " + hours(stage, LAST - 30 * ONE_DAY, LAST + ONE_DAY)
+    world.clock.pass_by(days=1)
+    ha.stop()
+    world.once()
+    ha.start()
+    world.clock.pass_by(hours=1)
+    world.once()
+    last = LAST + 2 * ONE_DAY
+    yield "a new day came while Home Assistant was away: " + hours(stage, LAST - 30 * ONE_DAY, last)
+    ha.ask("recorder/clear_statistics", statistic_ids=[f"fluvius:{HOME['ean']}_consumption_low"])
+    with running(stage):
+        until(lambda: agrees(stage, LAST - 30 * ONE_DAY, last), lambda: "not repaired")
+    yield "deleted statistics are back after a restart of the bridge"
+
+
+def hours(stage: Stage, first: date, last: date) -> str:
+    """Compare every hour of every statistic; gas is three days behind."""
+    count, kwh = 0, Decimal(0)
+    for meter, register, counted in truths(stage, first, last):
+        shown = changes_of(stage, f"fluvius:{meter['ean']}_{register}")
+        assert shown == counted, (meter["name"], register, set(shown.items()) ^ set(counted.items()))
+        count += len(counted)
+        kwh += sum((Decimal(str(each)) for each in counted.values()), Decimal(0))
+    return f"{count} hours with {kwh} kWh and m³, each as the simulator counted it"
+
+
+def agrees(stage: Stage, first: date, last: date) -> bool:
+    return all(
+        changes_of(stage, f"fluvius:{meter['ean']}_{register}") == counted
+        for meter, register, counted in truths(stage, first, last)
+    )
+
+
+def truths(
+    stage: Stage, first: date, last: date
+) -> Iterator[tuple[dict[str, str], str, dict[datetime, float]]]:
+    tariffs = [f"{side}_{tariff}" for side in ("consumption", "injection") for tariff in ("high", "low")]
+    for meter, registers, behind in ((HOME, tariffs, 0), (GAS, ["consumption_total", "volume_total"], 3)):
+        shift = ONE_DAY * behind
+        for register in registers:
+            counted = hourly(stage.world.simulator, meter["ean"], register, first - shift, last - shift)
+            yield meter, register, {hour: float(amount) for hour, amount in counted.items() if amount}
+
+
+def changes_of(stage: Stage, statistic: str) -> dict[datetime, float]:
+    """What the Energy dashboard draws."""
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = stage.ha.statistics([statistic], begin).get(statistic, [])
+    changes = {datetime.fromtimestamp(row["start"] / 1000, UTC): round(row["change"], 6) for row in rows}
+    return {start: change for start, change in changes.items() if change}
+
+
+def a_year(stage: Stage, folder: Path) -> Iterator[str]:
+    """How long a year of hours for four series takes."""
+    world = World(folder, stage.world.simulator, stage.world.clock, stage.broker.port)
+    world.meters = [{"name": "year", "ean": "541448820000000039", "serial": "1SAG1100042064"}]
+    with world.ledger() as ledger:
+        fill(ledger, world.meter(), until=LAST, days=365)
+        begin = time.monotonic()
+        with Core(stage.ha.websocket_url, stage.ha.token) as core:
+            Statistics(core, ledger).bring_up_to_date(world.meter(), datetime.fromtimestamp(0, UTC))
+        seconds = time.monotonic() - begin
+    yield f"a year of hours for four series, imported and readable, in {seconds:.1f} s"
+
+
+def energy_dashboard(stage: Stage) -> Iterator[str]:
+    consumption = [f"fluvius:{HOME['ean']}_consumption_{tariff}" for tariff in ("high", "low")]
+    injection = [f"fluvius:{HOME['ean']}_injection_{tariff}" for tariff in ("high", "low")]
+    gas = [f"fluvius:{GAS['ean']}_volume_total"]
+    stage.ha.ask("energy/save_prefs", **energy_preferences(stage.ha.version, consumption, injection, gas))
+    issues = [
+        issue for issues in stage.ha.ask("energy/validate").values() for each in issues for issue in each
+    ]
+    assert not issues, issues
+    yield "the Energy dashboard takes the statistics and has nothing to complain of"
+
+
+def demo(stage: Stage) -> Iterator[str]:
+    """`fluvius2mqtt demo` on the same broker: its devices come, and go with it."""
+    command = [sys.executable, "-m", "bridge", "demo", "--broker", f"127.0.0.1:{stage.broker.port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        until(lambda: "sensor.fluvius_demo_gas_day_volume" in stage.ha.states(), lambda: "no entities", 60)
+        found = [each for each in stage.ha.states() if "fluvius_demo" in each]
+        process.terminate()
+        process.communicate(timeout=30)
+    until(lambda: not any("fluvius_demo" in each for each in stage.ha.states()), lambda: "they stayed")
+    yield f"the demo's {len(found)} entities came, and went with it"
+
+
+def quiet(stage: Stage) -> Iterator[str]:
+    complaints = [
+        line
+        for line in stage.ha.log().splitlines()
+        if re.search("WARNING|ERROR", line) and not NOISE.search(line)
+    ]
+    expected = [line for line in complaints if "mqtt" in line.lower() and "connect" in line.lower()]
+    others = [line for line in complaints if line not in expected]
+    assert not [line for line in others if re.search("fluvius|mqtt|import_statistics", line)], others
+    yield f"Home Assistant's log has nothing to say about us ({len(others)} other lines)"
+
+
+def another_prefix(stage: Stage, command: Sequence[str], folder: Path) -> Iterator[str]:
+    """A second Home Assistant that listens elsewhere; the bridge moves there."""
+    stage.world.changes["homeassistant.discovery_prefix"] = "found/elsewhere"
+    with HomeAssistant(command, folder) as ha, running(stage):
+        ha.add_mqtt(stage.broker.port, "found/elsewhere")
+        moved = Stage(stage.world, stage.broker, ha)
+        until(lambda: set(of(moved, GAS)) == set(stage.expected(GAS)), lambda: of(moved, GAS))
+        until(lambda: not stage.ours(), stage.ours)
+        yield "with another discovery prefix the entities are there, and gone where they were"
+
+
+# Tools
+
+
+def show_what_was_counted(stage: Stage, meter: dict[str, str]) -> None:
+    expected = stage.expected(meter)
+    until(lambda: same(of(stage, meter), expected), lambda: (of(stage, meter), expected))
+
+
+def of(stage: Stage, meter: dict[str, str]) -> dict[str, str]:
+    """A meter's entities in Home Assistant, by the key that we gave them, with their states."""
+    states = stage.ha.states()
+    prefix = f"fluvius_{meter['ean']}_"
+    return {
+        entry["unique_id"].removeprefix(prefix): states[each]["state"]
+        for each, entry in stage.ha.entities().items()
+        if entry["unique_id"].startswith(prefix) and each in states
+    }
+
+
+def same(shown: dict[str, str], expected: dict[str, str]) -> bool:
+    def plain(text: str) -> Decimal | str:
+        return Decimal(text) if re.fullmatch(r"-?[0-9.]+", text) else text
+
+    return {key: plain(each) for key, each in shown.items()} == {
+        key: plain(each) for key, each in expected.items()
+    }
+
+
+def until(condition: Callable[[], object], what: Callable[[], object], within: float = 45) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"still not so after {within} s: {what()}"
+        time.sleep(0.2)
+
+
+@contextmanager
+def running(stage: Stage) -> Iterator[None]:
+    """The bridge, on a clock that goes on."""
+    with stage.world.running():
+        until(lambda: stage.broker.retained().get("fluvius/bridge/state") == "online", lambda: "not online")
+        yield
+
+
+def pictures(stage: Stage) -> Iterator[str]:
+    [device] = [each["id"] for each in stage.ha.devices() if each["name"] == "home"]
+    screenshot(
+        stage.ha,
+        f"/config/devices/device/{device}",
+        PICTURES / "homeassistant-device.png",
+        width=1100,
+        height=1000,
+        wait_for="ha-config-device-page ha-card",
+    )
+    screenshot(
+        stage.ha,
+        "/energy",
+        PICTURES / "homeassistant-energy.png",
+        width=1100,
+        height=1000,
+        wait_for="hui-energy-usage-graph-card canvas",
+    )
+    yield f"pictures of the device page and the Energy dashboard are in {PICTURES}"
+
+
+def play(command: Sequence[str], folder: Path, *, with_pictures: bool) -> Iterator[str]:
+    clock = TickingClock("2026-11-21 09:00")
+    with (
+        Simulator(now=clock) as simulator,
+        Mosquitto(folder / "mosquitto") as broker,
+        HomeAssistant(command, folder / "homeassistant") as ha,
+    ):
+        yield f"Home Assistant {ha.version} runs"
+        ha.add_mqtt(broker.port)
+        (folder / "house").mkdir()
+        (folder / "attic").mkdir()
+        (folder / "year").mkdir()
+        world = World(folder / "house", simulator, clock, broker.port)
+        world.meters = [HOME, GAS, SHED]
+        stage = Stage(world, broker, ha)
+        with running(stage):
+            yield from entities(stage)
+            yield from button(stage)
+        yield from formats(stage)
+        yield from restarts(stage)
+        yield from changes(stage)
+        yield from two_bridges(stage, folder / "attic")
+        yield from demo(stage)
+        yield from statistics(stage)
+        yield from energy_dashboard(stage)
+        if with_pictures:
+            with running(stage):
+                yield from pictures(stage)
+        yield from a_year(stage, folder / "year")
+        yield from quiet(stage)
+        yield from another_prefix(stage, command, folder / "other")
+
+
+def newest_python() -> str:
+    return next(found for name in PYTHONS if (found := shutil.which(name)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.interop", description=__doc__)
+    parser.add_argument("--python", help="the Python for Home Assistant; default: the newest on the path")
+    parser.add_argument("--version", help="Home Assistant's version; default: the newest that installs")
+    parser.add_argument("--hass", help="a command that runs an installed Home Assistant, instead")
+    parser.add_argument("--pictures", action="store_true", help="make the pictures of the README anew")
+    asked = parser.parse_args()
+    if asked.hass:
+        command = shlex.split(asked.hass)
+    else:
+        python = asked.python or newest_python()
+        command = install(python, INSTALLED.resolve() / Path(python).name, asked.version)
+    service._LOOK_AROUND = 0.05
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            for line in play(command, Path(name), with_pictures=asked.pictures):
+                sys.stdout.write(f"ok  {line}\n")
+                sys.stdout.flush()
+        except AssertionError as error:
+            sys.stdout.write(f"NO  {error}\n")
+            raise
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
