@@ -279,7 +279,7 @@ class Ledger:
         }
 
     @_heeding_damage
-    def hourly(self, meter: Meter, first: date, last: date) -> Iterator[HourlyDay]:
+    def hourly(self, meter: Meter, first: date, last: date) -> list[HourlyDay]:
         """The days of a span that have daily amounts, oldest first, with what is known of their hours."""
         bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
         hours: dict[date, dict[datetime, dict[Register, Decimal]]] = defaultdict(lambda: defaultdict(dict))
@@ -291,8 +291,10 @@ class Ledger:
         for hour, register, amount in rows:
             day = meterday.day_of(_instant(hour), meter.energy)
             hours[day][_instant(hour)][self._registers[register]] = _amount(amount)
-        for start, daily in sorted(self._sums(meter, first, last, daily=True).items()):
-            yield HourlyDay(start, daily, hours[meterday.day_of(start, meter.energy)])
+        return [
+            HourlyDay(start, daily, hours[meterday.day_of(start, meter.energy)])
+            for start, daily in sorted(self._sums(meter, first, last, daily=True).items())
+        ]
 
     # What was passed on
 

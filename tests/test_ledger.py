@@ -614,6 +614,9 @@ def use(path: Path) -> list[Any]:
             ledger.recall("note"),
             ledger.published_topics(),
             ledger.unstreamed(HOME),
+            ledger.standings(HOME, NOW),
+            ledger.hourly(HOME, days[0], days[-1]),
+            ledger.restated_since(HOME),
         ]
 
 
@@ -703,10 +706,37 @@ def test_the_first_version_of_the_ledger_opens(path: Path) -> None:
         db.executescript(
             f"{ledger_module._MIGRATIONS[0]}; PRAGMA user_version = 1;"
             f" PRAGMA application_id = {ledger_module.APPLICATION_ID};"
+            f" INSERT INTO meter VALUES (1, '{HOME.ean}', '{HOME.energy}');"
+            " INSERT INTO day (meter, date, start, fetched_at) VALUES (1, '2026-11-01', 0, 0);"
+            " INSERT INTO published VALUES ('fluvius/home/day');"
         )
     with Ledger(path) as ledger:
+        assert ledger.restated_since(HOME)
+        assert ledger.published_topics() == {"fluvius/home/day": ""}
         whole_day(ledger, kwh(TOTAL=1))
         assert amounts(ledger) == kwh(TOTAL=96)
+
+
+def test_what_changed_is_remembered_from_the_first_change_on(ledger: Ledger) -> None:
+    assert ledger.restated_since(HOME) is None
+    whole_day(ledger, kwh(TOTAL=1))
+    midnight = meterday.start_of(DAY, HOME.energy)
+    assert ledger.restated_since(HOME) == midnight
+    ledger.caught_up(HOME, midnight)
+    assert ledger.restated_since(HOME) is None
+    whole_day(ledger, kwh(TOTAL=1))
+    assert ledger.restated_since(HOME) is None
+    whole_day(ledger, kwh(TOTAL=2))
+    assert ledger.restated_since(HOME) == midnight
+
+
+def test_what_changed_meanwhile_is_not_forgotten(ledger: Ledger) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    since = ledger.restated_since(HOME)
+    assert since
+    whole_day(ledger, kwh(TOTAL=1), DAY - timedelta(days=1))
+    ledger.caught_up(HOME, since)
+    assert ledger.restated_since(HOME) == since - timedelta(days=1)
 
 
 def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
