@@ -37,7 +37,7 @@ OWNER = {"name": "Owner", "username": "owner", "password": "owner"}
 NETWORK_HUNGRY_STEPS = ("analytics", "core_config", "integration")
 CONFIGURATION = """\
 homeassistant:
-  name: Test
+  name: Home
   time_zone: {time_zone}
   unit_system: metric
   currency: EUR

@@ -32,7 +32,7 @@ from tests.bench import fill
 from tests.homeassistant import HomeAssistant, energy_preferences, install, screenshot
 from tests.mosquitto import Mosquitto
 from tests.truth import hourly, in_words
-from tests.world import GAS, HOME, SHED, Clock, World
+from tests.world import GAS, HOME, SHED, Clock, World, says
 
 INSTALLED = Path(".interop")
 PICTURES = Path("docs")
@@ -42,6 +42,15 @@ FIRST, FIRST_OF_GAS = date(2026, 11, 14), date(2026, 11, 11)
 NOISE = re.compile(  # in Home Assistant's log, and nothing of ours
     r"aiohttp_fast_zlib|[Tt]urbo ?[Jj]peg|ffmpeg|haffmpeg|^\S+ \S+ WARNING .*custom integration"
 )
+FOUR_DAYS_BACK = """async () => {  // gas is that late
+    const all = (root) => [...root.querySelectorAll("*")].flatMap(
+        (each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
+    const isBack = (each) => /^prev/i.test(each.label ?? each.getAttribute("aria-label") ?? "");
+    for (let day = 0; day < 4; day++) {
+        all(document).find(isBack).click();
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+}"""
 UNITS = {"energy": "kWh", "gas": "m³", "duration": "d"}
 
 
@@ -211,6 +220,7 @@ def changes(stage: Stage) -> Iterator[str]:
 
 def two_bridges(stage: Stage, folder: Path) -> Iterator[str]:
     """A second one, with another base topic, on the same meter."""
+    folder.mkdir()
     attic = World(folder, stage.world.simulator, stage.world.clock, stage.broker.port)
     attic.changes = {"mqtt.base_topic": "attic/fluvius", "mqtt.client_id": "attic"}
     with running(stage), attic.running():
@@ -308,13 +318,14 @@ def changes_of(stage: Stage, statistic: str) -> dict[datetime, float]:
 
 def a_year(stage: Stage, folder: Path) -> Iterator[str]:
     """How long a year of hours for four series takes."""
+    folder.mkdir()
     world = World(folder, stage.world.simulator, stage.world.clock, stage.broker.port)
     world.meters = [{"name": "year", "ean": "541448820000000039", "serial": "1SAG1100042064"}]
     with world.ledger() as ledger:
-        fill(ledger, world.meter(), until=LAST, days=365)
+        fill(ledger, world.meter("year"), until=LAST, days=365)
         begin = time.monotonic()
         with Core(stage.ha.websocket_url, stage.ha.token) as core:
-            Statistics(core, ledger).bring_up_to_date(world.meter(), datetime.fromtimestamp(0, UTC))
+            Statistics(core, ledger).bring_up_to_date(world.meter("year"), datetime.fromtimestamp(0, UTC))
         seconds = time.monotonic() - begin
     yield f"a year of hours for four series, imported and readable, in {seconds:.1f} s"
 
@@ -352,6 +363,9 @@ def quiet(stage: Stage) -> Iterator[str]:
     expected = [line for line in complaints if "mqtt" in line.lower() and "connect" in line.lower()]
     others = [line for line in complaints if line not in expected]
     assert not [line for line in others if re.search("fluvius|mqtt|import_statistics", line)], others
+    repairs = [each["domain"] for each in stage.ha.ask("repairs/list_issues")["issues"]]
+    assert not {"mqtt", "recorder", "energy"} & set(repairs), repairs
+    yield f"nor does it ask for repairs ({', '.join(repairs) or 'none'} of others)"
     yield f"Home Assistant's log has nothing to say about us ({len(others)} other lines)"
 
 
@@ -409,42 +423,61 @@ def running(stage: Stage) -> Iterator[None]:
         yield
 
 
-def pictures(stage: Stage) -> Iterator[str]:
-    [device] = [each["id"] for each in stage.ha.devices() if each["name"] == "home"]
-    screenshot(
-        stage.ha,
-        f"/config/devices/device/{device}",
-        PICTURES / "homeassistant-device.png",
-        width=1100,
-        height=1000,
-        wait_for="ha-config-device-page ha-card",
-    )
-    screenshot(
-        stage.ha,
-        "/energy",
-        PICTURES / "homeassistant-energy.png",
-        width=1100,
-        height=1000,
-        wait_for="hui-energy-usage-graph-card canvas",
-    )
+def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
+    """Those in the README: a month of a household, as of now."""
+    clock = TickingClock(f"{datetime.now(BRUSSELS):%Y-%m-%d} 12:00")
+    with house(command, folder, clock) as stage:
+        stage.ha.add_mqtt(stage.broker.port)
+        world, ha = stage.world, stage.ha
+        world.meters = [HOME, GAS]
+        world.changes["homeassistant.statistics"] = {"url": ha.websocket_url, "token": ha.token}
+        world.changes["schedule.lookback_days"] = 31
+        with running(stage):
+            until(lambda: "sensor.fluvius_gas_day_volume" in ha.states(), ha.states)
+            until(lambda: statistics_state(stage) == "ok", lambda: "statistics were not imported")
+            list(energy_dashboard(stage))
+            device = next(each["id"] for each in ha.devices() if each["name"] == "home")
+            screenshot(
+                ha,
+                f"/config/devices/device/{device}",
+                PICTURES / "homeassistant-device.png",
+                width=1100,
+                height=1000,
+                wait_for="ha-config-device-page ha-card",
+            )
+            screenshot(
+                ha,
+                "/energy",
+                PICTURES / "homeassistant-energy.png",
+                width=1100,
+                height=900,
+                wait_for="hui-energy-usage-graph-card canvas",
+                script=FOUR_DAYS_BACK,
+            )
     yield f"pictures of the device page and the Energy dashboard are in {PICTURES}"
 
 
-def play(command: Sequence[str], folder: Path, *, with_pictures: bool) -> Iterator[str]:
-    clock = TickingClock("2026-11-21 09:00")
+def statistics_state(stage: Stage) -> str:
+    state: str = says(stage.broker.retained(), "fluvius/bridge/health")["statistics"]["state"]
+    return state
+
+
+@contextmanager
+def house(command: Sequence[str], folder: Path, clock: Clock) -> Iterator[Stage]:
+    (folder / "house").mkdir()
     with (
         Simulator(now=clock) as simulator,
         Mosquitto(folder / "mosquitto") as broker,
         HomeAssistant(command, folder / "homeassistant") as ha,
     ):
-        yield f"Home Assistant {ha.version} runs"
-        ha.add_mqtt(broker.port)
-        (folder / "house").mkdir()
-        (folder / "attic").mkdir()
-        (folder / "year").mkdir()
-        world = World(folder / "house", simulator, clock, broker.port)
-        world.meters = [HOME, GAS, SHED]
-        stage = Stage(world, broker, ha)
+        yield Stage(World(folder / "house", simulator, clock, broker.port), broker, ha)
+
+
+def play(command: Sequence[str], folder: Path) -> Iterator[str]:
+    with house(command, folder, TickingClock("2026-11-21 09:00")) as stage:
+        yield f"Home Assistant {stage.ha.version} runs"
+        stage.ha.add_mqtt(stage.broker.port)
+        stage.world.meters = [HOME, GAS, SHED]
         with running(stage):
             yield from entities(stage)
             yield from button(stage)
@@ -455,9 +488,6 @@ def play(command: Sequence[str], folder: Path, *, with_pictures: bool) -> Iterat
         yield from demo(stage)
         yield from statistics(stage)
         yield from energy_dashboard(stage)
-        if with_pictures:
-            with running(stage):
-                yield from pictures(stage)
         yield from a_year(stage, folder / "year")
         yield from quiet(stage)
         yield from another_prefix(stage, command, folder / "other")
@@ -482,7 +512,7 @@ def main() -> int:
     service._LOOK_AROUND = 0.05
     with tempfile.TemporaryDirectory() as name:
         try:
-            for line in play(command, Path(name), with_pictures=asked.pictures):
+            for line in (pictures if asked.pictures else play)(command, Path(name)):
                 sys.stdout.write(f"ok  {line}\n")
                 sys.stdout.flush()
         except AssertionError as error:
