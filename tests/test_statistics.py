@@ -1,5 +1,6 @@
 """The Energy dashboard's statistics: every kilowatt-hour at the hour it was used, whatever happens."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -328,6 +329,15 @@ def test_something_else_than_home_assistant_answers(
     desk.changes["homeassistant.statistics"] = {"url": address, "token": TOKEN}
     desk.once()
     assert "cannot be reached" in caplog.text
+
+
+def test_the_bridge_stops_while_home_assistant_is_silent(world: World, core: Core, home: World) -> None:
+    core.is_silent = True
+    home.changes |= world.changes
+    with home.running():
+        eventually(lambda: core.asked)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 2
 
 
 def test_health_says_how_the_statistics_do(

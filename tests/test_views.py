@@ -190,6 +190,17 @@ def test_the_stream_says_of_each_interval_whose_it_is_and_its_revision() -> None
     )
 
 
+def test_a_tariff_that_a_complete_day_does_not_mention_counted_nothing() -> None:
+    sunday, known = day(decimals(LOW="5.5")), decimals(HIGH="1", LOW="2", TOTAL="3", INJECTED="4")
+    assert views.day(HOME, sunday, known)["consumption"] == {
+        "high": 0,
+        "low": Decimal("5.5"),
+        "total": Decimal("5.5"),
+    }
+    assert "injection" not in views.day(HOME, sunday, known)
+    assert list(views.day(HOME, day(decimals(TOTAL="3")), known)["consumption"]) == ["total"]
+
+
 def test_a_status_names_what_is_awaited_and_what_went_wrong() -> None:
     progress = Progress([DATE], "PT15M", FETCHED, None, "Fluvius is being maintained", None)
     assert views.to_json(views.status(HOME, day(decimals(TOTAL="1")), progress)) == (
