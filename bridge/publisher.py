@@ -1,6 +1,7 @@
 """The ledger's views on the broker: what changed, and everything when the broker may have forgotten."""
 
 import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from bridge.views import Payload, Progress
 
 log = logging.getLogger(__name__)
 
+_TIME_TO_LET_GO = 1.0  # seconds: 2026.11.0 complains if the new configuration comes at once
 _BRIDGE = "bridge"  # who owns the topics that are no meter's
 
 
@@ -52,6 +54,15 @@ class Publisher:
             topic for topic in self._acknowledged if self._discovery and self._discovery.is_its(topic)
         ]:
             del self._acknowledged[topic]
+
+    def migrate(self, meters: Sequence[Meter]) -> None:
+        """Have Home Assistant let go of what it was told in the other format, but keep its entities."""
+        owners = (_BRIDGE, *(meter.ean for meter in meters))
+        told = [topic for owner in owners for topic in self._owned.get(owner, ())]
+        old = [topic for topic in told if self._discovery and self._discovery.is_in_other_format(topic)]
+        if old:
+            self._send([Message(topic, MIGRATE) for topic in old])
+            time.sleep(_TIME_TO_LET_GO)
 
     def bridge(self, info: Payload, health: Payload) -> None:
         """Publish what there is to know about the bridge itself."""
@@ -122,10 +133,6 @@ class Publisher:
     def _replace(self, owner: str, payloads: Mapping[str, str], besides: Collection[str] = ()) -> None:
         """Publish all of an owner's topics, and take away those that it has no more."""
         stale = self._owned.get(owner, set()) - payloads.keys() - set(besides)
-        if self._discovery:
-            self._send(
-                [Message(topic, MIGRATE) for topic in stale if self._discovery.is_in_other_format(topic)]
-            )
         self._publish(owner, payloads)
         self._remove(stale & self._owned[owner])
 

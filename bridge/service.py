@@ -241,6 +241,7 @@ class Bridge:
         self._retry_publishing = True
         self._published_on = self._today()
         with self._publishing():
+            self._publisher.migrate(self._meters)
             for meter in self._meters:
                 self._publisher.meter(meter, self._fetcher.progress(meter))
             self._publisher.bridge(self._info(), self._health_report())
