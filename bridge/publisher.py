@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bridge import meterday, views
@@ -15,7 +15,7 @@ from bridge.views import Payload, Progress
 
 log = logging.getLogger(__name__)
 
-_TIME_TO_LET_GO = 1.0  # seconds: 2026.11.0 complains if the new configuration comes at once
+_TIME_TO_LET_GO = 1.0  # seconds: 2026.11.0 complains if something new comes before it has
 _BRIDGE = "bridge"  # who owns the topics that are no meter's
 
 
@@ -56,13 +56,10 @@ class Publisher:
             del self._acknowledged[topic]
 
     def migrate(self, meters: Sequence[Meter]) -> None:
-        """Have Home Assistant let go of what it was told in the other format, but keep its entities."""
+        """Have Home Assistant let go of what it was told in the other format, and keep its entities."""
         owners = (_BRIDGE, *(meter.ean for meter in meters))
         told = [topic for owner in owners for topic in self._owned.get(owner, ())]
-        old = [topic for topic in told if self._discovery and self._discovery.is_in_other_format(topic)]
-        if old:
-            self._send([Message(topic, MIGRATE) for topic in old])
-            time.sleep(_TIME_TO_LET_GO)
+        self._let_go(told)
 
     def bridge(self, info: Payload, health: Payload) -> None:
         """Publish what there is to know about the bridge itself."""
@@ -132,9 +129,17 @@ class Publisher:
 
     def _replace(self, owner: str, payloads: Mapping[str, str], besides: Collection[str] = ()) -> None:
         """Publish all of an owner's topics, and take away those that it has no more."""
+        self._let_go(self._owned.get(owner, ()))
         stale = self._owned.get(owner, set()) - payloads.keys() - set(besides)
         self._publish(owner, payloads)
         self._remove(stale & self._owned[owner])
+
+    def _let_go(self, topics: Iterable[str]) -> None:
+        old = [topic for topic in topics if self._discovery and self._discovery.is_in_other_format(topic)]
+        if old:
+            self._send([Message(topic, MIGRATE) for topic in old])
+            time.sleep(_TIME_TO_LET_GO)
+            self._remove(old)
 
     def _publish(self, owner: str, payloads: Mapping[str, str]) -> None:
         changed = {

@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from bridge import __version__
-from bridge.config import Settings, slug
+from bridge.config import Settings
+from bridge.config.checks import identifier
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
 from bridge.folder import FolderError
 from bridge.heartbeat import Heartbeat
@@ -43,6 +44,10 @@ _LONGEST_MARK = 200  # characters of a request's transaction
 
 class Stopped(Exception):
     """Someone asked the bridge to stop."""
+
+
+class StatisticsWait(Exception):
+    """Home Assistant did not take the statistics (yet)."""
 
 
 class Bridge:
@@ -121,6 +126,8 @@ class Bridge:
                 away = BrokerAway(self._broker.problem or "the broker did not take everything")
                 log.error("%s What was fetched is kept, and published next time.", away)
                 cycle.errors.append(away)
+            if self._recorder and self._recorder.health.last_error:
+                cycle.errors.append(StatisticsWait(self._recorder.health.last_error))
         return cycle
 
     def stop(self) -> None:
@@ -309,7 +316,7 @@ class Bridge:
         if statistics is None:
             return None
         base = self._settings.mqtt.base_topic
-        name = "" if base == "fluvius" else slug(base).replace("-", "_")
+        name = "" if base == "fluvius" else identifier(base)
         return Recorder(statistics, ledger, name, self._now, self._look_around)
 
     def _births(self) -> set[str]:

@@ -34,6 +34,8 @@ class Core:
     sign_ins: int = 0
     close_at_import: int | None = None  # the connection ends instead of the answer to this one, from 1
     forgets_imports: bool = False  # says yes, and writes nothing
+    odd_answers: dict[str, Any] = field(default_factory=dict)  # by command
+    refused_ids: str = "none"  # a part of the statistic ids that it does not want
     is_silent: bool = False  # lets everyone in, and answers nothing
     port: int = 0
 
@@ -85,6 +87,8 @@ class Core:
         connection.send(json.dumps({"id": message["id"], "type": "result", **answer}))
 
     def _obey(self, message: dict[str, Any]) -> Any:
+        if message["type"] in self.odd_answers:
+            return self.odd_answers[message["type"]]
         match message["type"]:
             case "recorder/list_statistic_ids":
                 return [{"statistic_id": each} for each in self.metadata]
@@ -104,6 +108,8 @@ class Core:
     def _import(self, metadata: dict[str, Any], stats: Sequence[dict[str, Any]]) -> None:
         if not self.admin:
             raise _RefusedError("unauthorized", "Unauthorized")
+        if self.refused_ids in metadata["statistic_id"]:
+            raise _RefusedError("home_assistant_error", "Invalid statistic_id")
         if extra := set(metadata) - (_OLD if self.version < "2025.5" else _NEW):
             raise _RefusedError(
                 "invalid_format", f"extra keys not allowed @ data['metadata']['{min(extra)}']"

@@ -1,9 +1,12 @@
 """The Energy dashboard's statistics: every kilowatt-hour at the hour it was used, whatever happens."""
 
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +14,11 @@ import pytest
 from bridge import service
 from bridge.fetching import Occasion
 from bridge.homeassistant import statistics
+from bridge.homeassistant.core import Core as Connection
+from bridge.homeassistant.statistics import Statistics
+from bridge.ledger import Ledger, LedgerError
 from bridge.meterday import end_of, span, start_of
-from bridge.model import Energy
+from bridge.model import BRUSSELS, Direction, Energy, Meter, Reading, Register, Tariff, Unit
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.truth import hourly
@@ -20,7 +26,7 @@ from tests.world import GAS, HOME, SHED, World, says
 
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
 HIGH, LOW = f"fluvius:{HOME['ean']}_consumption_high", f"fluvius:{HOME['ean']}_consumption_low"
-INJECTED = f"fluvius:{HOME['ean']}_injection_high"
+TOTAL = f"fluvius:{HOME['ean']}_consumption_total"
 
 
 @pytest.fixture
@@ -52,8 +58,15 @@ def registers(core: Core, meter: dict[str, str]) -> set[str]:
     return {each.removeprefix(prefix) for each in core.statistics if each.startswith(prefix)}
 
 
+REGISTERS = {
+    "home": {"consumption_high", "consumption_low", "injection_high", "injection_low"},
+    "gas": {"consumption_total", "volume_total"},
+}
+
+
 def is_right(world: World, core: Core, meter: dict[str, str], first: date, last: date) -> None:
     """Hour by hour, for each register."""
+    assert registers(core, meter) == REGISTERS[meter["name"]]
     for register in registers(core, meter):
         assert shown(core, meter, register) == counted(world, meter, register, first, last), register
 
@@ -67,7 +80,6 @@ def at(text: str) -> datetime:
 
 def test_each_direction_and_tariff_of_a_meter_hour_by_hour(world: World, core: Core) -> None:
     world.once()
-    assert registers(core, HOME) == {"consumption_high", "consumption_low", "injection_high", "injection_low"}
     is_right(world, core, HOME, FIRST, LAST)
     assert core.metadata[HIGH] == {
         "source": "fluvius",
@@ -84,7 +96,6 @@ def test_each_direction_and_tariff_of_a_meter_hour_by_hour(world: World, core: C
 def test_gas_in_kwh_and_in_cubic_metres(world: World, core: Core) -> None:
     world.meters = [GAS]
     world.once()
-    assert registers(core, GAS) == {"consumption_total", "volume_total"}
     is_right(world, core, GAS, date(2026, 11, 11), date(2026, 11, 17))
     volume = core.metadata[f"fluvius:{GAS['ean']}_volume_total"]
     assert (volume["unit_of_measurement"], volume["unit_class"]) == ("m³", "volume")
@@ -153,12 +164,14 @@ def test_a_new_day_is_imported_alone(world: World, core: Core) -> None:
 def test_a_correction_changes_its_hours_and_every_sum_after_it(world: World, core: Core, delta: int) -> None:
     world.once()
     corrected = date(2026, 11, 17)
+    before = counted(world, HOME, "consumption_high", corrected, corrected)
     world.simulator.correct(HOME["ean"], corrected, delta_wh=delta)
+    after = counted(world, HOME, "consumption_high", corrected, corrected)
     world.clock.pass_by(days=1)
     core.asked.clear()
     world.once()
-    starts = [row["start"] for message in core.imports for row in message["stats"]]
-    assert at(min(starts)) == at("2026-11-17T00:00+01:00")
+    starts = [at(row["start"]) for message in core.imports for row in message["stats"]]
+    assert min(starts) == min(hour for hour in after if after[hour] != before[hour])
     is_right(world, core, HOME, FIRST, LAST + timedelta(days=1))
 
 
@@ -183,6 +196,7 @@ def test_older_days_with_a_gap_leave_no_dip_behind(world: World, core: Core) -> 
 
 def test_nothing_changed_nothing_imported(world: World, core: Core) -> None:
     world.once()
+    assert core.imports
     core.asked.clear()
     world.clock.pass_by(hours=3)
     world.once()
@@ -192,10 +206,14 @@ def test_nothing_changed_nothing_imported(world: World, core: Core) -> None:
 def test_importing_twice_changes_nothing(world: World, core: Core) -> None:
     world.once()
     before = {each: dict(rows) for each, rows in core.statistics.items()}
+    assert len(before) == 4
+    core.asked.clear()
     with world.ledger() as ledger:
         ledger._restate(ledger._meter(world.meter()), 0)
     world.clock.pass_by(hours=3)
     world.once()
+    assert core.asked
+    assert core.imports == []  # all of it is there
     assert core.statistics == before
 
 
@@ -214,6 +232,106 @@ def test_two_bridges_keep_statistics_of_their_own(world: World, core: Core) -> N
     world.once()
     assert f"fluvius:attic_fluvius_{HOME['ean']}_consumption_high" in core.statistics
     is_right(world, core, HOME, FIRST, LAST)
+
+
+@dataclass
+class Kept:
+    """A ledger without Fluvius: a day's amounts as somebody says, and Home Assistant."""
+
+    ledger: Ledger
+    core: Core
+    meter: Meter
+
+    def day(self, number: int, **amounts: str) -> None:
+        start = start_of(date(2026, 11, number), Energy.ELECTRICITY)
+        readings = [
+            Reading(start, start + timedelta(days=1), KEPT[name], Decimal(amount), validated=True)
+            for name, amount in amounts.items()
+        ]
+        self.ledger.record_days(self.meter, readings, start + timedelta(days=2))
+
+    def bring_up_to_date(self) -> None:
+        since = self.ledger.restated_since(self.meter)
+        with Connection(self.core.url, TOKEN) as connection:
+            Statistics(connection, self.ledger).bring_up_to_date(self.meter, since)
+        if since:
+            self.ledger.caught_up(self.meter, since)
+
+    def shown(self, register: str) -> dict[int, float]:
+        """By day of November."""
+        hours = shown(self.core, HOME, register)
+        return {hour.astimezone(BRUSSELS).day: amount for hour, amount in hours.items()}
+
+
+KEPT = {
+    "total": Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH),
+    "high": Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH),
+    "low": Register(Direction.CONSUMPTION, Tariff.LOW, Unit.KWH),
+    "injected": Register(Direction.INJECTION, Tariff.TOTAL, Unit.KWH),
+}
+
+
+@pytest.fixture
+def kept(tmp_path: Path, core: Core) -> Iterator[Kept]:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        yield Kept(ledger, core, Meter("home", HOME["ean"], Energy.ELECTRICITY))
+
+
+def test_a_day_whose_total_turns_out_to_have_tariffs_is_not_counted_twice(kept: Kept) -> None:
+    for number in range(10, 20):
+        kept.day(number, total="10")
+    kept.bring_up_to_date()
+    kept.day(15, high="6", low="4")
+    kept.bring_up_to_date()
+    assert kept.shown("consumption_total") == {each: 10 for each in range(10, 20) if each != 15}
+    assert (kept.shown("consumption_high"), kept.shown("consumption_low")) == ({15: 6}, {15: 4})
+
+
+def test_a_register_that_turns_out_to_be_older_begins_earlier(kept: Kept) -> None:
+    for number in range(10, 20):
+        kept.day(number, total="10", **({"injected": "3"} if number > 16 else {}))
+    kept.bring_up_to_date()
+    kept.day(15, injected="2")
+    kept.bring_up_to_date()
+    assert kept.shown("injection_total") == {15: 2, 17: 3, 18: 3, 19: 3}
+
+
+def test_a_lost_ledger_loses_no_history_of_home_assistant(kept: Kept, tmp_path: Path) -> None:
+    for number in range(1, 20):
+        kept.day(number, total="10")
+    kept.bring_up_to_date()
+    with Ledger(tmp_path / "another.sqlite") as kept.ledger:
+        for number in range(15, 21):
+            kept.day(number, total="11")
+        kept.bring_up_to_date()
+        kept.day(17, total="12")
+        kept.bring_up_to_date()
+    assert kept.shown("consumption_total") == {
+        **dict.fromkeys(range(1, 15), 10),
+        **dict.fromkeys(range(15, 21), 11),
+        17: 12,
+    }
+
+
+def test_hours_that_home_assistant_lost_in_the_last_month_are_noticed(kept: Kept) -> None:
+    for number in range(1, 20):
+        kept.day(number, total="10")
+    kept.bring_up_to_date()
+    whole = dict(kept.core.statistics[TOTAL])
+    for start in sorted(whole)[5:8]:
+        del kept.core.statistics[TOTAL][start]
+    kept.bring_up_to_date()
+    assert kept.core.statistics[TOTAL] == whole
+
+
+def test_energy_that_moved_between_two_hours_is_waited_for(kept: Kept) -> None:
+    kept.day(10, total="10")
+    kept.bring_up_to_date()
+    [begin] = [start for start, (state, _) in kept.core.statistics[TOTAL].items() if state]
+    kept.core.statistics[TOTAL][begin + timedelta(hours=2)] = (4, 10)
+    kept.core.statistics[TOTAL][begin] = (6, 6)
+    kept.bring_up_to_date()
+    assert kept.shown("consumption_total") == {10: 10}
 
 
 # --- other Home Assistants
@@ -267,6 +385,7 @@ def test_a_home_assistant_that_is_away_gets_everything_later(desk: World, core: 
     desk.changes["homeassistant.statistics"] = {"url": "ws://127.0.0.1:1/api/websocket", "token": TOKEN}
     cycle = desk.once()
     assert cycle.new_days
+    assert "Connection refused" in str(cycle.errors[-1])
     desk.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
     desk.clock.pass_by(hours=1)
     desk.once()
@@ -320,6 +439,67 @@ def test_what_was_taken_and_not_written_is_sent_again(
     world.clock.pass_by(hours=1)
     world.once()
     is_right(world, core, HOME, FIRST, LAST)
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("recorder/list_statistic_ids", None),
+        ("recorder/list_statistic_ids", [{}]),
+        ("recorder/statistics_during_period", None),
+        ("recorder/statistics_during_period", {"fluvius:odd": [{"start": "soon"}]}),
+        ("recorder/statistics_during_period", {"fluvius:odd": [{"start": 1e30, "sum": 1}]}),
+    ],
+)
+def test_an_odd_answer_is_tried_again_later(world: World, core: Core, command: str, answer: Any) -> None:
+    world.once()
+    world.clock.pass_by(days=1)
+    core.odd_answers[command] = answer
+    world.once()
+    core.odd_answers.clear()
+    world.clock.pass_by(hours=1)
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST + timedelta(days=1))
+
+
+def test_a_meter_that_is_refused_keeps_no_other_waiting(world: World, core: Core) -> None:
+    world.meters = [HOME, GAS]
+    core.refused_ids = HOME["ean"]
+    world.once()
+    is_right(world, core, GAS, date(2026, 11, 11), date(2026, 11, 17))
+    core.refused_ids = "none"
+    world.clock.pass_by(hours=1)
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+def test_a_full_disk_does_not_make_the_bridge_knock_again_and_again(
+    world: World, core: Core, home: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise LedgerError("the disk is full")
+
+    monkeypatch.setattr(service, "_LOOK_AROUND", 0.01)
+    monkeypatch.setattr(Ledger, "caught_up", full)
+    home.changes |= world.changes
+    with home.running() as bridge:
+        eventually(lambda: core.statistics)
+        eventually(lambda: bridge._ledger_trouble)
+        asked = len(core.asked)
+        home.clock.pass_by(seconds=1)
+        turns = iter(range(20))
+        monkeypatch.setattr(bridge, "_beat", lambda: next(turns, None))
+        eventually(lambda: turns.__length_hint__() == 0)
+        assert core.sign_ins == 1
+    assert len(core.asked) == asked
+
+
+@pytest.mark.parametrize("base", ["home/-fluvius", "energy - fluvius", "energie/Fluvius", "家"])
+def test_any_base_topic_makes_an_id_that_home_assistant_takes(world: World, core: Core, base: str) -> None:
+    world.changes["mqtt.base_topic"] = base
+    world.once()
+    assert len(core.statistics) == 4
+    assert all(re.fullmatch(r"fluvius:(?!.*__)[a-z0-9_]+[a-z0-9]", each) for each in core.statistics)
 
 
 def test_something_else_than_home_assistant_answers(

@@ -5,8 +5,9 @@ The protocol was tried against Home Assistant Core 2025.4.4 and 2026.11.0.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -92,7 +93,8 @@ class Core:
             pass
         if answer.get("success"):
             return answer.get("result")
-        error = answer.get("error") or {}
+        error = answer.get("error")
+        error = error if isinstance(error, dict) else {"message": error}
         code, message = str(error.get("code")), str(error.get("message"))
         if code == "unauthorized":
             raise TokenRefused(_NO_ADMINISTRATOR)
@@ -100,9 +102,40 @@ class Core:
 
     def check(self) -> None:
         """Raise what `recorder/import_statistics` would raise, without importing anything."""
-        if not self.ask("auth/current_user").get("is_admin"):
-            raise TokenRefused(_NO_ADMINISTRATOR)
-        self.ask("recorder/list_statistic_ids", statistic_type="sum")
+        with self._understood():
+            if not self.ask("auth/current_user")["is_admin"]:
+                raise TokenRefused(_NO_ADMINISTRATOR)
+        self.statistic_ids()
+
+    def statistic_ids(self) -> set[str]:
+        """The statistics that are sums."""
+        with self._understood():
+            listed = self.ask("recorder/list_statistic_ids", statistic_type="sum")
+            return {str(each["statistic_id"]) for each in listed}
+
+    def sums(
+        self, ids: Sequence[str], start: datetime, end: datetime
+    ) -> dict[str, dict[datetime, float | None]]:
+        """The rows of statistics from a start until before an end: their own starts, UTC, and sums.
+
+        Args:
+            ids: the statistics; those without rows are not in the answer.
+            start: aware.
+            end: aware.
+        """
+        with self._understood():
+            answer = self.ask(
+                "recorder/statistics_during_period",
+                start_time=start.isoformat(),
+                end_time=end.isoformat(),
+                statistic_ids=ids,
+                period="hour",
+                types=["sum"],
+            )
+            return {
+                each: {datetime.fromtimestamp(row["start"] / 1000, UTC): row["sum"] for row in rows}
+                for each, rows in answer.items()
+            }
 
     def _sign_in(self, token: str) -> str:
         greeting = self._hear()
@@ -128,6 +161,13 @@ class Core:
                 message = json.loads(self._connection.recv(timeout=_A_MOMENT))
                 return message if isinstance(message, dict) else {}
         raise CoreAway(f"Home Assistant at {self._place} does not answer")
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        try:
+            yield
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise CoreAway(f"Home Assistant at {self._place} answers something unexpected") from error
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -3,11 +3,11 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bridge.config.settings import StatisticsSettings
 from bridge.health import SourceHealth, State
-from bridge.ledger import Ledger
+from bridge.ledger import Ledger, LedgerError
 from bridge.model import Meter
 from bridge.views import local
 
@@ -39,13 +39,14 @@ class Recorder:
         self._settings, self._ledger, self._bridge = settings, ledger, bridge
         self._now, self._attend = now, attend
         self._unsure = False
-        note = ledger.recall(_NOTE) or {}
+        note = ledger.recall(_NOTE)
+        note = note if isinstance(note, dict) else {}
         self.health = SourceHealth.from_note(note)
         self._door = hashlib.sha256(
             f"{settings.url} {settings.token.get_secret_value()}".encode()
         ).hexdigest()
         if note.get("door") != self._door:
-            self.health = SourceHealth()
+            self.health, self._unsure = SourceHealth(), True
 
     def doubt(self) -> None:
         """Home Assistant may be another one than it was: one restored from a backup, say. Look, and soon."""
@@ -66,11 +67,14 @@ class Recorder:
         Raises:
             LedgerError: the ledger cannot be read.
         """
-        due = any(self._ledger.restated_since(meter) for meter in meters)
-        if not (due or self._unsure):
-            self.health.retry_at = None
-        elif asked or self._may_try():
-            self._try(meters)
+        try:
+            if not (self._unsure or any(self._ledger.restated_since(meter) for meter in meters)):
+                self.health.retry_at = None
+            elif asked or self._may_try():
+                self._try(meters)
+        except LedgerError as error:  # without a pause it would be tried again and again
+            self.health.postponed(str(error), self._now(), asked_for=None, reached=False)
+            raise
 
     def _may_try(self) -> bool:
         now, health = self._now(), self.health
@@ -99,15 +103,21 @@ class Recorder:
             self._ledger.remember(_NOTE, {**health.to_note(), "door": self._door})
 
     def _bring_up_to_date(self, meters: Sequence[Meter]) -> None:
-        from bridge.homeassistant.core import Core  # noqa: PLC0415 - heavy
+        from bridge.homeassistant.core import CommandRefused, Core  # noqa: PLC0415 - heavy
         from bridge.homeassistant.statistics import Statistics  # noqa: PLC0415 - heavy
 
+        refusals = []
         with Core(self._settings.url, self._settings.token.get_secret_value(), self._attend) as core:
             statistics = Statistics(core, self._ledger, self._bridge)
             for meter in meters:
                 since = self._ledger.restated_since(meter)
-                if since is None and self._unsure and not statistics.is_up_to_date(meter):
-                    since = datetime.fromtimestamp(0, UTC)
-                if since is not None:
-                    statistics.bring_up_to_date(meter, since)
+                if since or self._unsure:
+                    try:
+                        statistics.bring_up_to_date(meter, since)
+                    except CommandRefused as error:
+                        refusals.append(error)
+                        continue
+                if since:
                     self._ledger.caught_up(meter, since)
+        if refusals:
+            raise refusals[0]

@@ -1,21 +1,26 @@
 """The Energy dashboard's history: hourly statistics straight from the ledger, at the hour of use.
 
-A statistic is a running total. When an hour changes, every later row changes, so a meter is imported from
-the first day that changed. What Home Assistant holds before it is compared with the ledger first: if they
-differ (it was restored from a backup, or older days were added before), everything is imported anew. So
-nothing is remembered of Home Assistant here, and nothing that happens to it is forgotten.
+A statistic is a running total: when an hour changes, every later row changes. So a meter is imported from the
+first day that changed on, or from its first day where Home Assistant holds something else before (it was
+restored from a backup, or older days came to the ledger). Nothing is remembered of Home Assistant here, so
+nothing that happens to it is forgotten:
+
+- Only rows that differ are sent, and what was sent counts when it can be read back.
+- Rows that Home Assistant has and the ledger has not become hours without energy.
+- What Home Assistant has of a time before the ledger's first day is another ledger's; it stays, and the sums
+  go on from there.
 """
 
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import product
+from itertools import dropwhile, product
 from math import isclose
-from typing import Any
+from typing import NamedTuple
 
 from bridge import meterday
 from bridge.homeassistant.core import CommandRefused, Core, CoreAway
@@ -28,20 +33,32 @@ log = logging.getLogger(__name__)
 
 _HOUR = timedelta(hours=1)
 _PORTION = 31  # days
-_EPOCH, _ALWAYS = datetime.fromtimestamp(0, UTC), datetime(9999, 1, 1, tzinfo=UTC)
+_BACK = (timedelta(days=31), timedelta(days=366), timedelta(days=366 * 30))  # rarely is there anything
+_ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 _PATIENCE = 300.0  # seconds until a portion can be read back: older cores write 500 rows in a second
 _UNIT_CLASS = {Unit.KWH: "energy", Unit.M3: "volume"}
 _NEWER_KEYS = frozenset({"mean_type", "unit_class"})  # refused by 2025.4.4, wanted by 2026.11.0
 _REGISTERS = [Register(*each) for each in product(Direction, Tariff, Unit)]
 
 
+class Row(NamedTuple):
+    """An hour of a statistic."""
+
+    start: datetime  # aware, UTC
+    state: Decimal  # what was counted in it
+    sum: Decimal  # and until its end, since the first hour
+
+
+Held = Mapping[datetime, float | None]  # what Home Assistant has: start → sum
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One statistic: a register of a meter, hour by hour."""
 
+    register: Register
     id: str
     name: str
-    unit: Unit
 
     def metadata(self) -> Payload:
         """As `recorder/import_statistics` wants it."""
@@ -49,8 +66,8 @@ class Series:
             "source": "fluvius",
             "statistic_id": self.id,
             "name": self.name,
-            "unit_of_measurement": self.unit,
-            "unit_class": _UNIT_CLASS[self.unit],
+            "unit_of_measurement": self.register.unit,
+            "unit_class": _UNIT_CLASS[self.register.unit],
             "has_sum": True,
             "has_mean": False,
             "mean_type": 0,
@@ -66,140 +83,154 @@ class Statistics:
         bridge: tells this bridge's statistics from another one's; empty for the usual one.
 
     Raises:
-        CoreAway: from every method: not everything was imported; do it again.
+        CommandRefused: from every method: Home Assistant does not want this.
+        CoreAway: likewise: not everything was imported; do it again.
         TokenRefused: likewise.
     """
 
     def __init__(self, core: Core, ledger: Ledger, bridge: str = "") -> None:
         self._core, self._ledger = core, ledger
         self._prefix = f"fluvius:{bridge}_" if bridge else "fluvius:"
-        listed = core.ask("recorder/list_statistic_ids", statistic_type="sum")
-        self._there = {str(each["statistic_id"]) for each in listed}
+        self._there = core.statistic_ids()
         self._unknown_keys: frozenset[str] = frozenset()  # that this Home Assistant is too old for
 
-    def bring_up_to_date(self, meter: Meter, since: datetime) -> None:
-        """Import a meter from the day of an instant on; whole, where Home Assistant holds something else."""
-        registers = self._ledger.standings(meter, _ALWAYS)
-        wanted = {self._series(meter, register).id for register in registers}
-        self._clear({self._series(meter, each).id for each in _REGISTERS} - wanted)
-        begin = max(since, _EPOCH)
-        begin = meterday.start_of(meterday.day_of(begin, meter.energy), meter.energy)
-        if not (self._agrees(meter, begin) and self._is_nothing_newer(meter)):
-            begin = _EPOCH
-            self._clear(wanted)
-        if registers:
-            last = max(standing.last for standing in registers.values())
-            first = max(begin, min(standing.first for standing in registers.values()))
-            self._import(meter, first, last)
-
-    def is_up_to_date(self, meter: Meter) -> bool:
-        """Whether Home Assistant holds the last of what the ledger holds."""
+    def bring_up_to_date(self, meter: Meter, since: datetime | None) -> None:
+        """Import a meter from the day of an instant on; None: look whether its last month is there."""
         known = self._ledger.standings(meter, _ALWAYS)
-        return not known or (self._agrees(meter, _ALWAYS) and self._is_nothing_newer(meter))
+        if not known:
+            return
+        first, last = min(each.first for each in known.values()), max(each.last for each in known.values())
+        since = since or last - _PORTION * meterday.ONE_DAY
+        begin = meterday.start_of(meterday.day_of(max(since, first), meter.energy), meter.energy)
+        every = (self._series(meter, register) for register in _REGISTERS)
+        series = [each for each in every if each.register in known or each.id in self._there]
+        before = self._sums_before(series, first - _HOUR)
+        if not self._agrees(meter, series, begin, before):
+            begin = first
+        self._import(meter, series, (begin, last), before)
 
     def _series(self, meter: Meter, register: Register) -> Series:
         side = "volume" if register.unit is Unit.M3 else register.direction
         words = "" if register.tariff is Tariff.TOTAL else f", {register.tariff} tariff"
         return Series(
-            id=f"{self._prefix}{meter.ean}_{side}_{register.tariff}",
-            name=f"{meter.name}: {side}{words}",
-            unit=register.unit,
+            register, f"{self._prefix}{meter.ean}_{side}_{register.tariff}", f"{meter.name}: {side}{words}"
         )
 
-    def _agrees(self, meter: Meter, before: datetime) -> bool:
-        """Whether there are days before an instant, and Home Assistant's sums are the ledger's there."""
-        standings = self._ledger.standings(meter, before)
-        for register, standing in standings.items():
-            end = min(before, _end_of_day(meter, standing.last))
-            rows = self._rows(self._series(meter, register).id, standing.last, end)
-            if not rows or not _same(rows[-1]["sum"], standing.sum):
-                return False
-        return bool(standings)
+    def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Register, Decimal]:
+        """Where another ledger's rows left off; nothing where there are none."""
+        found: dict[Register, Decimal] = {}
+        for back in _BACK:
+            held = self._held(
+                [each for each in series if each.register not in found], instant - back, instant
+            )
+            found |= {
+                each.register: Decimal(str(rows[max(rows)] or 0))
+                for each in series
+                if (rows := held.get(each.id))
+            }
+        return found
 
-    def _is_nothing_newer(self, meter: Meter) -> bool:
-        return not any(
-            self._rows(self._series(meter, register).id, _end_of_day(meter, standing.last), None)
-            for register, standing in self._ledger.standings(meter, _ALWAYS).items()
-        )
+    def _agrees(
+        self,
+        meter: Meter,
+        series: Iterable[Series],
+        begin: datetime,
+        before: Mapping[Register, Decimal],
+    ) -> bool:
+        """Whether Home Assistant's sums at an instant are the ledger's."""
+        standings = self._ledger.standings(meter, begin)
+        for each in series:
+            if standing := standings.get(each.register):
+                end = min(begin, meterday.end_of(meterday.day_of(standing.last, meter.energy), meter.energy))
+                rows = self._held([each], standing.last, end)[each.id]
+                total = before.get(each.register, Decimal(0)) + standing.sum
+                if not rows or not _same(rows[max(rows)], total):
+                    return False
+        return True
 
-    def _import(self, meter: Meter, first: datetime, last: datetime) -> None:
-        sums = {register: standing.sum for register, standing in self._ledger.standings(meter, first).items()}
-        log.info("%s: statistics from %s on go to Home Assistant", meter.name, first.date())
-        days = meterday.span(meterday.day_of(first, meter.energy), meterday.day_of(last, meter.energy))
+    def _import(
+        self,
+        meter: Meter,
+        series: Sequence[Series],
+        between: tuple[datetime, datetime],
+        before: Mapping[Register, Decimal],
+    ) -> None:
+        sums = dict(before)
+        for register, standing in self._ledger.standings(meter, between[0]).items():
+            sums[register] = sums.get(register, Decimal(0)) + standing.sum
+        days = meterday.span(*(meterday.day_of(each, meter.energy) for each in between))
         for i in range(0, len(days), _PORTION):
             portion = days[i : i + _PORTION]
-            rows = self._continued(meter, portion, sums)
-            for register, stats in rows.items():
-                self._send(self._series(meter, register), stats)
-            for register, stats in rows.items():
-                self._await(self._series(meter, register).id, stats[-1])
+            start = meterday.start_of(portion[0], meter.energy) - (_HOUR if i == 0 else timedelta(0))
+            end = _ALWAYS if portion[-1] == days[-1] else meterday.end_of(portion[-1], meter.energy)
+            at_first = dict(sums)
+            rows = self._counted(meter, portion, sums)
+            held = self._held(series, start, end)
+            for each in series:
+                total = at_first.get(each.register, Decimal(0))
+                self._send(each, _with_idle_hours(rows[each.register], held[each.id], total), held[each.id])
 
-    def _continued(
+    def _counted(
         self, meter: Meter, days: Sequence[date], sums: dict[Register, Decimal]
-    ) -> dict[Register, list[Payload]]:
+    ) -> dict[Register, list[Row]]:
         """The rows of some days; the sums go on."""
-        rows: dict[Register, list[Payload]] = defaultdict(list)
+        rows: dict[Register, list[Row]] = defaultdict(list)
         for day in self._ledger.hourly(meter, days[0], days[-1]):
             for register, hours in spread(day).items():
                 if register not in sums:  # or Home Assistant would not count the first hour
                     sums[register] = Decimal(0)
-                    rows[register].append(_row(day.start - _HOUR, Decimal(0), Decimal(0)))
+                    rows[register].append(Row(day.start - _HOUR, Decimal(0), Decimal(0)))
                 for hour, amount in hours.items():
                     sums[register] += amount
-                    rows[register].append(_row(hour, amount, sums[register]))
+                    rows[register].append(Row(hour, amount, sums[register]))
         return rows
 
-    def _send(self, series: Series, stats: Sequence[Payload]) -> None:
+    def _send(self, series: Series, rows: Sequence[Row], held: Held) -> None:
+        """Send what differs, and wait until it can be read back: Home Assistant says yes before it writes."""
+        fresh = list(dropwhile(lambda row: _same(held.get(row.start), row.sum), rows))
+        if not fresh:
+            return
+        log.info("%s: statistics from %s on go to Home Assistant", series.name, fresh[0].start.date())
+        self._ask_to_import(series, fresh)
+        deadline, pause = time.monotonic() + _PATIENCE, 0.02
+        while not self._has(series, fresh):
+            if time.monotonic() > deadline:
+                raise CoreAway(f"Home Assistant took {series.id} and does not show it")
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def _ask_to_import(self, series: Series, rows: Iterable[Row]) -> None:
         metadata = {k: v for k, v in series.metadata().items() if k not in self._unknown_keys}
+        stats = [{"start": row.start.isoformat(), "state": row.state, "sum": row.sum} for row in rows]
         try:
             self._core.ask("recorder/import_statistics", metadata=metadata, stats=stats)
         except CommandRefused as error:
             if error.code != "invalid_format" or self._unknown_keys:
                 raise
             self._unknown_keys = _NEWER_KEYS
-            self._send(series, stats)
+            self._ask_to_import(series, rows)
         self._there.add(series.id)
 
-    def _await(self, statistic_id: str, row: Payload) -> None:
-        """Home Assistant says yes before it has written; only what can be read back has arrived."""
-        start = datetime.fromisoformat(row["start"])
-        deadline = time.monotonic() + _PATIENCE
-        pause = 0.02
-        while not any(
-            _same(each["sum"], row["sum"]) for each in self._rows(statistic_id, start, start + _HOUR)
-        ):
-            if time.monotonic() > deadline:
-                raise CoreAway(f"Home Assistant took {statistic_id} and does not show it")
-            time.sleep(pause)
-            pause = min(2 * pause, 1.0)
+    def _has(self, series: Series, rows: Sequence[Row]) -> bool:
+        held = self._held([series], rows[0].start, rows[-1].start + _HOUR)[series.id]
+        return all(_same(held.get(row.start), row.sum) for row in rows)
 
-    def _clear(self, ids: set[str]) -> None:
-        if gone := sorted(ids & self._there):
-            self._core.ask("recorder/clear_statistics", statistic_ids=gone)
-            self._there -= ids
-
-    def _rows(self, statistic_id: str, start: datetime, end: datetime | None) -> list[Any]:
-        """Home Assistant's rows from a start until before an end, which is open if there is none."""
-        if statistic_id not in self._there:
-            return []
-        answer = self._core.ask(
-            "recorder/statistics_during_period",
-            start_time=start.isoformat(),
-            **({"end_time": end.isoformat()} if end else {}),
-            statistic_ids=[statistic_id],
-            period="hour",
-            types=["sum"],
-        )
-        rows: list[Any] = answer.get(statistic_id, [])
-        return rows
+    def _held(self, series: Iterable[Series], start: datetime, end: datetime) -> dict[str, Held]:
+        """What Home Assistant has of some statistics from a start until before an end."""
+        ids = [each.id for each in series]
+        there = [each for each in ids if each in self._there]
+        rows = self._core.sums(there, start, end) if there else {}
+        return {each: rows.get(each, {}) for each in ids}
 
 
-def _end_of_day(meter: Meter, start: datetime) -> datetime:
-    return meterday.end_of(meterday.day_of(start, meter.energy), meter.energy)
-
-
-def _row(start: datetime, state: Decimal, total: Decimal) -> Payload:
-    return {"start": start.isoformat(), "state": state, "sum": total}
+def _with_idle_hours(rows: Sequence[Row], held: Held, total: Decimal) -> list[Row]:
+    """The rows, and between them those that Home Assistant has and the ledger has not, without energy."""
+    by_start = {row.start: row for row in rows}
+    merged = []
+    for start in sorted(by_start.keys() | held.keys()):
+        merged.append(by_start.get(start) or Row(start, Decimal(0), total))
+        total = merged[-1].sum
+    return merged
 
 
 def _same(theirs: float | None, ours: Decimal) -> bool:

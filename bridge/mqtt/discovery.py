@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bridge import URL, __version__
-from bridge.config.checks import slug
+from bridge.config.checks import identifier
 from bridge.model import Energy, Meter
 from bridge.mqtt import topics
 from bridge.views import Payload
@@ -224,7 +224,7 @@ class Discovery:
         return {f"{self.prefix}/device/{node}/config": {**about, "components": components}}
 
     def _config(self, entity: Entity, name: str, who: str) -> Payload:
-        entity_id = f"{_plain(self.base)}_{_plain(name)}_{entity.key}"
+        entity_id = f"{identifier(self.base)}_{identifier(name)}_{entity.key}"
         below = f"{self.base}/{name}/{entity.topic}"
         return {
             "name": entity.name,
@@ -253,7 +253,7 @@ class Discovery:
         )
 
     def _node(self, who: str) -> str:
-        return f"{_plain(self.base)}_{who}"
+        return f"{identifier(self.base)}_{who}"
 
 
 _ORIGIN = {"name": "fluvius2mqtt", "sw_version": __version__, "support_url": URL}
@@ -261,7 +261,3 @@ _ORIGIN = {"name": "fluvius2mqtt", "sw_version": __version__, "support_url": URL
 
 def _attributes(topic: str, template: str) -> Payload:
     return {"json_attributes_topic": topic, "json_attributes_template": template}
-
-
-def _plain(text: str) -> str:
-    return slug(text).replace("-", "_") or "fluvius"
