@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from bridge.fetching import Occasion
-from bridge.fluvius import http, login
+from bridge.fluvius import http, portal_account
+from bridge.fluvius.access import Access
 from bridge.fluvius.errors import CredentialsRefused, FluviusError, StepNeeded, TryLater
 from bridge.fluvius.tokens import TokenStore
 from bridge.simulator.signin import TENANT
@@ -341,7 +342,7 @@ def test_nothing_secret_shows_in_a_repr(desk: World) -> None:
     assert portal
     store = TokenStore(desk.data_dir / "token.json", f"{portal.url} {portal.email}")
     session = http.PoliteSession()
-    access = login.Access(session, portal, store, now=desk.clock)
+    access = Access(portal_account(portal, session), store, now=desk.clock)
     access.bearer()
     shown = repr([store.token, vars(store), vars(access), desk.settings])
     session.close()

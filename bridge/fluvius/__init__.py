@@ -1,11 +1,14 @@
 """Where readings come from."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
-from bridge.config import Settings
+from bridge.config import PortalSettings, Settings
+from bridge.fluvius import login
+from bridge.fluvius.access import Access, Account
 from bridge.fluvius.http import PoliteSession
-from bridge.fluvius.login import Access
 from bridge.fluvius.portal import Portal
 from bridge.fluvius.source import Memory, Source
 from bridge.fluvius.tokens import TokenStore
@@ -37,4 +40,18 @@ def open_access(settings: Settings, http: PoliteSession, now: Now, *, asked: boo
     if portal is None:
         raise ValueError("fluvius.portal is not configured")
     store = TokenStore(settings.data_dir / "token.json", account=f"{portal.url} {portal.email}")
-    return Access(http, portal, store, now=now, asked=asked)
+    return Access(portal_account(portal, http), store, now=now, asked=asked)
+
+
+def portal_account(portal: PortalSettings, http: PoliteSession) -> Account:
+    """A household's account on Mijn Fluvius."""
+    password, token = (
+        None if secret is None else secret.get_secret_value() for secret in (portal.password, portal.token)
+    )
+    return Account(
+        name=portal.url,
+        credentials=json.dumps([portal.url, portal.email, password, token]),
+        sign_in=partial(login.sign_in, http, portal),
+        renew=partial(login.renew, http),
+        fixed_token=token or None,
+    )

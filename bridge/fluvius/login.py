@@ -10,16 +10,16 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Never
+from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from bridge.config import PortalSettings, is_this_machine
 from bridge.fluvius.errors import CredentialsRefused, FluviusError, ShapeChanged, StepNeeded, TryLater
 from bridge.fluvius.http import PoliteSession, Response
-from bridge.fluvius.tokens import Token, TokenStore
+from bridge.fluvius.tokens import Token
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,6 @@ _AUTHORITY = "https://login.fluvius.be/klanten.onmicrosoft.com/B2C_1A_customer_s
 _REDIRECT = "https://mijn.fluvius.be/"
 _SCOPES = ("openid", "offline_access", "https://klanten.onmicrosoft.com/MijnFluvius/user_impersonation")
 _MOST_REDIRECTS = 20
-_EXPIRES_SOON = timedelta(seconds=60)
 
 _REFUSALS = {
     "AADB2C90053": "Fluvius knows no account with this e-mail address; correct fluvius.portal.email",
@@ -39,111 +38,6 @@ _STEP_NEEDED = (
     "Fluvius asks for one more step that only you can take (two-factor authentication, accepted terms or a"
     " new password); sign in with a browser on mijn.fluvius.be, take it, and run `fluvius2mqtt check`"
 )
-
-
-class Access:
-    """A bearer token for one run: kept from an earlier one, renewed, or got by at most one sign-in.
-
-    Args:
-        http: the session to make requests with.
-        settings: the account.
-        store: where the token is kept between runs.
-        now: the present instant, aware.
-        asked: whether a person asked for this run, and so for another try after a refusal.
-    """
-
-    def __init__(
-        self,
-        http: PoliteSession,
-        settings: PortalSettings,
-        store: TokenStore,
-        *,
-        now: Callable[[], datetime],
-        asked: bool = False,
-    ) -> None:
-        self._http, self._settings, self._store, self._now = http, settings, store, now
-        self._asked = asked
-        self._signed_in = False
-        self._token = None if settings.token else store.token
-
-    def bearer(self) -> str:
-        """A token that should be valid for the next request.
-
-        Raises:
-            CredentialsRefused: now, or less than a day ago with the same credentials.
-            TryLater, ShapeChanged: see there.
-        """
-        if self._settings.token:
-            self._heed_refusal()
-            return self._settings.token.get_secret_value()
-        if self._token is None or self._token.expires_at - _EXPIRES_SOON <= self._now():
-            self._token = self._renewed() or self._signed_in_anew()
-        return self._token.access_token
-
-    def try_sign_in(self) -> None:
-        """Prove that the credentials are good, whatever token is kept; the new token is kept.
-
-        Raises:
-            CredentialsRefused, TryLater: see there.
-        """
-        if self._settings.token is None:
-            self._token = self._signed_in_anew()
-
-    def another_bearer(self, *, renew: bool) -> str:
-        """A token for the request that was answered 401, by renewal if that is worth trying.
-
-        Raises:
-            CredentialsRefused, TryLater, ShapeChanged: as for `bearer`.
-        """
-        if self._settings.token:
-            self._refuse(
-                CredentialsRefused("Fluvius does not accept fluvius.portal.token any more; get a new one")
-            )
-        self._token = (self._renewed() if renew else None) or self._signed_in_anew()
-        return self._token.access_token
-
-    def _renewed(self) -> Token | None:
-        if self._token is None or self._token.refresh_token is None:
-            return None
-        log.info("renewing the token")
-        renewed = renew(self._http, self._token, self._now())
-        if renewed:
-            self._store.keep_token(renewed)
-        return renewed
-
-    def _signed_in_anew(self) -> Token:
-        if self._signed_in:
-            raise TryLater("Fluvius does not accept the token that it has just given")
-        self._heed_refusal()
-        self._store.prove_writable()
-        self._signed_in = True
-        log.info("signing in to %s", self._settings.url)
-        try:
-            token = sign_in(self._http, self._settings, self._now())
-        except CredentialsRefused as error:
-            self._refuse(error)
-        except ShapeChanged as error:
-            raise TryLater(str(error)) from error  # the same for every meter of this run
-        self._store.keep_token(token)
-        return token
-
-    @property
-    def _credentials(self) -> str:
-        portal = self._settings
-        kept = [portal.url, portal.email, portal.password, portal.token]
-        return json.dumps(
-            [part if part is None or isinstance(part, str) else part.get_secret_value() for part in kept]
-        )
-
-    def _heed_refusal(self) -> None:
-        refusal = None if self._asked else self._store.refusal
-        if refusal and refusal.still_counts(self._credentials, self._now()):
-            raise (StepNeeded if refusal.step_needed else CredentialsRefused)(refusal.message)
-
-    def _refuse(self, error: CredentialsRefused) -> Never:
-        step_needed = isinstance(error, StepNeeded)
-        self._store.keep_refusal(str(error), self._credentials, self._now(), step_needed=step_needed)
-        raise error
 
 
 def sign_in(http: PoliteSession, settings: PortalSettings, now: datetime) -> Token:

@@ -7,9 +7,9 @@ from typing import Any
 
 from bridge import meterday
 from bridge.fluvius import slots
+from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
-from bridge.fluvius.login import Access
 from bridge.fluvius.source import Answer, Memory
 from bridge.model import BRUSSELS, Energy, Meter
 
