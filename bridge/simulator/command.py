@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from bridge.simulator.control import describe, moment_or_day
-from bridge.simulator.faults import CATALOG
+from bridge.simulator.faults import EVERY_FAULT
 from bridge.simulator.server import Simulator
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ Ctrl-C ends it. Requests:"""
 
 
 def _fault_list() -> str:
-    width = max(map(len, CATALOG))
-    return "\n".join(f"{name:{width}}  {describe(fault)}" for name, fault in CATALOG.items())
+    width = max(map(len, EVERY_FAULT))
+    return "\n".join(f"{name:{width}}  {describe(fault)}" for name, fault in EVERY_FAULT.items())
 
 
 def _log_requests() -> None:

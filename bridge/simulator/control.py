@@ -7,13 +7,14 @@ from collections import Counter
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bridge.simulator.faults import CATALOG, Fault, complete, parse_moment
+from bridge.simulator.faults import EVERY_FAULT, complete, parse_moment
 from bridge.simulator.household import BRUSSELS, CONSUMPTION
 from bridge.simulator.web import Request, Response, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.simulator.fault import Fault
     from bridge.simulator.server import Simulator
 
 
@@ -75,7 +76,7 @@ def _state(simulator: Simulator) -> dict[str, Any]:
             }
             for each in simulator.faults.active
         ],
-        "available_faults": {name: describe(fault) for name, fault in CATALOG.items()},
+        "available_faults": {name: describe(fault) for name, fault in EVERY_FAULT.items()},
         "requests": dict(Counter(record.endpoint for record in simulator.requests)),
     }
 
