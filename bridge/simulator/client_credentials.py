@@ -22,38 +22,52 @@ MICROSOFT = "login.microsoftonline.com"
 
 SECRET_WRONG = (
     7000215,
-    "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
-    "value, not the client secret ID, for a secret added to app '{client}'.",
+    (
+        "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
+        "value, not the client secret ID, for a secret added to app '{client}'."
+    ),
 )
 SECRET_EXPIRED = (
     7000222,
-    "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new "
-    "keys for your app, or consider using certificate credentials for added security.",
+    (
+        "The provided client secret keys for app '{client}' are expired. Visit the Azure portal "
+        "to create new keys for your app."
+    ),
 )
 KEY_NOT_FOUND = (
     700027,
-    "The certificate with identifier used to sign the client assertion is not registered on application. "
-    "[Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}'.]",
+    (
+        "The certificate with identifier used to sign the client assertion is not registered on application. "
+        "[Reason - The key was not found., Thumbprint of key used by client: '{thumbprint}'.]"
+    ),
 )
 KEY_EXPIRED = (
     700027,
-    "Client assertion contains an invalid signature. [Reason - The key used is expired., Thumbprint of key "
-    "used by client: '{thumbprint}'.]",
+    (
+        "Client assertion contains an invalid signature. [Reason - The key used is expired., Thumbprint of "
+        "key used by client: '{thumbprint}'.]"
+    ),
 )
 SIGNATURE_WRONG = (
     700027,
-    "Client assertion failed signature validation. [Reason - The key was found, but use of the key to "
-    "verify the signature failed., Thumbprint of key used by client: '{thumbprint}'.]",
+    (
+        "Client assertion failed signature validation. [Reason - The key was found, but use of the key to "
+        "verify the signature failed., Thumbprint of key used by client: '{thumbprint}'.]"
+    ),
 )
 UNKNOWN_CLIENT = (
     700016,
-    "Application with identifier '{client}' was not found in the directory. This can happen if the "
-    "application has not been installed by the administrator of the tenant.",
+    (
+        "Application with identifier '{client}' was not found in the directory. This can happen if the "
+        "application has not been installed by the administrator of the tenant."
+    ),
 )
 UNKNOWN_TENANT = (
     90002,
-    "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the "
-    "correct cloud.",
+    (
+        "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into "
+        "the correct cloud."
+    ),
 )
 NO_PROOF = (
     7000216,
@@ -85,7 +99,7 @@ class ClientCredentials:
         self._assertions_seen: set[str] = set()
 
     def register_certificate(self, pem: str | bytes) -> str:
-        """Accepts assertions made with this certificate's key; returns its SHA-1 thumbprint in hexadecimal."""
+        """Accepts assertions made with this certificate's key; returns its SHA-1 thumbprint."""
         from cryptography import x509  # noqa: PLC0415 - only who signs in with a certificate needs it
         from cryptography.hazmat.primitives.hashes import SHA1  # noqa: PLC0415
 
@@ -217,7 +231,7 @@ class ClientCredentials:
         self._check_claims(request, claims)
 
     def _certificate(self, request: Request, header: dict[str, Any]) -> Certificate:
-        certificate = self._certificates.get(str(header.get("x5t")))
+        certificate = self._certificates.get(str(header.get("x5t")).rstrip("="))
         thumbprint = _hex(header)
         if certificate is None or "api-certificate-unknown" in request.strikes:
             reason = (KEY_NOT_FOUND[0], KEY_NOT_FOUND[1].format(thumbprint=thumbprint))

@@ -11,7 +11,7 @@ from bridge.simulator.web import Response, Strike, api_error, as_json, as_page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from bridge.simulator.fault import Alteration, Answer, Parameters
+    from bridge.simulator.fault import Answer, Parameters
     from bridge.simulator.web import Request
 
 LISTS = ("dailyEnergy", "hourlyEnergy", "quarterHourlyEnergy")

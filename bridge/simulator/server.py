@@ -199,7 +199,7 @@ class Simulator:
         moment = FROM_THE_START if at is None else parse_moment(at)
         with self.lock:
             self.measurements.add_correction(
-                self._meter(ean), day, Correction(moment, delta_wh, direction, over)
+                self._meter(ean), day, Correction(moment, delta_wh, direction, over, self._now())
             )
 
     def delay(
@@ -219,8 +219,7 @@ class Simulator:
     def exchange(self, ean: str, instant: datetime, serial: str) -> None:
         """Hangs another meter there, which counts from that instant on."""
         with self.lock:
-            meter = replace(self._meter(ean), exchange=(parse_moment(instant), serial))
-            self.measurements.meters[ean] = meter
+            self.measurements.put(replace(self._meter(ean), exchange=(parse_moment(instant), serial)))
 
     # Its bad days
 
@@ -337,9 +336,10 @@ class Simulator:
         return self.now().astimezone(UTC)
 
     def _meter(self, ean: str) -> SimulatedMeter:
-        if ean not in self.measurements.meters:
+        meter = self.measurements.find(ean)
+        if meter is None:
             raise ValueError(f"no meter has EAN {ean}; there are: {', '.join(self.measurements.meters)}")
-        return self.measurements.meters[ean]
+        return meter
 
     def latest_day(self, ean: str) -> date:
         """The newest meter day whose amounts are published."""
