@@ -1,4 +1,4 @@
-"""The command `simulate`: a Fluvius on your own machine."""
+"""The command `simulate`: a Fluvius on your own machine, portal and Energy API."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ LIMITS = ("times", "after", "where", "ean")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    parser.epilog = (
+        "It prints a configuration for each of the two: the portal, and the official Energy API with a "
+        "mandate for every meter. Both have the same meters."
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
@@ -92,6 +96,7 @@ def _introduction(simulator: Simulator) -> str:
         f'  - {{name: {name}, ean: "{meter.ean}", serial: {meter.serial}, energy: {meter.energy}}}'
         for name, meter in zip(("home", "gas", "shed"), simulator.meters, strict=True)
     )
+    energy_api = simulator.energy_api
     return f"""\
 A simulated Fluvius answers on {simulator.url}
 Account: {simulator.sign_in.email}, password: {simulator.sign_in.password}
@@ -108,6 +113,20 @@ fluvius:
     url: {simulator.url}
 meters:
 {meters}
+
+Or, for the Energy API, in place of `fluvius` and `meters`; the mandates are the meters then:
+
+fluvius:
+  energy_api:
+    environment: sandbox
+    url: {energy_api.url("sandbox")}
+    authority: {energy_api.authority}
+    tenant_id: {energy_api.tenant}
+    client_id: {energy_api.client_id}
+    client_secret: {energy_api.client_secret}
+    scope: {energy_api.scope}
+    subscription_key: {energy_api.subscription_key}
+    contract_number: {energy_api.contract_number}
 
 Ctrl-C ends it. Requests:"""
 

@@ -42,6 +42,8 @@ def answer(simulator: Simulator, request: Request) -> Response:
         ("DELETE", "faults"): _clear,
         ("POST", "corrections"): _correct,
         ("POST", "delays"): _delay,
+        ("POST", "mandates"): _add_mandate,
+        ("POST", "consents"): _consent,
         ("DELETE", "requests"): lambda simulator, _: simulator.forget_requests(),
     }
     what = request.path.removeprefix("/simulator").strip("/")
@@ -77,6 +79,9 @@ def _state(simulator: Simulator) -> dict[str, Any]:
             for each in simulator.faults.active
         ],
         "available_faults": {name: describe(fault) for name, fault in EVERY_FAULT.items()},
+        "mandates": [
+            mandate.as_fluvius_writes(simulator.now()) for mandate in simulator.energy_api.mandates.every()
+        ],
         "requests": dict(Counter(record.endpoint for record in simulator.requests)),
     }
 
@@ -115,6 +120,21 @@ def _delay(simulator: Simulator, content: dict[str, Any]) -> None:
         name: parse_moment(content[name]) for name in ("days_until", "intervals_until") if content.get(name)
     }
     simulator.delay(content["ean"], date.fromisoformat(content["date"]), **moments)
+
+
+def _add_mandate(simulator: Simulator, content: dict[str, Any]) -> None:
+    moments = {
+        name: moment_or_day(content.pop(name))
+        for name in ("since", "period_from", "period_to", "expires")
+        if content.get(name)
+    }
+    simulator.energy_api.add_mandate(**content, **moments)
+
+
+def _consent(simulator: Simulator, content: dict[str, Any]) -> None:
+    simulator.energy_api.consent(
+        content["reference"], content["ean"], status=content.get("status", "Approved")
+    )
 
 
 def moment_or_day(text: str) -> date | datetime:

@@ -12,7 +12,7 @@ from bridge.simulator.measurements import GAS_DELAY, Measurements, Publication, 
 from bridge.simulator.web import RefusedError, api_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from bridge.simulator.mandates import Mandate
 
@@ -93,6 +93,15 @@ def query_from(asked: Mapping[str, str], now: datetime) -> Query:
     return Query(asked["ean"], asked["referenceNumber"], period_type, granularities, kinds, start, end, now)
 
 
+class Selection(NamedTuple):
+    """What answers to a query: the days, their state, and which slots of the day and of its parts."""
+
+    query: Query
+    mandate: Mandate
+    shape: Shape
+    days: list[tuple[date, State, Selected, Selected]]
+
+
 class Readings:
     """The meters' slots as the Energy API gives them."""
 
@@ -105,38 +114,28 @@ class Readings:
     def headpoint(self, meter: SimulatedMeter, query: Query, mandate: Mandate) -> dict[str, Any]:
         """The answer's headpoint."""
         shape = self.shapes.get(meter.ean, Shape())
-        days = list(self._selected_days(meter, query))
+        selection = Selection(query, mandate, shape, list(self._selected_days(meter, query)))
         energy_type = "G" if meter.energy == "gas" else "E"
         written: dict[str, Any] = {"$type": shape.type, "ean": meter.ean, "energyType": energy_type}
         if shape.has_meters:
             written["physicalMeters"] = [
                 {"seqNumber": number, "meterID": serial, **lists}
                 for number, serial in enumerate(meter.serials, 1)
-                if any((lists := self._lists(meter, serial, shape, days, query, mandate)).values())
+                if any((lists := self._lists(meter, serial, selection)).values())
                 or serial == meter.serial_at(query.now)
             ]
         if shape.has_headpoint:
-            written |= self._lists(meter, None, shape, days, query, mandate)
+            written |= self._lists(meter, None, selection)
             written["subHeadpoints"] = [
                 {"$type": f"submetering-{kind}", "ean": ean}
-                | self._lists(self._sub(ean), None, shape, days, query, mandate)
+                | self._lists(self.measurements.customers[ean], None, selection)
                 for kind, ean in shape.subs
             ]
         return written
 
-    def _sub(self, ean: str) -> SimulatedMeter:
-        return self.measurements.customers[ean]
-
-    def _lists(
-        self,
-        meter: SimulatedMeter,
-        serial: str | None,
-        shape: Shape,
-        days: Iterable[tuple[date, State, Selected, Selected]],
-        query: Query,
-        mandate: Mandate,
-    ) -> dict[str, Any]:
+    def _lists(self, meter: SimulatedMeter, serial: str | None, selection: Selection) -> dict[str, Any]:
         """The three lists of slots; null for what was not asked or does not exist."""
+        query, mandate, shape, days = selection
         writer = Writer(meter, shape, query.kinds)
         daily: list[dict[str, Any]] = []
         finest: list[dict[str, Any]] = []
@@ -208,10 +207,10 @@ class Readings:
 
     def _candidates(self, meter: SimulatedMeter, query: Query) -> list[date]:
         """The days of which slots may lie in the span, or may have been stored in it."""
-        first = date_of(meter.energy, query.start)
+        first = max(date_of(meter.energy, query.start), meter.since)
         last = date_of(meter.energy, min(query.end, query.now))
         if query.period_type == "readTime":
-            return _dates(max(first, meter.since), last)
+            return _dates(first, last)
         usual = meter.delay or (GAS_DELAY if meter.energy == "gas" else LATEST_MORNING)
         found = set(_dates(first - usual - 2 * ONE_DAY, last))
         for habit in self.habits:

@@ -15,6 +15,16 @@ from bridge.simulator.web import Request, Response, Strike, as_json, as_page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+ENERGY_API = (
+    "openid-configuration",
+    "api-token",
+    "mandates",
+    "energy",
+    "short-url",
+    "landing-page",  # where a short URL leads the customer
+    "mock",
+    "api-elsewhere",
+)
 ENDPOINTS = (
     "config",
     "authorize",
@@ -27,15 +37,7 @@ ENDPOINTS = (
     "readings-interval",
     "spikes",
     "elsewhere",
-    # the Energy API
-    "openid-configuration",
-    "api-token",
-    "mandates",
-    "energy",
-    "short-url",
-    "landing-page",  # where a short URL leads the customer
-    "mock",
-    "api-elsewhere",
+    *ENERGY_API,
 )
 GROUPS = {
     "sign-in": ("self-asserted",),

@@ -143,6 +143,11 @@ class Mandates:
         self.by_ean[mandate.ean].append(mandate)
         return mandate
 
+    def every(self) -> Iterator[Mandate]:
+        """All mandates."""
+        for mandates in self.by_ean.values():
+            yield from mandates
+
     def of(self, ean: str, reference: str | None, environment: Environment | None) -> list[Mandate]:
         """The mandates of a connection point; None: of whatever reference or environment."""
         return [
