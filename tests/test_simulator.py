@@ -1080,7 +1080,8 @@ sys.exit(command.run(parser.parse_args()))
 
 class TestCommand:
     def test_it_serves_until_it_is_stopped(self) -> None:
-        arguments = ["--port", "0", "--today", "2026-11-21", "--fault", "not-found:times=1,ean=" + GAS]
+        arguments = ["--port", "0", "--today", "2026-11-21", "--customers", "5"]
+        arguments += ["--fault", "not-found:times=1,ean=" + GAS]
         with Popen([sys.executable, "-c", SIMULATE, *arguments], stdout=PIPE, text=True) as process:
             assert process.stdout
             lines: list[str] = []
@@ -1101,6 +1102,7 @@ class TestCommand:
             process.send_signal(signal.SIGTERM)
             assert process.wait(5) == 0
         assert [meter["ean"] for meter in configuration["meters"]] == [HOME, GAS, SHED]
+        assert len(state["mandates"]) == 8
         assert energy_api["url"] == f"{url}/esco-sbx/v3"
         assert energy_api["authority"] == f"{url}/{energy_api['tenant_id']}"
         assert state["now"].startswith("2026-11-21T09:00")
@@ -1114,6 +1116,7 @@ class TestCommand:
             ["--fault", "stall:seconds"],
             ["--fault", "stall:x=1"],
             ["--today", "soon"],
+            ["--customers", "1000000"],
         ],
     )
     def test_a_wrong_option_is_explained(self, wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[:KEY=VALUE,...]",
         help=f"misbehave; repeatable. KEY is one of the fault's own or {', '.join(LIMITS)}",
     )
+    parser.add_argument(
+        "--customers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="so many meters more for the Energy API, each with a mandate",
+    )
     parser.add_argument("--list-faults", action="store_true", help="list the faults and stop")
 
 
@@ -57,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.today:
             simulator.set_today(moment_or_day(arguments.today))
+        simulator.energy_api.add_meters(arguments.customers)
         for text in arguments.fault:
             name, options = parse_fault(text)
             simulator.fault(name, **options)

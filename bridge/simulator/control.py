@@ -123,12 +123,10 @@ def _delay(simulator: Simulator, content: dict[str, Any]) -> None:
 
 
 def _add_mandate(simulator: Simulator, content: dict[str, Any]) -> None:
-    moments = {
-        name: moment_or_day(content.pop(name))
-        for name in ("since", "period_from", "period_to", "expires")
-        if content.get(name)
-    }
-    simulator.energy_api.add_mandate(**content, **moments)
+    for name in ("since", "period_from", "period_to", "expires"):
+        if content.get(name):
+            content[name] = moment_or_day(content[name])
+    simulator.energy_api.add_mandate(**content)
 
 
 def _consent(simulator: Simulator, content: dict[str, Any]) -> None:

@@ -218,7 +218,7 @@ class Readings:
                 reach = usual + habit.lasting
                 found.update(_dates(first - reach - 2 * ONE_DAY, last - habit.lasting + ONE_DAY))
         explicit = (self.measurements.corrections, self.measurements.delays, self.held)
-        found.update(day for days in explicit for ean, day in days if ean == meter.ean)
+        found.update(day for days in explicit for ean, day in list(days) if ean == meter.ean)
         today = date_of(meter.energy, query.now)
         return sorted(day for day in found if meter.since <= day <= today)
 

@@ -145,7 +145,7 @@ class Mandates:
 
     def every(self) -> Iterator[Mandate]:
         """All mandates."""
-        for mandates in self.by_ean.values():
+        for mandates in list(self.by_ean.values()):
             yield from mandates
 
     def of(self, ean: str, reference: str | None, environment: Environment | None) -> list[Mandate]:

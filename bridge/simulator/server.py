@@ -1,4 +1,4 @@
-"""The simulated Fluvius: one HTTP server for the portal, its sign-in and the controls."""
+"""The simulated Fluvius: one HTTP server for the portal, the Energy API and the controls."""
 
 from __future__ import annotations
 
