@@ -865,10 +865,14 @@ class TestInsertTimes:
     def test_what_will_be_stored_is_not_given_yet(self, client: Client) -> None:
         assert days_in(client.stored(NOW, NOW + timedelta(days=3))) == []
 
-    def test_a_span_of_years_gives_every_day(self, client: Client) -> None:
-        meter = client.stored(datetime(1, 1, 1, tzinfo=UTC), NOW, granularity="daily")
-        assert days_in(meter)[0] == date(2020, 1, 1)
-        assert days_in(meter)[-1] == DAY
+    def test_a_long_span_gives_every_day(self) -> None:
+        with Simulator([SimulatedMeter(HOME, "1", since=date(2026, 9, 1))], lambda: NOW) as simulator:
+            client = Client(simulator)
+            with client.session:
+                meter = client.stored(datetime(1, 1, 1, tzinfo=UTC), NOW, granularity="daily")
+        days = days_in(meter)
+        assert (days[0], days[-1]) == (date(2026, 9, 1), DAY)
+        assert len(days) == (DAY - days[0]).days + 1
 
 
 def states(content: Any) -> set[str]:
