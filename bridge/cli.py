@@ -69,7 +69,7 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
     command("once", _once, "one cycle, then exits: for cron")
     command("check", _check, "tries the configuration, the broker, the sign-in and each meter")
     command("token", _token, "prints a bearer token for the portal")
-    simulate = command("simulate", _simulate, "a Fluvius on your own machine: portal and sign-in")
+    simulate = command("simulate", _simulate, "a Fluvius on your own machine: portal and Energy API")
     if simulating:  # or every start of the bridge would load a web server
         _add_simulator(simulate)
     _add_demo(command("demo", _demo, "the whole bridge, without an account and without a broker"))

@@ -25,7 +25,7 @@ import requests
 import yaml
 
 from bridge.simulator import SimulatedMeter, Simulator, command
-from bridge.simulator.faults import CATALOG
+from bridge.simulator.faults import CATALOG, EVERY_FAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -1022,7 +1022,7 @@ class TestControls:
         assert state["now"] == "2026-11-21T12:00:00+01:00"
         assert [meter["ean"] for meter in state["meters"]] == [HOME, GAS, SHED]
         assert [fault["name"] for fault in state["faults"]] == ["late-day"]
-        assert set(state["available_faults"]) == set(CATALOG)
+        assert set(state["available_faults"]) == set(EVERY_FAULT)
 
     def test_its_clock_is_set(self, simulator: Simulator) -> None:
         moment = {"now": "2026-12-24T07:00:00+01:00"}
@@ -1080,7 +1080,8 @@ sys.exit(command.run(parser.parse_args()))
 
 class TestCommand:
     def test_it_serves_until_it_is_stopped(self) -> None:
-        arguments = ["--port", "0", "--today", "2026-11-21", "--fault", "not-found:times=1,ean=" + GAS]
+        arguments = ["--port", "0", "--today", "2026-11-21", "--customers", "5"]
+        arguments += ["--fault", "not-found:times=1,ean=" + GAS]
         with Popen([sys.executable, "-c", SIMULATE, *arguments], stdout=PIPE, text=True) as process:
             assert process.stdout
             lines: list[str] = []
@@ -1089,8 +1090,11 @@ class TestCommand:
                 assert lines[-1], "it ended too early"
             introduction = "".join(lines)
             configuration = yaml.safe_load(
-                introduction[introduction.index("mqtt:") : introduction.index("Ctrl-C")]
+                introduction[introduction.index("mqtt:") : introduction.index("Or, ")]
             )
+            energy_api = yaml.safe_load(
+                introduction[introduction.rindex("fluvius:") : introduction.index("Ctrl-C")]
+            )["fluvius"]["energy_api"]
             url = configuration["fluvius"]["portal"]["url"]
             state = requests.get(f"{url}/simulator/", timeout=5).json()
             requests.get(f"{url}/api/global/msal/config", headers={"User-Agent": BROWSER}, timeout=5)
@@ -1098,6 +1102,9 @@ class TestCommand:
             process.send_signal(signal.SIGTERM)
             assert process.wait(5) == 0
         assert [meter["ean"] for meter in configuration["meters"]] == [HOME, GAS, SHED]
+        assert len(state["mandates"]) == 8
+        assert energy_api["url"] == f"{url}/esco-sbx/v3"
+        assert energy_api["authority"] == f"{url}/{energy_api['tenant_id']}"
         assert state["now"].startswith("2026-11-21T09:00")
         assert state["faults"][0]["ean"] == GAS
         assert "config -> 200" in logged
@@ -1109,6 +1116,7 @@ class TestCommand:
             ["--fault", "stall:seconds"],
             ["--fault", "stall:x=1"],
             ["--today", "soon"],
+            ["--customers", "1000000"],
         ],
     )
     def test_a_wrong_option_is_explained(self, wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -1117,7 +1125,7 @@ class TestCommand:
 
     def test_the_faults_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert command.run(command_line("--list-faults")) == 0
-        assert len(capsys.readouterr().out.splitlines()) == len(CATALOG)
+        assert len(capsys.readouterr().out.splitlines()) == len(EVERY_FAULT)
 
     def test_a_port_that_is_taken_is_an_error(
         self, simulator: Simulator, capsys: pytest.CaptureFixture[str]

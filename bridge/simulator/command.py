@@ -1,4 +1,4 @@
-"""The command `simulate`: a Fluvius on your own machine."""
+"""The command `simulate`: a Fluvius on your own machine, portal and Energy API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from bridge.simulator.control import describe, moment_or_day
-from bridge.simulator.faults import CATALOG
+from bridge.simulator.faults import EVERY_FAULT
 from bridge.simulator.server import Simulator
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ LIMITS = ("times", "after", "where", "ean")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    parser.epilog = (
+        "It prints a configuration for each of the two: the portal, and the official Energy API with a "
+        "mandate for every meter. Both have the same meters."
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
@@ -36,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
         help=f"misbehave; repeatable. KEY is one of the fault's own or {', '.join(LIMITS)}",
+    )
+    parser.add_argument(
+        "--customers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="so many meters more for the Energy API, each with a mandate",
     )
     parser.add_argument("--list-faults", action="store_true", help="list the faults and stop")
 
@@ -53,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.today:
             simulator.set_today(moment_or_day(arguments.today))
+        simulator.energy_api.add_meters(arguments.customers)
         for text in arguments.fault:
             name, options = parse_fault(text)
             simulator.fault(name, **options)
@@ -92,6 +104,7 @@ def _introduction(simulator: Simulator) -> str:
         f'  - {{name: {name}, ean: "{meter.ean}", serial: {meter.serial}, energy: {meter.energy}}}'
         for name, meter in zip(("home", "gas", "shed"), simulator.meters, strict=True)
     )
+    energy_api = simulator.energy_api
     return f"""\
 A simulated Fluvius answers on {simulator.url}
 Account: {simulator.sign_in.email}, password: {simulator.sign_in.password}
@@ -109,12 +122,26 @@ fluvius:
 meters:
 {meters}
 
+Or, for the Energy API, in place of `fluvius` and `meters`; the mandates are the meters then:
+
+fluvius:
+  energy_api:
+    environment: sandbox
+    url: {energy_api.url("sandbox")}
+    authority: {energy_api.authority}
+    tenant_id: {energy_api.tenant}
+    client_id: {energy_api.client_id}
+    client_secret: {energy_api.client_secret}
+    scope: {energy_api.scope}
+    subscription_key: {energy_api.subscription_key}
+    contract_number: {energy_api.contract_number}
+
 Ctrl-C ends it. Requests:"""
 
 
 def _fault_list() -> str:
-    width = max(map(len, CATALOG))
-    return "\n".join(f"{name:{width}}  {describe(fault)}" for name, fault in CATALOG.items())
+    width = max(map(len, EVERY_FAULT))
+    return "\n".join(f"{name:{width}}  {describe(fault)}" for name, fault in EVERY_FAULT.items())
 
 
 def _log_requests() -> None:

@@ -7,13 +7,14 @@ from collections import Counter
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from bridge.simulator.faults import CATALOG, Fault, complete, parse_moment
+from bridge.simulator.faults import EVERY_FAULT, complete, parse_moment
 from bridge.simulator.household import BRUSSELS, CONSUMPTION
 from bridge.simulator.web import Request, Response, as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.simulator.fault import Fault
     from bridge.simulator.server import Simulator
 
 
@@ -41,6 +42,8 @@ def answer(simulator: Simulator, request: Request) -> Response:
         ("DELETE", "faults"): _clear,
         ("POST", "corrections"): _correct,
         ("POST", "delays"): _delay,
+        ("POST", "mandates"): _add_mandate,
+        ("POST", "consents"): _consent,
         ("DELETE", "requests"): lambda simulator, _: simulator.forget_requests(),
     }
     what = request.path.removeprefix("/simulator").strip("/")
@@ -75,7 +78,10 @@ def _state(simulator: Simulator) -> dict[str, Any]:
             }
             for each in simulator.faults.active
         ],
-        "available_faults": {name: describe(fault) for name, fault in CATALOG.items()},
+        "available_faults": {name: describe(fault) for name, fault in EVERY_FAULT.items()},
+        "mandates": [
+            mandate.as_fluvius_writes(simulator.now()) for mandate in simulator.energy_api.mandates.every()
+        ],
         "requests": dict(Counter(record.endpoint for record in simulator.requests)),
     }
 
@@ -114,6 +120,19 @@ def _delay(simulator: Simulator, content: dict[str, Any]) -> None:
         name: parse_moment(content[name]) for name in ("days_until", "intervals_until") if content.get(name)
     }
     simulator.delay(content["ean"], date.fromisoformat(content["date"]), **moments)
+
+
+def _add_mandate(simulator: Simulator, content: dict[str, Any]) -> None:
+    for name in ("since", "period_from", "period_to", "expires"):
+        if content.get(name):
+            content[name] = moment_or_day(content[name])
+    simulator.energy_api.add_mandate(**content)
+
+
+def _consent(simulator: Simulator, content: dict[str, Any]) -> None:
+    simulator.energy_api.consent(
+        content["reference"], content["ean"], status=content.get("status", "Approved")
+    )
 
 
 def moment_or_day(text: str) -> date | datetime:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bridge.simulator.energy_faults import CATALOG as ENERGY_API_CATALOG
+from bridge.simulator.fault import Alteration, Answer, Fault, Parameters
 from bridge.simulator.web import Request, Response, Strike, as_json, as_page
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+ENERGY_API = (
+    "openid-configuration",
+    "api-token",
+    "mandates",
+    "energy",
+    "short-url",
+    "landing-page",  # where a short URL leads the customer
+    "mock",
+    "api-elsewhere",
+)
 ENDPOINTS = (
     "config",
     "authorize",
@@ -23,42 +37,18 @@ ENDPOINTS = (
     "readings-interval",
     "spikes",
     "elsewhere",
+    *ENERGY_API,
 )
 GROUPS = {
     "sign-in": ("self-asserted",),
     "pages": ("config", "authorize"),
     "tokens": ("token", "renewal"),
     "readings": ("readings-day", "readings-interval"),
+    "energy-api": ("mandates", "energy", "short-url", "mock", "api-elsewhere"),
     "all": ENDPOINTS,
 }
 
-Parameters = Mapping[str, Any]
 Slots = list[dict[str, Any]]
-Answer = Callable[[Parameters, Request], Response]
-Alteration = Callable[[Slots, Strike], Any]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One way to misbehave.
-
-    A fault with an `answer` is answered in place of the real thing; one with an `alteration` changes a list
-    of slots; the others are looked up by name where they matter (sign-in, portal, simulator).
-    """
-
-    name: str
-    description: str
-    where: str  # endpoint or group; empty for an event
-    parameters: Parameters = field(default_factory=dict)  # with their defaults
-    times: int | None = None  # how many requests it hits unless told otherwise; None: until cleared
-    answer: Answer | None = None
-    alteration: Alteration | None = None
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what a parameter may be
-
-    @property
-    def is_event(self) -> bool:
-        """Whether it happens at once instead of hitting requests; clearing does not undo it."""
-        return not self.where
 
 
 @dataclass
@@ -142,9 +132,9 @@ def find(name: str) -> Fault:
     Raises:
         ValueError: there is none; the message lists them.
     """
-    if name not in CATALOG:
-        raise ValueError(f"no fault is called {name!r}; there are: {', '.join(sorted(CATALOG))}")
-    return CATALOG[name]
+    if name not in EVERY_FAULT:
+        raise ValueError(f"no fault is called {name!r}; there are: {', '.join(sorted(EVERY_FAULT))}")
+    return EVERY_FAULT[name]
 
 
 def endpoints(where: str) -> tuple[str, ...]:
@@ -190,7 +180,7 @@ def _like(default: Any, value: Any) -> Any:
 def instead_of_answering(request: Request) -> Response | None:
     """The answer of the first fault that has one of its own."""
     for name, strike in request.strikes.items():
-        if answer := CATALOG[name].answer:
+        if answer := EVERY_FAULT[name].answer:
             return answer(strike.parameters, request)
     return None
 
@@ -199,7 +189,7 @@ def altered(slots: Slots, strikes: Mapping[str, Strike]) -> Any:
     """The slots as the faults leave them; perhaps no list any more."""
     content: Any = slots
     for name, strike in strikes.items():
-        alteration = CATALOG[name].alteration
+        alteration = CATALOG[name].alteration if name in CATALOG else None
         if alteration is not None and isinstance(content, list):
             content = alteration(content, strike)
     return content
@@ -453,6 +443,7 @@ CATALOG: dict[str, Fault] = {
         ),
     )
 }
+EVERY_FAULT = CATALOG | ENERGY_API_CATALOG
 
 
 def parse_moment(value: Any) -> datetime:

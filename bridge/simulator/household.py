@@ -19,11 +19,13 @@ QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 GAS_DAY_STARTS = 6  # o'clock, local time
 
-CONSUMPTION, INJECTION = 1, 2  # `t` in an answer
+CONSUMPTION, INJECTION = 1, 2  # `t` in the portal's answers
+PRODUCTION, AUXILIARY = 3, 4  # only the Energy API has them
 TOTAL, HIGH, LOW = 0, 1, 2  # `dc`
 KWH, CUBIC_METRE = 3, 5  # `u`
 
 Energy = Literal["electricity", "gas"]
+Purpose = Literal["grid", "production", "auxiliary"]
 Register = tuple[int, int, int]
 """Direction, tariff and unit (`t`, `dc`, `u`): which of a meter's counters."""
 
@@ -49,6 +51,7 @@ class SimulatedMeter:
     since: date = date(2020, 1, 1)  # first meter day
     exchange: tuple[datetime, str] | None = None  # the instant a new meter took over, and its serial
     delay: timedelta | None = None  # from a meter day's end to its publication; None: the usual one
+    purpose: Purpose = "grid"  # the others are sub-headpoints behind a large connection
 
     @property
     def serials(self) -> tuple[str, ...]:
@@ -66,6 +69,8 @@ class SimulatedMeter:
         """Every counter of the meter."""
         if self.energy == "gas":
             return ((CONSUMPTION, TOTAL, CUBIC_METRE), (CONSUMPTION, TOTAL, KWH))
+        if self.purpose != "grid":
+            return ((PRODUCTION if self.purpose == "production" else AUXILIARY, TOTAL, KWH),)
         directions = (CONSUMPTION, INJECTION) if self.injection else (CONSUMPTION,)
         tariffs = (TOTAL,) if self.tariffs == "single" else (HIGH, LOW)
         return tuple((direction, tariff, KWH) for direction in directions for tariff in tariffs)
@@ -101,11 +106,18 @@ def slots(meter: SimulatedMeter, day: date) -> list[Slot]:
             Slot(start + i * HOUR, start + (i + 1) * HOUR, dict(zip(meter.registers, pair, strict=True)))
             for i, pair in enumerate(gas(meter.ean, day))
         ]
+    if meter.purpose != "grid":
+        return [
+            Slot(start + i * QUARTER, start + (i + 1) * QUARTER, {meter.registers[0]: amount})
+            for i, amount in enumerate(behind_the_meter(meter.ean, day, meter.purpose))
+        ]
     quarters = electricity(meter.ean, day, meter.injection)
     instants = [start + i * QUARTER for i in range(len(quarters) + 1)]
     day_slots = []
-    for i, (consumed, injected) in enumerate(quarters):
-        tariff = tariff_at(instants[i]) if meter.tariffs == "double" else TOTAL
+    for i, ((consumed, injected), (_, _, _, high_or_low)) in enumerate(
+        zip(quarters, quarters_of(day), strict=True)
+    ):
+        tariff = high_or_low if meter.tariffs == "double" else TOTAL
         amounts = {(CONSUMPTION, tariff, KWH): consumed}
         if meter.injection:
             amounts[INJECTION, tariff, KWH] = injected
@@ -119,31 +131,55 @@ def tariff_at(instant: datetime) -> int:
     return HIGH if local.weekday() < 5 and 7 <= local.hour < 22 else LOW
 
 
+@lru_cache(maxsize=64)
+def quarters_of(day: date) -> tuple[tuple[float, float, float, int], ...]:
+    """What all households share, for every quarter-hour of the local day: hour, habits, sunshine, tariff."""
+    start, end = meter_day("electricity", day)
+    quarters = []
+    for i in range((end - start) // QUARTER):
+        instant = start + i * QUARTER
+        local = instant.astimezone(BRUSSELS)
+        hour = local.hour + local.minute / 60
+        habit = habits(hour, weekend=day.weekday() >= 5)
+        quarters.append((hour, habit, sunshine(day, instant), tariff_at(instant)))
+    return tuple(quarters)
+
+
 @lru_cache(maxsize=1024)
 def electricity(ean: str, day: date, solar: bool) -> tuple[tuple[int, int], ...]:
     """Wh taken from and given to the grid, for every quarter-hour of the local day."""
     chance = Random(f"{ean}/{day}")
-    start, end = meter_day("electricity", day)
     cold = coldness(day)
     clearness = 0.12 + 0.88 * chance.betavariate(1.6, 1.3)
     panels = chance.uniform(0.9, 1.1)
     wash_starts = chance.uniform(9, 20) if chance.random() < (0.6 if day.weekday() >= 5 else 0.25) else None
     heat_pump_on = False
     quarters = []
-    for i in range((end - start) // QUARTER):
-        instant = start + i * QUARTER
-        local = instant.astimezone(BRUSSELS)
-        hour = local.hour + local.minute / 60
-        load = habits(hour, weekend=day.weekday() >= 5) * (0.8 + 0.4 * cold) * chance.uniform(0.8, 1.2)
+    for hour, habit, sun, _ in quarters_of(day):
+        load = habit * (0.8 + 0.4 * cold) * chance.uniform(0.8, 1.2)
         if wash_starts is not None and wash_starts <= hour < wash_starts + 1.5:
             load += 220 * chance.uniform(0.3, 1)
         if chance.random() < 0.3:
             heat_pump_on = chance.random() < 0.1 + 0.6 * cold
         load += (60 + 180 * cold) * chance.uniform(0.85, 1.05) if heat_pump_on else 0
-        made = sunshine(day, instant) * panels * clearness * chance.uniform(0.75, 1) if solar else 0
+        made = sun * panels * clearness * chance.uniform(0.75, 1) if solar else 0
         surplus = round(made - load)
         quarters.append((max(0, -surplus), max(0, surplus)))
     return tuple(quarters)
+
+
+@lru_cache(maxsize=1024)
+def behind_the_meter(ean: str, day: date, purpose: Purpose) -> tuple[int, ...]:
+    """Wh that panels made, or that their own equipment used, for every quarter-hour of the local day."""
+    chance = Random(f"{ean}/{day}")
+    start, end = meter_day("electricity", day)
+    instants = (start + i * QUARTER for i in range((end - start) // QUARTER))
+    if purpose == "auxiliary":
+        return tuple(round(chance.uniform(15, 40)) for _ in instants)
+    clearness = 0.12 + 0.88 * chance.betavariate(1.6, 1.3)
+    return tuple(
+        round(25 * sunshine(day, instant) * clearness * chance.uniform(0.75, 1)) for instant in instants
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -21,7 +21,7 @@ from bridge.simulator.household import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 FROM_THE_START = datetime.min.replace(tzinfo=UTC)
 GAS_DELAY = timedelta(hours=72)
@@ -35,6 +35,7 @@ class Correction(NamedTuple):
     delta: int  # Wh
     direction: int
     over: int  # how many slots share it
+    stored: datetime = FROM_THE_START  # when Fluvius knew of it
 
 
 class Publication(NamedTuple):
@@ -48,22 +49,44 @@ class Measurements:
     """The meters' books, with Fluvius' corrections and delays."""
 
     def __init__(self, meters: Iterable[SimulatedMeter]) -> None:
-        self.meters = {meter.ean: meter for meter in meters}
+        self.meters = {meter.ean: meter for meter in meters}  # the account's
+        self.customers: dict[str, SimulatedMeter] = {}  # who are there for the Energy API only
         self.corrections: dict[tuple[str, date], list[Correction]] = defaultdict(list)
         self.delays: dict[tuple[str, date], Publication] = {}
+
+    def find(self, ean: str) -> SimulatedMeter | None:
+        """The meter at a connection point, the account's or a customer's."""
+        return self.meters.get(ean) or self.customers.get(ean)
+
+    def put(self, meter: SimulatedMeter) -> None:
+        """Changes a meter, or adds a customer's."""
+        (self.meters if meter.ean in self.meters else self.customers)[meter.ean] = meter
 
     def slots(self, meter: SimulatedMeter, day: date, now: datetime, serial: str | None = None) -> list[Slot]:
         """The day's finest slots as corrected by `now`; with a serial, only what that one counted."""
         if day < meter.since:
             return []
         counted = slots(meter, day)
-        corrections = self.corrections.get((meter.ean, day), ())
-        for correction in sorted(corrections, key=lambda each: each.at):
-            if correction.at <= now:
-                correct(counted, correction, conversion_factor(meter.ean, day))
+        for correction in self._corrections(meter, day, now):
+            correct(counted, correction, conversion_factor(meter.ean, day))
         if serial is not None and meter.exchange is not None:
             counted = [slot for slot in counted if meter.serial_at(slot.start) == serial]
         return counted
+
+    def changed_slots(
+        self, meter: SimulatedMeter, day: date, now: datetime
+    ) -> Iterator[tuple[Correction, set[datetime]]]:
+        """Every correction that is known by now, and the starts of the slots that it changed."""
+        counted = slots(meter, day)
+        for correction in self._corrections(meter, day, now):
+            before = [dict(slot.amounts) for slot in counted]
+            correct(counted, correction, conversion_factor(meter.ean, day))
+            pairs = zip(before, counted, strict=True)
+            yield correction, {slot.start for amounts, slot in pairs if amounts != slot.amounts}
+
+    def _corrections(self, meter: SimulatedMeter, day: date, now: datetime) -> list[Correction]:
+        known = (each for each in self.corrections.get((meter.ean, day), ()) if each.at <= now)
+        return sorted(known, key=lambda each: each.at)
 
     def day(self, meter: SimulatedMeter, day: date, now: datetime, serial: str | None = None) -> Slot | None:
         """The whole day in one slot with every register, or None when there is nothing."""

@@ -1,4 +1,4 @@
-"""The simulated Fluvius: one HTTP server for the portal, its sign-in and the controls."""
+"""The simulated Fluvius: one HTTP server for the portal, the Energy API and the controls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from bridge.simulator import control
-from bridge.simulator.faults import Faults, endpoints, find, instead_of_answering, parse_moment
+from bridge.simulator.energy_api import EnergyApi
+from bridge.simulator.faults import ENERGY_API, Faults, endpoints, find, instead_of_answering, parse_moment
 from bridge.simulator.household import (
     BRUSSELS,
     CONSUMPTION,
@@ -50,9 +51,8 @@ class RequestRecord:
     at: datetime  # simulated, UTC
 
     def __str__(self) -> str:
-        window = "..".join(
-            self.query[name][:10] for name in ("historyFrom", "historyUntil") if name in self.query
-        )
+        edges = ("historyFrom", "historyUntil", "from", "to")
+        window = "..".join(self.query[name][:10] for name in edges if name in self.query)
         words = (self.endpoint, self.ean, window, f"-> {self.status}")
         return " ".join(word for word in words if word)
 
@@ -89,6 +89,7 @@ class Simulator:
         self.sign_in = SignIn(email, password)
         self.granularities = dict(GRANULARITIES)
         self.portal = Portal(self.measurements, self.sign_in.accepts, self.granularities)
+        self.energy_api = EnergyApi(self.measurements, self._now, lambda: self.url)
         self.lock = RLock()
         self._server: _Server | None = None
 
@@ -199,7 +200,7 @@ class Simulator:
         moment = FROM_THE_START if at is None else parse_moment(at)
         with self.lock:
             self.measurements.add_correction(
-                self._meter(ean), day, Correction(moment, delta_wh, direction, over)
+                self._meter(ean), day, Correction(moment, delta_wh, direction, over, self._now())
             )
 
     def delay(
@@ -219,8 +220,7 @@ class Simulator:
     def exchange(self, ean: str, instant: datetime, serial: str) -> None:
         """Hangs another meter there, which counts from that instant on."""
         with self.lock:
-            meter = replace(self._meter(ean), exchange=(parse_moment(instant), serial))
-            self.measurements.meters[ean] = meter
+            self.measurements.put(replace(self._meter(ean), exchange=(parse_moment(instant), serial)))
 
     # Its bad days
 
@@ -261,11 +261,14 @@ class Simulator:
 
     # Its visitors
 
-    def count(self, group: str = "all") -> int:
-        """How many requests came for an endpoint, or a group: sign-in, renewal, readings, all, ..."""
+    def count(self, group: str = "all", *, ean: str | None = None) -> int:
+        """How many requests came for an endpoint, or a group: sign-in, renewal, readings, energy, all, ...
+
+        With an EAN, only those about that meter.
+        """
         wanted = endpoints(group)
         with self.lock:
-            return sum(record.endpoint in wanted for record in self.requests)
+            return sum(record.endpoint in wanted and ean in (None, record.ean) for record in self.requests)
 
     def forget_requests(self) -> None:
         """Begins to count anew."""
@@ -291,7 +294,8 @@ class Simulator:
         return response
 
     def _answer(self, request: Request, endpoint: str, ean: str | None) -> Response:
-        if not request.headers.get("User-Agent", "").startswith("Mozilla/"):
+        is_browser = request.headers.get("User-Agent", "").startswith("Mozilla/")
+        if not is_browser and endpoint not in ENERGY_API:
             return as_page("Forbidden", "<p>Use a browser.</p>", 403)
         try:
             response = instead_of_answering(request) or self._honest_answer(request, endpoint, ean)
@@ -303,6 +307,8 @@ class Simulator:
         return response
 
     def _honest_answer(self, request: Request, endpoint: str, ean: str | None) -> Response:
+        if endpoint in ENERGY_API:
+            return self.energy_api.answer(request, endpoint)
         if ean is not None:
             return (self.portal.spikes if endpoint == "spikes" else self.portal.history)(request, ean)
         answers = {
@@ -323,6 +329,8 @@ class Simulator:
 
     def _endpoint(self, request: Request) -> tuple[str, str | None]:
         """The endpoint of a request, and the EAN it is about."""
+        if found := self.energy_api.endpoint(request):
+            return found
         if request.method == "GET" and (history := HISTORY.fullmatch(request.path)):
             is_day = self.portal.resolution(request) == "days"
             return ("readings-day" if is_day else "readings-interval"), history[1]
@@ -337,9 +345,10 @@ class Simulator:
         return self.now().astimezone(UTC)
 
     def _meter(self, ean: str) -> SimulatedMeter:
-        if ean not in self.measurements.meters:
+        meter = self.measurements.find(ean)
+        if meter is None:
             raise ValueError(f"no meter has EAN {ean}; there are: {', '.join(self.measurements.meters)}")
-        return self.measurements.meters[ean]
+        return meter
 
     def latest_day(self, ean: str) -> date:
         """The newest meter day whose amounts are published."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from email.message import Message
 
@@ -102,3 +102,13 @@ def with_cookies(response: Response, cookies: Mapping[str, str]) -> Response:
         ("Set-Cookie", f"{name}={value}; Path=/; HttpOnly; SameSite=Lax") for name, value in cookies.items()
     ]
     return response
+
+
+def api_error(
+    status: int, kind: str, message: str, validation_messages: Sequence[str] | None = None
+) -> Response:
+    """An error as the Energy API writes it."""
+    body: dict[str, Any] = {"Type": kind, "Code": str(status), "Message": message}
+    if validation_messages is not None:
+        body["ValidationErrorMessages"] = list(validation_messages)
+    return as_json(body, status)

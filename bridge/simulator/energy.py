@@ -1,0 +1,227 @@
+"""The Energy API's readings: what was asked, which slots answer to it, and when each was stored."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from bridge.simulator.headpoints import Shape, State, Writer
+from bridge.simulator.household import SimulatedMeter, Slot, date_of, meter_day
+from bridge.simulator.mandates import EAN, is_moment, parsed
+from bridge.simulator.measurements import GAS_DELAY, Measurements, Publication, total
+from bridge.simulator.web import RefusedError, api_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bridge.simulator.mandates import Mandate
+
+DAILY, FINEST = "daily", "hourly_quarterhourly"
+ONE_DAY = timedelta(days=1)
+LATEST_MORNING = timedelta(hours=6)  # the usual delay of electricity, at most
+
+Selected = bool | set[datetime]
+"""All slots of a day, none, or those that start at these instants."""
+
+
+class Query(NamedTuple):
+    """What was asked."""
+
+    ean: str
+    reference: str
+    period_type: Literal["readTime", "insertTime"]
+    granularities: frozenset[str]
+    kinds: frozenset[str]
+    start: datetime
+    end: datetime
+    now: datetime
+
+    def has(self, moment: datetime) -> bool:
+        """Whether a moment lies in the span."""
+        return self.start <= moment < self.end
+
+
+class Held(NamedTuple):
+    """A day that is not validated at once."""
+
+    state: State
+    until: datetime
+
+
+class Habit(NamedTuple):
+    """Days that are not validated at once, one in so many."""
+
+    ean: str | None  # None: every meter's
+    state: State
+    lasting: timedelta  # from the publication on
+    every: int
+
+
+def query_from(asked: Mapping[str, str], now: datetime) -> Query:
+    """The query of a request.
+
+    Raises:
+        RefusedError: 400 with everything that is wrong with it.
+    """
+    granularities = frozenset(asked.get("granularity", "").split(","))
+    kinds = frozenset(asked.get("complexEnergyTypes", "active").split(","))
+    mistakes = [
+        f"'{name}' is required."
+        for name in ("ean", "periodType", "referenceNumber", "granularity", "from", "to")
+        if not asked.get(name)
+    ]
+    if asked.get("ean") and not EAN.fullmatch(asked["ean"]):
+        mistakes.append("'ean' must have 18 digits.")
+    if asked.get("periodType") not in ("readTime", "insertTime", "", None):
+        mistakes.append("'periodType' must be one of readTime, insertTime.")
+    if asked.get("granularity") and not granularities <= {DAILY, FINEST}:
+        mistakes.append(f"'granularity' must be {DAILY}, {FINEST} or both.")
+    if not kinds <= {"active", "reactive"}:
+        mistakes.append("'complexEnergyTypes' must be active, reactive or both.")
+    moments = [asked.get(name, "") for name in ("from", "to")]
+    mistakes += [
+        f"'{name}' must be a moment such as 2026-11-01T00:00:00Z."
+        for name, value in zip(("from", "to"), moments, strict=True)
+        if value and not is_moment(value)
+    ]
+    if all(map(is_moment, moments)) and parsed(moments[0]) > parsed(moments[1]):
+        mistakes.append("'from' must not come after 'to'.")
+    if mistakes:
+        raise RefusedError(api_error(400, "BadRequest", "The request is not valid.", mistakes))
+    period_type: Any = asked["periodType"]
+    start, end = map(parsed, moments)
+    return Query(asked["ean"], asked["referenceNumber"], period_type, granularities, kinds, start, end, now)
+
+
+class Selection(NamedTuple):
+    """What answers to a query: the days, their state, and which slots of the day and of its parts."""
+
+    query: Query
+    mandate: Mandate
+    shape: Shape
+    days: list[tuple[date, State, Selected, Selected]]
+
+
+class Readings:
+    """The meters' slots as the Energy API gives them."""
+
+    def __init__(self, measurements: Measurements) -> None:
+        self.measurements = measurements
+        self.shapes: dict[str, Shape] = {}
+        self.held: dict[tuple[str, date], Held] = {}
+        self.habits: list[Habit] = []
+
+    def headpoint(self, meter: SimulatedMeter, query: Query, mandate: Mandate) -> dict[str, Any]:
+        """The answer's headpoint."""
+        shape = self.shapes.get(meter.ean, Shape())
+        selection = Selection(query, mandate, shape, list(self._selected_days(meter, query)))
+        energy_type = "G" if meter.energy == "gas" else "E"
+        written: dict[str, Any] = {"$type": shape.type, "ean": meter.ean, "energyType": energy_type}
+        if shape.has_meters:
+            written["physicalMeters"] = [
+                {"seqNumber": number, "meterID": serial, **lists}
+                for number, serial in enumerate(meter.serials, 1)
+                if any((lists := self._lists(meter, serial, selection)).values())
+                or serial == meter.serial_at(query.now)
+            ]
+        if shape.has_headpoint:
+            written |= self._lists(meter, None, selection)
+            written["subHeadpoints"] = [
+                {"$type": f"submetering-{kind}", "ean": ean}
+                | self._lists(self.measurements.customers[ean], None, selection)
+                for kind, ean in shape.subs
+            ]
+        return written
+
+    def _lists(self, meter: SimulatedMeter, serial: str | None, selection: Selection) -> dict[str, Any]:
+        """The three lists of slots; null for what was not asked or does not exist."""
+        query, mandate, shape, days = selection
+        writer = Writer(meter, shape, query.kinds)
+        daily: list[dict[str, Any]] = []
+        finest: list[dict[str, Any]] = []
+        for day, state, whole_day, parts in days:
+            counted = self.measurements.slots(meter, day, query.now, serial)
+            if counted and whole_day:
+                slot = Slot(*meter_day(meter.energy, day), total(counted, meter.registers))
+                if self._is_asked(slot, query, mandate):
+                    daily.append(writer.slot(slot, state, is_day=True))
+            if parts:
+                finest += [
+                    writer.slot(slot, state, is_day=False)
+                    for slot in counted
+                    if (parts is True or slot.start in parts) and self._is_asked(slot, query, mandate)
+                ]
+        slots = finest if FINEST in query.granularities else None
+        return {
+            "dailyEnergy": daily if DAILY in query.granularities else None,
+            "hourlyEnergy": slots if meter.energy == "gas" else None,
+            "quarterHourlyEnergy": slots if meter.energy != "gas" else None,
+        }
+
+    @staticmethod
+    def _is_asked(slot: Slot, query: Query, mandate: Mandate) -> bool:
+        is_in_span = query.period_type == "insertTime" or query.has(slot.start)
+        return is_in_span and mandate.covers(slot.start, slot.end)
+
+    def _selected_days(
+        self, meter: SimulatedMeter, query: Query
+    ) -> Iterator[tuple[date, State, Selected, Selected]]:
+        """The days that may have slots to give, their state, and which: of the day, of its parts."""
+        for day in self._candidates(meter, query):
+            publication = self.measurements.publication(meter, day)
+            held = self._held(meter, day, publication)
+            whole_day, parts = (
+                granularity in query.granularities
+                and published <= query.now
+                and self._stored_in_span(meter, day, published, held, query)
+                for granularity, published in zip((DAILY, FINEST), publication, strict=True)
+            )
+            if whole_day or (parts and meter.intervals):
+                state: State = "VAL" if held is None or held.until <= query.now else held.state
+                yield day, state, whole_day, meter.intervals and parts
+
+    def _stored_in_span(
+        self, meter: SimulatedMeter, day: date, published: datetime, held: Held | None, query: Query
+    ) -> Selected:
+        """Which of a day's slots were stored, or stored again, in the span that was asked."""
+        if query.period_type == "readTime":
+            return True
+        moments = [published] if held is None else [published, max(published, held.until)]
+        if any(query.has(moment) and moment <= query.now for moment in moments):
+            return True
+        if (meter.ean, day) not in self.measurements.corrections:
+            return False
+        changed: set[datetime] = set()
+        for correction, starts in self.measurements.changed_slots(meter, day, query.now):
+            if query.has(max(published, correction.at, correction.stored)):
+                changed |= starts
+        return changed
+
+    def _held(self, meter: SimulatedMeter, day: date, publication: Publication) -> Held | None:
+        if held := self.held.get((meter.ean, day)):
+            return held
+        for habit in self.habits:
+            if habit.ean in (None, meter.ean) and day.toordinal() % habit.every == 0:
+                return Held(habit.state, publication.days + habit.lasting)
+        return None
+
+    def _candidates(self, meter: SimulatedMeter, query: Query) -> list[date]:
+        """The days of which slots may lie in the span, or may have been stored in it."""
+        first = max(date_of(meter.energy, query.start), meter.since)
+        last = date_of(meter.energy, min(query.end, query.now))
+        if query.period_type == "readTime":
+            return _dates(first, last)
+        usual = meter.delay or (GAS_DELAY if meter.energy == "gas" else LATEST_MORNING)
+        found = set(_dates(first - usual - 2 * ONE_DAY, last))
+        for habit in self.habits:
+            if habit.ean in (None, meter.ean):
+                reach = usual + habit.lasting
+                found.update(_dates(first - reach - 2 * ONE_DAY, last - habit.lasting + ONE_DAY))
+        explicit = (self.measurements.corrections, self.measurements.delays, self.held)
+        found.update(day for days in explicit for ean, day in list(days) if ean == meter.ean)
+        today = date_of(meter.energy, query.now)
+        return sorted(day for day in found if meter.since <= day <= today)
+
+
+def _dates(first: date, last: date) -> list[date]:
+    return [date.fromordinal(each) for each in range(first.toordinal(), last.toordinal() + 1)]
