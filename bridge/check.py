@@ -11,10 +11,10 @@ from shutil import get_terminal_size
 from bridge import meterday, planning
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching import SWITCH_ON
-from bridge.fluvius import open_access, open_source
+from bridge.fluvius import open_access, open_portal
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
-from bridge.fluvius.source import Source
+from bridge.fluvius.source import Stepwise
 from bridge.folder import make
 from bridge.homeassistant import statistics_settings
 from bridge.model import Meter
@@ -117,7 +117,7 @@ def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
         yield Finding("sign-in", works=False, words=str(error))
         return
     yield Finding("sign-in", works=True, words="Fluvius knows us")
-    source = open_source("portal", settings, http, _Nothing(), now, asked=True)
+    source = open_portal(settings, http, _Nothing(), now, asked=True)
     for meter in settings.followed:
         try:
             yield Finding(meter.name, *_meter(source, meter, now(), settings.schedule.lookback_days))
@@ -127,7 +127,7 @@ def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
             yield Finding(meter.name, works=False, words=str(error))
 
 
-def _meter(source: Source, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
+def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
     """Whether there are readings, and which: the newest day's intervals, or else the oldest's."""
     window = planning.window(meter.energy, now, lookback_days)
     readings = source.days(meter, window[0], window[-1]).readings

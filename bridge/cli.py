@@ -221,8 +221,6 @@ def _settings(arguments: argparse.Namespace, level: str | None = None) -> Settin
     _log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
     for warning in settings.warnings:
         log.warning("%s", warning)
-    if any(meter.source != "portal" for meter in settings.followed) or not settings.meters:
-        raise ConfigError("fluvius.energy_api: is not supported yet; write fluvius.portal and its meters")
     return settings
 
 

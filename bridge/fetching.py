@@ -1,6 +1,7 @@
 """What is missing → Fluvius → ledger, and how it went. Knows sources, no broker."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
@@ -8,22 +9,26 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from bridge import planning
+from bridge import meterday, planning, views
 from bridge.config import Settings
 from bridge.health import SourceHealth, State
 from bridge.lean import import_requests
 from bridge.ledger import Ledger
+from bridge.mandated import MandateBook
 from bridge.meterday import ONE_DAY
 from bridge.model import BRUSSELS, Energy, Meter
 from bridge.views import Progress, local
 
 if TYPE_CHECKING:
-    from bridge.fluvius.source import Source
+    from bridge.fluvius.source import AtOnce, Source, Stepwise
 
 log = logging.getLogger(__name__)
 
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
+_MANDATES_EVERY = timedelta(hours=20)
+_OVERLAP = timedelta(hours=1)  # clocks differ
+_WHOLE_RUN = 2 * 3600.0  # seconds: what a run over thousands of meters may take, beside the answers
 _LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
 SWITCH_ON = {
@@ -65,6 +70,8 @@ class _MeterNote:
     serial: str | None = None  # the physical meter that was last asked about
     error: str | None = None
     remark: str | None = None
+    stored_until: str | None = None  # what Fluvius stored before is known
+    window_asked_at: str | None = None  # when days were last asked for, whenever they were stored
     behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
 
 
@@ -92,11 +99,14 @@ class Fetcher:
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._now, self._pause, self._between, self._finished = now, pause, between, finished
-        self._meters = settings.followed
-        self.health = {
-            name: SourceHealth.from_note(ledger.recall(f"source/{name}"))
-            for name in dict.fromkeys(meter.source for meter in self._meters)
-        }
+        self._of_portal = tuple(meter for meter in settings.followed if meter.source == "portal")
+        mandated = [meter for meter in settings.followed if meter.source == "energy_api"]
+        self._book = None
+        if mandated or (settings.fluvius.energy_api and not settings.meters):
+            self._book = MandateBook(ledger, mandated)
+        self.meters = self._followed()
+        names = [name for name, used in (("portal", self._of_portal), ("energy_api", self._book)) if used]
+        self.health = {name: SourceHealth.from_note(ledger.recall(f"source/{name}")) for name in names}
 
     def fetch(self, occasion: Occasion) -> Cycle:
         """Bring the ledger up to date.
@@ -105,13 +115,27 @@ class Fetcher:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
         cycle = Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
+        self.meters = self._followed()
         for name, health in self.health.items():
-            due = [meter for meter in self._meters if meter.source == name and self._is_due(meter, cycle)]
-            if not due:
+            if not (self._due(name, cycle) or (name == "energy_api" and self._mandates_are_due(cycle))):
                 health.retry_at = None
             elif self._may_ask(name, health, cycle):
-                self._ask_source(name, health, due, cycle)
+                self._ask_source(name, health, cycle)
         return cycle
+
+    def _followed(self) -> tuple[Meter, ...]:
+        return self._of_portal + (self._book.meters(self._now()) if self._book else ())
+
+    def _due(self, name: str, cycle: Cycle) -> list[Meter]:
+        return [meter for meter in self.meters if meter.source == name and self._is_due(meter, cycle)]
+
+    def _mandates_are_due(self, cycle: Cycle) -> bool:
+        """Once in each scheduled run while they make the meters, else once a day; and when someone asks."""
+        asked_at = self._book.asked_at if self._book else None
+        if asked_at is None or cycle.occasion is Occasion.ASKED:
+            return True
+        often = not self._settings.meters and cycle.occasion is Occasion.SCHEDULE
+        return abs(cycle.now - asked_at) > (AT_MOST_EVERY if often else _MANDATES_EVERY)
 
     def asked_last(self) -> datetime | None:
         """When Fluvius was last asked for anything."""
@@ -130,23 +154,29 @@ class Fetcher:
         note = self._note(meter)
         health = self.health[meter.source]
         answered = note.last_success is not None
+        mandate = self._book.of(meter) if self._book and meter.source == "energy_api" else None
         has_intervals = any(day.interval_count for day in facts)
-        daily_resolution = "P1D" if planning.days_only(facts, meter.energy) else None
+        daily_resolution = "P1D" if meter.days_only or planning.days_only(facts, meter.energy) else None
         return Progress(
             awaited=planning.awaited(facts, meter.energy, now),
             resolution=_RESOLUTION[meter.energy] if has_intervals else daily_resolution,
             last_attempt=_instant(note.last_attempt),
             last_success=_instant(note.last_success),
-            error=note.error or (health.last_error if health.state is not State.OK else None),
+            error=(self._book and self._book.problem(meter, now) if meter.source == "energy_api" else None)
+            or note.error
+            or (health.last_error if health.state is not State.OK else None),
             advice=note.remark or self._advice(meter, facts, answered=answered),
+            mandate=views.mandate(meter, mandate, now) if mandate else None,
             overdue=planning.overdue(facts, meter.energy, now) if answered else (),
             today=now.astimezone(BRUSSELS).date(),
         )
 
     def _advice(self, meter: Meter, facts: Sequence[planning.DayFacts], *, answered: bool) -> str | None:
+        if meter.days_only:
+            return "its mandate allows days only; ask the customer for one with quarter-hours (gas: hours)"
         if planning.days_only(facts, meter.energy):
             return SWITCH_ON[meter.energy]
-        if answered and not any(day.daily for day in facts):
+        if answered and facts and not any(day.daily for day in facts):
             return (
                 f"Fluvius gave no readings since {facts[0].date}; compare the EAN and the serial number"
                 " with mijn.fluvius.be, also after an exchange of the meter"
@@ -154,6 +184,9 @@ class Fetcher:
         return None
 
     def _is_due(self, meter: Meter, cycle: Cycle) -> bool:
+        forbidden = self._book and meter.source == "energy_api" and self._book.problem(meter, cycle.now)
+        if forbidden or not self._window(meter, cycle.now):
+            return False
         if cycle.occasion is Occasion.ASKED:
             return True
         note = self._note(meter)
@@ -165,9 +198,8 @@ class Fetcher:
             return False
         self._ledger.settle(meter, self._window(meter, cycle.now), cycle.now)
         facts = self._facts(meter, cycle.now)
-        return (
-            planning.days_are_due(facts, meter.energy, cycle.now)
-            or planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
+        return planning.days_are_due(facts, meter.energy, cycle.now) or (
+            not meter.days_only and planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
         )
 
     def _may_ask(self, name: str, health: SourceHealth, cycle: Cycle) -> bool:
@@ -180,11 +212,12 @@ class Fetcher:
         cycle.errors.append(postponed)
         return False
 
-    def _ask_source(self, name: str, health: SourceHealth, meters: Sequence[Meter], cycle: Cycle) -> None:
+    def _ask_source(self, name: str, health: SourceHealth, cycle: Cycle) -> None:
         import_requests()  # which is heavy, and with nothing due not needed
         from bridge.fluvius import open_source  # noqa: PLC0415
         from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater  # noqa: PLC0415
         from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
+        from bridge.fluvius.source import AtOnce  # noqa: PLC0415
 
         asked_before = health.last_attempt
         health.last_attempt = cycle.now
@@ -194,10 +227,15 @@ class Fetcher:
         try:
             with closing(http):
                 source = open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
-                begin = health.failures_in_a_row % len(meters)  # one that always fails keeps no other waiting
+                if self._book and isinstance(source, AtOnce):
+                    self._book.update(source.mandates(), cycle.now)
+                    self.meters = self._followed()
+                meters = self._due(name, cycle)
+                http.longest_pause = min(http.longest_pause, _WHOLE_RUN / (len(meters) or 1))
+                begin = health.failures_in_a_row % (len(meters) or 1)  # that fails keeps no other waiting
                 in_turn = [*meters[begin:], *meters[:begin]]
                 outcomes = [self._ask_for_meter(source, meter, cycle) for meter in in_turn]
-            if all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
+            if outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
                 health.postponed(str(outcomes[0]), self._now(), asked_for=None, reached=True)
             else:
                 health.succeeded(self._now())
@@ -219,6 +257,7 @@ class Fetcher:
     def _ask_for_meter(self, source: "Source", meter: Meter, cycle: Cycle) -> Exception | None:
         """Bring one meter up to date; returns what is wrong with it alone, so that others are still asked."""
         from bridge.fluvius.errors import FluviusError, NotYourMeter, ShapeChanged  # noqa: PLC0415
+        from bridge.fluvius.source import AtOnce  # noqa: PLC0415
 
         note = self._note(meter)
         exchanged = note.serial not in (None, meter.serial)
@@ -228,7 +267,10 @@ class Fetcher:
         self._remember(meter, note)
         trouble = None
         try:
-            note.remark = self._fetch_missing(source, meter, cycle, days_too=exchanged)
+            if isinstance(source, AtOnce):
+                note.remark = self._fetch_at_once(source, meter, note, cycle)
+            else:
+                note.remark = self._fetch_missing(source, meter, cycle, days_too=exchanged)
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
         except (NotYourMeter, ShapeChanged) as error:
             log.warning("%s: %s", meter.name, error)
@@ -242,7 +284,53 @@ class Fetcher:
         self._finished(meter)
         return trouble
 
-    def _fetch_missing(self, source: "Source", meter: Meter, cycle: Cycle, *, days_too: bool) -> str | None:
+    def _fetch_at_once(self, source: "AtOnce", meter: Meter, note: _MeterNote, cycle: Cycle) -> str | None:
+        """Days and intervals in one request: those stored since the last one, or else the whole window's."""
+        window, now = self._window(meter, cycle.now), cycle.now
+        facts = self._facts(meter, now)
+        since = self._stored_since(facts, meter, note, now)
+        mandate = self._book.of(meter) if self._book else None
+        reference = mandate.reference if mandate else ""
+        asked_at = self._now()
+        answer = source.readings(meter, reference, window[0], window[-1], since)
+        days = [each for each in answer.readings if each.length > meterday.interval_length(meter.energy)]
+        intervals = defaultdict(list)
+        for each in answer.readings:
+            if each.length == meterday.interval_length(meter.energy):
+                intervals[meterday.day_of(each.start, meter.energy)].append(each)
+        self._ledger.record_days(meter, days, now)
+        in_vain = {day.date for day in facts if not (day.complete or meter.days_only)}
+        for day in sorted(intervals.keys() | in_vain):
+            self._ledger.record_intervals(meter, day, intervals[day], now, only_new=since is not None)
+        touched = {meterday.day_of(each.start, meter.energy) for each in answer.readings} | set(window)
+        self._kept(
+            meter,
+            cycle,
+            {day.date for day in facts if day.complete},
+            meterday.span(min(touched), max(touched)),
+        )
+        if since is None:
+            note.window_asked_at = asked_at.isoformat()
+        if since or note.stored_until is None:
+            note.stored_until = asked_at.isoformat()
+        return answer.remark
+
+    def _stored_since(
+        self, facts: Sequence[planning.DayFacts], meter: Meter, note: _MeterNote, now: datetime
+    ) -> datetime | None:
+        """From when on to ask for what Fluvius stored; None: ask for the days themselves.
+
+        That is the way the first time, and once a day while a day is missing that should have come.
+        """
+        stored_until, window_asked_at = _instant(note.stored_until), _instant(note.window_asked_at)
+        if stored_until is None or window_asked_at is None or stored_until > now:
+            return None
+        missing = note.remark is not None or planning.overdue(facts, meter.energy, now)
+        if missing and now - window_asked_at > _MANDATES_EVERY:
+            return None
+        return stored_until - _OVERLAP
+
+    def _fetch_missing(self, source: "Stepwise", meter: Meter, cycle: Cycle, *, days_too: bool) -> str | None:
         """Daily amounts of the whole window, if one is missing; then intervals, a day at a time."""
         now, energy = cycle.now, meter.energy
         facts = self._facts(meter, now)
@@ -261,9 +349,8 @@ class Fetcher:
             self._kept(meter, cycle, known)
         return next(filter(None, remarks), None)
 
-    def _kept(self, meter: Meter, cycle: Cycle, known: set[date]) -> None:
-        window = self._window(meter, cycle.now)
-        self._ledger.settle(meter, window, cycle.now)
+    def _kept(self, meter: Meter, cycle: Cycle, known: set[date], days: Sequence[date] | None = None) -> None:
+        self._ledger.settle(meter, days or self._window(meter, cycle.now), cycle.now)
         complete = {day.date for day in self._facts(meter, cycle.now) if day.complete}
         if new := sorted(complete - known):
             log.info("%s: complete %s", meter.name, ", ".join(map(str, new)))
@@ -273,17 +360,19 @@ class Fetcher:
 
     def _window(self, meter: Meter, now: datetime) -> list[date]:
         behind_since = self._note(meter).behind_since
-        return planning.window(
+        window = planning.window(
             meter.energy,
             now,
             self._settings.schedule.lookback_days,
             date.fromisoformat(behind_since) if behind_since else None,
         )
+        first, last = meter.first or date.min, meter.last or date.max
+        return [day for day in window if first <= day <= last]
 
     def _behind_since(self, meter: Meter, now: datetime) -> str | None:
         """The first day that was missed, if the bridge was off for longer than the window is wide."""
-        latest = self._ledger.latest_complete_day(meter)
-        if latest is None or latest.date + ONE_DAY >= self._window(meter, now)[0]:
+        latest, window = self._ledger.latest_complete_day(meter), self._window(meter, now)
+        if latest is None or not window or latest.date + ONE_DAY >= window[0]:
             return None
         return (latest.date + ONE_DAY).isoformat()
 

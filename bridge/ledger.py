@@ -143,8 +143,12 @@ class Ledger:
                         (_seconds(now), *key),
                     )
 
-    def record_intervals(self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime) -> None:
+    def record_intervals(
+        self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, *, only_new: bool = False
+    ) -> None:
         """Keep the answer to the request for one day's intervals, also when it was empty or partial.
+
+        With `only_new`, what the answer does not hold has not changed.
 
         A correction that the daily amounts announced already does not raise the revision again.
         """
@@ -159,7 +163,8 @@ class Ledger:
                     (_seconds(now), len(self._slots(meter, day)), *key),
                 )
             expected = meterday.intervals_of(day, meter.energy)
-            whole = planning.has_every_interval(self._as_answered(meter, day, readings), meter.energy)
+            answered = self._as_answered(meter, day, None if only_new else readings)
+            whole = planning.has_every_interval(answered, meter.energy)
             self._execute(
                 "UPDATE day SET asked_at = ?,"
                 " corrected = NOT ? AND (corrected OR (complete AND intervals BETWEEN 1 AND ?))"
@@ -179,7 +184,7 @@ class Ledger:
         """Mark those of the days that have become complete."""
         facts = self.facts(meter, days)
         usual = planning.usual_registers(facts)
-        without_intervals = planning.days_only(facts, meter.energy)
+        without_intervals = meter.days_only or planning.days_only(facts, meter.energy)
         complete = [
             (_seconds(now), self._meter(meter), day.date.isoformat())
             for day in facts
@@ -440,11 +445,13 @@ class Ledger:
             for start, slot in slots.items()
         }
 
-    def _as_answered(self, meter: Meter, day: date, readings: Sequence[Reading]) -> DayFacts:
-        """The day with just the intervals of an answer."""
+    def _as_answered(self, meter: Meter, day: date, readings: Sequence[Reading] | None) -> DayFacts:
+        """The day with just the intervals of an answer; None: with all that are known."""
         intervals: dict[datetime, dict[Register, Decimal]] = defaultdict(dict)
-        for reading in readings:
+        for reading in readings or ():
             intervals[reading.start][reading.register] = reading.amount
+        if readings is None:
+            intervals |= self._slots(meter, day)  # type: ignore[arg-type]
         daily = self._sums(meter, day, day, daily=True)
         return DayFacts(day, daily.get(meterday.start_of(day, meter.energy), {}), intervals)
 

@@ -22,6 +22,9 @@ class Direction(StrEnum):
 
     CONSUMPTION = "consumption"
     INJECTION = "injection"
+    # behind the connection point, where a service provider may look:
+    PRODUCTION = "production"
+    AUXILIARY = "auxiliary"
 
 
 class Tariff(StrEnum):
@@ -48,6 +51,9 @@ class Meter:
     energy: Energy
     serial: str = ""  # the physical meter; empty where the source needs none
     source: str = "portal"
+    days_only: bool = False  # intervals may not be asked for
+    first: date | None = None  # the meter days that may be asked for, both included
+    last: date | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

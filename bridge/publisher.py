@@ -100,6 +100,8 @@ class Publisher:
         payloads = self._latest_day(meter, total)
         status = views.status(meter, self._ledger.latest_complete_day(meter), progress)
         payloads[self._topic(meter, "status")] = views.to_json(status)
+        if progress.mandate:
+            payloads[self._topic(meter, "mandate")] = views.to_json(progress.mandate)
         if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
         if self._discovery:

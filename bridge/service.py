@@ -73,7 +73,6 @@ class Bridge:
         pause: Callable[[float], None] | None = None,
     ) -> None:
         self._settings, self._now = settings, now
-        self._meters = settings.followed
         self._started = now()
         self._stopping = threading.Event()
         self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -248,11 +247,11 @@ class Bridge:
         self._retry_publishing = True
         self._published_on = self._today()
         with self._publishing():
-            self._publisher.migrate(self._meters)
-            for meter in self._meters:
+            self._publisher.migrate(self._fetcher.meters)
+            for meter in self._fetcher.meters:
                 self._publisher.meter(meter, self._fetcher.progress(meter))
             self._publisher.bridge(self._info(), self._health_report())
-            self._publisher.remove_all_but(self._meters)
+            self._publisher.remove_all_but(self._fetcher.meters)
             self._retry_publishing = False
 
     def _publish_meter(self, meter: Meter) -> None:
@@ -285,7 +284,7 @@ class Bridge:
             "timezone": str(BRUSSELS),
             "meters": [
                 {"name": meter.name, "ean": meter.ean, "serial": meter.serial, "energy": meter.energy}
-                for meter in self._meters
+                for meter in self._fetcher.meters
             ],
             "next_run": local(self._timetable.next_run),
         }
@@ -328,7 +327,7 @@ class Bridge:
     def _welcome_home_assistant(self) -> None:
         """Tell it everything again: a little later, and not all at once."""
         self._publisher.forget_discovery()
-        meters = (partial(self._publish_meter, meter) for meter in self._meters)
+        meters = (partial(self._publish_meter, meter) for meter in self._fetcher.meters)
         self._errands = deque([self._publish_bridge, *meters, self._doubt_statistics])
         self._errands_from = self._now() + timedelta(seconds=random.uniform(*_LET_IT_START))
 
@@ -340,7 +339,7 @@ class Bridge:
     def _import_statistics(self, *, asked: bool = False) -> None:
         if self._recorder:
             with self._publishing():
-                self._recorder.update(self._meters, asked=asked)
+                self._recorder.update(self._fetcher.meters, asked=asked)
             self._publish_bridge()
 
     # Commands

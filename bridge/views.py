@@ -10,11 +10,21 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bridge.mandate import Mandate
 from bridge.model import BRUSSELS, Day, Direction, Energy, Interval, Meter, Register, Tariff, Total, Unit
 
 Payload = dict[str, Any]
 
 _ISO_DURATION = {timedelta(minutes=15): "PT15M", timedelta(hours=1): "PT1H"}
+
+
+SIDES = {  # how a direction and a unit are called in topics and payloads
+    "consumption": (Direction.CONSUMPTION, Unit.KWH),
+    "injection": (Direction.INJECTION, Unit.KWH),
+    "volume": (Direction.CONSUMPTION, Unit.M3),
+    "production": (Direction.PRODUCTION, Unit.KWH),
+    "auxiliary": (Direction.AUXILIARY, Unit.KWH),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Progress:
     advice: str | None = None
     overdue: Sequence[date] = ()  # awaited for longer than Fluvius ever took
     today: date | None = None  # in Flanders
+    mandate: Payload | None = None
 
 
 def day(meter: Meter, day: Day, registers: Iterable[Register] = ()) -> Payload:
@@ -106,16 +117,27 @@ def status(meter: Meter, latest: Day | None, progress: Progress) -> Payload:
     }
 
 
+def mandate(meter: Meter, mandate: Mandate, now: datetime) -> Payload:
+    """What the customer allows, and for how long."""
+    return {
+        **_who(meter),
+        "reference": mandate.reference,
+        "status": mandate.status,
+        "service": mandate.service,
+        "since": mandate.since and local(mandate.since),
+        "until": mandate.until and local(mandate.until),
+        "expires": mandate.expires and local(mandate.expires),
+        "renewal": mandate.renewal,
+        "problem": mandate.must_be_renewed(now) or mandate.problem(now) is not None,
+    }
+
+
 def amounts(by_register: Mapping[Register, Decimal]) -> Payload:
     """Amounts by direction and tariff with their totals, the gas volume, and the net.
 
     Only what is known: no injection where none was metered, no tariffs where there is only a total.
     """
-    sides = {
-        "consumption": _by_tariff(by_register, Direction.CONSUMPTION, Unit.KWH),
-        "injection": _by_tariff(by_register, Direction.INJECTION, Unit.KWH),
-        "volume": _by_tariff(by_register, Direction.CONSUMPTION, Unit.M3),
-    }
+    sides = {side: _by_tariff(by_register, *flow) for side, flow in SIDES.items()}
     known: Payload = {name: tariffs for name, tariffs in sides.items() if tariffs}
     if sides["consumption"] and sides["injection"]:
         known["net"] = sides["consumption"]["total"] - sides["injection"]["total"]
@@ -125,7 +147,7 @@ def amounts(by_register: Mapping[Register, Decimal]) -> Payload:
 def leaves(payload: Payload) -> dict[str, str]:
     """The amounts of a payload as sub-topics: `consumption/high`, `volume/total`, `net`, ..."""
     found = {}
-    for side in ("consumption", "injection", "volume"):
+    for side in SIDES:
         for tariff, amount in payload.get(side, {}).items():
             found[f"{side}/{tariff}"] = plain(amount)
     if "net" in payload:
@@ -204,14 +226,9 @@ def _interval(meter: Meter, interval: Interval, flows: Iterable[tuple[Direction,
     payload: Payload = {"start": local(interval.start), "end": local(interval.end)}
     if meter.energy is Energy.ELECTRICITY:
         payload["tariff"] = _tariff(interval)
-    names = (
-        ("consumption", Direction.CONSUMPTION, Unit.KWH),
-        ("injection", Direction.INJECTION, Unit.KWH),
-        ("volume", Direction.CONSUMPTION, Unit.M3),
-    )
-    for name, direction, unit in names:
-        if (direction, unit) in flows:
-            by_tariff = _by_tariff(interval.amounts, direction, unit)
+    for name, flow in SIDES.items():
+        if flow in flows:
+            by_tariff = _by_tariff(interval.amounts, *flow)
             payload[name] = by_tariff.get("total", Decimal(0))
     return payload
 

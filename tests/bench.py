@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bridge.fetching import Occasion
-from bridge.fluvius import open_source
+from bridge.fluvius import open_portal
 from bridge.fluvius.http import PoliteSession
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
@@ -187,7 +187,7 @@ def a_year(stage: Stage) -> Iterator[Figure]:
     http = PoliteSession(lambda _: None, stage.clock)
     with world.ledger() as ledger, closing(http):
         begin = time.monotonic()
-        source = open_source("portal", world.settings, http, ledger, stage.clock, asked=True)
+        source = open_portal(world.settings, http, ledger, stage.clock, asked=True)
         ledger.record_days(meter, source.days(meter, days[0], days[-1]).readings, stage.clock())
         for day in days:
             ledger.record_intervals(meter, day, source.intervals(meter, day).readings, stage.clock())
@@ -244,7 +244,7 @@ def a_hundred_meters(stage: Stage) -> Iterator[Figure]:
 
 
 def publish_all(bridge: Bridge) -> None:
-    for meter in bridge._meters:
+    for meter in bridge._fetcher.meters:
         bridge._publish_meter(meter)
 
 

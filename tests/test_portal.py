@@ -10,10 +10,10 @@ from typing import NamedTuple
 import pytest
 
 from bridge.fetching import Occasion
-from bridge.fluvius import open_source
+from bridge.fluvius import open_portal
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged
 from bridge.fluvius.http import PoliteSession
-from bridge.fluvius.source import Source
+from bridge.fluvius.source import Stepwise
 from bridge.model import Reading
 from bridge.simulator import RequestRecord
 from tests.mosquitto import Mosquitto
@@ -21,10 +21,10 @@ from tests.world import GAS, HOME, SHED, World, says
 
 
 @contextmanager
-def portal(world: World) -> Iterator[Source]:
+def portal(world: World) -> Iterator[Stepwise]:
     session = PoliteSession(pause=lambda _: None, now=world.clock)
     with world.ledger() as ledger:
-        yield open_source("portal", world.settings, session, ledger, world.clock, asked=False)
+        yield open_portal(world.settings, session, ledger, world.clock)
     session.close()
 
 

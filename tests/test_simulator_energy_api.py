@@ -15,7 +15,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import jwt
-import msal  # type: ignore[import-untyped]
+import msal
 import pytest
 import requests
 from cryptography import x509

@@ -8,6 +8,8 @@ from functools import partial
 from bridge.config import PortalSettings, Settings
 from bridge.fluvius import login
 from bridge.fluvius.access import Access, Account
+from bridge.fluvius.client_credentials import energy_api_account
+from bridge.fluvius.energy_api import EnergyApi
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.portal import Portal
 from bridge.fluvius.source import Memory, Source
@@ -22,16 +24,39 @@ def open_source(
     """A source by its name in the configuration. Makes no request yet.
 
     Args:
-        name: `portal`.
+        name: `portal` or `energy_api`.
         settings: the configuration, which has that source.
         http: the session that it shall make its requests with.
         memory: what it wants to know again in its next run.
         now: the present instant, aware.
         asked: whether a person waits, so that refused credentials are tried once more.
     """
-    if name != "portal" or settings.fluvius.portal is None:
-        raise ValueError(f"there is no source {name}")
+    if name == "energy_api":
+        return open_energy_api(settings, http, now, asked=asked)
+    return open_portal(settings, http, memory, now, asked=asked)
+
+
+def open_portal(
+    settings: Settings, http: PoliteSession, memory: Memory, now: Now, *, asked: bool = False
+) -> Portal:
+    """Mijn Fluvius."""
+    if settings.fluvius.portal is None:
+        raise ValueError("fluvius.portal is not configured")
     return Portal(http, open_access(settings, http, now, asked=asked), settings.fluvius.portal.url, memory)
+
+
+def open_energy_api(settings: Settings, http: PoliteSession, now: Now, *, asked: bool = False) -> EnergyApi:
+    """The official API.
+
+    Raises:
+        ConfigError: msal is not installed, or the certificate's key cannot be read.
+    """
+    api = settings.fluvius.energy_api
+    if api is None:
+        raise ValueError("fluvius.energy_api is not configured")
+    account = energy_api_account(api, http)
+    store = TokenStore(settings.data_dir / "energy-api.json", account=f"{account.name} {api.client_id}")
+    return EnergyApi(http, Access(account, store, now=now, asked=asked), api)
 
 
 def open_access(settings: Settings, http: PoliteSession, now: Now, *, asked: bool = False) -> Access:

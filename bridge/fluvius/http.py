@@ -26,6 +26,7 @@ _CONNECT_SECONDS, _SILENCE_SECONDS, _ANSWER_SECONDS = 10, 30, 60
 _LARGEST_ANSWER = 32 * 1024 * 1024
 _PATIENCE = timedelta(seconds=30)  # a longer Retry-After is not waited for here
 _RETRIES = 2
+_LONGEST_WORDS = 500  # characters of an error
 _UNHURRIED_AFTER = 2  # like a browser: a page's first requests come at once, more are spread out
 
 
@@ -54,6 +55,16 @@ class Response:
                 ) from None
             raise ShapeChanged("Fluvius answered something that is not JSON") from None
 
+    def words(self) -> str:
+        """What the answer says to people: `Message` and `ValidationErrorMessages` of the Energy API, say."""
+        try:
+            content = json.loads(self.text)
+            message = content.get("Message") or content.get("message") or content.get("Code")
+            messages = [message, *(content.get("ValidationErrorMessages") or ())]
+            return "; ".join(str(each) for each in messages if each)[:_LONGEST_WORDS]
+        except (AttributeError, RecursionError, TypeError, ValueError):
+            return ""
+
 
 @dataclass
 class PoliteSession:
@@ -66,6 +77,7 @@ class PoliteSession:
 
     pause: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    longest_pause: float = 1.2  # seconds between two requests for readings
     count: int = 0  # requests made
     _http: requests.Session = field(default_factory=requests.Session)
     _unhurried: int = 0
@@ -86,7 +98,7 @@ class PoliteSession:
         """Spread requests for readings out, from the third on."""
         self._unhurried += 1
         if self._unhurried > _UNHURRIED_AFTER:
-            self.pause(random.uniform(0.3, 1.2))
+            self.pause(random.uniform(0.25, 1.0) * self.longest_pause)
 
     def get(self, url: str, **options: Any) -> Response:
         """GET, again after a moment where that helps.
@@ -138,10 +150,14 @@ class PoliteSession:
             raise _unreachable(error) from error
         log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
         if response.status == 429 or response.status >= 500:
-            raise TryLater(
+            why = (
                 "Fluvius asks for fewer requests"
                 if response.status == 429
-                else f"Fluvius has trouble of its own (HTTP {response.status})",
+                else f"Fluvius has trouble of its own (HTTP {response.status})"
+            )
+            words = response.words()
+            raise TryLater(
+                f"{why}: {words}" if words else why,
                 not_before=_retry_after(response.headers.get("Retry-After"), self.now()),
             )
         return response

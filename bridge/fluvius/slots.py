@@ -115,11 +115,18 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str) -> list[Reading]
             raise _NotUnderstood
     if not readings:
         raise _NotUnderstood
-    return _without_double_totals(readings)
+    try:
+        return without_double_totals(readings)
+    except ValueError:
+        raise _NotUnderstood from None
 
 
-def _without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]:
-    """A total that stands beside both of its parts would count them twice; beside one, it says more."""
+def without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]:
+    """A total that stands beside both of its parts would count them twice; beside one, it says more.
+
+    Raises:
+        ValueError: the parts do not add up to the total.
+    """
     kept = []
     for register, reading in readings.items():
         high, low, total = (
@@ -127,7 +134,7 @@ def _without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading
             for tariff in (Tariff.HIGH, Tariff.LOW, Tariff.TOTAL)
         )
         if high and low and total and abs(high.amount + low.amount - total.amount) > _ROUNDING:
-            raise _NotUnderstood
+            raise ValueError(f"{high.amount} and {low.amount} are not {total.amount}")
         if not total or bool(high and low) != (reading is total):
             kept.append(reading)
     return sorted(kept, key=lambda reading: reading.register)

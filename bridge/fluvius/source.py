@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Protocol
+from datetime import date, datetime
+from typing import Any, Protocol, runtime_checkable
 
+from bridge.mandate import Mandate
 from bridge.model import Meter, Reading
 
 
@@ -16,14 +17,30 @@ class Answer:
     remark: str | None = None  # for the user: what was found instead of what was asked
 
 
-class Source(Protocol):
-    """Yields a meter's readings. Both methods make requests and raise `FluviusError`."""
+class Stepwise(Protocol):
+    """Yields a meter's readings step by step. Both methods make requests and raise `FluviusError`."""
 
     def days(self, meter: Meter, first: date, last: date) -> Answer:
         """The daily amounts of a span of meter days, both ends included."""
 
     def intervals(self, meter: Meter, day: date) -> Answer:
         """The quarter-hours (electricity) or hours (gas) of one meter day."""
+
+
+@runtime_checkable
+class AtOnce(Protocol):
+    """Yields days and intervals together, for meters that gave a mandate. Likewise."""
+
+    def mandates(self) -> list[Mandate]:
+        """What customers allow."""
+
+    def readings(
+        self, meter: Meter, reference: str, first: date, last: date, since: datetime | None
+    ) -> Answer:
+        """A span of meter days, both ends included; or, with `since`, what was stored since then."""
+
+
+Source = Stepwise | AtOnce
 
 
 class Memory(Protocol):

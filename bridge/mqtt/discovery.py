@@ -11,7 +11,7 @@ from bridge import URL, __version__
 from bridge.config.checks import identifier
 from bridge.model import Energy, Meter
 from bridge.mqtt import topics
-from bridge.views import Payload
+from bridge.views import SIDES, Payload
 
 HOME_ASSISTANT_STATUS = "homeassistant/status"  # by default, whatever the discovery prefix is
 MIGRATE = '{"migrate_discovery": true}'  # an entity's next configuration comes in the other format
@@ -37,6 +37,8 @@ _UNIT = {
     "injection": {"device_class": "energy", "unit_of_measurement": "kWh"},
     "net": {"device_class": "energy", "unit_of_measurement": "kWh"},
     "volume": {"device_class": "gas", "unit_of_measurement": "m³"},
+    "production": {"device_class": "energy", "unit_of_measurement": "kWh"},
+    "auxiliary": {"device_class": "energy", "unit_of_measurement": "kWh"},
 }
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
 
@@ -70,6 +72,8 @@ _METER = (
     _of_day("injection/low", "Injection of the day, low tariff"),
     _of_day("net", "Net consumption of the day"),
     _of_day("volume/total", "Gas volume of the day"),
+    _of_day("production/total", "Production of the day"),
+    _of_day("auxiliary/total", "Auxiliary consumption of the day"),
     _running("consumption/total", "Total consumption"),
     _running("consumption/high", "Total consumption, high tariff"),
     _running("consumption/low", "Total consumption, low tariff"),
@@ -77,6 +81,8 @@ _METER = (
     _running("injection/high", "Total injection, high tariff"),
     _running("injection/low", "Total injection, low tariff"),
     _running("volume/total", "Total gas volume"),
+    _running("production/total", "Total production"),
+    _running("auxiliary/total", "Total auxiliary consumption"),
     Entity("latest_day", "Latest complete day", "day/date", "day/date", {"device_class": "date"}),
     Entity(
         "latest_day_age",
@@ -103,6 +109,27 @@ _METER = (
         platform="binary_sensor",
         attributes="{{ {'error': value_json.error, 'advice': value_json.advice,"
         " 'days_awaited': value_json.days_awaited} | tojson }}",
+    ),
+    Entity(
+        "mandate_expires",
+        "End of the mandate",
+        "mandate",
+        "mandate",
+        {**_DIAGNOSTIC, "device_class": "timestamp", "value_template": "{{ value_json.expires }}"},
+    ),
+    Entity(
+        "mandate_problem",
+        "Mandate to be renewed",
+        "mandate",
+        "mandate",
+        {
+            **_DIAGNOSTIC,
+            "device_class": "problem",
+            "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
+        },
+        platform="binary_sensor",
+        attributes="{{ {'reference': value_json.reference, 'status': value_json.status,"
+        " 'renewal': value_json.renewal} | tojson }}",
     ),
 )
 
@@ -244,7 +271,7 @@ class Discovery:
 
     def _slots(self, meter: Meter, published: Collection[str]) -> Payload:
         """The day's intervals as attributes: bare amounts, a tenth of the topic's size for the recorder."""
-        sides = [side for side in ("consumption", "injection", "volume") if f"day/{side}/total" in published]
+        sides = [side for side in SIDES if f"day/{side}/total" in published]
         amounts = ", ".join(f"'{side}': slots | map(attribute='{side}') | list" for side in sides)
         return _attributes(
             topics.of_meter(self.base, meter.name, "intervals"),

@@ -1,0 +1,152 @@
+"""The Energy API v3: the readings of customers who gave a mandate, for energy service providers."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any, Never
+
+from bridge import __version__, meterday
+from bridge.config import EnergyApiSettings
+from bridge.fluvius import headpoints, mandates
+from bridge.fluvius.access import Access
+from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
+from bridge.fluvius.http import PoliteSession, Response
+from bridge.fluvius.source import Answer
+from bridge.mandate import Mandate
+from bridge.model import Meter
+
+log = logging.getLogger(__name__)
+
+_URLS = {
+    "production": "https://apihub.fluvius.be/esco-live/v3",
+    "sandbox": "https://apihub.fluvius.be/esco-sbx/v3",
+}
+_NAMED = 3  # of the things that could not be understood
+
+
+class EnergyApi:
+    """The source `energy_api`.
+
+    Args:
+        http: the session to make requests with.
+        access: the token.
+        settings: address, subscription key and contract.
+    """
+
+    def __init__(self, http: PoliteSession, access: Access, settings: EnergyApiSettings) -> None:
+        self._http, self._access, self._settings = http, access, settings
+        self._url = settings.url or _URLS[settings.environment]
+
+    def mandates(self) -> list[Mandate]:
+        """All mandates of the contract: one request.
+
+        Raises:
+            FluviusError: see its kinds.
+        """
+        return mandates.read(self._ask("get", "mandate"))
+
+    def readings(
+        self, meter: Meter, reference: str, first: date, last: date, since: datetime | None
+    ) -> Answer:
+        """Days and intervals, as far as the meter's mandate allows them: one request.
+
+        Args:
+            meter: the meter.
+            reference: its mandate's.
+            first: the first meter day.
+            last: the last meter day.
+            since: what Fluvius stored since this instant (aware), of whichever day, instead of those days.
+
+        Raises:
+            FluviusError: see its kinds. `NotYourMeter` where Fluvius does not allow it.
+        """
+        begin, end = (
+            (since, self._http.now())
+            if since
+            else (meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy))
+        )
+        data = self._ask(
+            "get",
+            "mandate/energy",
+            params={
+                "ean": meter.ean,
+                "periodType": "insertTime" if since else "readTime",
+                "referenceNumber": reference,
+                "granularity": "daily" if meter.days_only else "daily,hourly_quarterhourly",
+                "complexEnergyTypes": "active",
+                "from": _utc(begin),
+                "to": _utc(end),
+            },
+        )
+        found = headpoints.read(data, meter)
+        return Answer(found.readings, _in_words(found.strange))
+
+    def short_url(self, request: Mapping[str, Any]) -> tuple[str, str]:
+        """The identifier of a link for a customer, and until when it works.
+
+        Args:
+            request: as `POST /api/shortUrlIdentifier` wants it, without the contract's number.
+
+        Raises:
+            FluviusError: see its kinds.
+        """
+        content = {"dataAccessContractNumber": self._settings.contract_number, **request}
+        data = self._ask("post", "shortUrlIdentifier", json=content)
+        if data.get("status") != "success" or not data.get("shortUrlIdentifier"):
+            raise ShapeChanged(f"The Energy API made no link: {data.get('status')}")
+        return str(data["shortUrlIdentifier"]), str(data.get("validTo"))
+
+    def mock(self, mandate: Mapping[str, Any]) -> None:
+        """Make a mandate to test with, in the sandbox.
+
+        Raises:
+            FluviusError: see its kinds.
+        """
+        self._ask("post", "mandate/mock", json=dict(mandate))
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
+        self._http.take_time()
+        response = self._with_bearer(self._access.bearer(), method, path, options)
+        if response.status == 401 and "subscription key" not in response.text:
+            response = self._with_bearer(self._access.another_bearer(renew=False), method, path, options)
+        if response.status != 200:
+            self._complain(response)
+        content = response.json()
+        if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
+            raise ShapeChanged("The Energy API answered something else than data")
+        return content["data"]
+
+    def _with_bearer(self, bearer: str, method: str, path: str, options: Mapping[str, Any]) -> Response:
+        headers = {
+            "Authorization": f"Bearer {bearer}",
+            "Ocp-Apim-Subscription-Key": self._settings.subscription_key.get_secret_value(),
+            "Accept": "application/json",
+            "User-Agent": f"fluvius2mqtt/{__version__}",
+        }
+        send: Callable[..., Response] = self._http.get if method == "get" else self._http.post
+        return send(f"{self._url}/api/{path}", headers=headers, **options)
+
+    def _complain(self, response: Response) -> Never:
+        words = response.words()
+        match response.status:
+            case 401 if "subscription key" in response.text:
+                refusal = CredentialsRefused(f"The Energy API refuses the subscription key: {words}")
+                self._access.refuse(refusal)
+            case 401:
+                raise TryLater(f"The Energy API does not accept the token that it has just given: {words}")
+            case 403 | 404:
+                raise NotYourMeter(f"The Energy API does not allow this: {words}")
+            case status:
+                raise ShapeChanged(f"The Energy API does not accept our request (HTTP {status}): {words}")
+
+
+def _in_words(strange: Counter[str]) -> str | None:
+    if not strange:
+        return None
+    named = ", ".join(f"{number} times {what}" for what, number in strange.most_common(_NAMED))
+    return f"not everything that Fluvius gave could be understood: {named}"
+
+
+def _utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,191 @@
+"""The Energy API's headpoints to readings, and nothing that is not surely there.
+
+Three shapes, by `$type`: what is counted by physical meters, by a headpoint that is read remotely, or by
+both, which then say the same twice. Sub-headpoints add production and auxiliary consumption. A slot counts
+whole or not at all, as on the portal.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from bridge import meterday
+from bridge.fluvius.errors import ShapeChanged
+from bridge.fluvius.slots import Span, without_double_totals
+from bridge.model import MAX_AMOUNT, Direction, Energy, Meter, Reading, Register, Tariff, Unit
+
+_SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
+_SUBS = {
+    "submetering-production": {"production": Direction.PRODUCTION},
+    "submetering-auxiliary": {"auxiliary": Direction.AUXILIARY},
+    "submetering-offtake": {},  # a part of what the headpoint counts already
+}
+_DIRECTIONS = {"offtake": Direction.CONSUMPTION, "injection": Direction.INJECTION}
+_TARIFFS = {"total": Tariff.TOTAL, "day": Tariff.HIGH, "night": Tariff.LOW}
+_UNITS = {"kWh": Unit.KWH, "m3": Unit.M3}
+_FINAL = {"READ", "VAL"}
+_NOT_FINAL = {"EST", "NVAL"}
+_INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
+
+Slots = dict[Span, list[Reading]]
+
+
+@dataclass
+class Found:
+    """What an answer held."""
+
+    readings: Sequence[Reading]
+    strange: Counter[str] = field(default_factory=Counter)  # what could not be understood, and how often
+
+
+class _NotThereYet(Exception):
+    """Fluvius says that it does not know the amount."""
+
+
+class _NotUnderstood(Exception):
+    """We do not know what Fluvius says."""
+
+
+def read(data: Any, meter: Meter) -> Found:
+    """The days and intervals of an answer.
+
+    Args:
+        data: the decoded `data` of `GET /api/mandate/energy`, numbers with a fraction as `Decimal`.
+        meter: whose answer it is.
+
+    Raises:
+        ShapeChanged: it is no answer about a headpoint.
+    """
+    headpoint = data.get("headpoint") if isinstance(data, dict) else None
+    if headpoint is None and isinstance(data, dict):
+        return Found([])
+    if not isinstance(headpoint, dict):
+        raise ShapeChanged("The Energy API answered something else than a headpoint")
+    reader = _Reader(meter)
+    return Found(reader.headpoint(headpoint), reader.strange)
+
+
+class _Reader:
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self.strange: Counter[str] = Counter()
+
+    def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
+        shape = headpoint.get("$type")
+        if shape not in _SHAPES:
+            self.strange[f"$type {shape}"] += 1
+            return []
+        own = self._slots(headpoint, _DIRECTIONS, "") if shape != "metering-on-meter" else {}
+        found = [reading for readings in own.values() for reading in readings]
+        if shape != "metering-on-headpoint":
+            for physical in _list(headpoint, "physicalMeters"):
+                slots = self._slots(physical, _DIRECTIONS, str(physical.get("meterID") or ""))
+                found += [each for span, readings in slots.items() if span not in own for each in readings]
+        for sub in _list(headpoint, "subHeadpoints"):
+            if (directions := _SUBS.get(str(sub.get("$type")))) is None:
+                self.strange[f"$type {sub.get('$type')}"] += 1
+            elif directions:
+                slots = self._slots(sub, directions, str(sub.get("ean") or ""))
+                found += [each for readings in slots.values() for each in readings]
+        return found
+
+    def _slots(self, point: Mapping[str, Any], directions: Mapping[str, Direction], serial: str) -> Slots:
+        """The slots of one meter or headpoint; one that is there twice, and differs, is not sure."""
+        found: Slots = {}
+        doubtful: set[Span] = set()
+        for slot in (*_list(point, "dailyEnergy"), *_list(point, _INTERVALS[self._meter.energy])):
+            try:
+                span = self._span(slot)
+            except _NotUnderstood:
+                self.strange["slot"] += 1
+                continue
+            try:
+                readings = list(self._readings(slot, span, directions, serial))
+                if readings and found.setdefault(span, readings) != readings:
+                    doubtful.add(span)
+            except _NotThereYet:
+                doubtful.add(span)
+            except _NotUnderstood:
+                self.strange["slot"] += 1
+                doubtful.add(span)
+        return {span: readings for span, readings in found.items() if span not in doubtful}
+
+    def _span(self, slot: Mapping[str, Any]) -> Span:
+        """The slot's start and end, which must be those of a meter day or of one of its intervals."""
+        start, end = _instant(slot.get("start")), _instant(slot.get("end"))
+        day = meterday.day_of(start, self._meter.energy)
+        whole = meterday.start_of(day, self._meter.energy), meterday.end_of(day, self._meter.energy)
+        length = meterday.interval_length(self._meter.energy)
+        if (start, end) != whole and ((start - whole[0]) % length or end - start != length):
+            raise _NotUnderstood
+        return start, end
+
+    def _readings(
+        self, slot: Mapping[str, Any], span: Span, directions: Mapping[str, Direction], serial: str
+    ) -> Iterator[Reading]:
+        readings: dict[Register, Reading] = {}
+        silent: set[tuple[Direction, Unit | None]] = set()
+        for measurement in _list(slot, "measurements"):
+            for name, direction in directions.items():
+                for tariff_name, tariff in _TARIFFS.items():
+                    counted = _mapping(_mapping(measurement, name), tariff_name)
+                    unit = self._unit(counted)
+                    if counted.get("value", ...) is None:
+                        silent.add((direction, unit))
+                    if unit is None or counted.get("value") is None:
+                        continue
+                    register = Register(direction, tariff, unit)
+                    reading = Reading(*span, register, _amount(counted), self._is_final(counted), serial)
+                    if readings.setdefault(register, reading) != reading:
+                        raise _NotUnderstood
+        totals = {(each.direction, each.unit) for each in readings if each.tariff is Tariff.TOTAL}
+        if silent - totals:
+            raise _NotThereYet
+        try:
+            yield from without_double_totals(readings)
+        except ValueError:
+            raise _NotUnderstood from None
+
+    def _unit(self, counted: Mapping[str, Any]) -> Unit | None:
+        if not counted:
+            return None
+        unit = _UNITS.get(str(counted.get("unit")))
+        if unit is None and counted.get("value") is not None:
+            self.strange[f"unit {counted.get('unit')}"] += 1
+        return unit
+
+    def _is_final(self, counted: Mapping[str, Any]) -> bool:
+        state = counted.get("validationState")
+        if state not in _FINAL | _NOT_FINAL:
+            self.strange[f"validationState {state}"] += 1
+        return state in _FINAL
+
+
+def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    values = content.get(name)
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
+
+
+def _mapping(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _amount(counted: Mapping[str, Any]) -> Decimal:
+    amount = counted["value"]
+    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not 0 <= amount < MAX_AMOUNT:
+        raise _NotUnderstood
+    return Decimal(amount)
+
+
+def _instant(text: Any) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is None:
+            raise _NotUnderstood
+        return instant.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise _NotUnderstood from None

@@ -1,0 +1,53 @@
+"""The Energy API's answer about mandates."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bridge.fluvius.errors import ShapeChanged
+from bridge.mandate import Mandate
+from bridge.model import BRUSSELS, Energy
+
+_ENERGY = {"E": Energy.ELECTRICITY, "G": Energy.GAS}
+_RENEWALS = {"ToBeRenewed", "RenewalRequested", "Expired"}
+
+
+def read(data: Any) -> list[Mandate]:
+    """The mandates of an answer; those that cannot be understood are left out.
+
+    Raises:
+        ShapeChanged: it is no answer about mandates.
+    """
+    listed = data.get("mandates") if isinstance(data, dict) else None
+    if not isinstance(listed, list):
+        raise ShapeChanged("The Energy API answered something else than a list of mandates")
+    return [mandate for each in listed if isinstance(each, dict) if (mandate := _mandate(each))]
+
+
+def _mandate(content: Mapping[str, Any]) -> Mandate | None:
+    energy, ean = _ENERGY.get(str(content.get("energyType"))), content.get("ean")
+    reference, status = content.get("referenceNumber"), content.get("status")
+    if not (energy and isinstance(ean, str) and ean.isdecimal() and isinstance(status, str)):
+        return None
+    try:
+        return Mandate(
+            reference=str(reference or ""),
+            ean=ean,
+            energy=energy,
+            status=status,
+            service=str(content.get("dataServiceType") or ""),
+            since=_instant(content.get("dataPeriodFrom")),
+            until=_instant(content.get("dataPeriodTo")),
+            expires=_instant(content.get("mandateExpirationDate")),
+            renewal=content.get("renewalStatus") if content.get("renewalStatus") in _RENEWALS else None,
+        )
+    except ValueError:
+        return None
+
+
+def _instant(text: Any) -> datetime | None:
+    """An instant; a bare date is its beginning in Flanders."""
+    if not text:
+        return None
+    instant = datetime.fromisoformat(str(text))
+    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=BRUSSELS).astimezone(UTC)

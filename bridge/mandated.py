@@ -1,0 +1,90 @@
+"""Which meters the mandates make, kept across restarts."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bridge import meterday
+from bridge.ledger import Ledger
+from bridge.mandate import Mandate, best
+from bridge.meterday import ONE_DAY
+from bridge.model import Meter
+
+log = logging.getLogger(__name__)
+
+_NOTE = "mandates"
+_NAMED = 5  # in one line of the log
+
+
+class MandateBook:
+    """What is known of the contract's mandates.
+
+    Args:
+        ledger: where they are kept between runs.
+        configured: the meters of the configuration; without any, the mandates that are good make them.
+    """
+
+    def __init__(self, ledger: Ledger, configured: Sequence[Meter]) -> None:
+        self._ledger, self._configured = ledger, configured
+        note = ledger.recall(_NOTE) or {}
+        self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
+        self._by_ean = {each["ean"]: Mandate.from_note(each) for each in note.get("mandates", ())}
+        self._warned: set[str] = set()
+
+    @property
+    def asked_at(self) -> datetime | None:
+        """When Fluvius was last asked for them."""
+        return self._asked_at
+
+    def update(self, mandates: Sequence[Mandate], now: datetime) -> None:
+        """Know these mandates, and no others."""
+        self._asked_at, self._by_ean = now, best(mandates, now)
+        notes = [mandate.to_note() for mandate in self._by_ean.values()]
+        self._ledger.remember(_NOTE, {"asked_at": now.isoformat(), "mandates": notes})
+        self._warn(now)
+
+    def meters(self, now: datetime) -> tuple[Meter, ...]:
+        """The meters to follow, with what their mandates allow."""
+        if self._configured:
+            return tuple(_allowed(meter, self._by_ean.get(meter.ean)) for meter in self._configured)
+        return tuple(
+            _allowed(Meter(mandate.ean, mandate.ean, mandate.energy, source="energy_api"), mandate)
+            for mandate in self._by_ean.values()
+            if mandate.problem(now) is None
+        )
+
+    def of(self, meter: Meter) -> Mandate | None:
+        """A meter's mandate."""
+        return self._by_ean.get(meter.ean)
+
+    def problem(self, meter: Meter, now: datetime) -> str | None:
+        """Why nothing may be asked for a meter."""
+        if self._asked_at is None:
+            return None  # nobody has looked yet
+        if mandate := self.of(meter):
+            return mandate.problem(now)
+        return "there is no mandate for its EAN; make a link for the customer with `mandate request`"
+
+    def _warn(self, now: datetime) -> None:
+        ending = [each for each in self._by_ean.values() if each.must_be_renewed(now)]
+        if new := [each for each in ending if each.reference not in self._warned]:
+            self._warned |= {each.reference for each in new}
+            named = ", ".join(
+                f"{each.reference} ({each.ean}, until {each.expires.date() if each.expires else '?'})"
+                for each in new[:_NAMED]
+            )
+            more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
+            log.warning("mandates have to be renewed by the customer: %s%s", named, more)
+
+
+def _allowed(meter: Meter, mandate: Mandate | None) -> Meter:
+    if mandate is None:
+        return meter
+    first = last = None
+    if mandate.since:
+        first = meterday.day_of(mandate.since, meter.energy)
+        first += ONE_DAY * (meterday.start_of(first, meter.energy) < mandate.since)
+    if mandate.until:
+        last = meterday.day_of(mandate.until, meter.energy) - ONE_DAY
+    return replace(meter, days_only=mandate.days_only, first=first, last=last)
