@@ -28,6 +28,7 @@ AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may mak
 
 _MANDATES_EVERY = timedelta(hours=20)
 _OVERLAP = timedelta(hours=1)  # clocks differ
+_LONGEST_DOUBT = timedelta(days=31)  # how long the same is asked for again, until it is understood
 _WHOLE_RUN = 2 * 3600.0  # seconds: what a run over thousands of meters may take, beside the answers
 _LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
@@ -311,7 +312,8 @@ class Fetcher:
         )
         if since is None:
             note.window_asked_at = asked_at.isoformat()
-        if since or note.stored_until is None:
+        gave_up = since is not None and now - since > _LONGEST_DOUBT
+        if (answer.is_whole or gave_up) and (since or note.stored_until is None):
             note.stored_until = asked_at.isoformat()
         return answer.remark
 
@@ -325,8 +327,7 @@ class Fetcher:
         stored_until, window_asked_at = _instant(note.stored_until), _instant(note.window_asked_at)
         if stored_until is None or window_asked_at is None or stored_until > now:
             return None
-        missing = note.remark is not None or planning.overdue(facts, meter.energy, now)
-        if missing and now - window_asked_at > _MANDATES_EVERY:
+        if planning.overdue(facts, meter.energy, now) and now - window_asked_at > _MANDATES_EVERY:
             return None
         return stored_until - _OVERLAP
 

@@ -176,12 +176,14 @@ def test_a_correction_changes_its_hours_and_every_sum_after_it(world: World, cor
 
 
 def test_older_days_raise_every_sum_after_them(world: World, core: Core) -> None:
+    world.meters = [HOME, GAS]
     world.once()
     world.changes["schedule.lookback_days"] = 31
     world.clock.pass_by(minutes=10)
     world.fetch(Occasion.ASKED)
     world.once()
     is_right(world, core, HOME, date(2026, 10, 21), LAST)
+    is_right(world, core, GAS, date(2026, 10, 18), date(2026, 11, 17))
 
 
 def test_older_days_with_a_gap_leave_no_dip_behind(world: World, core: Core) -> None:

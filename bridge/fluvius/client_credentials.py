@@ -17,7 +17,6 @@ from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.tokens import Token
 
 _AUTHORITY = "https://login.microsoftonline.com"
-_AGAIN_AFTER = timedelta(minutes=5)  # a run over thousands of meters outlives its token
 # Whatever else the token endpoint answers is no refusal of these credentials.
 _REFUSALS = {"invalid_client", "unauthorized_client", "invalid_scope", "invalid_request", "access_denied"}
 
@@ -39,7 +38,7 @@ def energy_api_account(settings: EnergyApiSettings, http: PoliteSession) -> Acco
         name=authority(settings),
         credentials=repr((authority(settings), settings.client_id, settings.scope, proof)),
         sign_in=partial(sign_in, http, settings, proof),
-        again_after=_AGAIN_AFTER,
+        again_after=timedelta(0),  # a run over thousands of meters outlives its token
     )
 
 
@@ -57,6 +56,7 @@ def sign_in(
         CredentialsRefused: in Microsoft's own words.
         TryLater, ShapeChanged: see there.
     """
+    import jwt  # noqa: PLC0415 - msal's own
     import msal  # noqa: PLC0415 - an extra, and heavy
 
     address = authority(settings)
@@ -70,7 +70,7 @@ def sign_in(
             instance_discovery=False,
         )
         answer = client.acquire_token_for_client(scopes=[settings.scope])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, jwt.PyJWTError) as error:
         raise _unusable(error, settings) from error
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
         raise _refusal(answer)
@@ -141,7 +141,8 @@ class _Transport:
         """The session is closed by its owner."""
 
     def _ask(self, method: str, url: str, options: Mapping[str, Any]) -> _Answer:
-        ours = {name: value for name, value in options.items() if name in {"params", "data", "headers"}}
+        ours = {name: options[name] for name in ("params", "data") if name in options}
+        ours["headers"] = {**(options.get("headers") or {}), "X-Forwarded-Proto": "https"}  # as it thinks
         address = urlunsplit(urlsplit(url)._replace(scheme=self.scheme))
         response = (self.http.get if method == "get" else self.http.post)(address, **ours)
         return _Answer(response.status, response.text, response.headers)

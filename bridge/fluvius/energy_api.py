@@ -80,7 +80,7 @@ class EnergyApi:
             },
         )
         found = headpoints.read(data, meter)
-        return Answer(found.readings, _in_words(found.strange))
+        return Answer(found.readings, _in_words(found.strange), found.is_whole)
 
     def short_url(self, request: Mapping[str, Any]) -> tuple[str, str]:
         """The identifier of a link for a customer, and until when it works.

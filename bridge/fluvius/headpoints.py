@@ -39,6 +39,7 @@ class Found:
 
     readings: Sequence[Reading]
     strange: Counter[str] = field(default_factory=Counter)  # what could not be understood, and how often
+    is_whole: bool = True  # and nothing was null
 
 
 class _NotThereYet(Exception):
@@ -65,13 +66,15 @@ def read(data: Any, meter: Meter) -> Found:
     if not isinstance(headpoint, dict):
         raise ShapeChanged("The Energy API answered something else than a headpoint")
     reader = _Reader(meter)
-    return Found(reader.headpoint(headpoint), reader.strange)
+    readings = reader.headpoint(headpoint)
+    return Found(readings, reader.strange, not (reader.strange or reader.awaits_more))
 
 
 class _Reader:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self.strange: Counter[str] = Counter()
+        self.awaits_more = False
 
     def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
         shape = headpoint.get("$type")
@@ -107,6 +110,7 @@ class _Reader:
                 if readings and found.setdefault(span, readings) != readings:
                     doubtful.add(span)
             except _NotThereYet:
+                self.awaits_more = True
                 doubtful.add(span)
             except _NotUnderstood:
                 self.strange["slot"] += 1

@@ -15,6 +15,7 @@ class Answer:
 
     readings: Sequence[Reading]
     remark: str | None = None  # for the user: what was found instead of what was asked
+    is_whole: bool = True  # nothing was null, and everything was understood
 
 
 class Stepwise(Protocol):

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import dropwhile, product
+from itertools import dropwhile
 from math import isclose
 from typing import NamedTuple
 
@@ -26,8 +26,8 @@ from bridge import meterday
 from bridge.homeassistant.core import CommandRefused, Core, CoreAway
 from bridge.hourly import spread
 from bridge.ledger import Ledger
-from bridge.model import Direction, Meter, Register, Tariff, Unit
-from bridge.views import Payload
+from bridge.model import Meter, Register, Tariff, Unit
+from bridge.views import SIDES, Payload
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,8 @@ _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 _PATIENCE = 300.0  # seconds until a portion can be read back: older cores write 500 rows in a second
 _UNIT_CLASS = {Unit.KWH: "energy", Unit.M3: "volume"}
 _NEWER_KEYS = frozenset({"mean_type", "unit_class"})  # refused by 2025.4.4, wanted by 2026.11.0
-_REGISTERS = [Register(*each) for each in product(Direction, Tariff, Unit)]
+_SIDE = {flow: side for side, flow in SIDES.items()}
+_REGISTERS = [Register(direction, tariff, unit) for direction, unit in _SIDE for tariff in Tariff]
 
 
 class Row(NamedTuple):
@@ -110,11 +111,10 @@ class Statistics:
         self._import(meter, series, (begin, last), before)
 
     def _series(self, meter: Meter, register: Register) -> Series:
-        side = "volume" if register.unit is Unit.M3 else register.direction
+        side = _SIDE[register.direction, register.unit]
         words = "" if register.tariff is Tariff.TOTAL else f", {register.tariff} tariff"
-        return Series(
-            register, f"{self._prefix}{meter.ean}_{side}_{register.tariff}", f"{meter.name}: {side}{words}"
-        )
+        statistic_id = f"{self._prefix}{meter.ean}_{side}_{register.tariff}"
+        return Series(register, statistic_id, f"{meter.name}: {side}{words}")
 
     def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Register, Decimal]:
         """Where another ledger's rows left off; nothing where there are none."""
