@@ -8,7 +8,7 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
-    parsed = _parser(simulating="simulate" in words).parse_args(words)
+    parsed = _parser(words).parse_args(words)
     from bridge.folder import FolderError
     from bridge.ledger import LedgerError
 
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def _parser(*, simulating: bool) -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--config", type=Path, metavar="FILE", help="the configuration, see config.example.yaml"
@@ -68,9 +68,12 @@ def _parser(*, simulating: bool) -> argparse.ArgumentParser:
     command("run", _run, "the bridge: connects, catches up, then works to its schedule until stopped")
     command("once", _once, "one cycle, then exits: for cron")
     command("check", _check, "tries the configuration, the broker, the sign-in and each meter")
+    mandate = command("mandate", _mandate, "what customers allow (official API): list, request, mock")
+    if "mandate" in words:
+        _add_mandate(mandate)
     command("token", _token, "prints a bearer token for the portal")
     simulate = command("simulate", _simulate, "a Fluvius on your own machine: portal and Energy API")
-    if simulating:  # or every start of the bridge would load a web server
+    if "simulate" in words:  # or every start of the bridge would load a web server
         _add_simulator(simulate)
     _add_demo(command("demo", _demo, "the whole bridge, without an account and without a broker"))
     command("healthcheck", _healthcheck, "for the container: exit 0 while the running bridge is healthy")
@@ -166,6 +169,26 @@ def _token(arguments: argparse.Namespace) -> int:
         return _complain(error, COULD_NOT)
     finally:
         http.close()
+    return DONE
+
+
+def _add_mandate(parser: argparse.ArgumentParser) -> None:
+    from bridge.mandates_command import add_arguments
+
+    add_arguments(parser)
+
+
+def _mandate(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, "error")
+    from bridge.fluvius.errors import CredentialsRefused, FluviusError
+    from bridge.mandates_command import run
+
+    try:
+        run(settings, arguments)
+    except CredentialsRefused as error:
+        return _complain(error, REFUSED)
+    except FluviusError as error:
+        return _complain(error, COULD_NOT)
     return DONE
 
 

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
 _MANDATES_EVERY = timedelta(hours=20)
+_LATELY = timedelta(days=2)
 _OVERLAP = timedelta(hours=1)  # clocks differ
 _LONGEST_DOUBT = timedelta(days=31)  # how long the same is asked for again, until it is understood
 _WHOLE_RUN = 2 * 3600.0  # seconds: what a run over thousands of meters may take, beside the answers
@@ -322,12 +323,13 @@ class Fetcher:
     ) -> datetime | None:
         """From when on to ask for what Fluvius stored; None: ask for the days themselves.
 
-        That is the way the first time, and once a day while a day is missing that should have come.
+        That is the way the first time, and once a day while one is missing that has not come otherwise.
         """
         stored_until, window_asked_at = _instant(note.stored_until), _instant(note.window_asked_at)
         if stored_until is None or window_asked_at is None or stored_until > now:
             return None
-        if planning.overdue(facts, meter.energy, now) and now - window_asked_at > _MANDATES_EVERY:
+        lately = now - stored_until < _LATELY
+        if lately and planning.overdue(facts, meter.energy, now) and now - window_asked_at > _MANDATES_EVERY:
             return None
         return stored_until - _OVERLAP
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.model import Register, Tariff
+from bridge.model import Direction, Register, Tariff, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,16 @@ def claimed_twice(answer: Mapping[int, Slot], known: Mapping[int, Slot]) -> set[
         }
         if others and any(row.amount for row in fresh.values()):
             shared.add(start)
-            same = {register: row.amount for (_, register), row in fresh.items() if row.amount}
-            equal |= {register: row.amount for (_, register), row in others.items()} == same
+            equal |= _by_flow(others) == _by_flow(fresh)
     return shared if equal or len(shared) > 1 else set()
+
+
+def _by_flow(slot: Slot) -> dict[tuple[Direction, Unit], int]:
+    """What was counted each way, whatever the tariffs: one answer may know them and another not."""
+    totals: dict[tuple[Direction, Unit], int] = defaultdict(int)
+    for (_, register), row in slot.items():
+        totals[register.direction, register.unit] += row.amount
+    return {flow: amount for flow, amount in totals.items() if amount}
 
 
 def by_register(slot: Slot) -> dict[Register, int]:

@@ -132,19 +132,16 @@ class _Reader:
     ) -> Iterator[Reading]:
         readings: dict[Register, Reading] = {}
         silent: set[tuple[Direction, Unit | None]] = set()
-        for measurement in _list(slot, "measurements"):
-            for name, direction in directions.items():
-                for tariff_name, tariff in _TARIFFS.items():
-                    counted = _mapping(_mapping(measurement, name), tariff_name)
-                    unit = self._unit(counted)
-                    if counted.get("value", ...) is None:
-                        silent.add((direction, unit))
-                    if unit is None or counted.get("value") is None:
-                        continue
-                    register = Register(direction, tariff, unit)
-                    reading = Reading(*span, register, _amount(counted), self._is_final(counted), serial)
-                    if readings.setdefault(register, reading) != reading:
-                        raise _NotUnderstood
+        for direction, tariff, counted in _counted(slot, directions):
+            unit = self._unit(counted)
+            if counted.get("value") is None:
+                self.awaits_more = True
+                silent.add((direction, unit))
+            elif unit:
+                register = Register(direction, tariff, unit)
+                reading = Reading(*span, register, _amount(counted), self._is_final(counted), serial)
+                if readings.setdefault(register, reading) != reading:
+                    raise _NotUnderstood
         totals = {(each.direction, each.unit) for each in readings if each.tariff is Tariff.TOTAL}
         if silent - totals:
             raise _NotThereYet
@@ -154,8 +151,6 @@ class _Reader:
             raise _NotUnderstood from None
 
     def _unit(self, counted: Mapping[str, Any]) -> Unit | None:
-        if not counted:
-            return None
         unit = _UNITS.get(str(counted.get("unit")))
         if unit is None and counted.get("value") is not None:
             self.strange[f"unit {counted.get('unit')}"] += 1
@@ -166,6 +161,17 @@ class _Reader:
         if state not in _FINAL | _NOT_FINAL:
             self.strange[f"validationState {state}"] += 1
         return state in _FINAL
+
+
+def _counted(
+    slot: Mapping[str, Any], directions: Mapping[str, Direction]
+) -> Iterator[tuple[Direction, Tariff, Mapping[str, Any]]]:
+    """The registers of a slot that there are."""
+    for measurement in _list(slot, "measurements"):
+        for name, direction in directions.items():
+            for tariff_name, tariff in _TARIFFS.items():
+                if counted := _mapping(_mapping(measurement, name), tariff_name):
+                    yield direction, tariff, counted
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
