@@ -11,12 +11,13 @@ from shutil import get_terminal_size
 from bridge import meterday, planning
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching import SWITCH_ON
-from bridge.fluvius import open_access, open_portal
+from bridge.fluvius import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Stepwise
 from bridge.folder import make
 from bridge.homeassistant import statistics_settings
+from bridge.mandate import best
 from bridge.model import Meter
 from bridge.mqtt.client import Broker, BrokerAway, Event, PublishRefused, RoundTrip
 
@@ -108,6 +109,34 @@ def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
     def now() -> datetime:
         return datetime.now(UTC)
 
+    if settings.fluvius.energy_api:
+        yield from _energy_api(settings, http, now)
+    if settings.fluvius.portal:
+        yield from _portal(settings, http, now)
+
+
+def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
+    try:
+        mandates = open_energy_api(settings, http, now, asked=True).mandates()
+    except CredentialsRefused as error:
+        yield Finding("energy_api", works=False, words=str(error), status=3)
+        return
+    except FluviusError as error:
+        yield Finding("energy_api", works=False, words=str(error))
+        return
+    good = best(mandates, now())
+    problems = {ean: mandate.problem(now()) for ean, mandate in good.items()}
+    approved = sum(problem is None for problem in problems.values())
+    yield Finding(
+        "energy_api", works=True, words=f"{len(mandates)} mandates, {approved} meters may be asked for"
+    )
+    for meter in settings.followed:
+        if meter.source == "energy_api":
+            problem = problems.get(meter.ean, "there is no mandate for its EAN")
+            yield Finding(meter.name, works=problem is None, words=problem or "its mandate is approved")
+
+
+def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
     try:
         open_access(settings, http, now, asked=True).try_sign_in()
     except CredentialsRefused as error:
@@ -118,7 +147,7 @@ def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
         return
     yield Finding("sign-in", works=True, words="Fluvius knows us")
     source = open_portal(settings, http, _Nothing(), now, asked=True)
-    for meter in settings.followed:
+    for meter in (each for each in settings.followed if each.source == "portal"):
         try:
             yield Finding(meter.name, *_meter(source, meter, now(), settings.schedule.lookback_days))
         except CredentialsRefused as error:
@@ -145,7 +174,7 @@ def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) ->
 
 
 def _meters_in_words(settings: Settings) -> str:
-    meters = ", ".join(f"{meter.name} ({meter.energy})" for meter in settings.followed)
+    meters = ", ".join(f"{meter.name} ({meter.energy})" for meter in settings.followed) or "all mandates"
     return "; ".join([f"follows {meters}", *settings.warnings])
 
 

@@ -56,12 +56,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, run: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
-        # suppressed: a default here would undo a --config that was given before the command
-        options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-        options.add_argument("--config", type=Path, metavar="FILE", help=argparse.SUPPRESS)
-        options.add_argument("--verbose", action="store_true", help=argparse.SUPPRESS)
-        options.add_argument("--version", action="version", version=f"fluvius2mqtt {__version__}")
-        added = commands.add_parser(name, help=words, description=words, parents=[options])
+        added = commands.add_parser(name, help=words, description=words, parents=[_options_again()])
         added.set_defaults(command=run)
         return added
 
@@ -81,6 +76,15 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def _options_again() -> argparse.ArgumentParser:
+    """The common options, for behind a command. A default here would undo what was given before it."""
+    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    options.add_argument("--config", type=Path, metavar="FILE", help=argparse.SUPPRESS)
+    options.add_argument("--verbose", action="store_true", help=argparse.SUPPRESS)
+    options.add_argument("--version", action="version", version=f"fluvius2mqtt {__version__}")
+    return options
+
+
 def _run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     from bridge.folder import claim
@@ -90,12 +94,16 @@ def _run(arguments: argparse.Namespace) -> int:
     with claim(settings.data_dir):
         with Ledger(settings.data_dir / "ledger.sqlite", stream=settings.mqtt.stream) as ledger:
             bridge = Bridge(settings, ledger)
-            log.info("fluvius2mqtt %s follows %s", __version__, ", ".join(m.name for m in settings.followed))
+            log.info("fluvius2mqtt %s follows %s", __version__, _followed(settings))
             ended = _until_told_to_stop(bridge.run, bridge.stop)
         if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
             logging.shutdown()
             os._exit(DONE)
     return DONE
+
+
+def _followed(settings: Settings) -> str:
+    return ", ".join(meter.name for meter in settings.followed) or "whoever gave a mandate"
 
 
 def _until_told_to_stop(work: Callable[[], None], stop: Callable[[], None]) -> bool:
@@ -175,7 +183,7 @@ def _token(arguments: argparse.Namespace) -> int:
 def _add_mandate(parser: argparse.ArgumentParser) -> None:
     from bridge.mandates_command import add_arguments
 
-    add_arguments(parser)
+    add_arguments(parser, _options_again())
 
 
 def _mandate(arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from bridge.lean import import_requests
 from bridge.ledger import Ledger
 from bridge.mandated import MandateBook
 from bridge.meterday import ONE_DAY
-from bridge.model import BRUSSELS, Energy, Meter
+from bridge.model import BRUSSELS, Energy, Meter, Reading
 from bridge.views import Progress, local
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may mak
 
 _MANDATES_EVERY = timedelta(hours=20)
 _LATELY = timedelta(days=2)
-_OVERLAP = timedelta(hours=1)  # clocks differ
+_OVERLAP = timedelta(minutes=15)  # clocks differ
 _LONGEST_DOUBT = timedelta(days=31)  # how long the same is asked for again, until it is understood
 _WHOLE_RUN = 2 * 3600.0  # seconds: what a run over thousands of meters may take, beside the answers
 _LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
@@ -295,28 +295,30 @@ class Fetcher:
         reference = mandate.reference if mandate else ""
         asked_at = self._now()
         answer = source.readings(meter, reference, window[0], window[-1], since)
-        days = [each for each in answer.readings if each.length > meterday.interval_length(meter.energy)]
-        intervals = defaultdict(list)
-        for each in answer.readings:
-            if each.length == meterday.interval_length(meter.energy):
-                intervals[meterday.day_of(each.start, meter.energy)].append(each)
-        self._ledger.record_days(meter, days, now)
-        in_vain = {day.date for day in facts if not (day.complete or meter.days_only)}
-        for day in sorted(intervals.keys() | in_vain):
-            self._ledger.record_intervals(meter, day, intervals[day], now, only_new=since is not None)
+        awaited = {day.date for day in facts if not (day.complete or meter.days_only)}
+        self._record(meter, answer.readings, awaited, now, only_new=since is not None)
         touched = {meterday.day_of(each.start, meter.energy) for each in answer.readings} | set(window)
-        self._kept(
-            meter,
-            cycle,
-            {day.date for day in facts if day.complete},
-            meterday.span(min(touched), max(touched)),
-        )
+        known = {day.date for day in facts if day.complete}
+        self._settle(meter, cycle, known, meterday.span(min(touched), max(touched)))
         if since is None:
             note.window_asked_at = asked_at.isoformat()
         gave_up = since is not None and now - since > _LONGEST_DOUBT
         if (answer.is_whole or gave_up) and (since or note.stored_until is None):
             note.stored_until = asked_at.isoformat()
         return answer.remark
+
+    def _record(
+        self, meter: Meter, readings: Sequence[Reading], asked: set[date], now: datetime, *, only_new: bool
+    ) -> None:
+        """Keep days and intervals; those asked for in vain are remembered too."""
+        length = meterday.interval_length(meter.energy)
+        intervals = defaultdict(list)
+        for each in readings:
+            if each.length == length:
+                intervals[meterday.day_of(each.start, meter.energy)].append(each)
+        self._ledger.record_days(meter, [each for each in readings if each.length > length], now)
+        for day in sorted(intervals.keys() | asked):
+            self._ledger.record_intervals(meter, day, intervals[day], now, only_new=only_new)
 
     def _stored_since(
         self, facts: Sequence[planning.DayFacts], meter: Meter, note: _MeterNote, now: datetime
@@ -352,14 +354,18 @@ class Fetcher:
             self._kept(meter, cycle, known)
         return next(filter(None, remarks), None)
 
-    def _kept(self, meter: Meter, cycle: Cycle, known: set[date], days: Sequence[date] | None = None) -> None:
-        self._ledger.settle(meter, days or self._window(meter, cycle.now), cycle.now)
+    def _kept(self, meter: Meter, cycle: Cycle, known: set[date]) -> None:
+        self._settle(meter, cycle, known, self._window(meter, cycle.now))
+        self._between(meter)
+
+    def _settle(self, meter: Meter, cycle: Cycle, known: set[date], days: Sequence[date]) -> None:
+        """Find out which of some days became complete, and add them to those known to be."""
+        self._ledger.settle(meter, days, cycle.now)
         complete = {day.date for day in self._facts(meter, cycle.now) if day.complete}
         if new := sorted(complete - known):
             log.info("%s: complete %s", meter.name, ", ".join(map(str, new)))
             cycle.new_days.setdefault(meter.name, []).extend(new)
             known |= complete
-        self._between(meter)
 
     def _window(self, meter: Meter, now: datetime) -> list[date]:
         behind_since = self._note(meter).behind_since

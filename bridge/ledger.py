@@ -303,6 +303,10 @@ class Ledger:
 
     # What was passed on
 
+    def edition(self, meter: Meter) -> int:
+        """A number that is another one when something of a meter was written since this ledger was opened."""
+        return self._editions.get(self._meter(meter), 0)
+
     def restated_since(self, meter: Meter) -> datetime | None:
         """From when on amounts changed since `caught_up`; None if none did."""
         for (since,) in self._rows("SELECT since FROM restated WHERE meter = ?", (self._meter(meter),)):
@@ -497,6 +501,7 @@ class Ledger:
 
     def _touch(self, key: int, start: int) -> None:
         """Days from this instant on change: what was summed of them does not count any more."""
+        self._editions[key] += 1
         if start < self._long_ago.get(key, (0, {}))[0]:
             del self._long_ago[key]
 
@@ -559,6 +564,7 @@ class Ledger:
                 f" PRAGMA user_version = {number}; COMMIT;"
             )
         self._numbers: dict[tuple[str, ...], int] = {}
+        self._editions: dict[int, int] = defaultdict(int)
         self._long_ago: dict[int, tuple[int, dict[Register, int]]] = {}  # meter → sum of the days before
         self._registers = {
             number: Register(Direction(direction), Tariff(tariff), Unit(unit))

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from bridge.config import ConfigError, Settings
@@ -17,18 +17,17 @@ from bridge.model import BRUSSELS
 
 _LANDING_PAGE = "https://mijn.fluvius.be/verbruik/dienstverlener?id="
 _SERVICES = {"day": "VH_dag", "quarter-hour": "VH_kwartier_uur"}
+_A_YEAR = timedelta(days=365)
 _STATUSES = ("Requested", "Approved", "Rejected", "Finished")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`mandate list`, `request` and `mock`."""
+def add_arguments(parser: argparse.ArgumentParser, options: argparse.ArgumentParser) -> None:
+    """`mandate list`, `request` and `mock`, each with the options that all commands take."""
     commands = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
-    listing = commands.add_parser("list", help="all mandates of the contract")
+    listing = commands.add_parser("list", parents=[options], help="all mandates of the contract")
     listing.add_argument("--reference", metavar="R", help="only those under this reference")
-    asking = commands.add_parser("request", help="a link for a customer, who picks the EAN and says yes")
-    asking.add_argument(
-        "--reference", metavar="R", required=True, help="yours to choose: what you know it by"
-    )
+    asking = commands.add_parser("request", parents=[options], help="a link for a customer to say yes")
+    asking.add_argument("--reference", metavar="R", required=True, help="yours to choose")
     asking.add_argument("--flow", choices=("B2C", "B2B"), required=True, help="a person or an organisation")
     asking.add_argument("--eans", metavar="N", type=_number, default=1, help="at most so many EANs")
     asking.add_argument("--from", metavar="DATE", type=_date, required=True, dest="since")
@@ -37,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     asking.add_argument("--return-url-success", metavar="URL")
     asking.add_argument("--return-url-failed", metavar="URL")
     asking.add_argument("--organisation", metavar="NUMBER", help="the customer's enterprise number, for B2B")
-    mocking = commands.add_parser("mock", help="a mandate to test with, in the sandbox")
+    mocking = commands.add_parser("mock", parents=[options], help="a mandate to test with, in the sandbox")
     mocking.add_argument("--reference", metavar="R", required=True)
     mocking.add_argument("--ean", metavar="EAN", required=True)
     mocking.add_argument("--service", choices=_SERVICES, default="quarter-hour")
     mocking.add_argument("--from", metavar="DATE", type=_date, required=True, dest="since")
     mocking.add_argument("--to", metavar="DATE", type=_date, dest="until")
     mocking.add_argument("--status", choices=_STATUSES, default="Approved")
-    mocking.add_argument("--expires", metavar="DATE", type=_date)
+    mocking.add_argument("--expires", metavar="DATE", type=_date, help="default: in a year")
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -117,10 +116,8 @@ def _mock(arguments: argparse.Namespace) -> dict[str, Any]:
         "dataServiceType": _SERVICES[arguments.service],
         "dataPeriodFrom": _midnight(arguments.since),
         "status": arguments.status,
-        **_given(
-            dataPeriodTo=arguments.until and _midnight(arguments.until),
-            mandateExpirationDate=arguments.expires and _midnight(arguments.expires),
-        ),
+        "mandateExpirationDate": _midnight(arguments.expires or datetime.now(UTC).date() + _A_YEAR),
+        **_given(dataPeriodTo=arguments.until and _midnight(arguments.until)),
     }
 
 

@@ -6,6 +6,7 @@ that go in or come out are aware and in UTC; only names of days are local.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from bridge.model import BRUSSELS, Energy
 
@@ -22,6 +23,7 @@ _NOT_BEFORE = {Energy.ELECTRICITY: timedelta(0), Energy.GAS: timedelta(hours=66)
 _LATE_AT_MOST = timedelta(days=4)
 
 
+@lru_cache(maxsize=1024)
 def start_of(day: date, energy: Energy) -> datetime:
     """The first instant of a meter day."""
     return datetime.combine(day, _STARTS_AT[energy], BRUSSELS).astimezone(UTC)

@@ -32,6 +32,7 @@ class Publisher:
     def __init__(self, broker: Broker, ledger: Ledger, base: str, discovery: Discovery | None = None) -> None:
         self._broker, self._ledger, self._base, self._discovery = broker, ledger, base, discovery
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
+        self._editions: dict[str, tuple[Meter, int, bool]] = {}  # EAN → what of it the broker has whole
         self._owners = ledger.published_topics()
         self._owned: dict[str, set[str]] = {}
         for topic, owner in self._owners.items():
@@ -43,10 +44,12 @@ class Publisher:
         """What is published stands while no bridge is online, as between two runs of `once`."""
         if self._discovery:
             self._discovery = replace(self._discovery, available=False)
+            self._editions.clear()
 
     def forget(self) -> None:
         """The broker may have lost its memory."""
         self._acknowledged.clear()
+        self._editions.clear()
 
     def forget_discovery(self) -> None:
         """Home Assistant may have missed what it was told."""
@@ -54,6 +57,7 @@ class Publisher:
             topic for topic in self._acknowledged if self._discovery and self._discovery.is_its(topic)
         ]:
             del self._acknowledged[topic]
+        self._editions.clear()
 
     def migrate(self, meters: Sequence[Meter]) -> None:
         """Have Home Assistant let go of what it was told in the other format, and keep its entities."""
@@ -77,7 +81,12 @@ class Publisher:
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
-        self._replace(meter.ean, self._all_of(meter, progress))
+        edition = (meter, self._ledger.edition(meter), progress.mandate is None)
+        if self._editions.get(meter.ean) == edition:
+            self._publish(meter.ean, self._progress(meter, progress))
+        else:
+            self._replace(meter.ean, self._all_of(meter, progress))
+            self._editions[meter.ean] = edition
         while waiting := self._ledger.unstreamed(meter):
             topic = self._topic(meter, "reading")
             self._send(
@@ -97,11 +106,7 @@ class Publisher:
 
     def _all_of(self, meter: Meter, progress: Progress) -> dict[str, str]:
         total = self._ledger.total(meter)
-        payloads = self._latest_day(meter, total)
-        status = views.status(meter, self._ledger.latest_complete_day(meter), progress)
-        payloads[self._topic(meter, "status")] = views.to_json(status)
-        if progress.mandate:
-            payloads[self._topic(meter, "mandate")] = views.to_json(progress.mandate)
+        payloads = self._latest_day(meter, total) | self._progress(meter, progress)
         if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
         if self._discovery:
@@ -109,6 +114,13 @@ class Publisher:
             payloads |= _as_json(
                 self._discovery.of_meter(meter, {topic.removeprefix(mine) for topic in payloads})
             )
+        return payloads
+
+    def _progress(self, meter: Meter, progress: Progress) -> dict[str, str]:
+        status = views.status(meter, self._ledger.latest_complete_day(meter), progress)
+        payloads = {self._topic(meter, "status"): views.to_json(status)}
+        if progress.mandate:
+            payloads[self._topic(meter, "mandate")] = views.to_json(progress.mandate)
         return payloads
 
     def _latest_day(self, meter: Meter, total: Total | None) -> dict[str, str]:

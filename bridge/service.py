@@ -85,7 +85,7 @@ class Bridge:
             now,
             pause=pause or self._wait,
             between=self._after_an_answer,
-            finished=self._publish_meter,
+            finished=self._after_a_meter,
         )
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
         self._heartbeat = Heartbeat(settings.data_dir)
@@ -225,6 +225,10 @@ class Bridge:
         """Show the latest day the moment it is known, and notice what happened meanwhile."""
         with self._publishing():
             self._publisher.latest_day(meter)
+        self._look_around()
+
+    def _after_a_meter(self, meter: Meter) -> None:
+        self._publish_meter(meter)
         self._look_around()
 
     def _look_around(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bridge.mandate import Mandate
@@ -174,17 +175,21 @@ def plain(amount: Decimal) -> str:
 
 def to_json(value: Any) -> str:
     """JSON in which decimals stay exact; the standard library would make them binary floats or text."""
-    match value:
-        case Decimal():
-            return plain(value)
-        case dict():
-            return "{" + ", ".join(f"{json.dumps(str(k))}: {to_json(v)}" for k, v in value.items()) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(map(to_json, value)) + "]"
-        case str():  # half a character, which other people's JSON may hold, has no place in UTF-8
-            return json.dumps(value.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
-        case _:
-            return json.dumps(value)
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join([f"{_quoted(str(k))}: {to_json(v)}" for k, v in value.items()]) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join([to_json(each) for each in value]) + "]"
+    return json.dumps(value)
+
+
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    """As JSON. Half a character, which other people's JSON may hold, has no place in UTF-8."""
+    return json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
 
 
 def _with_silent_tariffs(

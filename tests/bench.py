@@ -8,6 +8,7 @@ a real one comes once a day; they too ask the simulator over HTTP, without the p
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -21,24 +22,27 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bridge.config import load
 from bridge.fetching import Occasion
-from bridge.fluvius import open_portal
-from bridge.fluvius.http import PoliteSession
+from bridge.fluvius import headpoints, open_energy_api, open_portal
+from bridge.fluvius.http import PoliteSession, Response
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
 from bridge.meterday import ONE_DAY, intervals_of, span, start_of
 from bridge.model import Direction, Energy, Meter, Register, Tariff, Unit
 from bridge.service import Bridge
+from bridge.simulator import energy_api
 from tests.core import TOKEN, Core
 from tests.mosquitto import Ear, Heard, Mosquitto, eventually
-from tests.world import Clock, World
+from tests.world import HOME, Clock, World
 
 if TYPE_CHECKING:
     from bridge.simulator import Simulator
 
 STARTS = 7
 MORNINGS = 15
+CUSTOMERS = 1000
 TEN_YEARS = 3653  # days
 NOISE = 1.1  # a cycle "no slower" than another may take that much longer by chance
 
@@ -106,6 +110,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     yield from ten_years(stage)
     yield from a_hundred_meters(stage)
     yield from a_year_of_statistics(stage)
+    yield from the_energy_api(stage)
 
 
 def starts(stage: Stage) -> Iterator[Figure]:
@@ -259,6 +264,97 @@ def a_year_of_statistics(stage: Stage) -> Iterator[Figure]:
     yield timed(what, 10, [seconds])
 
 
+def the_energy_api(stage: Stage) -> Iterator[Figure]:
+    """With a simulator of its own, that has a thousand customers."""
+    with fluvius_next_door(stage.folder, "--customers", str(CUSTOMERS)) as fluvius:
+        fluvius.move_to(stage.clock())
+        yield from a_month_at_once(provider(stage, fluvius, "month"))
+        yield from a_thousand_meters(stage, fluvius)
+
+
+def a_month_at_once(world: World) -> Iterator[Figure]:
+    meter = Meter(HOME["ean"], HOME["ean"], Energy.ELECTRICITY, source="energy_api")
+    answers: list[Response] = []
+    with world.at_work() as (_, fetcher), closing(PoliteSession(lambda _: None, world.clock)) as http:
+        source = open_energy_api(world.settings, http, world.clock)
+        ask = source._with_bearer
+
+        def listened(*question: Any) -> Response:
+            answers.append(ask(*question))
+            return answers[-1]
+
+        source._with_bearer = listened  # type: ignore[method-assign,assignment]
+        source.readings(meter, "simulated", date(2026, 10, 1), date(2026, 10, 31), None)
+
+        def parse_and_keep() -> None:
+            found = headpoints.read(answers[-1].json()["data"], meter)
+            fetcher._record(meter, found.readings, set(), world.clock(), only_new=False)
+
+        seconds = seconds_of(parse_and_keep)
+    yield timed("a month of quarter-hours from the Energy API, parsed and kept", 0.3, [seconds])
+
+
+def a_thousand_meters(stage: Stage, fluvius: FluviusNextDoor) -> Iterator[Figure]:
+    """`once` without its pauses, in a process of its own, on two mornings; the second is measured."""
+    world = provider(stage, fluvius, "thousand")
+    file = str(world.write_configuration())
+    one_morning(file, stage.clock())
+    stage.clock.pass_by(days=1)
+    fluvius.move_to(stage.clock())
+    fluvius.counted()
+    done = one_morning(file, stage.clock())
+    asked = fluvius.counted().get("energy", 0)
+    yield timed(f"a new day for {done['meters']} meters of the Energy API (no pauses)", 60, [done["seconds"]])
+    yield Figure("memory of that run, at most", "< 120 MB", f"{done['memory']:.0f} MB", done["memory"] < 120)
+    each = asked / done["meters"]
+    yield Figure("requests per meter and day", "1", f"{each:.2f}", each <= 1)
+
+
+def one_morning(file: str, now: datetime) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.bench", "--one-cycle", file, now.isoformat()]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    done: dict[str, Any] = json.loads(ended.stdout)
+    return done
+
+
+def one_cycle(file: str, now: datetime) -> None:
+    """What `one_morning` runs."""
+    settings = load(Path(file), {})
+    with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
+        bridge = Bridge(settings, ledger, now=lambda: now, pause=lambda _: None)
+        begin = time.monotonic()
+        cycle = bridge.once()
+        done = {
+            "seconds": time.monotonic() - begin,
+            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "meters": len(cycle.new_days),
+        }
+    json.dump(done, sys.stdout)
+
+
+def provider(stage: Stage, fluvius: FluviusNextDoor, name: str) -> World:
+    """An energy service provider instead of a household."""
+    world = stage.world(name)
+    world.meters = []
+    world.changes |= {
+        "fluvius": {
+            "energy_api": {
+                "environment": "sandbox",
+                "url": f"{fluvius.url}/esco-sbx/v3",
+                "authority": f"{fluvius.url}/{energy_api.TENANT}",
+                "tenant_id": energy_api.TENANT,
+                "client_id": energy_api.CLIENT_ID,
+                "client_secret": energy_api.CLIENT_SECRET,
+                "scope": energy_api.SCOPE,
+                "subscription_key": energy_api.SUBSCRIPTION_KEY,
+                "contract_number": energy_api.CONTRACT_NUMBER,
+            }
+        },
+        "schedule.lookback_days": 5,
+    }
+    return world
+
+
 def import_everything(url: str, token: str, ledger: Ledger, meter: Meter) -> None:
     with Connection(url, token) as core:
         Statistics(core, ledger).bring_up_to_date(meter, datetime.fromtimestamp(0, UTC))
@@ -342,12 +438,12 @@ def timed(what: str, target: float, seconds: list[float]) -> Figure:
 
 
 @contextmanager
-def fluvius_next_door(folder: Path) -> Iterator[FluviusNextDoor]:
-    said = folder / "simulate.log"
-    command = [sys.executable, "-m", "bridge", "simulate", "--port", "0"]
+def fluvius_next_door(folder: Path, *options: str) -> Iterator[FluviusNextDoor]:
+    said = folder / f"simulate{''.join(options)}.log"
+    command = [sys.executable, "-m", "bridge", "simulate", "--port", "0", *options]
     with said.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
-            eventually(lambda: "answers on" in said.read_text(), within=10)
+            eventually(lambda: "answers on" in said.read_text(), within=30)
             yield FluviusNextDoor(said.read_text().partition("answers on ")[2].split()[0])
         finally:
             process.terminate()
@@ -356,7 +452,12 @@ def fluvius_next_door(folder: Path) -> Iterator[FluviusNextDoor]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    as_json = parser.parse_args().json
+    parser.add_argument("--one-cycle", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one_cycle:
+        one_cycle(asked.one_cycle[0], datetime.fromisoformat(asked.one_cycle[1]))
+        return 0
+    as_json = asked.json
     for name in [name for name in os.environ if name.startswith("FLUVIUS")]:
         del os.environ[name]
     figures = []

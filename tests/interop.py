@@ -40,6 +40,7 @@ PYTHONS = ("python3.15", "python3.14", "python3.13", "python3")
 LAST, LAST_OF_GAS = date(2026, 11, 20), date(2026, 11, 17)  # the latest days on the world's first morning
 FIRST, FIRST_OF_GAS = date(2026, 11, 14), date(2026, 11, 11)
 NOISE = re.compile(  # in Home Assistant's log, and nothing of ours
+    r"No device components to cleanup|"  # it has let go of them already, as it was asked to
     r"aiohttp_fast_zlib|[Tt]urbo ?[Jj]peg|ffmpeg|haffmpeg|^\S+ \S+ WARNING .*custom integration"
 )
 FOUR_DAYS_BACK = """async () => {  // gas is that late
