@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from bridge import __version__
@@ -250,6 +251,8 @@ def _settings(arguments: argparse.Namespace, level: str | None = None) -> Settin
 
     settings = load(find(arguments.config, os.environ), os.environ)
     _log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
+    if settings.fluvius.energy_api and find_spec("msal") is None:
+        raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")
     for warning in settings.warnings:
         log.warning("%s", warning)
     return settings

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
 _MANDATES_EVERY = timedelta(hours=20)
+_NAMED = 20  # meters in the log of one run; more are counted
 _LATELY = timedelta(days=2)
 _OVERLAP = timedelta(minutes=15)  # clocks differ
 _LONGEST_DOUBT = timedelta(days=31)  # how long the same is asked for again, until it is understood
@@ -123,6 +124,10 @@ class Fetcher:
                 health.retry_at = None
             elif self._may_ask(name, health, cycle):
                 self._ask_source(name, health, cycle)
+        if (failed := len(cycle.errors)) > _NAMED:
+            log.warning("%d meters could not be brought up to date; each says why on its status", failed)
+        if (fresh := len(cycle.new_days)) > _NAMED:
+            log.info("%d meters have new days", fresh)
         return cycle
 
     def _followed(self) -> tuple[Meter, ...]:
@@ -275,8 +280,9 @@ class Fetcher:
                 note.remark = self._fetch_missing(source, meter, cycle, days_too=exchanged)
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
         except (NotYourMeter, ShapeChanged) as error:
-            log.warning("%s: %s", meter.name, error)
             cycle.errors.append(error)
+            few = len(cycle.errors) <= _NAMED
+            log.log(logging.WARNING if few else logging.DEBUG, "%s: %s", meter.name, error)
             note.error, trouble = str(error), error
         except FluviusError:
             self._finished(meter)
@@ -363,8 +369,14 @@ class Fetcher:
         self._ledger.settle(meter, days, cycle.now)
         complete = {day.date for day in self._facts(meter, cycle.now) if day.complete}
         if new := sorted(complete - known):
-            log.info("%s: complete %s", meter.name, ", ".join(map(str, new)))
             cycle.new_days.setdefault(meter.name, []).extend(new)
+            few = len(cycle.new_days) <= _NAMED
+            log.log(
+                logging.INFO if few else logging.DEBUG,
+                "%s: complete %s",
+                meter.name,
+                ", ".join(map(str, new)),
+            )
             known |= complete
 
     def _window(self, meter: Meter, now: datetime) -> list[date]:

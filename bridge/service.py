@@ -39,6 +39,7 @@ _LOOK_AROUND = 30.0  # seconds: a laptop that was suspended notices within these
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
 _LET_IT_START = (3.0, 10.0)  # seconds: Home Assistant says that it starts when it is busiest
 _WAITING_COMMANDS = 100  # more than that is a flood
+_SHOWN = 100  # meters on bridge/info
 _LONGEST_MARK = 200  # characters of a request's transaction
 
 
@@ -252,7 +253,10 @@ class Bridge:
         self._published_on = self._today()
         with self._publishing():
             self._publisher.migrate(self._fetcher.meters)
-            for meter in self._fetcher.meters:
+            for meter in self._fetcher.meters:  # which may be thousands
+                self._beat()
+                if self._stopping.is_set():
+                    raise Stopped
                 self._publisher.meter(meter, self._fetcher.progress(meter))
             self._publisher.bridge(self._info(), self._health_report())
             self._publisher.remove_all_but(self._fetcher.meters)
@@ -288,7 +292,7 @@ class Bridge:
             "timezone": str(BRUSSELS),
             "meters": [
                 {"name": meter.name, "ean": meter.ean, "serial": meter.serial, "energy": meter.energy}
-                for meter in self._fetcher.meters
+                for meter in self._fetcher.meters[:_SHOWN]
             ],
             "next_run": local(self._timetable.next_run),
         }

@@ -119,3 +119,28 @@ def test_a_check_of_the_energy_api(
     assert table["energy_api"][0] == "ok"
     assert table["home"] == ("ok", "its mandate is approved")
     assert table["541448820000000077"][0] == "NO"
+
+
+def test_without_msal_the_command_says_what_to_install(
+    provider: Provider, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.cli.find_spec", lambda _: None)
+    assert typed(provider, "check") == 2
+    assert "pip install 'fluvius2mqtt[energy-api]'" in capsys.readouterr().err
+
+
+def test_without_websockets_statistics_say_what_to_install(
+    provider: Provider, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.homeassistant.find_spec", lambda _: None)
+    provider.world.changes["homeassistant.statistics"] = {"url": "ws://localhost:8123/x", "token": "t"}
+    assert typed(provider, "once") == 2
+    assert "pip install 'fluvius2mqtt[homeassistant]'" in capsys.readouterr().err
+
+
+def test_statistics_without_an_address_are_for_the_add_on(
+    provider: Provider, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider.world.changes["homeassistant.statistics"] = True
+    assert typed(provider, "once") == 2
+    assert "true is for the add-on; write the keys url and token" in capsys.readouterr().err

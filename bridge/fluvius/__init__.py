@@ -49,7 +49,7 @@ def open_energy_api(settings: Settings, http: PoliteSession, now: Now, *, asked:
     """The official API.
 
     Raises:
-        ConfigError: msal is not installed, or the certificate's key cannot be read.
+        CredentialsRefused: the certificate's key cannot be read.
     """
     api = settings.fluvius.energy_api
     if api is None:

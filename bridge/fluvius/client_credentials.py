@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from bridge.config import ConfigError, EnergyApiSettings
+from bridge.config import EnergyApiSettings
 from bridge.fluvius.access import Account
 from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession
@@ -25,14 +25,8 @@ def energy_api_account(settings: EnergyApiSettings, http: PoliteSession) -> Acco
     """An energy service provider's registration with Fluvius.
 
     Raises:
-        ConfigError: msal is not installed, or the certificate's key cannot be read.
+        CredentialsRefused: the certificate's key cannot be read.
     """
-    try:
-        import msal  # noqa: F401, PLC0415 - an extra, and heavy
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            "fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'"
-        ) from error
     proof = _proof(settings)
     return Account(
         name=authority(settings),
@@ -86,7 +80,7 @@ def _proof(settings: EnergyApiSettings) -> str | dict[str, str]:
     try:
         key = file.read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise ConfigError(
+        raise CredentialsRefused(
             f"fluvius.energy_api.certificate.private_key_file: {file} cannot be read ({error})"
         ) from error
     return {"private_key": key, "thumbprint": settings.certificate.thumbprint}
