@@ -74,6 +74,7 @@ class _MeterNote:
     error: str | None = None
     remark: str | None = None
     stored_until: str | None = None  # what Fluvius stored before is known
+    doubt_since: str | None = None  # since when its answers were not whole
     window_asked_at: str | None = None  # when days were last asked for, whenever they were stored
     behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
 
@@ -104,6 +105,7 @@ class Fetcher:
         self._now, self._pause, self._between, self._finished = now, pause, between, finished
         self._of_portal = tuple(meter for meter in settings.followed if meter.source == "portal")
         mandated = [meter for meter in settings.followed if meter.source == "energy_api"]
+        self._failed_at: str | None = None  # the EAN at which a run last ended
         self._book = None
         if mandated or (settings.fluvius.energy_api and not settings.meters):
             self._book = MandateBook(ledger, mandated)
@@ -234,16 +236,15 @@ class Fetcher:
         try:
             with closing(http):
                 source = open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
-                if self._book and isinstance(source, AtOnce):
-                    self._book.update(source.mandates(), cycle.now)
-                    self.meters = self._followed()
+                trouble = self._learn_mandates(source, cycle) if isinstance(source, AtOnce) else None
                 meters = self._due(name, cycle)
                 http.longest_pause = min(http.longest_pause, _WHOLE_RUN / (len(meters) or 1))
-                begin = health.failures_in_a_row % (len(meters) or 1)  # that fails keeps no other waiting
-                in_turn = [*meters[begin:], *meters[:begin]]
+                eans = [meter.ean for meter in meters]
+                begin = eans.index(self._failed_at) + 1 if self._failed_at in eans else 0
+                in_turn = [*meters[begin:], *meters[:begin]]  # one that always fails keeps no other waiting
                 outcomes = [self._ask_for_meter(source, meter, cycle) for meter in in_turn]
-            if outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
-                health.postponed(str(outcomes[0]), self._now(), asked_for=None, reached=True)
+            if trouble or (outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes)):
+                health.postponed(str(trouble or outcomes[0]), self._now(), asked_for=None, reached=True)
             else:
                 health.succeeded(self._now())
         except CredentialsRefused as error:
@@ -260,6 +261,21 @@ class Fetcher:
             cycle.requests += http.count
             health.count_requests(http.count, cycle.now)
             self._ledger.remember(f"source/{name}", health.to_note())
+
+    def _learn_mandates(self, source: "AtOnce", cycle: Cycle) -> Exception | None:
+        """Who allows what; where Fluvius does not say, what is known stands."""
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+
+        try:
+            mandates = source.mandates()
+        except (NotYourMeter, ShapeChanged) as error:
+            log.warning("mandates: %s", error)
+            cycle.errors.append(error)
+            return error
+        if self._book:
+            self._book.update(mandates, cycle.now)
+            self.meters = self._followed()
+        return None
 
     def _ask_for_meter(self, source: "Source", meter: Meter, cycle: Cycle) -> Exception | None:
         """Bring one meter up to date; returns what is wrong with it alone, so that others are still asked."""
@@ -285,6 +301,7 @@ class Fetcher:
             log.log(logging.WARNING if few else logging.DEBUG, "%s: %s", meter.name, error)
             note.error, trouble = str(error), error
         except FluviusError:
+            self._failed_at = meter.ean
             self._finished(meter)
             raise
         note.last_attempt, note.serial = cycle.now.isoformat(), meter.serial
@@ -301,14 +318,20 @@ class Fetcher:
         reference = mandate.reference if mandate else ""
         asked_at = self._now()
         answer = source.readings(meter, reference, window[0], window[-1], since)
-        awaited = {day.date for day in facts if not (day.complete or meter.days_only)}
+        awaited = {
+            day.date
+            for day in facts
+            if not meter.days_only and (day.corrected or not (day.complete and day.interval_count))
+        }
         self._record(meter, answer.readings, awaited, now, only_new=since is not None)
         touched = {meterday.day_of(each.start, meter.energy) for each in answer.readings} | set(window)
         known = {day.date for day in facts if day.complete}
         self._settle(meter, cycle, known, meterday.span(min(touched), max(touched)))
         if since is None:
             note.window_asked_at = asked_at.isoformat()
-        gave_up = since is not None and now - since > _LONGEST_DOUBT
+        note.doubt_since = None if answer.is_whole else note.doubt_since or now.isoformat()
+        doubt_since = _instant(note.doubt_since)
+        gave_up = doubt_since is not None and now - doubt_since > _LONGEST_DOUBT
         if (answer.is_whole or gave_up) and (since or note.stored_until is None):
             note.stored_until = asked_at.isoformat()
         return answer.remark
@@ -336,8 +359,10 @@ class Fetcher:
         stored_until, window_asked_at = _instant(note.stored_until), _instant(note.window_asked_at)
         if stored_until is None or window_asked_at is None or stored_until > now:
             return None
-        lately = now - stored_until < _LATELY
-        if lately and planning.overdue(facts, meter.energy, now) and now - window_asked_at > _MANDATES_EVERY:
+        missing = planning.overdue(facts, meter.energy, now) or (
+            not meter.days_only and planning.next_intervals_due(facts, meter.energy, now)
+        )
+        if missing and now - stored_until < _LATELY and now - window_asked_at > _MANDATES_EVERY:
             return None
         return stored_until - _OVERLAP
 

@@ -5,15 +5,21 @@ Names and states are those of the Energy API v3 (`GET /api/mandate`).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
-from bridge.model import Energy
+from bridge.model import BRUSSELS, Energy
 
 _DAYS, _INTERVALS = "VH_dag", "VH_kwartier_uur"
 _SERVICES = (_INTERVALS, "VH_onbepaald", "IG", _DAYS)  # the one that allows most comes first
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _MONTHS_OF_WARNING = 3
+_WORDS = {
+    "Requested": "was requested; the customer has not approved it yet",
+    "Rejected": "was rejected by the customer",
+    "Finished": "is finished; ask the customer for a new one",
+}
+_AFTERWARDS = timedelta(days=31)  # how long the last days of a data period are still awaited
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +60,16 @@ class Mandate:
     def problem(self, now: datetime) -> str | None:
         """Why nothing may be asked for; None if something may."""
         if self.renewal == "Expired" or (self.expires and self.expires <= now):
-            return f"its mandate {self.reference} has expired; ask the customer for a new one"
-        match self.status:
-            case "Approved":
-                return None
-            case "Requested":
-                return f"its mandate {self.reference} was requested; the customer has not approved it yet"
-            case "Rejected":
-                return f"its mandate {self.reference} was rejected by the customer"
-            case "Finished":
-                return f"its mandate {self.reference} is finished; ask the customer for a new one"
-            case status:
-                return f"its mandate {self.reference} is in the unknown state {status}"
+            words: str | None = "has expired; ask the customer for a new one"
+        elif self.status != "Approved":
+            words = _WORDS.get(self.status, f"is in the unknown state {self.status}")
+        elif self.since and self.since > now:
+            words = f"begins on {self.since.astimezone(BRUSSELS).date()}"
+        elif self.until and self.until + _AFTERWARDS < now:
+            words = f"is for data before {self.until.astimezone(BRUSSELS).date()}"
+        else:
+            words = None
+        return words and f"its mandate {self.reference} {words}"
 
     def must_be_renewed(self, now: datetime) -> bool:
         """Whether it ends within three months, and nobody has asked the customer yet."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from bridge.model import Direction, Register, Tariff, Unit
 
+# Behind a connection there may be several installations that produce, side by side.
+_OF_THE_CONNECTION = {Direction.CONSUMPTION, Direction.INJECTION}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -29,7 +32,7 @@ def replace(before: Slot, fresh: Slot, *, daily: bool, other_devices: bool) -> S
 
     def gives_way(device: int, register: Register) -> bool:
         if device not in devices:
-            return other_devices
+            return other_devices and register.direction in _OF_THE_CONNECTION
         tariffs = {
             each.tariff
             for _, each in fresh
@@ -50,20 +53,20 @@ def claimed_twice(answer: Mapping[int, Slot], known: Mapping[int, Slot]) -> set[
     shared, equal = set(), False
     for start, fresh in answer.items():
         devices = {device for device, _ in fresh}
-        others = {
-            key: row for key, row in known.get(start, {}).items() if key[0] not in devices and row.amount
-        }
-        if others and any(row.amount for row in fresh.values()):
+        others = {key: row for key, row in known.get(start, {}).items() if key[0] not in devices}
+        theirs, ours = _by_flow(others), _by_flow(fresh)
+        if common := theirs.keys() & ours.keys():
             shared.add(start)
-            equal |= _by_flow(others) == _by_flow(fresh)
+            equal |= all(theirs[flow] == ours[flow] for flow in common)
     return shared if equal or len(shared) > 1 else set()
 
 
 def _by_flow(slot: Slot) -> dict[tuple[Direction, Unit], int]:
-    """What was counted each way, whatever the tariffs: one answer may know them and another not."""
+    """What went through the connection, whatever the tariffs: one answer may know them and another not."""
     totals: dict[tuple[Direction, Unit], int] = defaultdict(int)
     for (_, register), row in slot.items():
-        totals[register.direction, register.unit] += row.amount
+        if register.direction in _OF_THE_CONNECTION:
+            totals[register.direction, register.unit] += row.amount
     return {flow: amount for flow, amount in totals.items() if amount}
 
 

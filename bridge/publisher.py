@@ -99,6 +99,7 @@ class Publisher:
         owners = {_BRIDGE, *(meter.ean for meter in meters)}
         for owner in self._owned.keys() - owners:
             self._remove(set(self._owned[owner]))
+            self._editions.pop(owner, None)
 
     def respond(self, command: str, answer: Payload) -> None:
         """Answer a command."""

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import pytest
 
 from bridge.fetching import Cycle, Fetcher, Occasion
+from bridge.fluvius import energy_api, headpoints
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, TryLater
-from bridge.meterday import start_of
-from bridge.model import Day, Meter, Unit
+from bridge.meterday import end_of, start_of
+from bridge.model import Day, Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.service import Bridge
 from bridge.simulator import energy_faults
 from bridge.views import Progress
 from tests.mosquitto import Mosquitto
@@ -559,3 +561,210 @@ def test_a_run_that_is_stopped_in_the_middle_goes_on_where_it_was(provider: Prov
     provider.clock.pass_by(minutes=10)
     assert not provider.fetch(Occasion.START).errors
     assert provider.asked()["energy"] == 12 - before
+
+
+# --- what Fluvius may write one day
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"dataPeriodTo": "9999-12-31T23:59:59Z"},
+        {"dataPeriodFrom": "0001-01-01T00:00:00Z"},
+        {"dataPeriodFrom": "0001-01-01T00:00:00"},
+        {"mandateExpirationDate": "0001-01-01T00:00:00Z"},
+        {"mandateExpirationDate": "9999-12-31T23:59:59Z"},
+        {"renewalStatus": ["ToBeRenewed"]},
+        {"dataServiceType": 7},
+        {"referenceNumber": None},
+        {"another": {"field": []}},
+    ],
+)
+def test_an_odd_mandate_does_not_end_the_bridge(
+    provider: Provider, odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = energy_api.EnergyApi._ask
+
+    def with_something_odd(source: energy_api.EnergyApi, method: str, path: str, **options: Any) -> Any:
+        data = ask(source, method, path, **options)
+        if path == "mandate":
+            data["mandates"][0] |= odd
+        return data
+
+    monkeypatch.setattr(energy_api.EnergyApi, "_ask", with_something_odd)
+    provider.fetch()
+    monkeypatch.undo()
+    provider.clock.pass_by(hours=3)
+    provider.fetch()
+    provider.look()
+    assert provider.totals() == provider.truths()
+
+
+@pytest.mark.parametrize("name", ["api-forbidden", "api-not-found", "api-bad-request", "api-odd-json"])
+def test_trouble_about_mandates_does_not_end_the_bridge(provider: Provider, name: str) -> None:
+    provider.fetch()
+    provider.simulator.fault(name, where="mandates")
+    provider.clock.pass_by(days=1)
+    assert provider.fetch().errors
+    provider.simulator.clear()
+    provider.clock.pass_by(hours=3)
+    provider.fetch(Occasion.ASKED)
+    assert provider.totals() == provider.truths(timedelta(days=1))
+
+
+def slot(on: date, **values: Any) -> dict[str, Any]:
+    """A day's slot with offtake by tariff; a list is value and unit."""
+    registers = {
+        name: {"value": value[0], "unit": value[1], "validationState": "VAL"}
+        for name, value in values.items()
+    }
+    start, end = (edge(on, Energy.ELECTRICITY).isoformat() for edge in (start_of, end_of))
+    return {"start": start, "end": end, "measurements": [{"offtake": registers}]}
+
+
+def headpoint(*meters: tuple[Any, dict[str, Any]], own: dict[str, Any] | None = None) -> dict[str, Any]:
+    shape = "metering-on-headpoint-and-meter" if own else "metering-on-meter"
+    physical = [{"meterID": serial, "dailyEnergy": [each]} for serial, each in meters]
+    content = {"$type": shape, "physicalMeters": physical, "dailyEnergy": [own] if own else None}
+    return {"headpoint": content}
+
+
+METER = Meter("home", HOME_EAN, Energy.ELECTRICITY, source="energy_api")
+
+
+def amounts_of(data: dict[str, Any]) -> list[tuple[str, Decimal]]:
+    return [(reading.register.tariff, reading.amount) for reading in headpoints.read(data, METER).readings]
+
+
+KNOWN, NULL = (Decimal(3), "kWh"), (None, "kWh")
+
+
+def test_half_an_exchange_is_no_day() -> None:
+    assert amounts_of(headpoint(("A", slot(LAST, total=NULL)), ("B", slot(LAST, total=KNOWN)))) == []
+    both = headpoint(("A", slot(LAST, total=KNOWN)), ("B", slot(LAST, total=KNOWN)))
+    assert amounts_of(both) == [("total", Decimal(3))] * 2
+
+
+def test_a_meter_without_a_number_is_not_guessed_at() -> None:
+    assert amounts_of(headpoint((None, slot(LAST, total=KNOWN)))) == []
+
+
+def test_what_the_headpoint_does_not_know_yet_is_not_taken_from_its_meters() -> None:
+    assert amounts_of(headpoint(("A", slot(LAST, total=KNOWN)), own=slot(LAST, total=NULL))) == []
+
+
+def test_a_total_is_enough_beside_parts_that_are_null() -> None:
+    no_unit = (None, None)
+    found = amounts_of(headpoint(("A", slot(LAST, total=KNOWN, day=no_unit, night=NULL))))
+    assert found == [("total", Decimal(3))]
+
+
+def test_a_part_without_a_unit_makes_no_smaller_day() -> None:
+    assert amounts_of(headpoint(("A", slot(LAST, day=KNOWN, night=(Decimal(2), None))))) == []
+
+
+@pytest.mark.parametrize("odd", [[], {}, 7, None, True])
+def test_odd_types_and_states_are_named(odd: Any) -> None:
+    data = headpoint(("A", slot(LAST, total=KNOWN)))
+    data["headpoint"]["physicalMeters"][0]["dailyEnergy"][0]["measurements"][0]["offtake"]["total"][
+        "validationState"
+    ] = odd
+    found = headpoints.read(data, METER)
+    assert [reading.validated for reading in found.readings] == [False]
+    assert found.strange
+    data["headpoint"]["$type"] = odd
+    assert headpoints.read(data, METER).strange
+
+
+def test_production_stays_when_only_the_headpoint_was_corrected(provider: Provider) -> None:
+    provider.api.shape(HOME_EAN, "metering-on-headpoint", subs=("production",))
+    provider.only(HOME_EAN)
+    provider.fetch()
+    before = provider.totals()[HOME_EAN]
+    with provider.world.at_work() as (ledger, fetcher):
+        meter = provider.meters(fetcher)[HOME_EAN]
+        corrected = [
+            Reading(
+                start_of(day, meter.energy),
+                end_of(day, meter.energy),
+                Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH),
+                Decimal(99),
+                validated=True,
+            )
+            for day in (FIRST, LAST)
+        ]
+        ledger.record_days(meter, corrected, provider.clock())
+    after = provider.totals()[HOME_EAN]
+    production = {key: amount for key, amount in before.items() if key[0] == "production"}
+    assert production
+    assert {key: amount for key, amount in after.items() if key[0] == "production"} == production
+
+
+def test_a_corrected_subscription_key_is_tried_at_once(provider: Provider) -> None:
+    right = provider.api.subscription_key
+    provider.world.changes["fluvius"]["energy_api"]["subscription_key"] = "wrong"
+    [error] = provider.fetch().errors
+    assert isinstance(error, CredentialsRefused)
+    provider.world.changes["fluvius"]["energy_api"]["subscription_key"] = right
+    provider.clock.pass_by(minutes=10)
+    assert not provider.fetch(Occasion.START).errors
+
+
+def test_the_next_mandate_does_not_hide_the_present_one(provider: Provider) -> None:
+    provider.only(HOME_EAN, reference="now", period_to=date(2027, 1, 1))
+    provider.api.add_mandate(HOME_EAN, reference="next", period_from=date(2027, 1, 1))
+    provider.fetch()
+    assert provider.totals() == {HOME_EAN: provider.truths()[HOME_EAN]}
+
+
+def test_a_mandate_whose_period_is_over_says_so(provider: Provider) -> None:
+    provider.world.meters = [{"name": "home", "ean": HOME_EAN}]
+    provider.only(HOME_EAN, period_to=date(2026, 6, 1))
+    provider.fetch()
+    _, progress, _ = provider.look()
+    assert "is for data before 2026-06-01" in str(progress.error)
+
+
+def test_a_mandate_that_begins_to_allow_quarter_hours(provider: Provider) -> None:
+    provider.only(HOME_EAN, service="VH_dag")
+    provider.fetch()
+    provider.only(HOME_EAN, service="VH_kwartier_uur")
+    for _ in range(3):
+        provider.clock.pass_by(days=1)
+        provider.fetch()
+    day = LAST - timedelta(days=1)
+    assert len(provider.intervals(HOME_EAN, day)) == 96
+
+
+def test_a_meter_that_always_fails_keeps_no_other_waiting(provider: Provider) -> None:
+    provider.api.forget_mandates()
+    eans = provider.api.add_meters(6)
+    provider.simulator.fault("api-server-error", ean=eans[2])
+    with provider.world.ledger() as ledger:
+        fetcher = Fetcher(
+            provider.world.settings, ledger, provider.clock, pause=lambda _: None, between=lambda _: None
+        )
+        for _ in range(2):
+            fetcher.fetch(Occasion.SCHEDULE)
+            provider.clock.pass_by(hours=4)
+        known = {meter.ean for meter in fetcher.meters if ledger.total(meter)}
+    assert known == set(eans) - {eans[2]}
+
+
+def test_a_mandate_that_comes_back_brings_all_topics_back(home: World, mosquitto: Mosquitto) -> None:
+    provider = Provider(home)
+    provider.only(HOME_EAN)
+    with home.ledger() as ledger:
+        bridge = Bridge(home.settings, ledger, now=home.clock, pause=lambda _: None)
+        with bridge._on_the_broker():
+            bridge._attend(10)
+            bridge._cycle(Occasion.SCHEDULE)
+            before = set(mosquitto.retained())
+            for allowed in (False, True):
+                provider.api.forget_mandates()
+                if allowed:
+                    provider.api.add_mandate(HOME_EAN)
+                home.clock.pass_by(hours=3)
+                bridge._cycle(Occasion.ASKED)
+                assert any(HOME_EAN in topic for topic in mosquitto.retained()) is allowed
+            assert set(mosquitto.retained()) == before

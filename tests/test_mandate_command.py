@@ -20,6 +20,12 @@ def today() -> Iterator[Simulator]:
         yield simulator
 
 
+@pytest.fixture(autouse=True)
+def no_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command does to logging would outlive the test."""
+    monkeypatch.setattr("bridge.cli._log_to_terminal", lambda *_: None)
+
+
 @pytest.fixture
 def provider(tmp_path: Path, today: Simulator) -> Provider:
     return Provider(World(tmp_path, today, Clock("2000-01-01 00:00"), broker_port=1))

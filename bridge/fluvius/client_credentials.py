@@ -30,7 +30,15 @@ def energy_api_account(settings: EnergyApiSettings, http: PoliteSession) -> Acco
     proof = _proof(settings)
     return Account(
         name=authority(settings),
-        credentials=repr((authority(settings), settings.client_id, settings.scope, proof)),
+        credentials=repr(
+            (
+                authority(settings),
+                settings.client_id,
+                settings.scope,
+                settings.subscription_key.get_secret_value(),
+                proof,
+            )
+        ),
         sign_in=partial(sign_in, http, settings, proof),
         again_after=timedelta(0),  # a run over thousands of meters outlives its token
     )

@@ -7,6 +7,7 @@ whole or not at all, as on the portal.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -30,7 +31,7 @@ _FINAL = {"READ", "VAL"}
 _NOT_FINAL = {"EST", "NVAL"}
 _INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
 
-Slots = dict[Span, list[Reading]]
+Slots = dict[Span, list[Reading] | None]
 
 
 @dataclass
@@ -77,26 +78,44 @@ class _Reader:
         self.awaits_more = False
 
     def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
-        shape = headpoint.get("$type")
+        shape = str(headpoint.get("$type"))
         if shape not in _SHAPES:
             self.strange[f"$type {shape}"] += 1
             return []
         own = self._slots(headpoint, _DIRECTIONS, "") if shape != "metering-on-meter" else {}
-        found = [reading for readings in own.values() for reading in readings]
+        found = [reading for readings in own.values() for reading in readings or ()]
         if shape != "metering-on-headpoint":
-            for physical in _list(headpoint, "physicalMeters"):
-                slots = self._slots(physical, _DIRECTIONS, str(physical.get("meterID") or ""))
-                found += [each for span, readings in slots.items() if span not in own for each in readings]
+            found += self._of_physical_meters(_list(headpoint, "physicalMeters"), besides=own.keys())
         for sub in _list(headpoint, "subHeadpoints"):
             if (directions := _SUBS.get(str(sub.get("$type")))) is None:
                 self.strange[f"$type {sub.get('$type')}"] += 1
             elif directions:
                 slots = self._slots(sub, directions, str(sub.get("ean") or ""))
-                found += [each for readings in slots.values() for each in readings]
+                found += [each for readings in slots.values() for each in readings or ()]
         return found
 
+    def _of_physical_meters(
+        self, meters: Sequence[Mapping[str, Any]], besides: AbstractSet[Span]
+    ) -> list[Reading]:
+        """Slots of which no meter is unsure: after an exchange, one without the other is half a day."""
+        slots = []
+        for physical in meters:
+            if isinstance(serial := physical.get("meterID"), str) and serial:
+                slots.append(self._slots(physical, _DIRECTIONS, serial))
+            else:
+                self.strange[f"meterID {serial}"] += 1
+                slots.append(dict.fromkeys(self._slots(physical, _DIRECTIONS, "?")))
+        unsure = {span for each in slots for span, readings in each.items() if readings is None}
+        return [
+            reading
+            for each in slots
+            for span, readings in each.items()
+            if span not in unsure | besides
+            for reading in readings or ()
+        ]
+
     def _slots(self, point: Mapping[str, Any], directions: Mapping[str, Direction], serial: str) -> Slots:
-        """The slots of one meter or headpoint; one that is there twice, and differs, is not sure."""
+        """The slots of one meter or headpoint; None for those that are not sure."""
         found: Slots = {}
         doubtful: set[Span] = set()
         for slot in (*_list(point, "dailyEnergy"), *_list(point, _INTERVALS[self._meter.energy])):
@@ -115,7 +134,7 @@ class _Reader:
             except _NotUnderstood:
                 self.strange["slot"] += 1
                 doubtful.add(span)
-        return {span: readings for span, readings in found.items() if span not in doubtful}
+        return {**found, **dict.fromkeys(doubtful)}
 
     def _span(self, slot: Mapping[str, Any]) -> Span:
         """The slot's start and end, which must be those of a meter day or of one of its intervals."""
@@ -131,19 +150,18 @@ class _Reader:
         self, slot: Mapping[str, Any], span: Span, directions: Mapping[str, Direction], serial: str
     ) -> Iterator[Reading]:
         readings: dict[Register, Reading] = {}
-        silent: set[tuple[Direction, Unit | None]] = set()
+        silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
         for direction, tariff, counted in _counted(slot, directions):
             unit = self._unit(counted)
-            if counted.get("value") is None:
-                self.awaits_more = True
+            if counted.get("value") is None or unit is None:
                 silent.add((direction, unit))
-            elif unit:
+            else:
                 register = Register(direction, tariff, unit)
                 reading = Reading(*span, register, _amount(counted), self._is_final(counted), serial)
                 if readings.setdefault(register, reading) != reading:
                     raise _NotUnderstood
-        totals = {(each.direction, each.unit) for each in readings if each.tariff is Tariff.TOTAL}
-        if silent - totals:
+        totals = [each for each in readings if each.tariff is Tariff.TOTAL]
+        if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
             raise _NotThereYet
         try:
             yield from without_double_totals(readings)
@@ -157,7 +175,7 @@ class _Reader:
         return unit
 
     def _is_final(self, counted: Mapping[str, Any]) -> bool:
-        state = counted.get("validationState")
+        state = str(counted.get("validationState"))
         if state not in _FINAL | _NOT_FINAL:
             self.strange[f"validationState {state}"] += 1
         return state in _FINAL

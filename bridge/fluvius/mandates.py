@@ -9,6 +9,7 @@ from bridge.mandate import Mandate
 from bridge.model import BRUSSELS, Energy
 
 _ENERGY = {"E": Energy.ELECTRICITY, "G": Energy.GAS}
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
 _RENEWALS = {"ToBeRenewed", "RenewalRequested", "Expired"}
 
 
@@ -39,15 +40,17 @@ def _mandate(content: Mapping[str, Any]) -> Mandate | None:
             since=_instant(content.get("dataPeriodFrom")),
             until=_instant(content.get("dataPeriodTo")),
             expires=_instant(content.get("mandateExpirationDate")),
-            renewal=content.get("renewalStatus") if content.get("renewalStatus") in _RENEWALS else None,
+            renewal=renewal if (renewal := str(content.get("renewalStatus"))) in _RENEWALS else None,
         )
     except ValueError:
         return None
 
 
 def _instant(text: Any) -> datetime | None:
-    """An instant; a bare date is its beginning in Flanders."""
+    """An instant; a bare date is its beginning in Flanders. Years that mean "ever" and "never" are none."""
     if not text:
         return None
     instant = datetime.fromisoformat(str(text))
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        return None
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=BRUSSELS).astimezone(UTC)
