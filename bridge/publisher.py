@@ -178,7 +178,9 @@ class Publisher:
     def _remove(self, gone: Collection[str]) -> None:
         if not gone:
             return
-        self._send([Message(topic, "") for topic in gone])
+        # discovery first, or Home Assistant would look for amounts in what was emptied
+        in_order = sorted(gone, key=lambda topic: not topic.endswith("/config"))
+        self._send([Message(topic, "") for topic in in_order])
         self._ledger.remove_published_topics(gone)
         for topic in gone:
             self._owned[self._owners.pop(topic)].discard(topic)

@@ -127,16 +127,17 @@ def without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]
     Raises:
         ValueError: the parts do not add up to the total.
     """
-    kept = []
+    flows: dict[tuple[Direction, Unit], dict[Tariff, Reading]] = {}
     for register, reading in readings.items():
-        high, low, total = (
-            readings.get(Register(register.direction, tariff, register.unit))
-            for tariff in (Tariff.HIGH, Tariff.LOW, Tariff.TOTAL)
-        )
-        if high and low and total and abs(high.amount + low.amount - total.amount) > _ROUNDING:
-            raise ValueError(f"{high.amount} and {low.amount} are not {total.amount}")
-        if not total or bool(high and low) != (reading is total):
-            kept.append(reading)
+        flows.setdefault((register.direction, register.unit), {})[register.tariff] = reading
+    kept: list[Reading] = []
+    for parts in flows.values():
+        total = parts.pop(Tariff.TOTAL, None)
+        if total and len(parts) == 2:
+            counted = sum(part.amount for part in parts.values())
+            if abs(counted - total.amount) > _ROUNDING:
+                raise ValueError(f"the tariffs add up to {counted}, not to {total.amount}")
+        kept += [total] if total and len(parts) < 2 else parts.values()
     return sorted(kept, key=lambda reading: reading.register)
 
 
