@@ -433,7 +433,7 @@ def listen(desk: Desk, where: str, oddity: Any) -> None:
     indirect=["pasts"],
 )
 @pytest.mark.parametrize("where", READINGS)
-@settings(in_examples, max_examples=40)
+@settings(in_examples, max_examples=28)
 @given(oddity=oddities)
 @example(oddity=HUGE_NUMBER)
 @example(oddity=HUGE_PATIENCE)
@@ -444,7 +444,7 @@ def test_odd_readings_are_no_readings(pasts: dict[str, Past], past: str, where: 
 
 @pytest.mark.parametrize("pasts", [pytest.param(SHED, id="sign-in")], indirect=True)
 @pytest.mark.parametrize("where", SIGN_IN)
-@settings(in_examples, max_examples=35)
+@settings(in_examples, max_examples=24)
 @given(oddity=oddities)
 @example(oddity=HUGE_NUMBER)
 @example(oddity=HUGE_PATIENCE)
