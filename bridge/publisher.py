@@ -178,9 +178,7 @@ class Publisher:
     def _remove(self, gone: Collection[str]) -> None:
         if not gone:
             return
-        # discovery first, or Home Assistant would look for amounts in what was emptied
-        in_order = sorted(gone, key=lambda topic: not topic.endswith("/config"))
-        self._send([Message(topic, "") for topic in in_order])
+        self._send([Message(topic, "") for topic in discovery_first(gone)])
         self._ledger.remove_published_topics(gone)
         for topic in gone:
             self._owned[self._owners.pop(topic)].discard(topic)
@@ -196,6 +194,11 @@ class Publisher:
             if refusal.topic not in self._refused:
                 self._refused.add(refusal.topic)
                 log.warning("%s. Look at the broker's access list.", refusal)
+
+
+def discovery_first(topics: Iterable[str]) -> list[str]:
+    """In what order to empty topics, or Home Assistant would look for amounts in those that are empty."""
+    return sorted(topics, key=lambda topic: not topic.endswith("/config"))
 
 
 def _as_json(messages: Mapping[str, Payload]) -> dict[str, str]:

@@ -52,7 +52,7 @@ FOUR_DAYS_BACK = """async () => {  // gas is that late
         await new Promise((resolve) => setTimeout(resolve, 1000));
     }
 }"""
-ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client)|components\.(recorder|energy|sensor)"
+ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(recorder|energy|sensor)"
 UNITS = {"energy": "kWh", "gas": "m³", "duration": "d"}
 
 

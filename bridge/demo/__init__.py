@@ -23,6 +23,7 @@ from bridge.demo.events import Ended, Event, Remark
 from bridge.demo.view import View, view_of
 from bridge.ledger import Ledger
 from bridge.model import BRUSSELS
+from bridge.publisher import discovery_first
 from bridge.service import Bridge, Stopped
 from bridge.simulator import Simulator
 
@@ -149,7 +150,7 @@ def _players(
 
 
 def _tidy(view: View, audience: Audience, ledger: Ledger) -> None:
-    topics = ledger.published_topics()
+    topics = discovery_first(ledger.published_topics())
     done = audience.take_away(topics, _SECONDS_TO_TIDY)
     view.farewell(
         f"The demo's {len(topics)} retained topics are taken away from the broker again."
