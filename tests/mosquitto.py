@@ -200,19 +200,25 @@ class Mosquitto:
 
     @contextmanager
     def listen(self, *topic_filters: str) -> Iterator[Ear]:
-        """Hear everything below some topics, the retained messages first."""
+        """Hear everything below some topics, the retained messages first, to the last one said."""
         ear = Ear()
+        goodbye, heard_goodbye = f"goodbye/{id(ear)}", threading.Event()
 
         def hear(_client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-            ear.messages.append(Heard(message.topic, message.payload.decode(), message.retain))
+            if message.topic == goodbye:
+                heard_goodbye.set()
+            else:
+                ear.messages.append(Heard(message.topic, message.payload.decode(), message.retain))
 
         with self._watcher() as client:
             subscribed = threading.Event()
             client.on_message = hear
             client.on_subscribe = lambda *_: subscribed.set()
-            client.subscribe([(topic_filter, 0) for topic_filter in topic_filters])
+            client.subscribe([(topic_filter, 0) for topic_filter in (*topic_filters, goodbye)])
             assert subscribed.wait(5), f"no answer to a subscription:\n{self.log}"
             yield ear
+            if client.is_connected() and client.publish(goodbye, "").rc == paho.MQTT_ERR_SUCCESS:
+                heard_goodbye.wait(2)
 
     def publish(self, topic: str, payload: str | bytes, *, retain: bool = False, qos: int = 1) -> None:
         """Say something as another client."""
