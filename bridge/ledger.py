@@ -389,8 +389,10 @@ class Ledger:
         changes = {}
         for start, fresh in answer.items():
             before = known.get(start, {})
-            after = replace(before, fresh, daily=daily, other_devices=start in doubled)
-            changes[start] = by_register(before) != by_register(after)
+            after = fresh
+            if before:
+                after = replace(before, fresh, daily=daily, other_devices=start in doubled)
+            changes[start] = not before or by_register(before) != by_register(after)
             if after != before:
                 revision = revisions.get(start, 0) + changes[start]
                 self._write_slot((key, daily, start), before, after, revision)
@@ -424,10 +426,12 @@ class Ledger:
         return slots, revisions
 
     def _write_slot(self, slot: tuple[int, bool, int], before: Slot, after: Slot, revision: int) -> None:
-        self._db.executemany(
-            "DELETE FROM reading WHERE meter = ? AND daily = ? AND start = ? AND device = ? AND register = ?",
-            [(*slot, device, self._register(register)) for device, register in before.keys() - after.keys()],
-        )
+        if gone := before.keys() - after.keys():
+            self._db.executemany(
+                "DELETE FROM reading"
+                " WHERE meter = ? AND daily = ? AND start = ? AND device = ? AND register = ?",
+                [(*slot, device, self._register(register)) for device, register in gone],
+            )
         self._db.executemany(
             "INSERT OR REPLACE INTO reading"
             " (meter, daily, start, device, register, amount, validated, revision)"

@@ -295,40 +295,39 @@ def a_month_at_once(world: World) -> Iterator[Figure]:
 
 
 def a_thousand_meters(stage: Stage, fluvius: FluviusNextDoor) -> Iterator[Figure]:
-    """`once` without its pauses, in a process of its own, on two mornings; the second is measured."""
-    world = provider(stage, fluvius, "thousand")
-    file = str(world.write_configuration())
-    one_morning(file, stage.clock())
-    stage.clock.pass_by(days=1)
-    fluvius.move_to(stage.clock())
-    fluvius.counted()
-    done = one_morning(file, stage.clock())
-    asked = fluvius.counted().get("energy", 0)
+    """A bridge in a process of its own, without its pauses, on two mornings; the second is measured."""
+    file = str(provider(stage, fluvius, "thousand").write_configuration())
+    command = [sys.executable, "-m", "tests.bench", "--two-mornings", file, stage.clock().isoformat()]
+    ended = subprocess.run([*command, fluvius.url], check=True, capture_output=True, text=True)
+    done = json.loads(ended.stdout)
     yield timed(f"a new day for {done['meters']} meters of the Energy API (no pauses)", 60, [done["seconds"]])
-    yield Figure("memory of that run, at most", "< 120 MB", f"{done['memory']:.0f} MB", done["memory"] < 120)
-    each = asked / done["meters"]
+    yield Figure(
+        "memory of that bridge, at most", "< 120 MB", f"{done['memory']:.0f} MB", done["memory"] < 120
+    )
+    each = done["asked"] / done["meters"]
     yield Figure("requests per meter and day", "1", f"{each:.2f}", each <= 1)
 
 
-def one_morning(file: str, now: datetime) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.bench", "--one-cycle", file, now.isoformat()]
-    ended = subprocess.run(command, check=True, capture_output=True, text=True)
-    done: dict[str, Any] = json.loads(ended.stdout)
-    return done
-
-
-def one_cycle(file: str, now: datetime) -> None:
-    """What `one_morning` runs."""
-    settings = load(Path(file), {})
+def two_mornings(file: str, morning: str, url: str) -> None:
+    """What `a_thousand_meters` runs."""
+    settings, fluvius, clock = load(Path(file), {}), FluviusNextDoor(url), Clock("2000-01-01 00:00")
+    clock.instant = datetime.fromisoformat(morning)
     with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
-        bridge = Bridge(settings, ledger, now=lambda: now, pause=lambda _: None)
-        begin = time.monotonic()
-        cycle = bridge.once()
-        done = {
-            "seconds": time.monotonic() - begin,
-            "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            "meters": len(cycle.new_days),
-        }
+        bridge = Bridge(settings, ledger, now=clock, pause=lambda _: None)
+        with bridge._on_the_broker():
+            bridge._attend(10)
+            bridge._cycle(Occasion.START)
+            clock.pass_by(days=1)
+            fluvius.move_to(clock())
+            fluvius.counted()
+            begin = time.monotonic()
+            cycle = bridge._cycle(Occasion.SCHEDULE)
+            done = {
+                "seconds": time.monotonic() - begin,
+                "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "meters": len(cycle.new_days),
+                "asked": fluvius.counted().get("energy", 0),
+            }
     json.dump(done, sys.stdout)
 
 
@@ -452,10 +451,10 @@ def fluvius_next_door(folder: Path, *options: str) -> Iterator[FluviusNextDoor]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--one-cycle", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--two-mornings", nargs=3, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.one_cycle:
-        one_cycle(asked.one_cycle[0], datetime.fromisoformat(asked.one_cycle[1]))
+    if asked.two_mornings:
+        two_mornings(*asked.two_mornings)
         return 0
     as_json = asked.json
     for name in [name for name in os.environ if name.startswith("FLUVIUS")]:
