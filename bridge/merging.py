@@ -54,6 +54,8 @@ def claimed_twice(answer: Mapping[int, Slot], known: Mapping[int, Slot]) -> set[
     for start, fresh in answer.items():
         devices = {device for device, _ in fresh}
         others = {key: row for key, row in known.get(start, {}).items() if key[0] not in devices}
+        if not others:
+            continue
         theirs, ours = _by_flow(others), _by_flow(fresh)
         if common := theirs.keys() & ours.keys():
             shared.add(start)
