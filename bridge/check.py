@@ -118,11 +118,8 @@ def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
 def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
     try:
         mandates = open_energy_api(settings, http, now, asked=True).mandates()
-    except CredentialsRefused as error:
-        yield Finding("energy_api", works=False, words=str(error), status=3)
-        return
     except FluviusError as error:
-        yield Finding("energy_api", works=False, words=str(error))
+        yield _failure("energy_api", error)
         return
     good = best(mandates, now())
     problems = {ean: mandate.problem(now()) for ean, mandate in good.items()}
@@ -139,21 +136,21 @@ def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[F
 def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
     try:
         open_access(settings, http, now, asked=True).try_sign_in()
-    except CredentialsRefused as error:
-        yield Finding("sign-in", works=False, words=str(error), status=3)
-        return
     except FluviusError as error:
-        yield Finding("sign-in", works=False, words=str(error))
+        yield _failure("sign-in", error)
         return
     yield Finding("sign-in", works=True, words="Fluvius knows us")
     source = open_portal(settings, http, _Nothing(), now, asked=True)
     for meter in (each for each in settings.followed if each.source == "portal"):
         try:
             yield Finding(meter.name, *_meter(source, meter, now(), settings.schedule.lookback_days))
-        except CredentialsRefused as error:
-            yield Finding(meter.name, works=False, words=str(error), status=3)
         except FluviusError as error:
-            yield Finding(meter.name, works=False, words=str(error))
+            yield _failure(meter.name, error)
+
+
+def _failure(what: str, error: FluviusError) -> Finding:
+    refused = isinstance(error, CredentialsRefused)
+    return Finding(what, works=False, words=str(error), status=3 if refused else 1)
 
 
 def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:

@@ -14,6 +14,7 @@ from bridge.config import Settings
 from bridge.health import SourceHealth, State
 from bridge.lean import import_requests
 from bridge.ledger import Ledger
+from bridge.mandate import Mandate
 from bridge.mandated import MandateBook
 from bridge.meterday import ONE_DAY
 from bridge.model import BRUSSELS, Energy, Meter, Reading
@@ -122,10 +123,11 @@ class Fetcher:
         cycle = Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
         self.meters = self._followed()
         for name, health in self.health.items():
-            if not (self._due(name, cycle) or (name == "energy_api" and self._mandates_are_due(cycle))):
-                health.retry_at = None
+            due = self._due(name, cycle)
+            if not (due or (name == "energy_api" and self._mandates_are_due(cycle))):
+                health.at_rest()
             elif self._may_ask(name, health, cycle):
-                self._ask_source(name, health, cycle)
+                self._ask_source(name, health, due, cycle)
         if (failed := len(cycle.errors)) > _NAMED:
             log.warning("%d meters could not be brought up to date; each says why on its status", failed)
         if (fresh := len(cycle.new_days)) > _NAMED:
@@ -137,6 +139,13 @@ class Fetcher:
 
     def _due(self, name: str, cycle: Cycle) -> list[Meter]:
         return [meter for meter in self.meters if meter.source == name and self._is_due(meter, cycle)]
+
+    def _mandate(self, meter: Meter) -> Mandate | None:
+        return self._book.of(meter) if self._book and meter.source == "energy_api" else None
+
+    def _forbidden(self, meter: Meter, now: datetime) -> str | None:
+        """Why nothing may be asked for a meter that needs a mandate."""
+        return self._book.problem(meter, now) if self._book and meter.source == "energy_api" else None
 
     def _mandates_are_due(self, cycle: Cycle) -> bool:
         """Once in each scheduled run while they make the meters, else once a day; and when someone asks."""
@@ -163,7 +172,7 @@ class Fetcher:
         note = self._note(meter)
         health = self.health[meter.source]
         answered = note.last_success is not None
-        mandate = self._book.of(meter) if self._book and meter.source == "energy_api" else None
+        mandate = self._mandate(meter)
         has_intervals = any(day.interval_count for day in facts)
         daily_resolution = "P1D" if meter.days_only or planning.days_only(facts, meter.energy) else None
         return Progress(
@@ -171,7 +180,7 @@ class Fetcher:
             resolution=_RESOLUTION[meter.energy] if has_intervals else daily_resolution,
             last_attempt=_instant(note.last_attempt),
             last_success=_instant(note.last_success),
-            error=(self._book and self._book.problem(meter, now) if meter.source == "energy_api" else None)
+            error=self._forbidden(meter, now)
             or note.error
             or (health.last_error if health.state is not State.OK else None),
             advice=note.remark or self._advice(meter, facts, answered=answered),
@@ -193,8 +202,7 @@ class Fetcher:
         return None
 
     def _is_due(self, meter: Meter, cycle: Cycle) -> bool:
-        forbidden = self._book and meter.source == "energy_api" and self._book.problem(meter, cycle.now)
-        if forbidden or not self._window(meter, cycle.now):
+        if self._forbidden(meter, cycle.now) or not self._window(meter, cycle.now):
             return False
         if cycle.occasion is Occasion.ASKED:
             return True
@@ -221,7 +229,7 @@ class Fetcher:
         cycle.errors.append(postponed)
         return False
 
-    def _ask_source(self, name: str, health: SourceHealth, cycle: Cycle) -> None:
+    def _ask_source(self, name: str, health: SourceHealth, meters: Sequence[Meter], cycle: Cycle) -> None:
         import_requests()  # which is heavy, and with nothing due not needed
         from bridge.fluvius import open_source  # noqa: PLC0415
         from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater  # noqa: PLC0415
@@ -236,8 +244,10 @@ class Fetcher:
         try:
             with closing(http):
                 source = open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
-                trouble = self._learn_mandates(source, cycle) if isinstance(source, AtOnce) else None
-                meters = self._due(name, cycle)
+                trouble = None
+                if isinstance(source, AtOnce):
+                    trouble = self._learn_mandates(source, cycle)
+                    meters = self._due(name, cycle)
                 http.longest_pause = min(http.longest_pause, _WHOLE_RUN / (len(meters) or 1))
                 eans = [meter.ean for meter in meters]
                 begin = eans.index(self._failed_at) + 1 if self._failed_at in eans else 0
@@ -314,7 +324,7 @@ class Fetcher:
         window, now = self._window(meter, cycle.now), cycle.now
         facts = self._facts(meter, now)
         since = self._stored_since(facts, meter, note, now)
-        mandate = self._book.of(meter) if self._book else None
+        mandate = self._mandate(meter)
         reference = mandate.reference if mandate else ""
         asked_at = self._now()
         answer = source.readings(meter, reference, window[0], window[-1], since)

@@ -68,6 +68,12 @@ class SourceHealth:
         self.state, self.last_success, self.last_error = State.OK, now, None
         self.failures_in_a_row, self.retry_at, self.not_before = 0, None, None
 
+    def at_rest(self) -> None:
+        """Nothing is missing: an attempt that was killed after its last answer has come to a good end."""
+        self.retry_at = None
+        if self.state is State.WAITING and self.last_attempt and not self.last_error:
+            self.state = State.OK
+
     def refused(self, error: str, *, tried: bool) -> None:
         """Fluvius refused the credentials, now or before. Only the user can change that."""
         self.state, self.last_error = State.REFUSED, error

@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.config import ConfigError, Settings
 from bridge.fluvius import open_energy_api
-from bridge.fluvius.energy_api import EnergyApi
+from bridge.fluvius.energy_api import EnergyApi, in_utc
 from bridge.fluvius.http import PoliteSession
 from bridge.folder import make
 from bridge.mandate import Mandate
@@ -152,8 +152,7 @@ def _local(text: str) -> str:
 
 def _midnight(day: date) -> str:
     """The first instant of a day in Flanders, as the Energy API writes instants."""
-    instant = datetime(day.year, day.month, day.day, tzinfo=BRUSSELS).astimezone(UTC)
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return in_utc(datetime(day.year, day.month, day.day, tzinfo=BRUSSELS))
 
 
 def _given(**fields: Any) -> dict[str, Any]:

@@ -23,12 +23,10 @@ from pathlib import Path
 
 from bridge import __version__, service
 from bridge.fetching import Occasion
-from bridge.homeassistant.core import Core
-from bridge.homeassistant.statistics import Statistics
 from bridge.meterday import ONE_DAY
 from bridge.model import BRUSSELS
 from bridge.simulator import Simulator
-from tests.bench import fill
+from tests.bench import fill, import_everything
 from tests.homeassistant import HomeAssistant, energy_preferences, install, screenshot
 from tests.mosquitto import Mosquitto
 from tests.truth import hourly, in_words
@@ -326,8 +324,7 @@ def a_year(stage: Stage, folder: Path) -> Iterator[str]:
     with world.ledger() as ledger:
         fill(ledger, world.meter("year"), until=LAST, days=365)
         begin = time.monotonic()
-        with Core(stage.ha.websocket_url, stage.ha.token) as core:
-            Statistics(core, ledger).bring_up_to_date(world.meter("year"), datetime.fromtimestamp(0, UTC))
+        import_everything(stage.ha.websocket_url, stage.ha.token, ledger, world.meter("year"))
         seconds = time.monotonic() - begin
     yield f"a year of hours for four series, imported and readable, in {seconds:.1f} s"
 

@@ -214,3 +214,13 @@ def test_late_quarter_hours_are_asked_for_once_in_a_run_whatever_the_clock_says(
     desk.clock.pass_by(microseconds=345_000)
     desk.simulator.fault("late-intervals", hours=48)
     assert requests_of(desk)["readings-interval"] <= 7
+
+
+def test_a_run_that_was_killed_after_its_last_answer_is_well_when_nothing_is_missing(desk: World) -> None:
+    desk.fetch()
+    with desk.ledger() as ledger:
+        desk.clock.pass_by(hours=3)
+        ledger.remember("source/portal", {"last_attempt": desk.clock().isoformat()})
+    with desk.at_work() as (_, fetcher):
+        fetcher.fetch(Occasion.SCHEDULE)
+        assert fetcher.health["portal"].state == "ok"

@@ -17,8 +17,9 @@ from bridge import meterday
 from bridge.fluvius import slots
 from bridge.fluvius.errors import FluviusError, ShapeChanged
 from bridge.fluvius.http import Response
-from bridge.fluvius.slots import Slots, Span
+from bridge.fluvius.slots import Slots
 from bridge.fluvius.tokens import Refusal, Token, TokenStore
+from bridge.fluvius.values import Span
 from bridge.model import Direction, Energy, Reading, Register, Tariff, Unit
 
 SERIAL = "1SAG1100042062"

@@ -75,8 +75,8 @@ class EnergyApi:
                 "referenceNumber": reference,
                 "granularity": "daily" if meter.days_only else "daily,hourly_quarterhourly",
                 "complexEnergyTypes": "active",
-                "from": _utc(begin),
-                "to": _utc(end),
+                "from": in_utc(begin),
+                "to": in_utc(end),
             },
         )
         found = headpoints.read(data, meter)
@@ -148,5 +148,6 @@ def _in_words(strange: Counter[str]) -> str | None:
     return f"not everything that Fluvius gave could be understood: {named}"
 
 
-def _utc(instant: datetime) -> str:
+def in_utc(instant: datetime) -> str:
+    """An instant as the API writes it."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

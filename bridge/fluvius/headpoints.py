@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from bridge import meterday
+from bridge.fluvius import values
 from bridge.fluvius.errors import ShapeChanged
-from bridge.fluvius.slots import Span, without_double_totals
-from bridge.model import MAX_AMOUNT, Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
+from bridge.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
 _SUBS = {
@@ -41,14 +40,6 @@ class Found:
     readings: Sequence[Reading]
     strange: Counter[str] = field(default_factory=Counter)  # what could not be understood, and how often
     is_whole: bool = True  # and nothing was null
-
-
-class _NotThereYet(Exception):
-    """Fluvius says that it does not know the amount."""
-
-
-class _NotUnderstood(Exception):
-    """We do not know what Fluvius says."""
 
 
 def read(data: Any, meter: Meter) -> Found:
@@ -121,29 +112,29 @@ class _Reader:
         for slot in (*_list(point, "dailyEnergy"), *_list(point, _INTERVALS[self._meter.energy])):
             try:
                 span = self._span(slot)
-            except _NotUnderstood:
+            except NotUnderstood:
                 self.strange["slot"] += 1
                 continue
             try:
                 readings = list(self._readings(slot, span, directions, serial))
                 if readings and found.setdefault(span, readings) != readings:
                     doubtful.add(span)
-            except _NotThereYet:
+            except NotThereYet:
                 self.awaits_more = True
                 doubtful.add(span)
-            except _NotUnderstood:
+            except NotUnderstood:
                 self.strange["slot"] += 1
                 doubtful.add(span)
         return {**found, **dict.fromkeys(doubtful)}
 
     def _span(self, slot: Mapping[str, Any]) -> Span:
         """The slot's start and end, which must be those of a meter day or of one of its intervals."""
-        start, end = _instant(slot.get("start")), _instant(slot.get("end"))
+        start, end = values.instant(slot.get("start")), values.instant(slot.get("end"))
         day = meterday.day_of(start, self._meter.energy)
         whole = meterday.start_of(day, self._meter.energy), meterday.end_of(day, self._meter.energy)
         length = meterday.interval_length(self._meter.energy)
         if (start, end) != whole and ((start - whole[0]) % length or end - start != length):
-            raise _NotUnderstood
+            raise NotUnderstood
         return start, end
 
     def _readings(
@@ -157,16 +148,15 @@ class _Reader:
                 silent.add((direction, unit))
             else:
                 register = Register(direction, tariff, unit)
-                reading = Reading(*span, register, _amount(counted), self._is_final(counted), serial)
+                reading = Reading(
+                    *span, register, values.amount(counted["value"]), self._is_final(counted), serial
+                )
                 if readings.setdefault(register, reading) != reading:
-                    raise _NotUnderstood
+                    raise NotUnderstood
         totals = [each for each in readings if each.tariff is Tariff.TOTAL]
         if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
-            raise _NotThereYet
-        try:
-            yield from without_double_totals(readings)
-        except ValueError:
-            raise _NotUnderstood from None
+            raise NotThereYet
+        yield from values.without_double_totals(readings)
 
     def _unit(self, counted: Mapping[str, Any]) -> Unit | None:
         unit = _UNITS.get(str(counted.get("unit")))
@@ -193,27 +183,10 @@ def _counted(
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    values = content.get(name)
-    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
+    listed = content.get(name)
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
 def _mapping(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = content.get(name)
     return value if isinstance(value, dict) else {}
-
-
-def _amount(counted: Mapping[str, Any]) -> Decimal:
-    amount = counted["value"]
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not 0 <= amount < MAX_AMOUNT:
-        raise _NotUnderstood
-    return Decimal(amount)
-
-
-def _instant(text: Any) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None:
-            raise _NotUnderstood
-        return instant.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise _NotUnderstood from None

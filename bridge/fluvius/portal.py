@@ -11,6 +11,7 @@ from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.source import Answer, Memory
+from bridge.fluvius.values import Span
 from bridge.model import BRUSSELS, Energy, Meter
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Portal:
         spans = [(start, start + length) for start in meterday.intervals_of(day, meter.energy)]
         return self._spans(meter, "intervals", _INTERVALS[meter.energy], spans)
 
-    def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[slots.Span]) -> Answer:
+    def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
         """The readings of consecutive slots, by whichever code gives slots of that length."""
         key = f"portal/{meter.ean}/{what}"
         remembered = self._memory.recall(key) or {}
@@ -92,7 +93,7 @@ class Portal:
                     return _answer(tried)
         return Answer([], f"asked for {what}, Fluvius answered {_in_words(found)}")
 
-    def _slots(self, meter: Meter, what: str, code: int, spans: Sequence[slots.Span]) -> slots.Slots:
+    def _slots(self, meter: Meter, what: str, code: int, spans: Sequence[Span]) -> slots.Slots:
         parameters = {
             "historyFrom": _local(spans[0][0]),
             "historyUntil": _local(spans[-1][1] - _ONE_MILLISECOND),
@@ -133,11 +134,11 @@ class Portal:
         return self._http.get(f"{self._url}{path}", params=parameters, headers=headers)
 
 
-def _bounds(day: date, energy: Energy) -> slots.Span:
+def _bounds(day: date, energy: Energy) -> Span:
     return meterday.start_of(day, energy), meterday.end_of(day, energy)
 
 
-def _has_length(found: slots.Slots, spans: Sequence[slots.Span]) -> bool:
+def _has_length(found: slots.Slots, spans: Sequence[Span]) -> bool:
     return not found.lengths.isdisjoint({end - start for start, end in spans})
 
 

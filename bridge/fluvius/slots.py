@@ -8,20 +8,20 @@ of it would look like a smaller total.
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from bridge.fluvius import values
 from bridge.fluvius.errors import ShapeChanged
-from bridge.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
+from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
+from bridge.model import Direction, Reading, Register, Tariff, Unit
 
 _TARIFFS = {0: Tariff.TOTAL, 1: Tariff.HIGH, 2: Tariff.LOW}  # dc
 _DIRECTIONS = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}  # t
 _UNITS = {3: Unit.KWH, 5: Unit.M3}  # u
-_ROUNDING = Decimal("0.002")  # of three amounts with three decimals
 _VALIDATED = 2  # vs
 
-Span = tuple[datetime, datetime]
 _T = TypeVar("_T")
 
 
@@ -32,14 +32,6 @@ class Slots:
     readings: Sequence[Reading]
     lengths: AbstractSet[timedelta]  # of all its slots, wanted or not
     misunderstood: int  # slots that could not be read
-
-
-class _NotThereYet(Exception):
-    """Fluvius says that it does not know the amount."""
-
-
-class _NotUnderstood(Exception):
-    """We do not know what Fluvius says."""
 
 
 def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
@@ -68,10 +60,10 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
                 readings = _readings(slot, span, serial)
                 if found.setdefault(span, readings) != readings:
                     doubtful.add(span)
-        except _NotThereYet:
+        except NotThereYet:
             silent += 1
             doubtful |= {span} if span else set()
-        except _NotUnderstood:
+        except NotUnderstood:
             misunderstood += 1
             doubtful |= {span} if span else set()
     sure = [reading for span, readings in found.items() if span not in doubtful for reading in readings]
@@ -84,10 +76,10 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
 
 def _span(slot: Any) -> Span:
     if not isinstance(slot, dict):
-        raise _NotUnderstood
-    start, end = _instant(slot.get("d")), _instant(slot.get("de"))
+        raise NotUnderstood
+    start, end = values.instant(slot.get("d")), values.instant(slot.get("de"))
     if start >= end:
-        raise _NotUnderstood
+        raise NotUnderstood
     return start, end
 
 
@@ -96,71 +88,35 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str) -> list[Reading]
 
     Other directions and units (reactive energy, power) are other quantities, and left out.
     """
-    values = slot.get("v", _NotUnderstood)
-    if values is None or values == []:
-        raise _NotThereYet
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise _NotUnderstood
+    listed = slot.get("v", NotUnderstood)
+    if listed is None or listed == []:
+        raise NotThereYet
+    if not isinstance(listed, list) or not all(isinstance(value, dict) for value in listed):
+        raise NotUnderstood
     readings: dict[Register, Reading] = {}
-    for value in values:
+    for value in listed:
         direction, unit = _known(_DIRECTIONS, value.get("t")), _known(_UNITS, value.get("u"))
         if direction is None or unit is None:
             continue
         tariff = _known(_TARIFFS, value.get("dc"))
         if tariff is None:
-            raise _NotUnderstood
+            raise NotUnderstood
         register = Register(direction, tariff, unit)
         reading = Reading(*span, register, _amount(value), value.get("vs") == _VALIDATED, serial)
         if readings.setdefault(register, reading) != reading:
-            raise _NotUnderstood
+            raise NotUnderstood
     if not readings:
-        raise _NotUnderstood
-    try:
-        return without_double_totals(readings)
-    except ValueError:
-        raise _NotUnderstood from None
-
-
-def without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]:
-    """A total that stands beside both of its parts would count them twice; beside one, it says more.
-
-    Raises:
-        ValueError: the parts do not add up to the total.
-    """
-    flows: dict[tuple[Direction, Unit], dict[Tariff, Reading]] = {}
-    for register, reading in readings.items():
-        flows.setdefault((register.direction, register.unit), {})[register.tariff] = reading
-    kept: list[Reading] = []
-    for parts in flows.values():
-        total = parts.pop(Tariff.TOTAL, None)
-        if total and len(parts) == 2:
-            counted = sum(part.amount for part in parts.values())
-            if abs(counted - total.amount) > _ROUNDING:
-                raise ValueError(f"the tariffs add up to {counted}, not to {total.amount}")
-        kept += [total] if total and len(parts) < 2 else parts.values()
-    return sorted(kept, key=lambda reading: reading.register)
+        raise NotUnderstood
+    return values.without_double_totals(readings)
 
 
 def _amount(value: Mapping[str, Any]) -> Decimal:
     if "v" in value and value["v"] is None:
-        raise _NotThereYet
-    amount = value.get("v")
-    if isinstance(amount, bool) or not isinstance(amount, int | Decimal) or not 0 <= amount < MAX_AMOUNT:
-        raise _NotUnderstood
-    return Decimal(amount)
+        raise NotThereYet
+    return values.amount(value.get("v"))
 
 
 def _known(codes: Mapping[int, _T], code: Any) -> _T | None:
     if isinstance(code, bool) or not isinstance(code, int):
-        raise _NotUnderstood
+        raise NotUnderstood
     return codes.get(code)
-
-
-def _instant(text: Any) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-        if instant.tzinfo is None:
-            raise _NotUnderstood
-        return instant.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        raise _NotUnderstood from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from bridge.simulator.fault import Fault
+from bridge.simulator.fault import Fault, variant
 from bridge.simulator.web import Response, Strike, api_error, as_json, as_page
 
 if TYPE_CHECKING:
@@ -135,10 +135,7 @@ ODD: dict[str, Callable[[Any], Any]] = {
 
 
 def _odd(content: Any, strike: Strike) -> Any:
-    variant = strike.parameters["variant"]
-    if variant == "each":
-        variant = list(ODD)[strike.number % len(ODD)]
-    return ODD[variant](content)
+    return variant(ODD, strike)(content)
 
 
 def _error(status: int, kind: str, message: str) -> Answer:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from bridge.simulator.web import Request, Response, Strike
 
 Parameters = Mapping[str, Any]
 Answer = Callable[[Parameters, Request], Response]
 Alteration = Callable[[Any, Strike], Any]
+
+
+_Variant = TypeVar("_Variant")
+
+
+def variant(variants: Mapping[str, _Variant], strike: Strike) -> _Variant:
+    """The variant that a strike asks for by name; for `each` they take turns."""
+    name = strike.parameters["variant"]
+    return variants[list(variants)[strike.number % len(variants)] if name == "each" else name]
 
 
 @dataclass(frozen=True)

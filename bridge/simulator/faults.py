@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from bridge.simulator.energy_faults import CATALOG as ENERGY_API_CATALOG
-from bridge.simulator.fault import Alteration, Answer, Fault, Parameters
+from bridge.simulator.fault import Alteration, Answer, Fault, Parameters, variant
 from bridge.simulator.web import Request, Response, Strike, as_json, as_page
 
 if TYPE_CHECKING:
@@ -300,10 +300,7 @@ ODD: dict[str, Alteration] = {
 
 
 def _odd(slots: Slots, strike: Strike) -> Any:
-    variant = strike.parameters["variant"]
-    if variant == "each":
-        variant = list(ODD)[strike.number % len(ODD)]
-    return ODD[variant](slots, strike)
+    return variant(ODD, strike)(slots, strike)
 
 
 CATALOG: dict[str, Fault] = {

@@ -1,0 +1,66 @@
+"""What the slots of both services have in common: times, amounts, and totals beside their parts."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from bridge.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
+
+_ROUNDING = Decimal("0.002")  # of three amounts with three decimals
+
+Span = tuple[datetime, datetime]  # start and end, aware, UTC
+
+
+class NotThereYet(Exception):
+    """Fluvius says that it does not know the amount."""
+
+
+class NotUnderstood(Exception):
+    """We do not know what Fluvius says."""
+
+
+def instant(text: Any) -> datetime:
+    """An instant in ISO 8601, in UTC.
+
+    Raises:
+        NotUnderstood: it is none, or says no time zone.
+    """
+    try:
+        read = datetime.fromisoformat(text)
+        if read.tzinfo is None:
+            raise NotUnderstood
+        return read.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise NotUnderstood from None
+
+
+def amount(value: Any) -> Decimal:
+    """An amount that a meter can count.
+
+    Raises:
+        NotUnderstood: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value < MAX_AMOUNT:
+        raise NotUnderstood
+    return Decimal(value)
+
+
+def without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]:
+    """A total that stands beside both of its parts would count them twice; beside one, it says more.
+
+    Raises:
+        NotUnderstood: the parts do not add up to the total.
+    """
+    flows: dict[tuple[Direction, Unit], dict[Tariff, Reading]] = {}
+    for register, reading in readings.items():
+        flows.setdefault((register.direction, register.unit), {})[register.tariff] = reading
+    kept: list[Reading] = []
+    for parts in flows.values():
+        total = parts.pop(Tariff.TOTAL, None)
+        if total and len(parts) == 2:
+            counted = sum(part.amount for part in parts.values())
+            if abs(counted - total.amount) > _ROUNDING:
+                raise NotUnderstood
+        kept += [total] if total and len(parts) < 2 else parts.values()
+    return sorted(kept, key=lambda reading: reading.register)
