@@ -8,7 +8,7 @@ that go in or come out are aware and in UTC; only names of days are local.
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from bridge.model import BRUSSELS, Energy
+from bridge.model import BRUSSELS, Energy, Meter
 
 ONE_DAY = timedelta(days=1)
 
@@ -69,3 +69,54 @@ def is_late(day: date, energy: Energy, now: datetime) -> bool:
 def span(first: date, last: date) -> list[date]:
     """All dates from the first to the last, both included; none when they are the wrong way round."""
     return [first + ONE_DAY * i for i in range((last - first).days + 1)]
+
+
+def month_of(day: date) -> date:
+    """The first day of a day's month: a month of meter days is called by it."""
+    return day.replace(day=1)
+
+
+def last_of(month: date) -> date:
+    """The last day of a month, by its first."""
+    return month_of(month + ONE_DAY * 31) - ONE_DAY
+
+
+def months_until(month: date, count: int) -> list[date]:
+    """The first days of so many months, oldest first, of which the given one is the last."""
+    months = [month]
+    while len(months) < count:
+        months.append(month_of(months[-1] - ONE_DAY))
+    return months[::-1]
+
+
+def span_within(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[date, date]:
+    """The first and last of some meter days of which the meter's bounds leave anything; crossed if none."""
+    if meter.since:
+        first = max(first, day_of(meter.since, meter.energy))
+    if meter.until:
+        last = min(last, day_of(meter.until - timedelta(microseconds=1), meter.energy))
+    return first, last
+
+
+def whole_within(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[date, date]:
+    """The same for the days that the bounds leave whole."""
+    first, last = span_within(meter, first, last)
+    return first + ONE_DAY * (first in (cut := cut_days(meter))), last - ONE_DAY * (last in cut)
+
+
+def cut_days(meter: Meter) -> list[date]:
+    """The days in the middle of which the meter is followed from, or until: two at most, oldest first."""
+    named = [(day_of(bound, meter.energy), bound) for bound in (meter.since, meter.until) if bound]
+    return sorted({day for day, bound in named if start_of(day, meter.energy) < bound})
+
+
+def bounds_of(meter: Meter, day: date) -> tuple[datetime, datetime]:
+    """The first instant of a meter day that counts, and the first that does not count any more."""
+    start, end = start_of(day, meter.energy), end_of(day, meter.energy)
+    return max(start, meter.since or start), min(end, meter.until or end)
+
+
+def intervals_within(meter: Meter, day: date) -> list[datetime]:
+    """The starts of those of a day's intervals that count."""
+    start, end = bounds_of(meter, day)
+    return [each for each in intervals_of(day, meter.energy) if start <= each < end]

@@ -1,6 +1,6 @@
 """The words of the field as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -55,6 +55,13 @@ class Meter:
     days_only: bool = False  # intervals may not be asked for
     first: date | None = None  # the meter days that may be asked for, both included
     last: date | None = None
+    since: datetime | None = None  # what was counted before is somebody else's; aware, UTC, a slot's edge
+    until: datetime | None = None  # what is counted from here on is somebody else's; likewise
+
+
+def without_bounds(meter: Meter) -> Meter:
+    """The same meter, followed for as long as there was one."""
+    return replace(meter, since=None, until=None)
 
 
 class Register(NamedTuple):
@@ -114,3 +121,43 @@ class Total:
     until: date  # the latest complete day
     days: int
     amounts: dict[Register, Decimal]
+
+
+class Counted(NamedTuple):
+    """What one register counted during one slot, over all physical meters; a line of an export."""
+
+    start: datetime  # aware, UTC
+    end: datetime  # aware, UTC
+    register: Register
+    amount: Decimal  # in register.unit
+    validated: bool
+    complete: bool  # nothing of its meter day is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A local month of meter days; of the present one, as far as it has come."""
+
+    first: date  # its first day
+    days: int  # complete, and counted
+    missing: int  # that Fluvius may have published, and that are not complete here
+    amounts: dict[Register, Decimal]  # the sum of the complete days
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The highest quarter-hour of a month."""
+
+    start: datetime  # aware, UTC
+    power: Decimal  # kW, the mean over the quarter-hour
+    source: str  # "ledger", or "portal" where Fluvius said so itself
+
+
+@dataclass(frozen=True, slots=True)
+class PeakMonth:
+    """A month's peak by the ledger's quarter-hours, and by Fluvius's own account."""
+
+    first: date  # the month's first day
+    counted: Peak | None
+    given: Peak | None
+    is_whole: bool  # every day of the month is there, with its quarter-hours

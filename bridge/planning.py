@@ -135,10 +135,16 @@ def _intervals_due(day: DayFacts, energy: Energy, now: datetime) -> bool:
     )
 
 
-def has_every_interval(day: DayFacts, energy: Energy) -> bool:
-    """No slot lacks a flow, unless the day's amount of that flow is zero: then so is each slot's."""
+def has_every_interval(day: DayFacts, energy: Energy, starts: Iterable[datetime] | None = None) -> bool:
+    """No slot lacks a flow, unless the day's amount of that flow is zero: then so is each slot's.
+
+    Args:
+        day: the day.
+        energy: what the meter counts.
+        starts: the slots that count; all of the day's, if not given.
+    """
     flows = {flow for flow in _flows(day.daily) if _sum(day.daily, flow)}
-    starts = meterday.intervals_of(day.date, energy)
+    starts = meterday.intervals_of(day.date, energy) if starts is None else starts
     return all(start in day.intervals and flows <= _flows(day.intervals[start]) for start in starts)
 
 

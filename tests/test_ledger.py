@@ -20,9 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge import ledger as ledger_module
 from bridge import meterday
-from bridge.ledger import Ledger, LedgerError
+from bridge.ledger import Ledger, LedgerError, store
 from bridge.model import Direction, Energy, Interval, Meter, Reading, Register, Tariff, Total, Unit
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY, "A")
@@ -704,8 +703,8 @@ def test_a_ledger_of_a_newer_version_is_left_alone(path: Path) -> None:
 def test_the_first_version_of_the_ledger_opens(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
-            f"{ledger_module._MIGRATIONS[0]}; PRAGMA user_version = 1;"
-            f" PRAGMA application_id = {ledger_module.APPLICATION_ID};"
+            f"{store.MIGRATIONS[0]}; PRAGMA user_version = 1;"
+            f" PRAGMA application_id = {store.APPLICATION_ID};"
             f" INSERT INTO meter VALUES (1, '{HOME.ean}', '{HOME.energy}');"
             " INSERT INTO day (meter, date, start, fetched_at) VALUES (1, '2026-11-01', 0, 0);"
             " INSERT INTO published VALUES ('fluvius/home/day');"

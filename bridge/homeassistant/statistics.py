@@ -97,10 +97,11 @@ class Statistics:
 
     def bring_up_to_date(self, meter: Meter, since: datetime | None) -> None:
         """Import a meter from the day of an instant on; None: look whether its last month is there."""
-        known = self._ledger.standings(meter, _ALWAYS)
-        if not known:
+        span = self._ledger.known_span(meter)  # beyond the bounds too: they may have been elsewhere
+        if not span:
             return
-        first, last = min(each.first for each in known.values()), max(each.last for each in known.values())
+        known = self._ledger.standings(meter, _ALWAYS)
+        first, last = (meterday.start_of(day, meter.energy) for day in span)
         since = since or last - _PORTION * meterday.ONE_DAY
         begin = meterday.start_of(meterday.day_of(max(since, first), meter.energy), meter.energy)
         every = (self._series(meter, register) for register in _REGISTERS)

@@ -1,0 +1,374 @@
+"""What the ledger knows: for the bridge itself, and for others who read beside it.
+
+A meter's bounds decide which of its readings count; the others stay in the ledger.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from bridge import meterday, planning
+from bridge.hourly import HourlyDay, Standing
+from bridge.ledger.store import Store, heeding_damage, to_amount, to_instant, to_seconds
+from bridge.merging import Row, Slot, by_register
+from bridge.model import Counted, Day, Interval, Meter, Register, Total
+from bridge.planning import DayFacts
+
+_NOTHING = Decimal(0)
+_TWO_MONTHS = timedelta(days=62)
+THE_END = 2**40  # seconds since 1970
+
+_Sums = dict[Register, int]  # billionths
+
+
+class Records(Store):
+    """Readings and days of all meters."""
+
+    def __init__(self, path: Path, *, read_only: bool = True) -> None:
+        self._long_ago: dict[int, tuple[tuple[int, int], _Sums]] = {}  # meter → span, and its sum
+        super().__init__(path, read_only=read_only)
+
+    @heeding_damage
+    def facts(self, meter: Meter, days: Sequence[date]) -> list[DayFacts]:
+        """What is known of some consecutive days, oldest first; complete ones without their intervals."""
+        if not days:
+            return []
+        rows = {
+            row[0]: row[1:]
+            for row in self._rows(
+                "SELECT date, complete, corrected, intervals, asked_at FROM day"
+                " WHERE meter = ? AND date BETWEEN ? AND ?",
+                (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
+            )
+        }
+        daily = self._sums(meter, days[0], days[-1], daily=True)
+        cut = meterday.cut_days(meter)
+        facts = []
+        for day in days:
+            complete, corrected, count, asked_at = rows.get(day.isoformat(), (0, 0, 0, None))
+            if day in cut:
+                complete = self._part_of(meter, day) is not None
+            facts.append(
+                DayFacts(
+                    date=day,
+                    daily=daily.get(meterday.start_of(day, meter.energy), {}),
+                    intervals={} if complete or not count else self._slots(meter, day),
+                    interval_count=count,
+                    complete=bool(complete),
+                    corrected=bool(corrected),
+                    asked_at=None if asked_at is None else to_instant(asked_at),
+                )
+            )
+        return facts
+
+    @heeding_damage
+    def latest_complete_day(self, meter: Meter) -> Day | None:
+        """The newest complete meter day, at any age."""
+        ((latest,),) = self._rows(
+            "SELECT MAX(date) FROM day WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?",
+            (self._meter(meter), *self._whole(meter)),
+        )
+        found = [date.fromisoformat(latest)] if latest else []
+        found += [day for day in meterday.cut_days(meter) if self._part_of(meter, day)]
+        return self.complete_day(meter, max(found)) if found else None
+
+    @heeding_damage
+    def complete_day(self, meter: Meter, day: date) -> Day:
+        """A day that is complete."""
+        ((revision, fetched_at),) = self._rows(
+            "SELECT revision, fetched_at FROM day WHERE meter = ? AND date = ?",
+            (self._meter(meter), day.isoformat()),
+        )
+        start = meterday.start_of(day, meter.energy)
+        part = self._part_of(meter, day) if day in meterday.cut_days(meter) else None
+        bounds = meterday.bounds_of(meter, day)
+        return Day(
+            date=day,
+            start=bounds[0],
+            end=bounds[1],
+            amounts=self._sums(meter, day, day, daily=True)[start] if part is None else part,
+            validated=self._is_validated(meter, start)
+            if part is None
+            else all(each.validated for each in self.intervals(meter, day)),
+            revision=revision,
+            fetched_at=to_instant(fetched_at),
+        )
+
+    @heeding_damage
+    def intervals(self, meter: Meter, day: date) -> list[Interval]:
+        """A day's known intervals that count, in order of time."""
+        return self._intervals_between(meter, *meterday.bounds_of(meter, day))
+
+    @heeding_damage
+    def total(self, meter: Meter, first: date = date.min, last: date = date.max) -> Total | None:
+        """The exact sum of the complete days, of all or from the first to the last; None if there is none."""
+        ((since, until, days),) = self._rows(
+            "SELECT MIN(date), MAX(date), COUNT(*) FROM day"
+            " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?",
+            (self._meter(meter), *self._whole(meter, first, last)),
+        )
+        named = [date.fromisoformat(each) for each in (since, until) if each]
+        parts = {
+            day: part
+            for day in meterday.cut_days(meter)
+            if first <= day <= last and (part := self._part_of(meter, day)) is not None
+        }
+        if not (named or parts):
+            return None
+        amounts = self._sum_of_days(meter, first, last, named[-1]) if named else {}
+        for part in parts.values():
+            amounts = {
+                each: amounts.get(each, _NOTHING) + part.get(each, _NOTHING) for each in amounts | part
+            }
+        named += parts
+        return Total(min(named), max(named), days + len(parts), amounts)
+
+    @heeding_damage
+    def complete_days(self, meter: Meter, first: date, last: date) -> list[date]:
+        """Which days of a span are complete, oldest first."""
+        rows = self._rows(
+            "SELECT date FROM day WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ? ORDER BY date",
+            (self._meter(meter), *self._whole(meter, first, last)),
+        )
+        parts = [
+            day for day in meterday.cut_days(meter) if first <= day <= last and self._part_of(meter, day)
+        ]
+        return sorted([date.fromisoformat(day) for (day,) in rows] + parts)
+
+    @heeding_damage
+    def known_span(self, meter: Meter) -> tuple[date, date] | None:
+        """The first and the last day of which anything is known, whatever the bounds."""
+        ((first, last),) = self._rows(
+            "SELECT MIN(start), MAX(start) FROM reading WHERE meter = ? AND daily = 1", (self._meter(meter),)
+        )
+        if first is None:
+            return None
+        return (
+            meterday.day_of(to_instant(first), meter.energy),
+            meterday.day_of(to_instant(last), meter.energy),
+        )
+
+    @heeding_damage
+    def standings(self, meter: Meter, before: datetime) -> dict[Register, Standing]:
+        """Where each register stands at an instant, by its daily amounts, of complete days and others."""
+        start, end = self._whole_seconds(meter)
+        rows = self._rows(  # in two parts, each of which stays within 64 bits
+            "SELECT register, MIN(start), MAX(start), SUM(amount / 1000000000), SUM(amount % 1000000000)"
+            " FROM reading WHERE meter = ? AND daily = 1 AND start >= ? AND start < ? GROUP BY register",
+            (self._meter(meter), start, min(end, to_seconds(before))),
+        )
+        standings = {
+            self._registers[number]: Standing(
+                to_instant(first), to_instant(last), to_amount(whole * 10**9 + rest)
+            )
+            for number, first, last, whole, rest in rows
+        }
+        for day in meterday.cut_days(meter):
+            at = meterday.start_of(day, meter.energy)
+            for register, amount in (self._part_of(meter, day) or {}).items() if at < before else ():
+                known = standings.get(register, Standing(at, at, Decimal(0)))
+                standings[register] = Standing(min(known.first, at), max(known.last, at), known.sum + amount)
+        return standings
+
+    @heeding_damage
+    def hourly(self, meter: Meter, first: date, last: date) -> list[HourlyDay]:
+        """The days of a span that have daily amounts, oldest first, with what is known of their hours."""
+        first, last = meterday.span_within(meter, first, last)
+        if first > last:
+            return []
+        bounds = meterday.bounds_of(meter, first)[0], meterday.bounds_of(meter, last)[1]
+        hours: dict[date, dict[datetime, dict[Register, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+        rows = self._rows(
+            "SELECT start / 3600 * 3600 AS hour, register, SUM(amount) FROM reading"
+            " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? GROUP BY hour, register",
+            (self._meter(meter), *map(to_seconds, bounds)),
+        )
+        for hour, register, amount in rows:
+            day = meterday.day_of(to_instant(hour), meter.energy)
+            hours[day][to_instant(hour)][self._registers[register]] = to_amount(amount)
+        daily = {
+            meterday.day_of(start, meter.energy): amounts
+            for start, amounts in self._sums(meter, first, last, daily=True).items()
+        }
+        for day in meterday.cut_days(meter):
+            daily.pop(day, None)
+            if first <= day <= last and (part := self._part_of(meter, day)):
+                daily[day] = part
+        return [
+            HourlyDay(_on_the_hour(meterday.bounds_of(meter, day)[0]), daily[day], hours[day])
+            for day in sorted(daily)
+        ]
+
+    def counted(self, meter: Meter, first: date, last: date, *, daily: bool) -> Iterator[Counted]:
+        """The readings of a span of days, one by one, in order of time: days, or quarter-hours (gas: hours).
+
+        Of days that are not complete, what is known. A day that the bounds cut in two counts, as a day, when
+        its part is complete.
+        """
+        known = self.known_span(meter)
+        first, last = meterday.span_within(meter, first, last)
+        if known is None or not (first := max(first, known[0])) <= (last := min(last, known[1])):
+            return
+        complete = set(self.complete_days(meter, first, last))
+        if not daily:
+            bounds = meterday.bounds_of(meter, first)[0], meterday.bounds_of(meter, last)[1]
+            yield from self._read_out(meter, to_seconds(bounds[0]), to_seconds(bounds[1]), complete, daily)
+            return
+        cut = [day for day in meterday.cut_days(meter) if day in complete]
+        yield from self._counted_parts(meter, [day for day in cut if meter.since and day == first])
+        yield from self._read_out(meter, *self._whole_seconds(meter, first, last), complete, daily)
+        yield from self._counted_parts(meter, [day for day in cut if not (meter.since and day == first)])
+
+    @heeding_damage
+    def recall(self, key: str) -> Any:
+        """The JSON value remembered under a key, or None."""
+        for (value,) in self._rows("SELECT value FROM note WHERE key = ?", (key,)):
+            return json.loads(value)
+        return None
+
+    # Inside
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._long_ago.clear()
+
+    @staticmethod
+    def _whole(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[str, str]:
+        """The days of a span that the bounds leave whole, as the ledger names days."""
+        first, last = meterday.whole_within(meter, first, last)
+        return first.isoformat(), last.isoformat()
+
+    @staticmethod
+    def _whole_seconds(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[int, int]:
+        """The same as instants: from the first until the second."""
+        first, last = meterday.whole_within(meter, first, last)
+        start = 0 if first == date.min else to_seconds(meterday.start_of(first, meter.energy))
+        end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
+        return start, end
+
+    def _part_of(self, meter: Meter, day: date) -> dict[Register, Decimal] | None:
+        """The sum of those intervals of a day that count; None while one is missing."""
+        whole = self._sums(meter, day, day, daily=True).get(meterday.start_of(day, meter.energy), {})
+        slots = self._slots(meter, day)
+        starts = meterday.intervals_within(meter, day)
+        if not (whole and planning.has_every_interval(DayFacts(day, whole, slots), meter.energy, starts)):
+            return None
+        part: dict[Register, Decimal] = dict.fromkeys(whole, Decimal(0))
+        for start in starts:
+            for register, amount in slots[start].items():
+                part[register] = part.get(register, Decimal(0)) + amount
+        return part
+
+    def _counted_parts(self, meter: Meter, days: Iterable[date]) -> Iterator[Counted]:
+        for day in (self.complete_day(meter, each) for each in days):
+            for register, amount in sorted(day.amounts.items()):
+                yield Counted(day.start, day.end, register, amount, day.validated, complete=True)
+
+    def _read_out(
+        self, meter: Meter, start: int, end: int, complete: AbstractSet[date], daily: bool
+    ) -> Iterator[Counted]:
+        """Row by row, so that ten years need no more memory than a day."""
+        day, day_ends = date.min, 0
+        step = length = int(meterday.interval_length(meter.energy).total_seconds())
+        with self._explained():
+            rows = self._db.execute(
+                "SELECT start, register, SUM(amount), MIN(validated) FROM reading"
+                " WHERE meter = ? AND daily = ? AND start >= ? AND start < ?"
+                " GROUP BY start, register ORDER BY start, register",
+                (self._meter(meter), daily, start, end),
+            )
+            for at, register, amount, validated in rows:
+                if at >= day_ends:
+                    day = meterday.day_of(to_instant(at), meter.energy)
+                    day_ends = to_seconds(meterday.end_of(day, meter.energy))
+                    length = day_ends - at if daily else step
+                yield Counted(
+                    to_instant(at),
+                    to_instant(at + length),
+                    self._registers[register],
+                    to_amount(amount),
+                    bool(validated),
+                    complete=day in complete,
+                )
+
+    def _known(
+        self, key: int, first: int, last: int, *, daily: bool
+    ) -> tuple[dict[int, Slot], dict[int, int]]:
+        slots: dict[int, Slot] = defaultdict(dict)
+        revisions: dict[int, int] = {}
+        rows = self._rows(
+            "SELECT start, device, register, amount, validated, revision FROM reading"
+            " WHERE meter = ? AND daily = ? AND start BETWEEN ? AND ?",
+            (key, daily, first, last),
+        )
+        for start, device, register, amount, validated, revision in rows:
+            slots[start][device, self._registers[register]] = Row(amount, bool(validated))
+            revisions[start] = max(revision, revisions.get(start, 0))
+        return slots, revisions
+
+    def _sums(
+        self, meter: Meter, first: date, last: date, *, daily: bool
+    ) -> dict[datetime, dict[Register, Decimal]]:
+        """The amounts of each slot of a span of days, by register, over all physical meters."""
+        bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
+        slots, _ = self._known(
+            self._meter(meter), to_seconds(bounds[0]), to_seconds(bounds[1]) - 1, daily=daily
+        )
+        return {
+            to_instant(start): {register: to_amount(total) for register, total in by_register(slot).items()}
+            for start, slot in slots.items()
+        }
+
+    def _slots(self, meter: Meter, day: date) -> dict[datetime, dict[Register, Decimal]]:
+        return self._sums(meter, day, day, daily=False)
+
+    def _intervals_between(self, meter: Meter, start: datetime, end: datetime) -> list[Interval]:
+        slots, revisions = self._known(
+            self._meter(meter), to_seconds(start), to_seconds(end) - 1, daily=False
+        )
+        length = meterday.interval_length(meter.energy)
+        return [
+            Interval(
+                start=to_instant(at),
+                end=to_instant(at) + length,
+                amounts={register: to_amount(total) for register, total in by_register(slot).items()},
+                validated=all(row.validated for row in slot.values()),
+                revision=revisions[at],
+            )
+            for at, slot in slots.items()
+        ]
+
+    def _is_validated(self, meter: Meter, start: datetime) -> bool:
+        at = to_seconds(start)
+        slots, _ = self._known(self._meter(meter), at, at, daily=True)
+        return all(row.validated for row in slots[at].values())
+
+    def _sum_of_days(self, meter: Meter, first: date, last: date, latest: date) -> dict[Register, Decimal]:
+        """The sum of complete days. What lies months back is summed once and kept in memory."""
+        key = self._meter(meter)
+        start, end = self._whole_seconds(meter, first, last)
+        months_back = to_seconds(meterday.start_of((latest - _TWO_MONTHS).replace(day=1), meter.energy))
+        if start >= months_back:
+            return {each: to_amount(sums) for each, sums in self._sum_between(key, start, end).items()}
+        if self._long_ago.get(key, (None, {}))[0] != (start, months_back):
+            self._long_ago[key] = (start, months_back), self._sum_between(key, start, months_back)
+        old, recent = self._long_ago[key][1], self._sum_between(key, months_back, end)
+        return {each: to_amount(old.get(each, 0) + recent.get(each, 0)) for each in old | recent}
+
+    def _sum_between(self, key: int, start: int, end: int) -> _Sums:
+        rows = self._rows(  # in two parts, each of which stays within 64 bits
+            "SELECT register, SUM(amount / 1000000000), SUM(amount % 1000000000) FROM reading"
+            " WHERE meter = ? AND daily = 1 AND start >= ? AND start < ?"
+            " AND start NOT IN (SELECT start FROM day WHERE meter = ? AND complete = 0) GROUP BY register",
+            (key, start, end, key),
+        )
+        return {self._registers[number]: whole * 10**9 + rest for number, whole, rest in rows}
+
+
+def _on_the_hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0)

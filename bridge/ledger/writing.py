@@ -1,0 +1,380 @@
+"""The truth: every reading once. What changed is decided slot by slot, in one transaction per answer."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from bridge import meterday, planning
+from bridge.ledger.records import THE_END, Records
+from bridge.ledger.store import heeding_damage, to_amount, to_billionths, to_instant, to_seconds
+from bridge.merging import Row, Slot, by_register, claimed_twice, replace
+from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, Register, without_bounds
+from bridge.planning import DayFacts
+
+
+class Ledger(Records):
+    """Readings, days and notes of all meters, in one file in which one process works."""
+
+    def __init__(self, path: Path, *, stream: bool = False) -> None:
+        """Open or create.
+
+        Args:
+            path: the SQLite file.
+            stream: whether new and corrected intervals wait to be taken by `unstreamed`.
+        """
+        self._stream = stream
+        self._editions: dict[int, int] = defaultdict(int)
+        super().__init__(path, read_only=False)
+        if not stream:
+            self._execute("DELETE FROM unstreamed")
+
+    # What Fluvius answered
+
+    def record_days(self, meter: Meter, readings: Sequence[Reading], now: datetime) -> None:
+        """Keep daily amounts. A complete day whose amounts differ was corrected: its revision rises."""
+        with self._transaction():
+            for start, changed in self._merge(meter, readings, daily=True).items():
+                key = self._ensure_day(meter, meterday.day_of(to_instant(start), meter.energy), now)
+                if changed:
+                    self._execute(
+                        "UPDATE day SET fetched_at = ?, revision = revision + complete,"
+                        " corrected = complete AND intervals > 0 WHERE meter = ? AND date = ?",
+                        (to_seconds(now), *key),
+                    )
+
+    def record_intervals(
+        self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, *, only_new: bool = False
+    ) -> None:
+        """Keep the answer to the request for one day's intervals, also when it was empty or partial.
+
+        With `only_new`, what the answer does not hold has not changed.
+
+        A correction that the daily amounts announced already does not raise the revision again.
+        """
+        with self._transaction():
+            changed = any(self._merge(meter, readings, daily=False).values())
+            key = self._ensure_day(meter, day, now)
+            if changed:
+                self._execute(
+                    "UPDATE day SET fetched_at = ?,"
+                    " revision = revision + (complete AND NOT corrected AND intervals > 0),"
+                    " intervals = ? WHERE meter = ? AND date = ?",
+                    (to_seconds(now), len(self._slots(meter, day)), *key),
+                )
+            expected = meterday.intervals_of(day, meter.energy)
+            answered = self._as_answered(meter, day, None if only_new else readings)
+            whole = planning.has_every_interval(answered, meter.energy)
+            self._execute(
+                "UPDATE day SET asked_at = ?,"
+                " corrected = NOT ? AND (corrected OR (complete AND intervals BETWEEN 1 AND ?))"
+                " WHERE meter = ? AND date = ?",
+                (to_seconds(now), whole, len(expected) - 1, *key),
+            )
+
+    def ask_again(self, meter: Meter, days: Sequence[date]) -> None:
+        """Forget that the intervals of days that are not complete were asked for, perhaps in vain."""
+        self._execute(
+            "UPDATE day SET asked_at = NULL WHERE meter = ? AND NOT complete AND date BETWEEN ? AND ?",
+            (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
+        )
+
+    @heeding_damage
+    def settle(
+        self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] = ()
+    ) -> None:
+        """Mark those of the days that have become complete, whatever the bounds.
+
+        Args:
+            meter: the meter.
+            days: consecutive ones.
+            now: the present instant, aware.
+            silent: days on which the meter had no intervals, as the days around them show.
+        """
+        facts = self.facts(without_bounds(meter), days)
+        usual = planning.usual_registers(facts)
+        without_intervals = meter.days_only or planning.days_only(facts, meter.energy)
+        complete = [
+            day.date
+            for day in facts
+            if not day.complete
+            and planning.is_complete(
+                day, meter.energy, usual, without_intervals=without_intervals or day.date in silent
+            )
+        ]
+        if complete:
+            key = self._meter(meter)
+            with self._transaction():
+                self._touch(meter, complete[0], complete[-1])
+                self._db.executemany(
+                    "UPDATE day SET complete = 1, fetched_at = ? WHERE meter = ? AND date = ?",
+                    [(to_seconds(now), key, day.isoformat()) for day in complete],
+                )
+
+    @heeding_damage
+    def keep_to_bounds(self, meter: Meter) -> None:
+        """Notice that a meter's bounds were moved: other readings count now, from the first day known on."""
+        note = f"bounds/{meter.ean}/{meter.energy}"
+        bounds = [to_seconds(each) if each else None for each in (meter.since, meter.until)]
+        before = self.recall(note) or [None, None]
+        if bounds == before:
+            return
+        key = self._meter(meter)
+        with self._transaction():
+            self.remember(note, bounds)
+            self._editions[key] += 1
+            self._restate(key, 0)
+            self._execute("DELETE FROM peak WHERE meter = ? AND source = 'ledger'", (key,))
+            self._stream_within(key, _seconds_between(*before), _seconds_between(*bounds))
+
+    # The capacity tariff
+
+    def keep_peaks(self, meter: Meter, peaks: Iterable[Peak]) -> None:
+        """Keep the monthly peaks that Fluvius says itself."""
+        with self._transaction():
+            self._editions[self._meter(meter)] += 1
+            for peak in peaks:
+                month = meterday.month_of(meterday.day_of(peak.start, meter.energy))
+                self._keep_peak(meter, month, "portal", to_seconds(peak.start), to_billionths(peak.power))
+
+    @heeding_damage
+    def peak_months(self, meter: Meter, months: Sequence[date]) -> list[PeakMonth]:
+        """The peaks of some months, oldest first; what was worked out once is not worked out again."""
+        names = months[0].isoformat(), months[-1].isoformat()
+        known = {
+            (source, month): (start, amount)
+            for source, month, start, amount in self._rows(
+                "SELECT source, month, start, amount FROM peak WHERE meter = ? AND month BETWEEN ? AND ?",
+                (self._meter(meter), *names),
+            )
+        }
+        whole = self._days_with_intervals(meter, months[0], meterday.last_of(months[-1]))
+        found = []
+        for month in months:
+            days = meterday.span(month, meterday.last_of(month))
+            counted = known.get(("ledger", month.isoformat())) or self._highest(meter, month)
+            given = known.get(("portal", month.isoformat()))
+            found.append(
+                PeakMonth(
+                    month,
+                    None if counted[1] is None else _peak(counted[0], 4 * counted[1], "ledger"),
+                    _peak(*given, "portal") if given and _is_within(meter, to_instant(given[0])) else None,
+                    whole.issuperset(days),
+                )
+            )
+        return found
+
+    # What was passed on
+
+    def edition(self, meter: Meter) -> int:
+        """A number that is another one when something of a meter was written since this ledger was opened."""
+        return self._editions.get(self._meter(meter), 0)
+
+    def restated_since(self, meter: Meter) -> datetime | None:
+        """From when on amounts changed since `caught_up`; None if none did."""
+        for (since,) in self._rows("SELECT since FROM restated WHERE meter = ?", (self._meter(meter),)):
+            return to_instant(since)
+        return None
+
+    def caught_up(self, meter: Meter, since: datetime) -> None:
+        """Statistics hold everything from an instant on as it is now."""
+        self._execute(
+            "DELETE FROM restated WHERE meter = ? AND since >= ?", (self._meter(meter), to_seconds(since))
+        )
+
+    @heeding_damage
+    def unstreamed(self, meter: Meter, at_most: int = 1000) -> list[Interval]:
+        """Intervals that are new or corrected since they were last streamed, oldest first."""
+        rows = self._rows(
+            "SELECT start FROM unstreamed WHERE meter = ? ORDER BY start LIMIT ?",
+            (self._meter(meter), at_most),
+        )
+        starts = {to_instant(start) for (start,) in rows}
+        if not starts:
+            return []
+        end = max(starts) + meterday.interval_length(meter.energy)
+        return [each for each in self._intervals_between(meter, min(starts), end) if each.start in starts]
+
+    def streamed(self, meter: Meter, intervals: Iterable[Interval]) -> None:
+        """Forget that these were waiting."""
+        key = self._meter(meter)
+        with self._transaction():
+            self._db.executemany(
+                "DELETE FROM unstreamed WHERE meter = ? AND start = ?",
+                [(key, to_seconds(interval.start)) for interval in intervals],
+            )
+
+    def published_topics(self) -> dict[str, str]:
+        """The retained topics that a broker may hold because of us, and whose they are."""
+        return dict(self._rows("SELECT topic, owner FROM published"))
+
+    def add_published_topics(self, owner: str, topics: Iterable[str]) -> None:
+        """Remember topics before they are published for the first time, or by another owner."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO published (topic, owner) VALUES (?, ?)",
+                [(topic, owner) for topic in topics],
+            )
+
+    def remove_published_topics(self, topics: Iterable[str]) -> None:
+        """Forget topics that were removed from the broker."""
+        with self._transaction():
+            self._db.executemany("DELETE FROM published WHERE topic = ?", [(topic,) for topic in topics])
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON value under a key."""
+        self._execute(
+            "INSERT INTO note VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (key, json.dumps(value)),
+        )
+
+    # Inside
+
+    def _merge(self, meter: Meter, readings: Sequence[Reading], *, daily: bool) -> dict[int, bool]:
+        """Write an answer's slots; says for each start whether its amounts are other than before."""
+        answer: dict[int, Slot] = defaultdict(dict)
+        for reading in readings:
+            row = Row(to_billionths(reading.amount), reading.validated)
+            answer[to_seconds(reading.start)][self._device(reading.serial), reading.register] = row
+        if not answer:
+            return {}
+        key = self._meter(meter)
+        span = (meterday.day_of(to_instant(start), meter.energy) for start in (min(answer), max(answer)))
+        self._touch(meter, *span)
+        known, revisions = self._known(key, min(answer), max(answer), daily=daily)
+        doubled = claimed_twice(answer, known)
+        changes = {}
+        for start, fresh in answer.items():
+            before = known.get(start, {})
+            after = fresh
+            if before:
+                after = replace(before, fresh, daily=daily, other_devices=start in doubled)
+            changes[start] = not before or by_register(before) != by_register(after)
+            if after != before:
+                revision = revisions.get(start, 0) + changes[start]
+                self._write_slot((key, daily, start), before, after, revision)
+        if any(changes.values()):
+            self._restate(key, min(start for start, changed in changes.items() if changed))
+        if self._stream and not daily:
+            waiting = [
+                (key, start)
+                for start, changed in changes.items()
+                if changed and _is_within(meter, to_instant(start))
+            ]
+            self._db.executemany("INSERT OR IGNORE INTO unstreamed VALUES (?, ?)", waiting)
+        return changes
+
+    def _restate(self, key: int, since: int) -> None:
+        self._execute(
+            "INSERT INTO restated VALUES (?, ?)"
+            " ON CONFLICT (meter) DO UPDATE SET since = MIN(since, excluded.since)",
+            (key, since),
+        )
+
+    def _write_slot(self, slot: tuple[int, bool, int], before: Slot, after: Slot, revision: int) -> None:
+        if gone := before.keys() - after.keys():
+            self._db.executemany(
+                "DELETE FROM reading"
+                " WHERE meter = ? AND daily = ? AND start = ? AND device = ? AND register = ?",
+                [(*slot, device, self._register(register)) for device, register in gone],
+            )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO reading"
+            " (meter, daily, start, device, register, amount, validated, revision)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (*slot, device, self._register(register), row.amount, row.validated, revision)
+                for (device, register), row in after.items()
+            ],
+        )
+
+    def _as_answered(self, meter: Meter, day: date, readings: Sequence[Reading] | None) -> DayFacts:
+        """The day with just the intervals of an answer; None: with all that are known."""
+        intervals = self._slots(meter, day) if readings is None else defaultdict(dict)
+        for reading in readings or ():
+            intervals[reading.start][reading.register] = reading.amount
+        daily = self._sums(meter, day, day, daily=True)
+        return DayFacts(day, daily.get(meterday.start_of(day, meter.energy), {}), intervals)
+
+    def _touch(self, meter: Meter, first: date, last: date) -> None:
+        """Days of a span change: what was worked out of them does not count any more."""
+        key = self._meter(meter)
+        self._editions[key] += 1
+        if to_seconds(meterday.start_of(first, meter.energy)) < self._long_ago.get(key, ((0, 0), {}))[0][1]:
+            del self._long_ago[key]
+        self._execute(
+            "DELETE FROM peak WHERE meter = ? AND source = 'ledger' AND month BETWEEN ? AND ?",
+            (key, meterday.month_of(first).isoformat(), last.isoformat()),
+        )
+
+    def _stream_within(self, key: int, before: tuple[int, int], now: tuple[int, int]) -> None:
+        """What counts now and did not before is new to who listens to the stream."""
+        if not self._stream:
+            return
+        self._execute(
+            "DELETE FROM unstreamed WHERE meter = ? AND NOT (start >= ? AND start < ?)", (key, *now)
+        )
+        self._execute(
+            "INSERT OR IGNORE INTO unstreamed SELECT DISTINCT meter, start FROM reading"
+            " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? AND NOT (start >= ? AND start < ?)",
+            (key, *now, *before),
+        )
+
+    def _highest(self, meter: Meter, month: date) -> tuple[int, int | None]:
+        """The start of a month's highest quarter-hour of complete days, and its billionths of a kWh."""
+        first, last = meterday.span_within(meter, month, meterday.last_of(month))
+        complete = set(self.complete_days(meter, first, last))
+        rows = complete and self._rows(
+            "SELECT start, SUM(amount) FROM reading"
+            " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ?"
+            " AND register IN (SELECT id FROM register WHERE direction = 'consumption' AND unit = 'kWh')"
+            " GROUP BY start ORDER BY 2 DESC, 1",
+            (
+                self._meter(meter),
+                to_seconds(meterday.bounds_of(meter, first)[0]),
+                to_seconds(meterday.bounds_of(meter, last)[1]),
+            ),
+        )
+        of_complete_days = (
+            row for row in rows or () if meterday.day_of(to_instant(row[0]), meter.energy) in complete
+        )
+        start, amount = next(of_complete_days, (0, None))
+        self._keep_peak(meter, month, "ledger", start, amount)
+        return start, amount
+
+    def _keep_peak(self, meter: Meter, month: date, source: str, start: int, amount: int | None) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO peak VALUES (?, ?, ?, ?, ?)",
+            (self._meter(meter), month.isoformat(), source, start, amount),
+        )
+
+    def _days_with_intervals(self, meter: Meter, first: date, last: date) -> set[date]:
+        rows = self._rows(
+            "SELECT date FROM day"
+            " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ? AND intervals > 0",
+            (self._meter(meter), *self._whole(meter, first, last)),
+        )
+        return {date.fromisoformat(day) for (day,) in rows}
+
+    def _ensure_day(self, meter: Meter, day: date, now: datetime) -> tuple[int, str]:
+        key = self._meter(meter), day.isoformat()
+        start = to_seconds(meterday.start_of(day, meter.energy))
+        self._execute(
+            "INSERT OR IGNORE INTO day (meter, date, start, fetched_at) VALUES (?, ?, ?, ?)",
+            (*key, start, to_seconds(now)),
+        )
+        return key
+
+
+def _seconds_between(since: int | None, until: int | None) -> tuple[int, int]:
+    return since or 0, THE_END if until is None else until
+
+
+def _is_within(meter: Meter, instant: datetime) -> bool:
+    return not (meter.since and instant < meter.since) and not (meter.until and instant >= meter.until)
+
+
+def _peak(start: int, power: int, source: str) -> Peak:
+    return Peak(to_instant(start), to_amount(power), source)
