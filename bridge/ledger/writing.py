@@ -11,7 +11,7 @@ from bridge import meterday, planning
 from bridge.ledger.records import THE_END, Records
 from bridge.ledger.store import heeding_damage, to_amount, to_billionths, to_instant, to_seconds
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
-from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, Register, without_bounds
+from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, without_bounds
 from bridge.planning import DayFacts
 
 
