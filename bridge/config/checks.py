@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, Tag, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from bridge.config.bounds import instant_of
+from bridge.model import Energy
+
 
 def slug(name: str) -> str:
     """A name as a topic level: `Mémé's huis` is `meme_s_huis`. Empty where no letter or digit is left."""
@@ -81,6 +84,14 @@ def _time(value: str) -> str:
     if not found:
         raise _wrong("{it} is no time of day")
     return f"{found[1]:0>2}:{found[2]}"
+
+
+def bound(value: str) -> str:
+    try:
+        instant_of(value, Energy.ELECTRICITY)
+    except ValueError as error:
+        raise _wrong(f"{{it}} {error}") from None
+    return value
 
 
 def distinct(times: tuple[str, ...]) -> tuple[str, ...]:
@@ -153,6 +164,9 @@ Topic = Annotated[str, AfterValidator(_topic)]
 Address = Annotated[str, AfterValidator(_https)]
 Time = Annotated[
     str, AfterValidator(_time), Field(json_schema_extra={"pattern": "^[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?$"})
+]
+Bound = Annotated[
+    str, AfterValidator(bound), Field(json_schema_extra={"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"})
 ]
 LocalPath = Annotated[Path, AfterValidator(_beside)]
 LocalFile = Annotated[LocalPath, AfterValidator(_readable)]

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
+from bridge.config.bounds import instant_of, is_edge
 from bridge.config.checks import slug
 from bridge.config.keys import KeyPath, advice, at
+from bridge.model import Energy
 
 
 def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
@@ -33,6 +36,7 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(meters, list):
         yield from _meter_contradictions(meters, sources)
         yield from _repeated_meters(meters)
+        yield from _bounds_contradictions(meters)
 
 
 def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:
@@ -67,3 +71,17 @@ def _repeated_meters(meters: list[Any]) -> Iterator[tuple[KeyPath, str]]:
         elif name and slugs.setdefault(name, index) != index:
             reason = f"gives the same topic as the name of meters[{slugs[name]}]; write another one"
             yield ("meters", index, "name"), reason
+
+
+def _bounds_contradictions(meters: list[Any]) -> Iterator[tuple[KeyPath, str]]:
+    for index, meter in enumerate(meters):
+        energy = Energy.GAS if at(meter, "energy") == Energy.GAS else Energy.ELECTRICITY
+        slot = "an hour" if energy is Energy.GAS else "a quarter-hour"
+        bounds = {}
+        for key in "from", "until":
+            with suppress(TypeError, ValueError):  # where it is none, its own check says so
+                bounds[key] = instant_of(at(meter, key), energy)
+                if not is_edge(bounds[key], energy):
+                    yield ("meters", index, key), f"is in the middle of {slot}; write its beginning"
+        if len(bounds) == 2 and bounds["from"] >= bounds["until"]:
+            yield ("meters", index, "until"), "does not come after from, so that nothing would count"

@@ -24,7 +24,8 @@ def section_of(info: FieldInfo) -> type[BaseModel] | None:
 
 
 def _collect(section: type[BaseModel], above: KeyPath) -> None:
-    for name, info in section.model_fields.items():
+    for field, info in section.model_fields.items():
+        name = info.alias or field
         KEYS[*above, name] = info
         if inner := section_of(info):
             _collect(inner, (*above, name, 0) if tuple in kinds(info.annotation) else (*above, name))

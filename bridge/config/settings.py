@@ -3,6 +3,7 @@
 A description completes the sentence "write ..." in a message.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +21,8 @@ from pydantic import (
 )
 
 from bridge.config import checks
-from bridge.config.checks import Address, Flag, LocalFile, LocalPath, Secret, Text, Time, Topic, slug
+from bridge.config.bounds import instant_of
+from bridge.config.checks import Address, Bound, Flag, LocalFile, LocalPath, Secret, Text, Time, Topic, slug
 from bridge.model import Energy, Meter
 
 
@@ -33,7 +35,7 @@ class _Section(BaseModel):
         """A key without a value counts as not written, as with every key below it commented out."""
         if not isinstance(data, dict):
             return data
-        fields = cls.model_fields
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         return {
             key: value
             for key, value in data.items()
@@ -86,6 +88,10 @@ class MqttSettings(_Section):
     stream: bool = Field(
         default=False,
         description="True to publish every new or corrected interval once, on .../reading, or false",
+    )
+    chart: bool = Field(
+        default=True,
+        description="True to publish a picture of the latest complete day, on .../chart, or false",
     )
 
     @property
@@ -181,6 +187,27 @@ class MeterSettings(_Section):
     source: Literal["portal", "energy_api"] | None = Field(
         default=None, description="One of portal and energy_api"
     )
+    since: Bound | None = Field(
+        default=None,
+        alias="from",
+        description="A date, or an instant such as 2026-03-15T14:00:00+01:00: nothing before it counts",
+    )
+    until: Bound | None = Field(
+        default=None,
+        description="A date, or an instant such as 2026-03-15T14:00:00+01:00: nothing from then on counts",
+    )
+
+    def followed(self, source: str) -> Meter:
+        """The meter as the rest of the bridge knows it."""
+        return Meter(
+            name=slug(self.name or self.ean),
+            ean=self.ean,
+            energy=self.energy,
+            serial=self.serial or "",
+            source=self.source or source,
+            since=instant_of(self.since, self.energy) if self.since else None,
+            until=instant_of(self.until, self.energy) if self.until else None,
+        )
 
 
 class ScheduleSettings(_Section):
@@ -228,6 +255,17 @@ class HomeAssistantSettings(_Section):
     )
 
 
+class CapacityTariffSettings(_Section):
+    """How peaks are billed."""
+
+    floor_kw: Decimal = Field(
+        default=Decimal("2.5"),
+        ge=0,
+        lt=1_000_000,
+        description="What a month's peak counts for at least, in kW, such as 2.5",
+    )
+
+
 class LogSettings(_Section):
     """What is told along the way."""
 
@@ -254,6 +292,9 @@ class Settings(_Section):
         default=HomeAssistantSettings(),
         description="The keys discovery, discovery_prefix, discovery_format, statistics",
     )
+    capacity_tariff: CapacityTariffSettings = Field(
+        default=CapacityTariffSettings(), description="The key floor_kw"
+    )
     data_dir: LocalPath = Field(
         default=Path("data"),
         validate_default=True,
@@ -271,13 +312,4 @@ class Settings(_Section):
     def followed(self) -> tuple[Meter, ...]:
         """The meters as the rest of the bridge knows them."""
         only = "portal" if self.fluvius.portal else "energy_api"
-        return tuple(
-            Meter(
-                name=slug(meter.name or meter.ean),
-                ean=meter.ean,
-                energy=meter.energy,
-                serial=meter.serial or "",
-                source=meter.source or only,
-            )
-            for meter in self.meters
-        )
+        return tuple(meter.followed(only) for meter in self.meters)
