@@ -17,7 +17,7 @@ from bridge.ledger import Ledger
 from bridge.mandate import Mandate
 from bridge.mandated import MandateBook
 from bridge.meterday import ONE_DAY
-from bridge.model import BRUSSELS, Energy, Meter, Reading
+from bridge.model import Energy, Meter, Reading
 from bridge.views import Progress, local
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
 _MANDATES_EVERY = timedelta(hours=20)
+_MONTHS_OF_PEAKS = 13  # this one, and the twelve that the capacity tariff bills
 _NAMED = 20  # meters in the log of one run; more are counted
 _LATELY = timedelta(days=2)
 _OVERLAP = timedelta(minutes=15)  # clocks differ
@@ -76,6 +77,7 @@ class _MeterNote:
     remark: str | None = None
     stored_until: str | None = None  # what Fluvius stored before is known
     doubt_since: str | None = None  # since when its answers were not whole
+    peaks_asked_in: str | None = None  # the month in which Fluvius was last asked for monthly peaks
     window_asked_at: str | None = None  # when days were last asked for, whenever they were stored
     behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
 
@@ -122,6 +124,8 @@ class Fetcher:
         """
         cycle = Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
         self.meters = self._followed()
+        for meter in self.meters:
+            self._ledger.keep_to_bounds(meter)
         for name, health in self.health.items():
             due = self._due(name, cycle)
             if not (due or (name == "energy_api" and self._mandates_are_due(cycle))):
@@ -186,7 +190,7 @@ class Fetcher:
             advice=note.remark or self._advice(meter, facts, answered=answered),
             mandate=views.mandate(meter, mandate, now) if mandate else None,
             overdue=planning.overdue(facts, meter.energy, now) if answered else (),
-            today=now.astimezone(BRUSSELS).date(),
+            now=now,
         )
 
     def _advice(self, meter: Meter, facts: Sequence[planning.DayFacts], *, answered: bool) -> str | None:
@@ -304,6 +308,7 @@ class Fetcher:
                 note.remark = self._fetch_at_once(source, meter, note, cycle)
             else:
                 note.remark = self._fetch_missing(source, meter, cycle, days_too=exchanged)
+                self._fetch_peaks(source, meter, note, cycle.now)
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
         except (NotYourMeter, ShapeChanged) as error:
             cycle.errors.append(error)
@@ -395,6 +400,25 @@ class Fetcher:
             self._kept(meter, cycle, known)
         return next(filter(None, remarks), None)
 
+    def _fetch_peaks(self, source: "Stepwise", meter: Meter, note: _MeterNote, now: datetime) -> None:
+        """Fluvius's own monthly peaks: once a month, when the last one is over, in a run that asks anyway."""
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+
+        today = meterday.day_of(now, meter.energy)
+        year = meterday.months_until(meterday.month_of(today), _MONTHS_OF_PEAKS)
+        if meter.energy is Energy.GAS or note.peaks_asked_in == year[-1].isoformat():
+            return
+        latest = self._ledger.latest_complete_day(meter)
+        last_month_is_over = latest is not None and latest.date >= year[-1] - ONE_DAY
+        if note.peaks_asked_in and not (last_month_is_over or meterday.is_late(year[-1], meter.energy, now)):
+            return
+        first, last = meterday.span_within(meter, year[0], today - ONE_DAY)
+        try:
+            self._ledger.keep_peaks(meter, source.peaks(meter, first, last) if first <= last else ())
+        except (NotYourMeter, ShapeChanged) as error:
+            log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
+        note.peaks_asked_in = year[-1].isoformat()
+
     def _kept(self, meter: Meter, cycle: Cycle, known: set[date]) -> None:
         self._settle(meter, cycle, known, self._window(meter, cycle.now))
         self._between(meter)
@@ -422,7 +446,7 @@ class Fetcher:
             self._settings.schedule.lookback_days,
             date.fromisoformat(behind_since) if behind_since else None,
         )
-        first, last = meter.first or date.min, meter.last or date.max
+        first, last = meterday.span_within(meter, meter.first or date.min, meter.last or date.max)
         return [day for day in window if first <= day <= last]
 
     def _behind_since(self, meter: Meter, now: datetime) -> str | None:

@@ -4,10 +4,12 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, datetime
 
 from bridge import meterday, views
+from bridge.config import Settings
 from bridge.ledger import Ledger
-from bridge.model import Meter, Total
+from bridge.model import Energy, Meter, PeakMonth, Total
 from bridge.mqtt import topics
 from bridge.mqtt.client import Broker, Message, PublishRefused
 from bridge.mqtt.discovery import MIGRATE, Discovery
@@ -25,14 +27,16 @@ class Publisher:
     Args:
         broker: where to.
         ledger: what from, and where it is kept which topics a broker may hold because of us.
-        base: the base topic.
-        discovery: what Home Assistant is told; None: nothing.
+        settings: the base topic, Home Assistant's discovery, the chart, and the capacity tariff's floor.
     """
 
-    def __init__(self, broker: Broker, ledger: Ledger, base: str, discovery: Discovery | None = None) -> None:
-        self._broker, self._ledger, self._base, self._discovery = broker, ledger, base, discovery
+    def __init__(self, broker: Broker, ledger: Ledger, settings: Settings) -> None:
+        self._broker, self._ledger, self._base = broker, ledger, settings.mqtt.base_topic
+        self._discovery = _discovery(settings)
+        self._draws, self._floor = settings.mqtt.chart, settings.capacity_tariff.floor_kw
+        base = self._base
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
-        self._editions: dict[str, tuple[Meter, int, bool]] = {}  # EAN → what of it the broker has whole
+        self._editions: dict[str, object] = {}  # EAN → what of it the broker has whole
         self._owners = ledger.published_topics()
         self._owned: dict[str, set[str]] = {}
         for topic, owner in self._owners.items():
@@ -81,7 +85,7 @@ class Publisher:
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
-        edition = (meter, self._ledger.edition(meter), progress.mandate is None)
+        edition = (meter, self._ledger.edition(meter), progress.mandate is None, _day(meter, progress))
         if self._editions.get(meter.ean) == edition:
             self._publish(meter.ean, self._progress(meter, progress))
         else:
@@ -110,6 +114,7 @@ class Publisher:
         payloads = self._latest_day(meter, total) | self._progress(meter, progress)
         if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
+            payloads |= self._months(meter, total, progress)
         if self._discovery:
             mine = self._topic(meter, "")
             payloads |= _as_json(
@@ -117,8 +122,26 @@ class Publisher:
             )
         return payloads
 
+    def _months(self, meter: Meter, total: Total, progress: Progress) -> dict[str, str]:
+        if progress.now is None:
+            return {}
+        last, this = (
+            self._ledger.month(meter, first, progress.now) for first in _last_months(meter, progress.now, 2)
+        )
+        payloads = self._with_leaves(meter, "month", views.month(meter, this, last, total.amounts))
+        if peak := views.peak(meter, self._peaks(meter, progress), self._floor):
+            payloads[self._topic(meter, "peak")] = views.to_json(peak)
+        return payloads
+
+    def _peaks(self, meter: Meter, progress: Progress) -> Sequence[PeakMonth]:
+        """Of this month and the twelve before; none of gas."""
+        if meter.energy is Energy.GAS or progress.now is None:
+            return ()
+        return self._ledger.peak_months(meter, _last_months(meter, progress.now, 13))
+
     def _progress(self, meter: Meter, progress: Progress) -> dict[str, str]:
-        status = views.status(meter, self._ledger.latest_complete_day(meter), progress)
+        differences = views.peak_differences(self._peaks(meter, progress))
+        status = views.status(meter, self._ledger.latest_complete_day(meter), progress, differences)
         payloads = {self._topic(meter, "status"): views.to_json(status)}
         if progress.mandate:
             payloads[self._topic(meter, "mandate")] = views.to_json(progress.mandate)
@@ -131,7 +154,7 @@ class Publisher:
         payloads = self._with_leaves(meter, "day", views.day(meter, day, total.amounts if total else ()))
         payloads[self._topic(meter, "day", "date")] = day.date.isoformat()
         intervals = self._ledger.intervals(meter, day.date)
-        if len(intervals) == len(meterday.intervals_of(day.date, meter.energy)):
+        if len(intervals) == len(meterday.intervals_within(meter, day.date)):
             payloads[self._topic(meter, "intervals")] = views.to_json(views.intervals(meter, day, intervals))
         return payloads
 
@@ -194,6 +217,22 @@ class Publisher:
             if refusal.topic not in self._refused:
                 self._refused.add(refusal.topic)
                 log.warning("%s. Look at the broker's access list.", refusal)
+
+
+def _discovery(settings: Settings) -> Discovery | None:
+    wanted = settings.homeassistant
+    if not wanted.discovery:
+        return None
+    return Discovery(settings.mqtt.base_topic, wanted.discovery_prefix, wanted.discovery_format)
+
+
+def _day(meter: Meter, progress: Progress) -> date | None:
+    """The meter day that is under way: with it, months and what they miss change."""
+    return progress.now and meterday.day_of(progress.now, meter.energy)
+
+
+def _last_months(meter: Meter, now: datetime, count: int) -> list[date]:
+    return meterday.months_until(meterday.month_of(meterday.day_of(now, meter.energy)), count)
 
 
 def discovery_first(topics: Iterable[str]) -> list[str]:

@@ -28,7 +28,7 @@ from bridge.homeassistant.recorder import Recorder
 from bridge.ledger import Ledger, LedgerError
 from bridge.model import BRUSSELS, Meter
 from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
-from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS, Discovery
+from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS
 from bridge.publisher import Publisher
 from bridge.timetable import Timetable
 from bridge.views import Payload, local
@@ -78,7 +78,7 @@ class Bridge:
         self._stopping = threading.Event()
         self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._broker = Broker(settings.mqtt, self._hand_over, births=self._births())
-        self._publisher = Publisher(self._broker, ledger, settings.mqtt.base_topic, self._discovery())
+        self._publisher = Publisher(self._broker, ledger, settings)
         self._recorder = self._open_recorder(ledger)
         self._fetcher = Fetcher(
             settings,
@@ -310,13 +310,6 @@ class Bridge:
         return self._now().astimezone(BRUSSELS).date()
 
     # Home Assistant
-
-    def _discovery(self) -> Discovery | None:
-        wanted = self._settings.homeassistant
-        if not wanted.discovery:
-            return None
-        base = self._settings.mqtt.base_topic
-        return Discovery(base, wanted.discovery_prefix, wanted.discovery_format)
 
     def _open_recorder(self, ledger: Ledger) -> Recorder | None:
         statistics = statistics_settings(self._settings.homeassistant, os.environ)

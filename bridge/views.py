@@ -1,4 +1,4 @@
-"""Ledger to payloads: what the topics `day`, `intervals`, `total`, `reading` and `status` say.
+"""Ledger to payloads: what `day`, `intervals`, `total`, `month`, `peak`, `reading` and `status` say.
 
 Times are local (Europe/Brussels) with their offset; amounts are exact decimals.
 """
@@ -11,11 +11,28 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from bridge import meterday
 from bridge.mandate import Mandate
-from bridge.model import BRUSSELS, Day, Direction, Energy, Interval, Meter, Register, Tariff, Total, Unit
+from bridge.model import (
+    BRUSSELS,
+    Day,
+    Direction,
+    Energy,
+    Interval,
+    Meter,
+    Month,
+    Peak,
+    PeakMonth,
+    Register,
+    Tariff,
+    Total,
+    Unit,
+)
 
 Payload = dict[str, Any]
 
+_ZERO = Decimal(0)
+_ROUNDING = Decimal("0.001")  # kW
 _ISO_DURATION = {timedelta(minutes=15): "PT15M", timedelta(hours=1): "PT1H"}
 
 
@@ -39,7 +56,7 @@ class Progress:
     error: str | None = None
     advice: str | None = None
     overdue: Sequence[date] = ()  # awaited for longer than Fluvius ever took
-    today: date | None = None  # in Flanders
+    now: datetime | None = None  # aware
     mandate: Payload | None = None
 
 
@@ -102,12 +119,117 @@ def total(meter: Meter, total: Total) -> Payload:
     }
 
 
-def status(meter: Meter, latest: Day | None, progress: Progress) -> Payload:
-    """What is known, what is awaited, and what went wrong."""
+def month(meter: Meter, this: Month, last: Month, registers: Iterable[Register]) -> Payload:
+    """This month so far, and the last one.
+
+    Args:
+        meter: whose months they are.
+        this: the present month.
+        last: the one before.
+        registers: all that the meter was ever seen to have; in a month without a complete day yet, nothing
+            was counted on any of them.
+    """
     return {
         **_who(meter),
+        **_month(meter, this, registers),
+        "unit": Unit.KWH,
+        "last": _month(meter, last, registers),
+    }
+
+
+def _month(meter: Meter, month: Month, registers: Iterable[Register]) -> Payload:
+    counted = (
+        _with_silent_tariffs(month.amounts, registers) if month.days else dict.fromkeys(registers, _ZERO)
+    )
+    return {
+        "month": f"{month.first:%Y-%m}",
+        "start": local(meterday.start_of(month.first, meter.energy)),
+        "end": local(meterday.end_of(meterday.last_of(month.first), meter.energy)),
+        "days": month.days,
+        "days_missing": month.missing,
+        **amounts(counted),
+    }
+
+
+def peak(meter: Meter, months: Sequence[PeakMonth], floor: Decimal) -> Payload | None:
+    """This month's peak, those of the twelve months before, and their mean as the capacity tariff bills it.
+
+    Args:
+        meter: whose peaks they are.
+        months: thirteen in a row, oldest first, the present one last; or none.
+        floor: kW, for which each month counts at least.
+
+    Returns:
+        None where no peak is known.
+    """
+    if not months:
+        return None
+    *before, this = months
+    known = {each.first: _billed(each) for each in before}
+    billed = {first: max(peak.power, floor) for first, peak in known.items() if peak}
+    now = max(filter(None, (this.counted, this.given)), key=lambda each: each.power, default=None)
+    if not (billed or now):
+        return None
+    eleven = [billed[each.first] for each in before[1:] if each.first in billed]
+    return {
+        **_who(meter),
+        "month": f"{this.first:%Y-%m}",
+        **_peak(now),
+        "unit": "kW",
+        "months": [
+            {"month": f"{first:%Y-%m}", **_peak(peak), "billed": billed[first], "source": peak.source}
+            for first, peak in reversed(known.items())
+            if peak
+        ],
+        "mean": _mean(list(billed.values())),
+        "mean_with_this_month": _mean([*eleven, max(now.power, floor)]) if now else None,
+        "floor": floor,
+    }
+
+
+def peak_differences(months: Sequence[PeakMonth]) -> list[Payload]:
+    """The past months of which Fluvius gives another peak than the ledger's quarter-hours."""
+    return [
+        {"month": f"{each.first:%Y-%m}", "ledger": each.counted.power, "portal": each.given.power}
+        for each in months[:-1]
+        if each.counted and each.given and _differ(each, each.counted, each.given)
+    ]
+
+
+def _differ(month: PeakMonth, counted: Peak, given: Peak) -> bool:
+    """A month that the ledger has in part may well have had a higher quarter-hour than is known."""
+    return abs(counted.power - given.power) > _ROUNDING and (month.is_whole or counted.power > given.power)
+
+
+def _billed(month: PeakMonth) -> Peak | None:
+    return month.given or month.counted
+
+
+def _peak(peak: Peak | None) -> Payload:
+    return {
+        "peak": peak and peak.power,
+        "start": peak and local(peak.start),
+        "end": peak and local(peak.start + meterday.interval_length(Energy.ELECTRICITY)),
+    }
+
+
+def _mean(powers: Sequence[Decimal]) -> Decimal | None:
+    """To the watt, as Fluvius gives peaks."""
+    if not powers:
+        return None
+    return (sum(powers, _ZERO) / len(powers)).quantize(Decimal("0.001"))
+
+
+def status(
+    meter: Meter, latest: Day | None, progress: Progress, differences: Sequence[Payload] = ()
+) -> Payload:
+    """What is known, what is awaited, and what went wrong."""
+    today = progress.now and progress.now.astimezone(BRUSSELS).date()
+    return {
+        **_who(meter),
+        **{name: local(bound) for name, bound in (("from", meter.since), ("until", meter.until)) if bound},
         "latest_complete_day": latest.date.isoformat() if latest else None,
-        "age_days": (progress.today - latest.date).days if latest and progress.today else None,
+        "age_days": (today - latest.date).days if latest and today else None,
         "days_awaited": [day.isoformat() for day in progress.awaited],
         "resolution": progress.resolution,
         "last_attempt": progress.last_attempt and local(progress.last_attempt),
@@ -115,6 +237,7 @@ def status(meter: Meter, latest: Day | None, progress: Progress) -> Payload:
         "problem": bool(progress.error or progress.overdue),
         "error": progress.error,
         "advice": progress.advice,
+        **({"peak_differences": differences} if differences else {}),
     }
 
 
@@ -146,13 +269,17 @@ def amounts(by_register: Mapping[Register, Decimal]) -> Payload:
 
 
 def leaves(payload: Payload) -> dict[str, str]:
-    """The amounts of a payload as sub-topics: `consumption/high`, `volume/total`, `net`, ..."""
-    found = {}
+    """The amounts of a payload as sub-topics: `consumption/high`, `volume/total`, `net`, `last/net`, ..."""
+    last = payload.get("last")
+    found = {f"last/{leaf}": text for leaf, text in leaves(last).items()} if last else {}
     for side in SIDES:
         for tariff, amount in payload.get(side, {}).items():
             found[f"{side}/{tariff}"] = plain(amount)
     if "net" in payload:
         found["net"] = plain(payload["net"])
+    for count in "days", "days_missing":
+        if "month" in payload:
+            found[count] = str(payload[count])
     return found
 
 

@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from bridge import meterday
-from bridge.fluvius import slots
+from bridge.fluvius import slots, spikes
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.source import Answer, Memory
 from bridge.fluvius.values import Span
-from bridge.model import BRUSSELS, Energy, Meter
+from bridge.model import BRUSSELS, Energy, Meter, Peak
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,21 @@ class Portal:
         length = meterday.interval_length(meter.energy)
         spans = [(start, start + length) for start in meterday.intervals_of(day, meter.energy)]
         return self._spans(meter, "intervals", _INTERVALS[meter.energy], spans)
+
+    def peaks(self, meter: Meter, first: date, last: date) -> list[Peak]:
+        """The monthly peaks from the month of one day to that of another, where the meter has any.
+
+        Raises:
+            FluviusError: see its kinds.
+        """
+        parameters = {
+            "historyFrom": _local(meterday.start_of(meterday.month_of(first), meter.energy)),
+            "historyUntil": _local(meterday.end_of(last, meter.energy) - _ONE_MILLISECOND),
+            "asServiceProvider": "false",
+            "meterSerialNumber": meter.serial,
+        }
+        path = f"/verbruik/api/meter-measurement-spikes/{meter.ean}"
+        return spikes.read(self._get(meter, path, parameters))
 
     def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
         """The readings of consecutive slots, by whichever code gives slots of that length."""

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Protocol, runtime_checkable
 
 from bridge.mandate import Mandate
-from bridge.model import Meter, Reading
+from bridge.model import Meter, Peak, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,16 @@ class Answer:
 
 
 class Stepwise(Protocol):
-    """Yields a meter's readings step by step. Both methods make requests and raise `FluviusError`."""
+    """Yields a meter's readings step by step. All methods make requests and raise `FluviusError`."""
 
     def days(self, meter: Meter, first: date, last: date) -> Answer:
         """The daily amounts of a span of meter days, both ends included."""
 
     def intervals(self, meter: Meter, day: date) -> Answer:
         """The quarter-hours (electricity) or hours (gas) of one meter day."""
+
+    def peaks(self, meter: Meter, first: date, last: date) -> Sequence[Peak]:
+        """The monthly peaks that Fluvius says itself, from the month of one day to that of another."""
 
 
 @runtime_checkable

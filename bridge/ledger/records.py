@@ -16,7 +16,7 @@ from bridge import meterday, planning
 from bridge.hourly import HourlyDay, Standing
 from bridge.ledger.store import Store, heeding_damage, to_amount, to_instant, to_seconds
 from bridge.merging import Row, Slot, by_register
-from bridge.model import Counted, Day, Interval, Meter, Register, Total
+from bridge.model import Counted, Day, Interval, Meter, Month, Register, Total
 from bridge.planning import DayFacts
 
 _NOTHING = Decimal(0)
@@ -139,6 +139,22 @@ class Records(Store):
             day for day in meterday.cut_days(meter) if first <= day <= last and self._part_of(meter, day)
         ]
         return sorted([date.fromisoformat(day) for (day,) in rows] + parts)
+
+    @heeding_damage
+    def month(self, meter: Meter, month: date, now: datetime) -> Month:
+        """A month's complete days: their exact sum, and how many are missing that Fluvius may have published.
+
+        Args:
+            meter: the meter.
+            month: its first day.
+            now: the present instant, aware.
+        """
+        last = meterday.last_of(month)
+        total = self.total(meter, month, last)
+        published = min(last, meterday.latest_published(now, meter.energy))
+        expected = meterday.span(*meterday.span_within(meter, month, published))
+        missing = set(expected) - set(self.complete_days(meter, month, last))
+        return Month(month, total.days if total else 0, len(missing), total.amounts if total else {})
 
     @heeding_damage
     def known_span(self, meter: Meter) -> tuple[date, date] | None:

@@ -40,17 +40,20 @@ _UNIT = {
     "production": {"device_class": "energy", "unit_of_measurement": "kWh"},
     "auxiliary": {"device_class": "energy", "unit_of_measurement": "kWh"},
 }
+_POWER = {"device_class": "power", "unit_of_measurement": "kW", "state_class": "measurement"}
+_TOPIC = {"button": "command_topic", "image": "image_topic"}
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
-def _of_day(leaf: str, name: str) -> Entity:
+def _of(span: str, leaf: str, name: str) -> Entity:
+    """An amount that starts at 0 with each `day` or `month`."""
     about = {
         **_UNIT[leaf.partition("/")[0]],
         "state_class": "total",
         "value_template": "{{ value_json." + leaf.replace("/", ".") + " }}",
         "last_reset_value_template": "{{ value_json.start }}",
     }
-    return Entity(_key("day", leaf), name, topic="day", needs=f"day/{leaf}", about=about)
+    return Entity(_key(span, leaf), name, topic=span, needs=f"{span}/{leaf}", about=about)
 
 
 def _running(leaf: str, name: str) -> Entity:
@@ -64,16 +67,16 @@ def _key(what: str, leaf: str) -> str:
 
 
 _METER = (
-    _of_day("consumption/total", "Consumption of the day"),
-    _of_day("consumption/high", "Consumption of the day, high tariff"),
-    _of_day("consumption/low", "Consumption of the day, low tariff"),
-    _of_day("injection/total", "Injection of the day"),
-    _of_day("injection/high", "Injection of the day, high tariff"),
-    _of_day("injection/low", "Injection of the day, low tariff"),
-    _of_day("net", "Net consumption of the day"),
-    _of_day("volume/total", "Gas volume of the day"),
-    _of_day("production/total", "Production of the day"),
-    _of_day("auxiliary/total", "Auxiliary consumption of the day"),
+    _of("day", "consumption/total", "Consumption of the day"),
+    _of("day", "consumption/high", "Consumption of the day, high tariff"),
+    _of("day", "consumption/low", "Consumption of the day, low tariff"),
+    _of("day", "injection/total", "Injection of the day"),
+    _of("day", "injection/high", "Injection of the day, high tariff"),
+    _of("day", "injection/low", "Injection of the day, low tariff"),
+    _of("day", "net", "Net consumption of the day"),
+    _of("day", "volume/total", "Gas volume of the day"),
+    _of("day", "production/total", "Production of the day"),
+    _of("day", "auxiliary/total", "Auxiliary consumption of the day"),
     _running("consumption/total", "Total consumption"),
     _running("consumption/high", "Total consumption, high tariff"),
     _running("consumption/low", "Total consumption, low tariff"),
@@ -83,6 +86,30 @@ _METER = (
     _running("volume/total", "Total gas volume"),
     _running("production/total", "Total production"),
     _running("auxiliary/total", "Total auxiliary consumption"),
+    _of("month", "consumption/total", "Consumption of the month"),
+    _of("month", "injection/total", "Injection of the month"),
+    _of("month", "net", "Net consumption of the month"),
+    _of("month", "volume/total", "Gas volume of the month"),
+    Entity(
+        "peak",
+        "Peak of the month",
+        "peak",
+        "peak",
+        {**_POWER, "value_template": "{{ value_json.peak }}"},
+        attributes="{{ {'start': value_json.start, 'end': value_json.end} | tojson }}",
+    ),
+    Entity(
+        "peak_mean",
+        "Mean peak as billed",
+        "peak",
+        "peak",
+        {**_POWER, "value_template": "{{ value_json.mean }}"},
+        attributes="{{ {'months': value_json.months, 'with_this_month': value_json.mean_with_this_month}"
+        " | tojson }}",
+    ),
+    Entity(
+        "chart", "Chart of the day", "chart", "chart", {"content_type": "image/svg+xml"}, platform="image"
+    ),
     Entity("latest_day", "Latest complete day", "day/date", "day/date", {"device_class": "date"}),
     Entity(
         "latest_day_age",
@@ -259,7 +286,7 @@ class Discovery:
             "default_entity_id": f"{entity.platform}.{entity_id}",
             "object_id": entity_id,  # the same, for cores before late 2025
             "qos": 1,
-            ("command_topic" if entity.platform == "button" else "state_topic"): below,
+            _TOPIC.get(entity.platform, "state_topic"): below,
             **entity.about,
             **(_attributes(below, entity.attributes) if entity.attributes else {}),
             **(self._availability if entity.key != "state" else {}),
