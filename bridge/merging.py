@@ -4,10 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bridge.model import Direction, Register, Tariff, Unit
-
-# Behind a connection there may be several installations that produce, side by side.
-_OF_THE_CONNECTION = {Direction.CONSUMPTION, Direction.INJECTION}
+from bridge.model import OF_THE_CONNECTION, Direction, Register, Tariff, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ def replace(before: Slot, fresh: Slot, *, daily: bool, other_devices: bool) -> S
 
     def gives_way(device: int, register: Register) -> bool:
         if device not in devices:
-            return other_devices and register.direction in _OF_THE_CONNECTION
+            return other_devices and register.direction in OF_THE_CONNECTION
         tariffs = {
             each.tariff
             for _, each in fresh
@@ -67,7 +64,7 @@ def _by_flow(slot: Slot) -> dict[tuple[Direction, Unit], int]:
     """What went through the connection, whatever the tariffs: one answer may know them and another not."""
     totals: dict[tuple[Direction, Unit], int] = defaultdict(int)
     for (_, register), row in slot.items():
-        if register.direction in _OF_THE_CONNECTION:
+        if register.direction in OF_THE_CONNECTION:
             totals[register.direction, register.unit] += row.amount
     return {flow: amount for flow, amount in totals.items() if amount}
 

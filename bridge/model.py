@@ -28,6 +28,10 @@ class Direction(StrEnum):
     AUXILIARY = "auxiliary"
 
 
+# Behind a connection there may be several installations that produce, side by side.
+OF_THE_CONNECTION = frozenset({Direction.CONSUMPTION, Direction.INJECTION})
+
+
 class Tariff(StrEnum):
     """When it flows. A single-tariff or gas meter knows only a total."""
 

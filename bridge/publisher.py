@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from bridge import meterday, views
+from bridge import meterday, picture, views
 from bridge.config import Settings
 from bridge.ledger import Ledger
 from bridge.model import Energy, Meter, PeakMonth, Total
@@ -156,6 +156,8 @@ class Publisher:
         intervals = self._ledger.intervals(meter, day.date)
         if len(intervals) == len(meterday.intervals_within(meter, day.date)):
             payloads[self._topic(meter, "intervals")] = views.to_json(views.intervals(meter, day, intervals))
+            if self._draws:
+                payloads[self._topic(meter, "chart")] = picture.svg(meter, day, intervals)
         return payloads
 
     def _with_leaves(self, meter: Meter, name: str, payload: Payload) -> dict[str, str]:

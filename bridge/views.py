@@ -15,6 +15,7 @@ from bridge import meterday
 from bridge.mandate import Mandate
 from bridge.model import (
     BRUSSELS,
+    OF_THE_CONNECTION,
     Day,
     Direction,
     Energy,
@@ -367,7 +368,8 @@ def _interval(meter: Meter, interval: Interval, flows: Iterable[tuple[Direction,
 
 def _tariff(interval: Interval) -> Tariff:
     """The tariff of a slot: the one that counted, where several are mentioned."""
-    mentioned = {register.tariff for register in interval.amounts}
-    counted = {register.tariff for register, amount in interval.amounts.items() if amount}
-    candidates = counted or mentioned
+    here = {each: amount for each, amount in interval.amounts.items() if each.direction in OF_THE_CONNECTION}
+    mentioned = {register.tariff for register in here}
+    counted = {register.tariff for register, amount in here.items() if amount}
+    candidates = counted or mentioned or {Tariff.TOTAL}
     return candidates.pop() if len(candidates) == 1 else Tariff.TOTAL

@@ -300,3 +300,10 @@ def test_local_times_follow_the_clock_change() -> None:
     change = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     assert views.local(change) == "2026-10-25T02:30:00+02:00"
     assert views.local(change + timedelta(hours=1)) == "2026-10-25T02:30:00+01:00"
+
+
+def test_what_is_produced_behind_the_connection_has_no_say_in_its_tariff() -> None:
+    produced = Register(Direction.PRODUCTION, Tariff.TOTAL, Unit.KWH)
+    amounts = {**decimals(HIGH="0.1"), produced: Decimal(2)}
+    said = views.intervals(HOME, day(amounts), [interval(amounts)])
+    assert said["intervals"][0]["tariff"] == "high"
