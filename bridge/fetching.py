@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from bridge import meterday, planning, views
 from bridge.config import Settings
-from bridge.health import SourceHealth, State
-from bridge.lean import import_requests
+from bridge.health import State
 from bridge.ledger import Ledger
 from bridge.mandate import Mandate
 from bridge.mandated import MandateBook
 from bridge.meterday import ONE_DAY
 from bridge.model import Energy, Meter, Reading
-from bridge.views import Progress, local
+from bridge.views import Progress
+from bridge.visits import Visits
 
 if TYPE_CHECKING:
     from bridge.fluvius.source import AtOnce, Source, Stepwise
@@ -34,16 +33,11 @@ _LATELY = timedelta(days=2)
 _OVERLAP = timedelta(minutes=15)  # clocks differ
 _LONGEST_DOUBT = timedelta(days=31)  # how long the same is asked for again, until it is understood
 _WHOLE_RUN = 2 * 3600.0  # seconds: what a run over thousands of meters may take, beside the answers
-_LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
 SWITCH_ON = {
     Energy.ELECTRICITY: "switch on quarter-hour readings on mijn.fluvius.be to get them here too",
     Energy.GAS: "switch on hourly readings on mijn.fluvius.be to get them here too",
 }
-
-
-class Postponed(Exception):
-    """Something is missing, and it is too early to ask Fluvius for it."""
 
 
 class Occasion(Enum):
@@ -105,7 +99,7 @@ class Fetcher:
         finished: Callable[[Meter], None] = lambda _: None,
     ) -> None:
         self._settings, self._ledger = settings, ledger
-        self._now, self._pause, self._between, self._finished = now, pause, between, finished
+        self._now, self._between, self._finished = now, between, finished
         self._of_portal = tuple(meter for meter in settings.followed if meter.source == "portal")
         mandated = [meter for meter in settings.followed if meter.source == "energy_api"]
         self._failed_at: str | None = None  # the EAN at which a run last ended
@@ -114,7 +108,8 @@ class Fetcher:
             self._book = MandateBook(ledger, mandated)
         self.meters = self._followed()
         names = [name for name, used in (("portal", self._of_portal), ("energy_api", self._book)) if used]
-        self.health = {name: SourceHealth.from_note(ledger.recall(f"source/{name}")) for name in names}
+        self.visits = Visits(settings, ledger, now, pause, names)
+        self.health = self.visits.health
 
     def fetch(self, occasion: Occasion) -> Cycle:
         """Bring the ledger up to date.
@@ -130,8 +125,11 @@ class Fetcher:
             due = self._due(name, cycle)
             if not (due or (name == "energy_api" and self._mandates_are_due(cycle))):
                 health.at_rest()
-            elif self._may_ask(name, health, cycle):
-                self._ask_source(name, health, due, cycle)
+            elif postponed := self.visits.too_early(name, cycle.now):
+                log.info("%s", postponed)
+                cycle.errors.append(postponed)
+            else:
+                self._ask_source(name, due, cycle)
         if (failed := len(cycle.errors)) > _NAMED:
             log.warning("%d meters could not be brought up to date; each says why on its status", failed)
         if (fresh := len(cycle.new_days)) > _NAMED:
@@ -223,58 +221,24 @@ class Fetcher:
             not meter.days_only and planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
         )
 
-    def _may_ask(self, name: str, health: SourceHealth, cycle: Cycle) -> bool:
-        if health.not_before is None or not cycle.now < health.not_before < cycle.now + _LONGEST_WAIT:
-            return True
-        postponed = Postponed(
-            f"{name} is not asked again before {local(health.not_before)}: {health.last_error}"
-        )
-        log.info("%s", postponed)
-        cycle.errors.append(postponed)
-        return False
-
-    def _ask_source(self, name: str, health: SourceHealth, meters: Sequence[Meter], cycle: Cycle) -> None:
-        import_requests()  # which is heavy, and with nothing due not needed
-        from bridge.fluvius import open_source  # noqa: PLC0415
-        from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater  # noqa: PLC0415
-        from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
+    def _ask_source(self, name: str, meters: Sequence[Meter], cycle: Cycle) -> None:
         from bridge.fluvius.source import AtOnce  # noqa: PLC0415
 
-        asked_before = health.last_attempt
-        health.last_attempt = cycle.now
-        self._ledger.remember(f"source/{name}", health.to_note())  # proves that answers can be kept
-        http = PoliteSession(self._pause, self._now)
-        asked = cycle.occasion is Occasion.ASKED
-        try:
-            with closing(http):
-                source = open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
-                trouble = None
-                if isinstance(source, AtOnce):
-                    trouble = self._learn_mandates(source, cycle)
-                    meters = self._due(name, cycle)
-                http.longest_pause = min(http.longest_pause, _WHOLE_RUN / (len(meters) or 1))
-                eans = [meter.ean for meter in meters]
-                begin = eans.index(self._failed_at) + 1 if self._failed_at in eans else 0
-                in_turn = [*meters[begin:], *meters[:begin]]  # one that always fails keeps no other waiting
-                outcomes = [self._ask_for_meter(source, meter, cycle) for meter in in_turn]
-            if trouble or (outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes)):
-                health.postponed(str(trouble or outcomes[0]), self._now(), asked_for=None, reached=True)
-            else:
-                health.succeeded(self._now())
-        except CredentialsRefused as error:
-            log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
-            health.refused(str(error), tried=http.count > 0)
-            cycle.errors.append(error)
-        except TryLater as error:
-            health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)
-            log.warning("%s; trying again at %s", error, health.retry_at and local(health.retry_at))
-            cycle.errors.append(error)
-        finally:
-            if http.count == 0:
-                health.last_attempt = asked_before
-            cycle.requests += http.count
-            health.count_requests(http.count, cycle.now)
-            self._ledger.remember(f"source/{name}", health.to_note())
+        with self.visits.to(name, cycle.now, asked=cycle.occasion is Occasion.ASKED) as visit:
+            source = visit.open_source()
+            if isinstance(source, AtOnce):
+                visit.trouble = self._learn_mandates(source, cycle)
+                meters = self._due(name, cycle)
+            visit.http.longest_pause = min(visit.http.longest_pause, _WHOLE_RUN / (len(meters) or 1))
+            eans = [meter.ean for meter in meters]
+            begin = eans.index(self._failed_at) + 1 if self._failed_at in eans else 0
+            in_turn = [*meters[begin:], *meters[:begin]]  # one that always fails keeps no other waiting
+            outcomes = [self._ask_for_meter(source, meter, cycle) for meter in in_turn]
+            if outcomes and all(map(_is_odd, outcomes)):
+                visit.trouble = visit.trouble or outcomes[0]
+        cycle.requests += visit.requests
+        if visit.error:
+            cycle.errors.append(visit.error)
 
     def _learn_mandates(self, source: "AtOnce", cycle: Cycle) -> Exception | None:
         """Who allows what; where Fluvius does not say, what is known stands."""
@@ -467,6 +431,12 @@ class Fetcher:
 
     def _remember(self, meter: Meter, note: _MeterNote) -> None:
         self._ledger.remember(f"meter/{meter.ean}/{meter.energy}", asdict(note))
+
+
+def _is_odd(outcome: Exception | None) -> bool:
+    from bridge.fluvius.errors import ShapeChanged  # noqa: PLC0415
+
+    return isinstance(outcome, ShapeChanged)
 
 
 def is_recent(instant: datetime, now: datetime) -> bool:
