@@ -217,8 +217,13 @@ class Fetcher:
             return False
         self._ledger.settle(meter, self._window(meter, cycle.now), cycle.now)
         facts = self._facts(meter, cycle.now)
-        return planning.days_are_due(facts, meter.energy, cycle.now) or (
-            not meter.days_only and planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
+        return (
+            planning.days_are_due(facts, meter.energy, cycle.now)
+            or (
+                not meter.days_only
+                and planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
+            )
+            or self._peaks_are_due(meter, note, cycle.now)
         )
 
     def _ask_source(self, name: str, meters: Sequence[Meter], cycle: Cycle) -> None:
@@ -364,24 +369,32 @@ class Fetcher:
             self._kept(meter, cycle, known)
         return next(filter(None, remarks), None)
 
+    def _peaks_are_due(self, meter: Meter, note: _MeterNote, now: datetime) -> bool:
+        """Once a month, when the last one is over: one request for a whole year of peaks."""
+        if meter.energy is Energy.GAS or meter.source != "portal":
+            return False
+        this_month = _month(meter, now)
+        if note.peaks_asked_in is None or note.peaks_asked_in > this_month.isoformat():
+            return True
+        latest = self._ledger.latest_complete_day(meter)
+        last_month_is_over = latest is not None and latest.date >= this_month - ONE_DAY
+        is_late = meterday.is_late(this_month, meter.energy, now)
+        return note.peaks_asked_in < this_month.isoformat() and (last_month_is_over or is_late)
+
     def _fetch_peaks(self, source: "Stepwise", meter: Meter, note: _MeterNote, now: datetime) -> None:
-        """Fluvius's own monthly peaks: once a month, when the last one is over, in a run that asks anyway."""
+        """Fluvius's own monthly peaks; not every meter has them."""
         from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
 
-        today = meterday.day_of(now, meter.energy)
-        year = meterday.months_until(meterday.month_of(today), _MONTHS_OF_PEAKS)
-        if meter.energy is Energy.GAS or note.peaks_asked_in == year[-1].isoformat():
+        if not self._peaks_are_due(meter, note, now):
             return
-        latest = self._ledger.latest_complete_day(meter)
-        last_month_is_over = latest is not None and latest.date >= year[-1] - ONE_DAY
-        if note.peaks_asked_in and not (last_month_is_over or meterday.is_late(year[-1], meter.energy, now)):
-            return
-        first, last = meterday.span_within(meter, year[0], today - ONE_DAY)
+        this_month = _month(meter, now)
+        first = meterday.months_until(this_month, _MONTHS_OF_PEAKS)[0]
+        first, last = meterday.span_within(meter, first, meterday.latest_ended(now, meter.energy))
         try:
-            self._ledger.keep_peaks(meter, source.peaks(meter, first, last) if first <= last else ())
+            self._ledger.keep_peaks(meter, source.peaks(meter, first, last))
         except (NotYourMeter, ShapeChanged) as error:
             log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
-        note.peaks_asked_in = year[-1].isoformat()
+        note.peaks_asked_in = this_month.isoformat()
 
     def _kept(self, meter: Meter, cycle: Cycle, known: set[date]) -> None:
         self._settle(meter, cycle, known, self._window(meter, cycle.now))
@@ -442,6 +455,11 @@ def _is_odd(outcome: Exception | None) -> bool:
 def is_recent(instant: datetime, now: datetime) -> bool:
     """Whether Fluvius was asked so shortly before that it should not be asked again."""
     return abs(now - instant) < AT_MOST_EVERY
+
+
+def _month(meter: Meter, now: datetime) -> date:
+    """The month of the meter day that is under way."""
+    return meterday.month_of(meterday.day_of(now, meter.energy))
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -21,6 +21,8 @@ RUNNING = {
     *("total_consumption", "total_consumption_high", "total_consumption_low"),
     *("total_injection", "total_injection_high", "total_injection_low"),
 }
+OF_MONTH = {"month_consumption", "month_injection", "month_net"}
+PEAKS = {"peak", "peak_mean"}
 ABOUT = {"latest_day", "latest_day_age", "problem"}
 
 
@@ -58,11 +60,14 @@ def whole_house(request: pytest.FixtureRequest, home: World) -> World:
 def test_only_what_a_meter_has(whole_house: World, mosquitto: Mosquitto) -> None:
     whole_house.once()
     configs = told(mosquitto)
-    assert set(entities(configs, HOME["ean"])) == OF_DAY | RUNNING | ABOUT
+    assert set(entities(configs, HOME["ean"])) == OF_DAY | OF_MONTH | PEAKS | RUNNING | ABOUT | {"chart"}
     assert set(entities(configs, GAS["ean"])) == ABOUT | {
-        *("day_consumption", "day_volume", "total_consumption", "total_volume")
+        *("day_consumption", "day_volume", "total_consumption", "total_volume"),
+        *("month_consumption", "month_volume", "chart"),
     }
-    assert set(entities(configs, SHED["ean"])) == ABOUT | {"day_consumption", "total_consumption"}
+    assert set(entities(configs, SHED["ean"])) == ABOUT | PEAKS | {
+        *("day_consumption", "month_consumption", "total_consumption")
+    }
     assert set(entities(configs, "bridge")) == BRIDGE
 
 
@@ -71,7 +76,8 @@ def test_every_entity_points_at_a_topic_that_is_there(whole_house: World, mosqui
     configs, retained = told(mosquitto), mosquitto.retained()
     for meter in ("bridge", HOME["ean"], GAS["ean"], SHED["ean"]):
         for key, entity in entities(configs, meter).items():
-            assert key == "refresh" or entity["state_topic"] in retained, key
+            where = "image_topic" if key == "chart" else "state_topic"
+            assert key == "refresh" or entity[where] in retained, key
 
 
 def test_an_amount_of_a_day(home: World, mosquitto: Mosquitto) -> None:
@@ -196,7 +202,9 @@ def test_another_discovery_prefix(home: World, mosquitto: Mosquitto) -> None:
     home.changes["homeassistant.discovery_prefix"] = "ha/found"
     home.once()
     assert told(mosquitto) == {}
-    assert set(entities(told(mosquitto, "ha/found"), HOME["ean"])) == OF_DAY | RUNNING | ABOUT
+    assert set(
+        entities(told(mosquitto, "ha/found"), HOME["ean"])
+    ) == OF_DAY | OF_MONTH | PEAKS | RUNNING | ABOUT | {"chart"}
 
 
 @pytest.mark.parametrize(("one", "other"), [("components", "device"), ("device", "components")])
@@ -213,7 +221,9 @@ def test_another_format_takes_the_entities_over(
         heard = [(message.topic.removeprefix("homeassistant/"), message.payload) for message in ear.messages]
     after = set(told(mosquitto))
     assert after.isdisjoint(before)
-    assert set(entities(told(mosquitto), HOME["ean"])) == OF_DAY | RUNNING | ABOUT
+    assert set(entities(told(mosquitto), HOME["ean"])) == OF_DAY | OF_MONTH | PEAKS | RUNNING | ABOUT | {
+        "chart"
+    }
     for topic in before:
         said = [payload for each, payload in heard if each == topic]
         assert said[-2:] == ['{"migrate_discovery": true}', ""]
@@ -237,7 +247,7 @@ def test_two_bridges_in_one_home_assistant(home: World, mosquitto: Mosquitto) ->
     home.once()
     configs = told(mosquitto)
     ids = [each["unique_id"] for each in configs.values()]
-    assert len(ids) == len(set(ids)) == 2 * (16 + 5)
+    assert len(ids) == len(set(ids)) == 2 * (22 + 5)
     assert {each["device"]["name"] for each in configs.values()} == {
         *("home", "Fluvius", "Fluvius (attic/fluvius)")
     }
