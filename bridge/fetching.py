@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -145,7 +146,12 @@ class Fetcher:
     def _mandate(self, meter: Meter) -> Mandate | None:
         return self._book.of(meter) if self._book and meter.source == "energy_api" else None
 
-    def _forbidden(self, meter: Meter, now: datetime) -> str | None:
+    def reference(self, meter: Meter) -> str:
+        """By which Fluvius knows a meter's mandate; empty where it needs none."""
+        mandate = self._mandate(meter)
+        return mandate.reference if mandate else ""
+
+    def forbidden(self, meter: Meter, now: datetime) -> str | None:
         """Why nothing may be asked for a meter that needs a mandate."""
         return self._book.problem(meter, now) if self._book and meter.source == "energy_api" else None
 
@@ -182,7 +188,7 @@ class Fetcher:
             resolution=_RESOLUTION[meter.energy] if has_intervals else daily_resolution,
             last_attempt=_instant(note.last_attempt),
             last_success=_instant(note.last_success),
-            error=self._forbidden(meter, now)
+            error=self.forbidden(meter, now)
             or note.error
             or (health.last_error if health.state is not State.OK else None),
             advice=note.remark or self._advice(meter, facts, answered=answered),
@@ -204,7 +210,7 @@ class Fetcher:
         return None
 
     def _is_due(self, meter: Meter, cycle: Cycle) -> bool:
-        if self._forbidden(meter, cycle.now) or not self._window(meter, cycle.now):
+        if self.forbidden(meter, cycle.now) or not self._window(meter, cycle.now):
             return False
         if cycle.occasion is Occasion.ASKED:
             return True
@@ -298,16 +304,14 @@ class Fetcher:
         window, now = self._window(meter, cycle.now), cycle.now
         facts = self._facts(meter, now)
         since = self._stored_since(facts, meter, note, now)
-        mandate = self._mandate(meter)
-        reference = mandate.reference if mandate else ""
         asked_at = self._now()
-        answer = source.readings(meter, reference, window[0], window[-1], since)
+        answer = source.readings(meter, self.reference(meter), window[0], window[-1], since)
         awaited = {
             day.date
             for day in facts
             if not meter.days_only and (day.corrected or not (day.complete and day.interval_count))
         }
-        self._record(meter, answer.readings, awaited, now, only_new=since is not None)
+        record_at_once(self._ledger, meter, answer.readings, awaited, now, only_new=since is not None)
         touched = {meterday.day_of(each.start, meter.energy) for each in answer.readings} | set(window)
         known = {day.date for day in facts if day.complete}
         self._settle(meter, cycle, known, meterday.span(min(touched), max(touched)))
@@ -319,19 +323,6 @@ class Fetcher:
         if (answer.is_whole or gave_up) and (since or note.stored_until is None):
             note.stored_until = asked_at.isoformat()
         return answer.remark
-
-    def _record(
-        self, meter: Meter, readings: Sequence[Reading], asked: set[date], now: datetime, *, only_new: bool
-    ) -> None:
-        """Keep days and intervals; those asked for in vain are remembered too."""
-        length = meterday.interval_length(meter.energy)
-        intervals = defaultdict(list)
-        for each in readings:
-            if each.length == length:
-                intervals[meterday.day_of(each.start, meter.energy)].append(each)
-        self._ledger.record_days(meter, [each for each in readings if each.length > length], now)
-        for day in sorted(intervals.keys() | asked):
-            self._ledger.record_intervals(meter, day, intervals[day], now, only_new=only_new)
 
     def _stored_since(
         self, facts: Sequence[planning.DayFacts], meter: Meter, note: _MeterNote, now: datetime
@@ -444,6 +435,26 @@ class Fetcher:
 
     def _remember(self, meter: Meter, note: _MeterNote) -> None:
         self._ledger.remember(f"meter/{meter.ean}/{meter.energy}", asdict(note))
+
+
+def record_at_once(
+    ledger: Ledger,
+    meter: Meter,
+    readings: Sequence[Reading],
+    asked: AbstractSet[date],
+    now: datetime,
+    *,
+    only_new: bool,
+) -> None:
+    """Keep days and intervals of one answer; those asked for in vain are remembered too."""
+    length = meterday.interval_length(meter.energy)
+    intervals = defaultdict(list)
+    for each in readings:
+        if each.length == length:
+            intervals[meterday.day_of(each.start, meter.energy)].append(each)
+    ledger.record_days(meter, [each for each in readings if each.length > length], now)
+    for day in sorted(intervals.keys() | asked):
+        ledger.record_intervals(meter, day, intervals[day], now, only_new=only_new)
 
 
 def _is_odd(outcome: Exception | None) -> bool:

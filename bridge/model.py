@@ -165,3 +165,21 @@ class PeakMonth:
     counted: Peak | None
     given: Peak | None
     is_whole: bool  # every day of the month is there, with its quarter-hours
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """History of one meter that someone asked for, and how far it has come."""
+
+    number: int
+    ean: str
+    energy: Energy
+    first: date
+    last: date
+    begun_at: datetime  # aware, UTC: what was asked for since then is not asked for again
+    state: str = "open"  # "open", "stopped" until someone asks again, "done", "failed"
+    done: int = 0
+    of_all: int = 0  # 0 while it is not known
+    answered: frozenset[date] = frozenset()  # the first days of the spans whose daily amounts were asked for
+    words: str | None = None  # what it came to, for the user
+    mark: object = None  # by which who asked recognises the answer

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bridge.config import load
-from bridge.fetching import Occasion
+from bridge.fetching import Occasion, record_at_once
 from bridge.fluvius import headpoints, open_energy_api, open_portal
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.homeassistant.core import Core as Connection
@@ -277,7 +277,7 @@ def the_energy_api(stage: Stage) -> Iterator[Figure]:
 def a_month_at_once(world: World) -> float:
     meter = Meter(HOME["ean"], HOME["ean"], Energy.ELECTRICITY, source="energy_api")
     answers: list[Response] = []
-    with world.at_work() as (_, fetcher), closing(PoliteSession(lambda _: None, world.clock)) as http:
+    with world.ledger() as ledger, closing(PoliteSession(lambda _: None, world.clock)) as http:
         source = open_energy_api(world.settings, http, world.clock)
         ask = source._with_bearer
 
@@ -290,7 +290,7 @@ def a_month_at_once(world: World) -> float:
 
         def parse_and_keep() -> None:
             found = headpoints.read(answers[-1].json()["data"], meter)
-            fetcher._record(meter, found.readings, set(), world.clock(), only_new=False)
+            record_at_once(ledger, meter, found.readings, set(), world.clock(), only_new=False)
 
         return seconds_of(parse_and_keep)
 

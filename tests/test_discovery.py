@@ -148,7 +148,7 @@ def test_the_quarter_hours_are_small_attributes_of_one_entity(home: World, mosqu
     home.once()
     configs = told(mosquitto)
     for key, entity in entities(configs, HOME["ean"]).items():
-        assert ("json_attributes_topic" in entity) == (key in {"latest_day", "problem"})
+        assert ("json_attributes_topic" in entity) == (key in {"latest_day", "problem", "peak", "peak_mean"})
     assert "json_attributes_topic" not in entities(configs, SHED["ean"])["latest_day"]
 
 

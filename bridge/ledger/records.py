@@ -14,7 +14,8 @@ from typing import Any
 
 from bridge import meterday, planning
 from bridge.hourly import HourlyDay, Standing
-from bridge.ledger.store import Store, heeding_damage, to_amount, to_instant, to_seconds
+from bridge.ledger.jobs import Jobs
+from bridge.ledger.store import heeding_damage, to_amount, to_instant, to_seconds
 from bridge.merging import Row, Slot, by_register
 from bridge.model import Counted, Day, Interval, Meter, Month, Register, Total
 from bridge.planning import DayFacts
@@ -26,8 +27,8 @@ THE_END = 2**40  # seconds since 1970
 _Sums = dict[Register, int]  # billionths
 
 
-class Records(Store):
-    """Readings and days of all meters."""
+class Records(Jobs):
+    """Readings and days of all meters, and what history was asked for."""
 
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
         self._long_ago: dict[int, tuple[tuple[int, int], _Sums]] = {}  # meter → span, and its sum
@@ -168,6 +169,14 @@ class Records(Store):
             meterday.day_of(to_instant(first), meter.energy),
             meterday.day_of(to_instant(last), meter.energy),
         )
+
+    @heeding_damage
+    def first_with_intervals(self, meter: Meter) -> date | None:
+        """The first day of which an interval is known, whatever the bounds."""
+        ((start,),) = self._rows(
+            "SELECT MIN(start) FROM reading WHERE meter = ? AND daily = 0", (self._meter(meter),)
+        )
+        return None if start is None else meterday.day_of(to_instant(start), meter.energy)
 
     @heeding_damage
     def standings(self, meter: Meter, before: datetime) -> dict[Register, Standing]:

@@ -1,0 +1,173 @@
+"""History → ledger: one request at a time, oldest first, at a pace that nobody at Fluvius notices."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from bridge import history, meterday
+from bridge.fetching import Fetcher, record_at_once
+from bridge.health import State
+from bridge.history import LEAP_OF_DAYS, LEAP_OF_SPANS, SPAN, Plan
+from bridge.ledger import Ledger
+from bridge.meterday import ONE_DAY
+from bridge.model import Backfill, Meter
+
+if TYPE_CHECKING:
+    from bridge.fluvius.source import Source
+    from bridge.planning import DayFacts
+
+log = logging.getLogger(__name__)
+
+_PACE = 3.0  # seconds between two requests, at most: a year of quarter-hours takes some ten minutes
+
+
+class Backfiller:
+    """Works on the backfills that the ledger holds.
+
+    Args:
+        ledger: where they are, and where readings go.
+        fetcher: knows the meters, and visits Fluvius.
+        now: the present instant, aware.
+    """
+
+    def __init__(self, ledger: Ledger, fetcher: Fetcher, now: Callable[[], datetime]) -> None:
+        self._ledger, self._fetcher, self._now = ledger, fetcher, now
+        self._known: tuple[int, dict[date, DayFacts]] = (0, {})  # the job's number, and its days
+        self._refused = False
+
+    @property
+    def job(self) -> Backfill | None:
+        """The one that is worked on, or comes next."""
+        return next(iter(self._ledger.open_backfills()), None)
+
+    def is_due(self) -> bool:
+        """Whether there is one, and Fluvius may be asked."""
+        job = self.job
+        if job is None:
+            self._fetcher.visits.let_go()
+            return False
+        meter = self._meter(job)
+        if meter is None:
+            return True
+        health = self._fetcher.health[meter.source]
+        self._refused &= health.state is State.REFUSED
+        return not self._refused and health.may_be_asked(self._now())
+
+    def step(self) -> Backfill | None:
+        """Make the next request, and keep what came of it; returns how far its job has come."""
+        job = self.job
+        if job is None:
+            return None
+        meter = self._meter(job)
+        if meter is None:
+            return self._ended(job, "failed", "its meter is not in the configuration any more")
+        if forbidden := self._fetcher.forbidden(meter, self._now()):
+            return self._ended(job, "failed", forbidden)
+        plan = self._plan(meter, job)
+        if not plan.facts:
+            return self._ended(
+                job, "failed", "none of these days is within the meter's bounds, or its mandate"
+            )
+        question = _next_question(plan)
+        if question is None:
+            return self._finished(meter, job, plan)
+        return self._asked(meter, job, question)
+
+    def _asked(self, meter: Meter, job: Backfill, question: tuple[date, date | None]) -> Backfill:
+        from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged  # noqa: PLC0415
+
+        failure = None
+        with self._fetcher.visits.to(meter.source, self._now(), asked=False, keep_open=True) as visit:
+            visit.http.longest_pause = _PACE
+            try:
+                self._ask(visit.open_source(), meter, *question)
+            except (NotYourMeter, ShapeChanged) as error:
+                failure = error
+        if failure:
+            return self._ended(job, "failed", str(failure))
+        if visit.error:
+            self._refused = isinstance(visit.error, CredentialsRefused)
+            return self._kept(replace(job, words=str(visit.error)))
+        first, last = question
+        answered = job.answered | ({first} if last else set())
+        job = replace(job, answered=answered, words=None)
+        done, of_all = self._plan(meter, job).progress()
+        return self._kept(replace(job, done=done, of_all=of_all))
+
+    def _ask(self, source: "Source", meter: Meter, first: date, last: date | None) -> None:
+        """Ask for daily amounts from the first to the last day; without a last one, for a day's intervals."""
+        from bridge.fluvius.source import AtOnce  # noqa: PLC0415
+
+        now = self._now().replace(microsecond=0)
+        if isinstance(source, AtOnce):
+            answer = source.readings(meter, self._fetcher.reference(meter), first, last or first, None)
+            days = meterday.span(first, last or first)
+            asked = set() if meter.days_only else set(days)
+            record_at_once(self._ledger, meter, answer.readings, asked, now, only_new=False)
+        elif last:
+            self._ledger.record_days(meter, source.days(meter, first, last).readings, now)
+        else:
+            self._ledger.record_intervals(meter, first, source.intervals(meter, first).readings, now)
+        self._settle(meter, first, last or first)
+
+    def _settle(self, meter: Meter, first: date, last: date, silent: Sequence[date] = ()) -> None:
+        """Find out what became complete; the days around them show which registers a meter has."""
+        around = ONE_DAY * (SPAN // 2)
+        days = meterday.span(first - around, last + around)
+        self._ledger.settle(meter, days, self._now().replace(microsecond=0), silent)
+        self._learn(meter, first - around, last + around)
+
+    def _finished(self, meter: Meter, job: Backfill, plan: Plan) -> Backfill:
+        silent = sorted(history.silent_days(plan, self._ledger.first_with_intervals(meter)))
+        for first, last in plan.spans():
+            within = [day for day in silent if first <= day <= last]
+            if within:
+                self._settle(meter, first, last, within)
+        plan = self._plan(meter, job)
+        words = "\n".join(history.in_words(plan, meter.energy, self._now()))
+        for line in words.splitlines():
+            log.info("%s: %s", meter.name, line)
+        found = any(day.daily for day in plan.facts.values())
+        return self._ended(replace(job, done=job.of_all), "done" if found else "failed", words)
+
+    def _ended(self, job: Backfill, state: str, words: str) -> Backfill:
+        self._known = (0, {})
+        if state == "failed":
+            log.warning("backfill of %s: %s", job.ean, words)
+        return self._kept(replace(job, state=state, words=words))
+
+    def _kept(self, job: Backfill) -> Backfill:
+        self._ledger.keep_backfill(job)
+        return job
+
+    def _meter(self, job: Backfill) -> Meter | None:
+        known = (
+            meter for meter in self._fetcher.meters if (meter.ean, meter.energy) == (job.ean, job.energy)
+        )
+        return next(known, None)
+
+    def _plan(self, meter: Meter, job: Backfill) -> Plan:
+        if self._known[0] != job.number:
+            first = max(job.first, meter.first or date.min)
+            last = min(job.last, meter.last or date.max)
+            days = meterday.span(*meterday.span_within(meter, first, last))
+            self._known = job.number, {day.date: day for day in self._ledger.facts(meter, days)}
+        at_once = meter.source == "energy_api" or meter.days_only
+        return Plan(self._known[1], job.answered, job.begun_at, at_once)
+
+    def _learn(self, meter: Meter, first: date, last: date) -> None:
+        """What the ledger knows now of days that changed."""
+        facts = self._known[1]
+        days = [day for day in meterday.span(first, last) if day in facts]
+        facts.update({day.date: day for day in self._ledger.facts(meter, days)})
+
+
+def _next_question(plan: Plan) -> tuple[date, date | None] | None:
+    """A span of daily amounts, or a day of intervals; None when all is asked."""
+    place = history.next_to_ask(plan.spans_heard(), LEAP_OF_SPANS)
+    if place is not None:
+        return plan.spans()[place]
+    place = history.next_to_ask(plan.days_heard(), LEAP_OF_DAYS)
+    return None if place is None else (plan.days_with_amounts()[place], None)

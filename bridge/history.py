@@ -1,0 +1,171 @@
+"""Which of many days to ask Fluvius for next, oldest first, and what came of them: pure decisions.
+
+Fluvius says nothing of the time before a meter was there, and nothing of quarter-hours before they were
+switched on. A long silence is not asked through day by day: it is crossed in leaps, and its end is found by
+halving.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby, pairwise
+
+from bridge import meterday
+from bridge.meterday import ONE_DAY
+from bridge.model import Energy
+from bridge.planning import DayFacts
+
+SPAN = 31  # days: what one request for daily amounts may span
+LEAP_OF_DAYS = 31
+LEAP_OF_SPANS = 6
+
+_PROOF = 3  # silent answers in a row, after which leaps begin
+
+Heard = Sequence[bool | None]  # for each, oldest first: whether Fluvius said anything; None: not asked yet
+
+
+def next_to_ask(heard: Heard, leap: int) -> int | None:
+    """The place of the next one to ask for; None when all are answered, or lie within a silence.
+
+    Args:
+        heard: what came of each so far.
+        leap: between two silent ones that are no farther apart, all are taken for silent.
+    """
+    left = -1
+    silent_in_a_row = 0
+    for place, answer in enumerate(heard):
+        if answer is not None:
+            left = place
+            silent_in_a_row = 0 if answer else silent_in_a_row + 1
+            continue
+        if silent_in_a_row == 0:
+            return place
+        right = next(
+            (i for i in range(place, min(left + leap + 1, len(heard))) if heard[i] is not None), None
+        )
+        if right is not None and not heard[right]:
+            continue  # a silence
+        if silent_in_a_row < _PROOF:
+            return place
+        return min(left + leap, len(heard) - 1) if right is None else (left + right) // 2
+    return None
+
+
+def silences(heard: Heard) -> set[int]:
+    """The places that were asked for in vain, or lie between such."""
+    asked = [place for place, answer in enumerate(heard) if answer is not None]
+    found = {place for place in asked if not heard[place]}
+    for left, right in pairwise(asked):
+        if not heard[left] and not heard[right]:
+            found.update(range(left, right))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The days of a backfill, with what is known of them."""
+
+    facts: Mapping[date, DayFacts]  # of every day from the first to the last, oldest first
+    answered: Collection[date]  # the first days of those spans that were asked for
+    begun_at: datetime  # aware; what was asked for before may have come since
+    at_once: bool  # intervals come with the days, or may not be asked for
+
+    def spans(self) -> list[tuple[date, date]]:
+        """The days in such spans as one request may ask for."""
+        days = list(self.facts)
+        return [(days[i], days[min(i + SPAN, len(days)) - 1]) for i in range(0, len(days), SPAN)]
+
+    def spans_heard(self) -> list[bool | None]:
+        """What came of the spans; one without a gap need not be asked for."""
+        return [self._span_heard(first, last) for first, last in self.spans()]
+
+    def days_with_amounts(self) -> list[date]:
+        """The days whose intervals are worth asking for."""
+        return [] if self.at_once else [day for day, facts in self.facts.items() if facts.daily]
+
+    def days_heard(self) -> list[bool | None]:
+        """What came of those days' intervals."""
+        return [self._day_heard(self.facts[day]) for day in self.days_with_amounts()]
+
+    def progress(self) -> tuple[int, int]:
+        """How many steps are done, and of how many; a day is one as long as it may have intervals."""
+        spans, days = self.spans_heard(), self.days_heard()
+        open_spans, open_days = _left(spans), _left(days)
+        if open_spans and not self.at_once:
+            open_days += len(self.facts) - len(days)
+        of_all = len(spans) + (0 if self.at_once else len(self.facts))
+        return of_all - open_spans - open_days, of_all
+
+    def _span_heard(self, first: date, last: date) -> bool | None:
+        days = [self.facts[day] for day in meterday.span(first, last)]
+        if all(day.complete if self.at_once else day.daily for day in days):
+            return True
+        return any(day.daily for day in days) if first in self.answered else None
+
+    def _day_heard(self, day: DayFacts) -> bool | None:
+        if day.complete and day.interval_count:
+            return True
+        asked = day.asked_at is not None and day.asked_at >= self.begun_at
+        return bool(day.interval_count) if asked else None
+
+
+def _left(heard: Heard) -> int:
+    """How many were neither asked for nor lie in a silence."""
+    silent = silences(heard)
+    return sum(answer is None and place not in silent for place, answer in enumerate(heard))
+
+
+def silent_days(plan: Plan, first_with_intervals: date | None) -> set[date]:
+    """The days on which the meter had no intervals yet: Fluvius gave none, and none came before."""
+    days, heard = plan.days_with_amounts(), plan.days_heard()
+    silent = {days[place] for place in silences(heard)}
+    return {day for day in silent if first_with_intervals is None or day < first_with_intervals}
+
+
+def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
+    """What a backfill found, what is missing and why, in lines for the user."""
+    days = list(plan.facts)
+    complete = [facts for facts in plan.facts.values() if facts.complete]
+    bare = sum(not facts.interval_count for facts in complete)
+    found = f"{_days(len(days))} from {days[0]} to {days[-1]}: {_number(len(complete))} complete"
+    if bare:
+        found += f", {bare} of them without {_INTERVALS[energy]}, which Fluvius does not have"
+    first = next((day for day, facts in plan.facts.items() if facts.daily), None)
+    reasons = ((day, _reason(facts, first, energy, now)) for day, facts in plan.facts.items())
+    return [found, *_grouped((day, reason) for day, reason in reasons if reason)]
+
+
+_INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
+
+
+def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) -> str | None:
+    """Why a day is not complete."""
+    if day.complete:
+        return None
+    if not day.daily:
+        if day.date > meterday.latest_published(now, energy):
+            return "not published yet"
+        before = first is None or day.date < first
+        return (
+            "Fluvius has nothing of that time; was the meter there?" if before else "Fluvius has no readings"
+        )
+    if not day.interval_count:
+        return f"Fluvius has no {_INTERVALS[energy]}"
+    return f"Fluvius does not have all amounts and {_INTERVALS[energy]}"
+
+
+def _grouped(reasons: Iterable[tuple[date, str]]) -> Iterator[str]:
+    """Consecutive days with the same reason in one line."""
+    groups = groupby(enumerate(reasons), lambda each: (each[1][0] - ONE_DAY * each[0], each[1][1]))
+    for (_, reason), group in groups:
+        days = [day for _, (day, _) in group]
+        span = f"{days[0]} to {days[-1]}, {_days(len(days))}" if len(days) > 1 else f"{days[0]}"
+        yield f"missing: {span}: {reason}"
+
+
+def _days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
+
+
+def _number(count: int) -> str:
+    return str(count) if count else "none"
