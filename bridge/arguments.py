@@ -7,6 +7,7 @@ from bridge.config import ConfigError, slug
 from bridge.model import BRUSSELS, Meter
 
 _NAMED = 10  # meters in one message
+_YEARS = range(2000, 2200)
 
 
 class UsageError(ConfigError):
@@ -17,12 +18,15 @@ def day(text: str) -> date:
     """A date.
 
     Raises:
-        UsageError: it is none of the calendar's.
+        UsageError: it is none of the calendar's, or of another century.
     """
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text} is no date; write it as 2026-11-20") from None
+    if found.year not in _YEARS:
+        raise UsageError(f"{text} is not between the years {_YEARS[0]} and {_YEARS[-1]}")
+    return found
 
 
 def number_of_days(text: str) -> int:

@@ -216,12 +216,30 @@ def _export(arguments: argparse.Namespace) -> int:
     for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C does, so that no half file stays
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
+    if arguments.raw or arguments.fetch:
+        return _export_raw(settings, arguments)
     from bridge.export import export
 
-    remarks = export(settings, arguments, datetime.now(UTC))
+    _tell(arguments, export(settings, arguments, datetime.now(UTC)))
+    return DONE
+
+
+def _export_raw(settings: Settings, arguments: argparse.Namespace) -> int:
+    from bridge.fluvius.errors import CredentialsRefused, FluviusError
+    from bridge.raw import fetch
+
+    try:
+        _tell(arguments, fetch(settings, arguments, datetime.now(UTC)))
+    except CredentialsRefused as error:
+        return _complain(error, REFUSED)
+    except FluviusError as error:
+        return _complain(error, COULD_NOT)
+    return DONE
+
+
+def _tell(arguments: argparse.Namespace, remarks: Sequence[str]) -> None:
     if arguments.output:
         print(*remarks, sep="\n", file=sys.stderr)
-    return DONE
 
 
 def _token(arguments: argparse.Namespace) -> int:
