@@ -25,6 +25,7 @@ from bridge.output import opened
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _POINTS = {"point": ".", "comma": ","}
 _INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
+_NAMED = 10  # meters of which nothing is known
 _WORDS = ("false", "true")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -123,7 +124,7 @@ def _spans(
     if not spans and not any(records.known_span(meter) for meter in meters):
         raise beside.nothing_fetched(meters)
     if not spans:
-        raise NothingKnown("\n".join(reasons))
+        raise NothingKnown("\n".join(reasons[:_NAMED]))
     return spans, reasons
 
 

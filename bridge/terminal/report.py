@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from bridge.terminal.chart import AXIS, COLOURED, FAINT, GIVEN, PLAIN, USED, bars, chart
+from bridge.terminal.chart import AXIS, COLOURED, FAINT, GIVEN, PLAIN, USED, Brush, bars, chart
 from bridge.terminal.table import Row, table
 from bridge.views import Payload, plain
 
@@ -33,26 +33,30 @@ def draw(document: Payload, output: TextIO) -> None:
     """
     console = Console(file=output)
     has_only_ascii = not console.encoding.startswith("utf")
+    has_colours = console.color_system and not console.no_color and not has_only_ascii
+    brush = COLOURED if has_colours else PLAIN
     for number, meter in enumerate(document["meters"]):
-        for line in [*[Text()] * bool(number), *_meter(meter, console)]:
+        for line in [*[Text()] * bool(number), *_meter(meter, console.width, brush)]:
+            if brush is PLAIN:
+                line.rstrip()
             if has_only_ascii:
                 line.plain = line.plain.translate(_ASCII)
             console.print(line, soft_wrap=True)
 
 
-def _meter(meter: Payload, console: Console) -> Iterator[Text]:
+def _meter(meter: Payload, width: int, brush: Brush) -> Iterator[Text]:
     yield Text.assemble((meter["meter"], BOLD), (f"  {meter['energy']}, {meter['ean']}", FAINT))
     yield Text()
     if not meter["days"]:
         yield Text("nothing was fetched yet", ATTENTION)
         return
-    yield from table(*_rows(meter), console.width)
+    yield from table(*_rows(meter), width)
     yield Text()
     yield Text(_month_in_words(meter["month"], " so far"), FAINT)
     yield Text(_month_in_words(meter["month"]["last"]), FAINT)
     if meter["latest"]:
         yield Text()
-        yield from _day(meter["latest"], console)
+        yield from _day(meter["latest"], width, brush)
 
 
 def _rows(meter: Payload) -> tuple[list[Row], list[Row]]:
@@ -85,26 +89,25 @@ def _month(month: Payload) -> str:
     return f"{date.fromisoformat(month['start'][:10]):%B}"
 
 
-def _day(latest: Payload, console: Console) -> Iterator[Text]:
+def _day(latest: Payload, width: int, brush: Brush) -> Iterator[Text]:
     """The chart, with the day above it and what is what below."""
     title = Text(f"{date.fromisoformat(latest['date']):%a} {latest['date']}", BOLD)
     if peak := latest["peak"]:
         title.append(f", peak {plain(peak['power'])} {peak['unit']} at {peak['start'][11:16]}", "not bold")
     yield title
-    is_coloured = console.encoding.startswith("utf") and console.color_system and not console.no_color
-    room = max(1, console.width - AXIS)
+    room = max(1, width - AXIS)
     found = bars(latest["intervals"], room, an_hour=_AN_HOUR[latest["resolution"]])
-    yield from chart(found, _HEIGHT, room, COLOURED if is_coloured else PLAIN)
-    yield _legend(latest["intervals"], is_coloured=bool(is_coloured))
+    yield from chart(found, _HEIGHT, room, brush)
+    yield _legend(latest["intervals"], brush)
 
 
-def _legend(intervals: Sequence[Payload], *, is_coloured: bool) -> Text:
+def _legend(intervals: Sequence[Payload], brush: Brush) -> Text:
     line = Text(" " * AXIS)
-    tariffs = sorted({each.get("tariff", "total") for each in intervals})
+    tariffs = sorted({str(each["tariff"]) for each in intervals if "tariff" in each} - {"total"})
     for flow, way, colours in ("consumption", "up", USED), ("injection", "down", GIVEN):
         if any(each.get(flow) for each in intervals):
             line.append(f"{flow} {way}  ", FAINT)
-            for tariff in tariffs if is_coloured else ():
+            for tariff in tariffs if brush is COLOURED else ():
                 line.append("■", colours[tariff]).append(f" {tariff}  ", FAINT)
     line.rstrip()
     return line

@@ -136,8 +136,8 @@ def _layout(rows: Sequence[Row], width: int) -> _Layout:
     layouts = (
         _Layout(rows, [variant(side) for side in sides], gap, has_weekdays)
         for variant in _VARIANTS
-        for gap in _GAPS
         for has_weekdays in (True, False)
+        for gap in _GAPS
     )
     layout = next(layouts)
     while layout.width > width and (smaller := next(layouts, None)):
