@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -103,12 +104,8 @@ def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Line], TextIO],
         if arguments.decimal or arguments.delimiter:
             raise UsageError("--decimal and --delimiter are for --format csv")
         return _write_json
-    point, delimiter = arguments.decimal or "point", arguments.delimiter or "comma"
-
-    def write(lines: Iterable[Line], file: TextIO) -> None:
-        _write_csv(lines, file, point=_POINTS[point], delimiter=_DELIMITERS[delimiter])
-
-    return write
+    point = _POINTS[arguments.decimal or "point"]
+    return partial(_write_csv, point=point, delimiter=_DELIMITERS[arguments.delimiter or "comma"])
 
 
 def _spans(

@@ -109,6 +109,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     yield from requests(stage)
     yield from a_year(stage)
     yield from ten_years(stage)
+    yield from reading(stage)
     yield from a_hundred_meters(stage)
     yield from a_year_of_statistics(stage)
     yield from the_energy_api(stage)
@@ -230,6 +231,40 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
     )
     yield timed("publishing a meter again, with ten years", 0.2, took["publish"])
     yield Figure("the ledger's file with ten years of two meters", "-", f"{size:.0f} MB")
+
+
+def reading(stage: Stage) -> Iterator[Figure]:
+    """What people ask of ten years, as whole processes."""
+    world = stage.world("reading")
+    with world.ledger() as ledger:
+        fill(ledger, world.meter(), until=datetime.now(UTC).date() - ONE_DAY)
+    file = world.folder / "readings.csv"
+    words = ["export", "--format", "csv", "--resolution", "interval", "--output", str(file)]
+    seconds, memory = command(world, *words)
+    with file.open("rb") as lines:
+        count = sum(1 for _ in lines) - 1
+    yield timed(f"ten years of quarter-hours to CSV ({count} lines)", 20, [seconds])
+    yield Figure("memory of that, at most", "< 80 MB", f"{memory:.0f} MB", memory < 80)
+    shown = [command(world, "show", "--days", "365")[0] for _ in range(STARTS)]
+    yield timed("`show --days 365` on that ledger", 1, shown)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from bridge.cli import main
+status = main()
+memory = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
+sys.exit(status or print(memory.split()[1], file=sys.stderr))
+"""
+
+
+def command(world: World, *words: str) -> tuple[float, float]:
+    """Seconds that a command takes from start to end, and its memory in MB, at most."""
+    typed = [sys.executable, "-c", PROGRAM, *words, "--config", str(world.write_configuration())]
+    begin = time.monotonic()
+    ended = subprocess.run(typed, check=True, capture_output=True, text=True)
+    return time.monotonic() - begin, int(ended.stderr.split()[-1]) / 1024
 
 
 def a_hundred_meters(stage: Stage) -> Iterator[Figure]:
