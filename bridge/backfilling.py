@@ -1,18 +1,19 @@
 """History → ledger: one request at a time, oldest first, at a pace that nobody at Fluvius notices."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from bridge import history, meterday
+from bridge.config import slug
 from bridge.fetching import Fetcher, record_at_once
 from bridge.health import State
 from bridge.history import LEAP_OF_DAYS, LEAP_OF_SPANS, SPAN, Plan
 from bridge.ledger import Ledger
 from bridge.meterday import ONE_DAY
-from bridge.model import Backfill, Meter
+from bridge.model import BRUSSELS, Backfill, Meter
 
 if TYPE_CHECKING:
     from bridge.fluvius.source import Source
@@ -20,7 +21,63 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_BEGINNING = date(2000, 1, 1)
 _PACE = 3.0  # seconds between two requests, at most: a year of quarter-hours takes some ten minutes
+
+
+class OrderError(ValueError):
+    """What is asked for cannot be fetched; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which history someone wants."""
+
+    meters: tuple[Meter, ...]
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any], meters: Sequence[Meter], now: datetime) -> Self:
+        """Understand a request.
+
+        Args:
+            request: `from`, and perhaps `to` (dates; the newest by default) and `meter` (a name or an EAN).
+            meters: those that there are.
+            now: the present instant, aware.
+
+        Raises:
+            OrderError: it cannot be understood, or is for no past time, or for a meter that is not there.
+        """
+        first, last = _day(request, "from"), _day(request, "to")
+        newest = now.astimezone(BRUSSELS).date() - ONE_DAY
+        if first is None:
+            raise OrderError("from is missing; write a date such as 2025-01-01")
+        last = newest if last is None else last
+        if first > last and "to" in request:
+            raise OrderError(f"from, {first}, comes after to, {last}")
+        if first > newest or last > newest:
+            raise OrderError(f"{max(first, last)} is not over yet; the newest day that is, is {newest}")
+        if first < _BEGINNING:
+            raise OrderError(
+                f"{first} is before there were digital meters; write a date from {_BEGINNING} on"
+            )
+        wanted = request.get("meter")
+        named = tuple(each for each in meters if wanted is None or slug(str(wanted)) in (each.name, each.ean))
+        if not named:
+            names = ", ".join(meter.name for meter in meters) or "none yet"
+            raise OrderError(f"there is no meter {wanted!r}; there are: {names}")
+        return cls(named, first, last)
+
+
+def _day(request: Mapping[str, Any], name: str) -> date | None:
+    value = request.get(name)
+    if value in (None, ""):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise OrderError(f"{name}: {value!r} is no date; write one such as 2025-01-01") from None
 
 
 class Backfiller:
@@ -35,7 +92,7 @@ class Backfiller:
     def __init__(self, ledger: Ledger, fetcher: Fetcher, now: Callable[[], datetime]) -> None:
         self._ledger, self._fetcher, self._now = ledger, fetcher, now
         self._known: tuple[int, dict[date, DayFacts]] = (0, {})  # the job's number, and its days
-        self._refused = False
+        self.trouble: Exception | None = None  # what ended the last visit early
 
     @property
     def job(self) -> Backfill | None:
@@ -52,8 +109,21 @@ class Backfiller:
         if meter is None:
             return True
         health = self._fetcher.health[meter.source]
-        self._refused &= health.state is State.REFUSED
-        return not self._refused and health.may_be_asked(self._now())
+        if self.trouble and health.state is State.REFUSED:
+            return False
+        return health.may_be_asked(self._now())
+
+    def not_before(self) -> datetime:
+        """When Fluvius may be asked again after trouble."""
+        return max(
+            (
+                until
+                for each in self._fetcher.health.values()
+                for until in (each.not_before, each.retry_at)
+                if until
+            ),
+            default=self._now(),
+        )
 
     def step(self) -> Backfill | None:
         """Make the next request, and keep what came of it; returns how far its job has come."""
@@ -67,16 +137,14 @@ class Backfiller:
             return self._ended(job, "failed", forbidden)
         plan = self._plan(meter, job)
         if not plan.facts:
-            return self._ended(
-                job, "failed", "none of these days is within the meter's bounds, or its mandate"
-            )
+            return self._ended(job, "failed", "no day of that time is within its bounds or its mandate")
         question = _next_question(plan)
         if question is None:
             return self._finished(meter, job, plan)
         return self._asked(meter, job, question)
 
     def _asked(self, meter: Meter, job: Backfill, question: tuple[date, date | None]) -> Backfill:
-        from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged  # noqa: PLC0415
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
 
         failure = None
         with self._fetcher.visits.to(meter.source, self._now(), asked=False, keep_open=True) as visit:
@@ -87,8 +155,8 @@ class Backfiller:
                 failure = error
         if failure:
             return self._ended(job, "failed", str(failure))
+        self.trouble = visit.error
         if visit.error:
-            self._refused = isinstance(visit.error, CredentialsRefused)
             return self._kept(replace(job, words=str(visit.error)))
         first, last = question
         answered = job.answered | ({first} if last else set())

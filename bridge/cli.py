@@ -64,6 +64,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     command("run", _run, "the bridge: connects, catches up, then works to its schedule until stopped")
     command("once", _once, "one cycle, then exits: for cron")
     command("check", _check, "tries the configuration, the broker, the sign-in and each meter")
+    backfill = command(
+        "backfill", _backfill, "fetches history into the ledger; goes on where it was interrupted"
+    )
+    backfill.add_argument("--from", required=True, metavar="DATE", help="the first day, such as 2025-01-01")
+    backfill.add_argument("--to", metavar="DATE", help="the last day (default: the newest)")
+    backfill.add_argument("--meter", metavar="NAME", help="of this meter only")
     mandate = command("mandate", _mandate, "what customers allow (official API): list, request, mock")
     if "mandate" in words:
         _add_mandate(mandate)
@@ -157,6 +163,18 @@ def _check(arguments: argparse.Namespace) -> int:
     from bridge.check import check
 
     return check(settings)
+
+
+def _backfill(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, "error")
+    from bridge.backfill_command import run
+    from bridge.backfilling import OrderError
+
+    request = {name: vars(arguments)[name] for name in ("from", "to", "meter") if vars(arguments)[name]}
+    try:
+        return run(settings, request)
+    except OrderError as error:
+        return _complain(error, WRONG)
 
 
 def _token(arguments: argparse.Namespace) -> int:

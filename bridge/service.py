@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from bridge import __version__
+from bridge.backfilling import Backfiller, Order, OrderError
 from bridge.config import Settings
 from bridge.config.checks import identifier
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
@@ -26,7 +27,7 @@ from bridge.heartbeat import Heartbeat
 from bridge.homeassistant import statistics_settings
 from bridge.homeassistant.recorder import Recorder
 from bridge.ledger import Ledger, LedgerError
-from bridge.model import BRUSSELS, Meter
+from bridge.model import BRUSSELS, Backfill, Meter
 from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
 from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS
 from bridge.publisher import Publisher
@@ -35,7 +36,8 @@ from bridge.views import Payload, local
 
 log = logging.getLogger(__name__)
 
-_LOOK_AROUND = 30.0  # seconds: a laptop that was suspended notices within these that it is late
+_LOOK_AROUND = 2.0  # seconds, for what does not come by the inbox: the clock, history that was asked for
+_SHOW_HISTORY = timedelta(minutes=1)  # how often a backfill is shown while it goes on
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
 _LET_IT_START = (3.0, 10.0)  # seconds: Home Assistant says that it starts when it is busiest
 _WAITING_COMMANDS = 100  # more than that is a flood
@@ -88,7 +90,10 @@ class Bridge:
             between=self._after_an_answer,
             finished=self._after_a_meter,
         )
+        self._backfiller = Backfiller(ledger, self._fetcher, now)
+        self._ledger = ledger
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
+        self._history_shown = self._started
         self._heartbeat = Heartbeat(settings.data_dir)
         self._last_cycle = self._started
         self._ledger_trouble: str | None = None
@@ -110,6 +115,8 @@ class Bridge:
                     self._cycle(Occasion.SCHEDULE)
                 elif self._recorder and self._recorder.is_due():
                     self._import_statistics()
+                elif self._history_is_due():
+                    self._fetch_history()
 
     def once(self, greeting: float = 10.0) -> Cycle:
         """One cycle, for cron. What could not be published is kept, and published next time.
@@ -181,6 +188,8 @@ class Bridge:
             raise Stopped
 
     def _until_next(self) -> float:
+        if self._history_is_due():
+            return 0.0
         plans = [
             self._timetable.next_run,
             self._retry_at(),
@@ -246,6 +255,40 @@ class Bridge:
             for _ in range(self._inbox.qsize()):  # more may come meanwhile, for ever
                 yield self._inbox.get_nowait()
 
+    # History
+
+    def _history_is_due(self) -> bool:
+        try:
+            return self._backfiller.is_due()
+        except LedgerError as error:
+            self._in_trouble(error)
+            return False
+
+    def _fetch_history(self) -> None:
+        """One request, so that nobody has to wait for the end of a long backfill."""
+        try:
+            job = self._backfiller.step()
+        except (FolderError, LedgerError) as error:
+            self._in_trouble(error)
+            return
+        if job and (job.state != "open" or self._now() - self._history_shown > _SHOW_HISTORY):
+            self._history_shown = self._now()
+            self._publish_everything()
+        if job and job.state != "open":
+            self._respond("backfill", _outcome(job, self._name(job)))
+            self._import_statistics()
+
+    def _name(self, job: Backfill) -> str:
+        return next((meter.name for meter in self._fetcher.meters if meter.ean == job.ean), job.ean)
+
+    def _history(self) -> Payload:
+        """Of `bridge/info`: the backfill that is worked on."""
+        job = self._backfiller.job
+        if job is None:
+            return {}
+        about = {"meter": self._name(job), "from": job.first.isoformat(), "to": job.last.isoformat()}
+        return {"backfill": {**about, "done": job.done, "of": job.of_all}}
+
     # Publishing
 
     def _publish_everything(self) -> None:
@@ -295,6 +338,7 @@ class Bridge:
                 for meter in self._fetcher.meters[:_SHOWN]
             ],
             "next_run": local(self._timetable.next_run),
+            **self._history(),
         }
 
     def _health_report(self) -> Payload:
@@ -349,12 +393,14 @@ class Bridge:
         match command.name:
             case "refresh":
                 answer = self._refresh(command)
+            case "backfill":
+                answer = self._ask_for_history(command)
             case "republish":
                 self._publisher.forget()
                 self._publish_everything()
                 answer = _done(command, {})
             case _:
-                answer = _refused(command, "no such request; there are refresh and republish")
+                answer = _refused(command, "no such request; there are refresh, republish and backfill")
         self._respond(command.name, answer)
 
     def _refresh(self, command: Command) -> Payload:
@@ -369,6 +415,22 @@ class Bridge:
         new_days = {name: [day.isoformat() for day in days] for name, days in cycle.new_days.items()}
         return _done(command, {"requests": cycle.requests, "new_days": new_days})
 
+    def _ask_for_history(self, command: Command) -> Payload:
+        """Its end is answered too, for each meter."""
+        try:
+            request = json.loads(command.payload or b"{}")
+            order = Order.of(request if isinstance(request, dict) else {}, self._fetcher.meters, self._now())
+        except (RecursionError, ValueError) as error:
+            return _refused(
+                command, str(error) if isinstance(error, OrderError) else "this is no JSON object"
+            )
+        mark = _transaction(command)
+        for meter in order.meters:
+            self._ledger.begin_backfill(meter, order.first, order.last, self._now(), mark)
+        names = [meter.name for meter in order.meters]
+        span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
+        return _done(command, {"state": "started", "meters": names, **span})
+
     def _respond(self, name: str, answer: Payload) -> None:
         with self._publishing():
             self._publisher.respond(name, answer)
@@ -380,6 +442,18 @@ def _done(command: Command, data: Payload) -> Payload:
 
 def _refused(command: Command, why: str) -> Payload:
     return {"status": "error", "error": why, "data": {}, **_transaction(command)}
+
+
+def _outcome(job: Backfill, name: str) -> Payload:
+    done = job.state == "done"
+    data = {"state": job.state, "meter": name, "from": job.first.isoformat(), "to": job.last.isoformat()}
+    words = (job.words or "").splitlines()
+    return {
+        "status": "ok" if done else "error",
+        **({} if done else {"error": "; ".join(words)}),
+        "data": {**data, "found": words} if done else data,
+        **(job.mark if isinstance(job.mark, dict) else {}),
+    }
 
 
 def _transaction(command: Command) -> dict[str, Any]:
