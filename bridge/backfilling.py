@@ -57,7 +57,7 @@ class Order:
         if first > last and "to" in request:
             raise OrderError(f"from, {first}, comes after to, {last}")
         if first > newest or last > newest:
-            raise OrderError(f"{max(first, last)} is not over yet; the newest day that is, is {newest}")
+            raise OrderError(f"{max(first, last)} is not over yet; the newest day is {newest}")
         if first < _BEGINNING:
             raise OrderError(
                 f"{first} is before there were digital meters; write a date from {_BEGINNING} on"
