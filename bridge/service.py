@@ -106,6 +106,7 @@ class Bridge:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
         with self._on_the_broker():
             self._attend(_GREETING)
+            self._say_how_to_get_more()
             if self._recorder:
                 self._recorder.doubt()
             self._cycle(Occasion.START)
@@ -128,6 +129,7 @@ class Bridge:
         self._publisher.outlive_the_bridge()
         with self._on_the_broker():
             self._attend(greeting)
+            self._say_how_to_get_more()
             cycle = self._cycle(Occasion.ONCE)
             if self._retry_publishing:
                 away = BrokerAway(self._broker.problem or "the broker did not take everything")
@@ -256,6 +258,15 @@ class Bridge:
                 yield self._inbox.get_nowait()
 
     # History
+
+    def _say_how_to_get_more(self) -> None:
+        with self._publishing():
+            if not any(self._ledger.known_span(meter) for meter in self._fetcher.meters):
+                log.info(
+                    "the ledger is empty: the last %d days are fetched; for older ones run"
+                    " `fluvius2mqtt backfill --from DATE`",
+                    self._settings.schedule.lookback_days,
+                )
 
     def _history_is_due(self) -> bool:
         try:
