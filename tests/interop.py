@@ -398,8 +398,10 @@ def another_prefix(stage: Stage, command: Sequence[str], folder: Path) -> Iterat
 
 
 def show_what_was_counted(stage: Stage, meter: dict[str, str]) -> None:
-    expected = stage.expected(meter)
-    until(lambda: same(of(stage, meter), expected), lambda: (of(stage, meter), expected))
+    until(
+        lambda: same(of(stage, meter), stage.expected(meter)),
+        lambda: (of(stage, meter), stage.expected(meter)),
+    )
 
 
 def of(stage: Stage, meter: dict[str, str]) -> dict[str, str]:
