@@ -37,6 +37,7 @@ class Publisher:
         base = self._base
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
         self._editions: dict[str, object] = {}  # EAN → what of it the broker has whole
+        self._untold: set[str] = set()  # EANs of which Home Assistant may have missed what it was told
         self._owners = ledger.published_topics()
         self._owned: dict[str, set[str]] = {}
         for topic, owner in self._owners.items():
@@ -61,7 +62,7 @@ class Publisher:
             topic for topic in self._acknowledged if self._discovery and self._discovery.is_its(topic)
         ]:
             del self._acknowledged[topic]
-        self._editions.clear()
+        self._untold |= self._editions.keys()
 
     def migrate(self, meters: Sequence[Meter]) -> None:
         """Have Home Assistant let go of what it was told in the other format, and keep its entities."""
@@ -87,10 +88,12 @@ class Publisher:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
         edition = (meter, self._ledger.edition(meter), progress.mandate is None, _day(meter, progress))
         if self._editions.get(meter.ean) == edition:
-            self._publish(meter.ean, self._progress(meter, progress))
+            untold = self._told(meter, self._owned[meter.ean]) if meter.ean in self._untold else {}
+            self._publish(meter.ean, self._progress(meter, progress) | untold)
         else:
             self._replace(meter.ean, self._all_of(meter, progress))
             self._editions[meter.ean] = edition
+        self._untold.discard(meter.ean)
         while waiting := self._ledger.unstreamed(meter):
             topic = self._topic(meter, "reading")
             self._send(
@@ -115,12 +118,14 @@ class Publisher:
         if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
             payloads |= self._months(meter, total, progress)
-        if self._discovery:
-            mine = self._topic(meter, "")
-            payloads |= _as_json(
-                self._discovery.of_meter(meter, {topic.removeprefix(mine) for topic in payloads})
-            )
-        return payloads
+        return payloads | self._told(meter, payloads)
+
+    def _told(self, meter: Meter, topics: Iterable[str]) -> dict[str, str]:
+        """What Home Assistant is told of a meter that has these topics."""
+        if not self._discovery:
+            return {}
+        mine = self._topic(meter, "")
+        return _as_json(self._discovery.of_meter(meter, {topic.removeprefix(mine) for topic in topics}))
 
     def _months(self, meter: Meter, total: Total, progress: Progress) -> dict[str, str]:
         if progress.now is None:

@@ -139,7 +139,7 @@ def entities(stage: Stage) -> Iterator[str]:
         starts_anew = bool(amount and amount[1] != "total")
         assert (begins in str(attributes.get("last_reset"))) == starts_anew, entity_id
         diagnostic = registry[entity_id]["entity_category"] == "diagnostic"
-        expected_to_be = bool(re.search("age|problem|_bridge_(?!refresh)", entity_id))
+        expected_to_be = bool(re.search("_age|problem|_bridge_(?!refresh)", entity_id))
         assert diagnostic == expected_to_be, entity_id
     yield f"{len(stage.ours())} entities with the right unit, class and category"
     by_name = {each["name"]: each for each in devices if each["manufacturer"] in {"Fluvius", "fluvius2mqtt"}}
