@@ -95,11 +95,16 @@ class Stage:
     def shown(self, meter: dict[str, str]) -> dict[str, str]:
         """The states of what is no sum: peaks as they were published; and that there is a picture."""
         retained = self.broker.retained()
+        mine = next(
+            topic.removesuffix("/day")
+            for topic, payload in retained.items()
+            if topic.endswith("/day") and meter["ean"] in payload
+        )
         states = {}
-        if peak := retained.get(f"fluvius/{meter['name']}/peak"):
+        if peak := retained.get(f"{mine}/peak"):
             told = json.loads(peak, parse_float=str)
             states = {"peak": told["peak"] or "unknown", "peak_mean": told["mean"]}
-        if f"fluvius/{meter['name']}/chart" in retained:
+        if f"{mine}/chart" in retained:
             states["chart"] = "a picture"
         return states
 
