@@ -45,6 +45,7 @@ MORNINGS = 15
 CUSTOMERS = 1000
 MONTHS = 5
 TEN_YEARS = 3653  # days
+HEAD = "| figure | target | measured | |\n|---|---|---|---|"
 NOISE = 1.1  # a cycle "no slower" than another may take that much longer by chance
 
 HOUSE_NEXT_DOOR = Meter("next-door", "541448820000000039", Energy.ELECTRICITY, "1SAG1100042064")
@@ -58,6 +59,10 @@ class Figure:
     target: str
     measured: str
     met: bool | None = None  # None: no target
+
+    def __str__(self) -> str:
+        met = {None: "", True: "✓", False: "**missed**"}[self.met]
+        return f"| {self.what} | {self.target} | {self.measured} | {met} |"
 
 
 class FluviusNextDoor:
@@ -141,7 +146,7 @@ def first_day(stage: Stage, world: World, *, at_rest: bool = False) -> tuple[flo
                 wait_for(ear, lambda each: each.topic == f"{base}/home/day" and not each.retain)
                 seconds = time.monotonic() - begin
                 if at_rest:
-                    wait_for(ear, lambda each: each.topic == f"{base}/bridge/health" and _is_ok(each))
+                    wait_for(ear, lambda each: each.topic == f"{base}/bridge/health" and is_ok(each))
                     time.sleep(2)
                 memory = resident(process.pid)
             finally:
@@ -153,7 +158,7 @@ def wait_for(ear: Ear, condition: Callable[[Heard], bool]) -> None:
     eventually(lambda: any(condition(each) for each in list(ear.messages)), within=30)
 
 
-def _is_ok(health: Heard) -> bool:
+def is_ok(health: Heard) -> bool:
     return bool(health.payload) and json.loads(health.payload)["portal"]["state"] == "ok"
 
 
@@ -465,13 +470,10 @@ def main() -> int:
         folder = Path(name)
         with fluvius_next_door(folder) as fluvius, Mosquitto(folder / "mosquitto") as mosquitto:
             say = sys.stderr if as_json else sys.stdout
-            print("| figure | target | measured | |\n|---|---|---|---|", file=say, flush=True)
+            print(HEAD, file=say, flush=True)
             for figure in measure(Stage(folder, fluvius, mosquitto)):
                 figures.append(figure)
-                met = {None: "", True: "✓", False: "**missed**"}[figure.met]
-                print(
-                    f"| {figure.what} | {figure.target} | {figure.measured} | {met} |", file=say, flush=True
-                )
+                print(figure, file=say, flush=True)
     if as_json:
         json.dump([asdict(figure) for figure in figures], sys.stdout, ensure_ascii=False)
     return 1 if any(figure.met is False for figure in figures) else 0
