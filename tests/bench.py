@@ -463,6 +463,7 @@ def main() -> int:
         two_mornings(*asked.two_mornings)
         return 0
     as_json = asked.json
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # who has installed the bridge has compiled modules
     for name in [name for name in os.environ if name.startswith("FLUVIUS")]:
         del os.environ[name]
     figures = []
