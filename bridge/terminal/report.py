@@ -70,8 +70,10 @@ def _rows(meter: Payload) -> tuple[list[Row], list[Row]]:
     month = meter["month"]
     return days, [
         Row(_counted(meter["sum"]["days"], len(days)), meter["sum"], BOLD),
-        Row(_month(month), month),
-        Row(_month(month["last"]), month["last"]),
+        *(
+            Row(_month(each), each if each["days"] else "no day of it is known")
+            for each in (month, month["last"])
+        ),
     ]
 
 
