@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +23,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from bridge import picture
 from bridge.config import load
 from bridge.fetching import Occasion, record_at_once
 from bridge.fluvius import headpoints, open_energy_api, open_portal
@@ -114,6 +116,8 @@ def measure(stage: Stage) -> Iterator[Figure]:
     yield from requests(stage)
     yield from a_year(stage)
     yield from ten_years(stage)
+    yield from reading(stage)
+    yield from a_picture(stage)
     yield from a_hundred_meters(stage)
     yield from a_year_of_statistics(stage)
     yield from the_energy_api(stage)
@@ -235,6 +239,55 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
     )
     yield timed("publishing a meter again, with ten years", 0.2, took["publish"])
     yield Figure("the ledger's file with ten years of two meters", "-", f"{size:.0f} MB")
+
+
+def reading(stage: Stage) -> Iterator[Figure]:
+    """Whole commands, on ten years of quarter-hours."""
+    world = stage.world("reading")
+    with world.ledger() as ledger:
+        fill(ledger, world.meter(), until=date.today() - ONE_DAY)  # noqa: DTZ011 - commands have no other clock
+    output = world.folder / "ten-years.csv"
+    seconds, memory = a_command(
+        world, "export", "--format", "csv", "--resolution", "interval", "--output", str(output)
+    )
+    with output.open("rb") as file:
+        rows = sum(1 for _ in file) - 1
+    yield timed(f"ten years of quarter-hours to CSV ({rows} rows)", 20, [seconds])
+    yield Figure("memory of that export, at most", "< 80 MB", f"{memory:.0f} MB", memory < 80)
+    shown = [a_command(world, "show", "--days", "365")[0] for _ in range(STARTS)]
+    yield timed("`show --days 365`, with ten years", 1, shown)
+
+
+def a_command(world: World, *words: str) -> tuple[float, float]:
+    """Seconds that a command takes, and its memory at most, in MB."""
+    command = [sys.executable, "-m", "bridge", *words, "--config", str(world.write_configuration())]
+    begin = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return time.monotonic() - begin, used.ru_maxrss / 1024
+
+
+def a_picture(stage: Stage) -> Iterator[Figure]:
+    world = stage.world("picture")
+    with world.ledger() as ledger:
+        fill(ledger, world.meter(), until=stage.clock().date() - ONE_DAY, days=2)
+        day = ledger.latest_complete_day(world.meter())
+        assert day
+        intervals = ledger.intervals(world.meter(), day.date)
+    tracemalloc.start()
+    picture.svg(world.meter(), day, intervals)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    drawn = [seconds_of(lambda: picture.svg(world.meter(), day, intervals)) for _ in range(100)]
+    milliseconds, megabytes = statistics.median(drawn) * 1000, peak / 2**20
+    yield Figure(
+        "drawing the chart of a day",
+        "< 100 ms, < 10 MB",
+        f"{milliseconds:.1f} ms, {megabytes:.2f} MB",
+        milliseconds < 100 and megabytes < 10,
+    )
 
 
 def a_hundred_meters(stage: Stage) -> Iterator[Figure]:
