@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BEGINNING = date(2000, 1, 1)
+_ODD_ANSWERS = 3
 _PACE = 3.0  # seconds between two requests, at most: a year of quarter-hours takes some ten minutes
 
 
@@ -92,6 +93,8 @@ class Backfiller:
     def __init__(self, ledger: Ledger, fetcher: Fetcher, now: Callable[[], datetime]) -> None:
         self._ledger, self._fetcher, self._now = ledger, fetcher, now
         self._known: tuple[int, dict[date, DayFacts]] = (0, {})  # the job's number, and its days
+        self._odd: set[date] = set()  # days, and first days of spans, that were answered oddly in this run
+        self._odd_answers = 0  # in a row
         self.trouble: Exception | None = None  # what ended the last visit early
 
     @property
@@ -146,23 +149,38 @@ class Backfiller:
     def _asked(self, meter: Meter, job: Backfill, question: tuple[date, date | None]) -> Backfill:
         from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
 
-        failure = None
+        failure: Exception | None = None
         with self._fetcher.visits.to(meter.source, self._now(), asked=False, keep_open=True) as visit:
             visit.http.longest_pause = _PACE
             try:
                 self._ask(visit.open_source(), meter, *question)
-            except (NotYourMeter, ShapeChanged) as error:
+                self._odd_answers = 0
+            except NotYourMeter as error:
                 failure = error
+            except ShapeChanged as error:
+                failure = self._passed_over(meter, question, error)
+        self.trouble = visit.error
         if failure:
             return self._ended(job, "failed", str(failure))
-        self.trouble = visit.error
         if visit.error:
             return self._kept(replace(job, words=str(visit.error)))
         first, last = question
-        answered = job.answered | ({first} if last else set())
+        answered = job.answered | ({first} if last and first not in self._odd else set())
         job = replace(job, answered=answered, words=None)
         done, of_all = self._plan(meter, job).progress()
         return self._kept(replace(job, done=done, of_all=of_all))
+
+    def _passed_over(
+        self, meter: Meter, question: tuple[date, date | None], error: Exception
+    ) -> Exception | None:
+        """One odd answer keeps no other day waiting. Several in a row are no accident, and end the job."""
+        self._odd_answers += 1
+        if self._odd_answers >= _ODD_ANSWERS:
+            self._odd_answers = 0
+            return error
+        log.warning("%s: %s: %s", meter.name, question[0], error)
+        self._odd.add(question[0])
+        return None
 
     def _ask(self, source: "Source", meter: Meter, first: date, last: date | None) -> None:
         """Ask for daily amounts from the first to the last day; without a last one, for a day's intervals."""
@@ -202,6 +220,7 @@ class Backfiller:
 
     def _ended(self, job: Backfill, state: str, words: str) -> Backfill:
         self._known = (0, {})
+        self._odd.clear()
         if state == "failed":
             log.warning("backfill of %s: %s", job.ean, words)
         return self._kept(replace(job, state=state, words=words))
@@ -223,7 +242,7 @@ class Backfiller:
             days = meterday.span(*meterday.span_within(meter, first, last))
             self._known = job.number, {day.date: day for day in self._ledger.facts(meter, days)}
         at_once = meter.source == "energy_api" or meter.days_only
-        return Plan(self._known[1], job.answered, job.begun_at, at_once)
+        return Plan(self._known[1], job.answered, job.begun_at, at_once, self._odd)
 
     def _learn(self, meter: Meter, first: date, last: date) -> None:
         """What the ledger knows now of days that changed."""

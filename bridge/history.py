@@ -69,6 +69,9 @@ class Plan:
     answered: Collection[date]  # the first days of those spans that were asked for
     begun_at: datetime  # aware; what was asked for before may have come since
     at_once: bool  # intervals come with the days, or may not be asked for
+    odd: Collection[
+        date
+    ] = ()  # what was answered in a way that cannot be understood: not to be asked again now
 
     def spans(self) -> list[tuple[date, date]]:
         """The days in such spans as one request may ask for."""
@@ -98,12 +101,12 @@ class Plan:
 
     def _span_heard(self, first: date, last: date) -> bool | None:
         days = [self.facts[day] for day in meterday.span(first, last)]
-        if all(day.complete if self.at_once else day.daily for day in days):
+        if first in self.odd or all(day.complete if self.at_once else day.daily for day in days):
             return True
         return any(day.daily for day in days) if first in self.answered else None
 
     def _day_heard(self, day: DayFacts) -> bool | None:
-        if day.complete and day.interval_count:
+        if day.date in self.odd or (day.complete and day.interval_count):
             return True
         asked = day.asked_at is not None and day.asked_at >= self.begun_at
         return bool(day.interval_count) if asked else None
@@ -129,12 +132,16 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     bare = sum(not facts.interval_count for facts in complete)
     found = f"{_days(len(days))} from {days[0]} to {days[-1]}: {_number(len(complete))} complete"
     if bare:
-        found += f", {bare} of them without {_INTERVALS[energy]}, which Fluvius does not have"
+        found += f", {bare} of them without {_INTERVALS[energy]}"
     first = next((day for day, facts in plan.facts.items() if facts.daily), None)
-    reasons = ((day, _reason(facts, first, energy, now)) for day, facts in plan.facts.items())
+    reasons = (
+        (day, _ODD if day in plan.odd and not facts.complete else _reason(facts, first, energy, now))
+        for day, facts in plan.facts.items()
+    )
     return [found, *_grouped((day, reason) for day, reason in reasons if reason)]
 
 
+_ODD = "Fluvius's answer could not be understood; try again later"
 _INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
 
 

@@ -126,7 +126,7 @@ class Portal:
             return []
         day = date_of(meter.energy, window.start)
         start, end = meter_day(meter.energy, day)
-        if window != (start, end - MILLISECOND):
+        if window != (start, end - MILLISECOND) or day < meter.intervals_since:
             return []
         slots = self._interval_slots(request, meter, serial, day)
         if "overlapping-slots" in request.strikes:
