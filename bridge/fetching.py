@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
-_MANDATES_EVERY = _WINDOW_EVERY = timedelta(hours=20)
+_MANDATES_EVERY = _WINDOW_EVERY = _PEAKS_AGAIN_AFTER = timedelta(hours=20)
 _MONTHS_OF_PEAKS = 13  # this one, and the twelve that the capacity tariff bills
 _NAMED = 20  # meters in the log of one run; more are counted
 _LATELY = timedelta(days=2)
@@ -73,6 +73,7 @@ class _MeterNote:
     stored_until: str | None = None  # what Fluvius stored before is known
     doubt_since: str | None = None  # since when its answers were not whole
     peaks_asked_in: str | None = None  # the month in which Fluvius was last asked for monthly peaks
+    peaks_failed_at: str | None = None  # when it could last not say them
     window_asked_at: str | None = None  # when days were last asked for, whenever they were stored
     behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
     asked_within: list[str | None] = field(default_factory=lambda: [None, None])  # the meter's bounds then
@@ -300,8 +301,9 @@ class Fetcher:
                 note.remark = self._fetch_at_once(source, meter, note, cycle)
             else:
                 note.remark = self._fetch_missing(source, meter, note, cycle, days_too=exchanged)
-                self._fetch_peaks(source, meter, note, cycle.now)
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
+            if not isinstance(source, AtOnce) and self._peaks_are_due(meter, note, cycle.now):
+                self._fetch_peaks(source, meter, note, cycle.now)
         except (NotYourMeter, ShapeChanged) as error:
             cycle.errors.append(error)
             few = len(cycle.errors) <= _NAMED
@@ -384,6 +386,9 @@ class Fetcher:
         """Once a month, when the last one is over: one request for a whole year of peaks."""
         if meter.energy is Energy.GAS or meter.source != "portal":
             return False
+        failed_at = _instant(note.peaks_failed_at)
+        if failed_at and abs(now - failed_at) < _PEAKS_AGAIN_AFTER:
+            return False
         this_month = _month(meter, now)
         if note.peaks_asked_in is None or note.peaks_asked_in > this_month.isoformat():
             return True
@@ -393,18 +398,26 @@ class Fetcher:
         return note.peaks_asked_in < this_month.isoformat() and (last_month_is_over or is_late)
 
     def _fetch_peaks(self, source: "Stepwise", meter: Meter, note: _MeterNote, now: datetime) -> None:
-        """Fluvius's own monthly peaks; not every meter has them."""
-        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+        """Fluvius's own monthly peaks; not every meter has them.
 
-        if not self._peaks_are_due(meter, note, now):
-            return
+        They are in nobody's way: where Fluvius has trouble with them alone, they are tried again tomorrow.
+        """
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater  # noqa: PLC0415
+
         this_month = _month(meter, now)
         first = meterday.months_until(this_month, _MONTHS_OF_PEAKS)[0]
         first, last = meterday.span_within(meter, first, meterday.latest_ended(now, meter.energy))
         try:
-            self._ledger.keep_peaks(meter, source.peaks(meter, first, last))
+            self._ledger.keep_peaks(meter, source.peaks(meter, first, last), this_month)
         except (NotYourMeter, ShapeChanged) as error:
             log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
+        except TryLater as error:
+            note.peaks_failed_at = now.isoformat()
+            self._remember(meter, note)
+            if error.not_before:
+                raise
+            log.info("%s: no monthly peaks today: %s", meter.name, error)
+            return
         note.peaks_asked_in = this_month.isoformat()
 
     def _kept(self, meter: Meter, cycle: Cycle, known: set[date]) -> None:
