@@ -93,6 +93,7 @@ class _Errand:
         """Fetch; returns an exit status if that has to end early."""
         from bridge.fluvius.errors import CredentialsRefused
 
+        self.fetcher.keep_to_bounds()
         backfiller = Backfiller(self.ledger, self.fetcher, self.now)
         try:
             while backfiller.step():

@@ -86,7 +86,7 @@ class Publisher:
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
-        edition = (meter, self._ledger.edition(meter), progress.mandate is None, _day(meter, progress))
+        edition = (meter, self._ledger.edition(meter), progress.mandate is None, _days(meter, progress))
         if self._editions.get(meter.ean) == edition:
             untold = self._told(meter, self._owned[meter.ean]) if meter.ean in self._untold else {}
             self._publish(meter.ean, self._progress(meter, progress) | untold)
@@ -233,9 +233,10 @@ def _discovery(settings: Settings) -> Discovery | None:
     return Discovery(settings.mqtt.base_topic, wanted.discovery_prefix, wanted.discovery_format)
 
 
-def _day(meter: Meter, progress: Progress) -> date | None:
-    """The meter day that is under way: with it, months and what they miss change."""
-    return progress.now and meterday.day_of(progress.now, meter.energy)
+def _days(meter: Meter, progress: Progress) -> tuple[date, ...]:
+    """The meter day under way, and the newest that may be published: with them months change."""
+    now, energy = progress.now, meter.energy
+    return (meterday.day_of(now, energy), meterday.latest_published(now, energy)) if now else ()
 
 
 def _last_months(meter: Meter, now: datetime, count: int) -> list[date]:

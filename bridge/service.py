@@ -90,6 +90,7 @@ class Bridge:
             between=self._after_an_answer,
             finished=self._after_a_meter,
         )
+        self._fetcher.keep_to_bounds()
         self._backfiller = Backfiller(ledger, self._fetcher, now)
         self._ledger = ledger
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
