@@ -48,7 +48,7 @@ def run(
         pause: waits that many seconds.
 
     Raises:
-        OrderError: the request cannot be understood.
+        UsageError: the request cannot be understood.
         FolderError, LedgerError: the data folder cannot be used.
     """
     make(settings.data_dir)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from bridge import history, meterday
-from bridge.config import slug
+from bridge.arguments import UsageError, day, meters_named
 from bridge.fetching import Fetcher, record_at_once
 from bridge.health import State
 from bridge.history import LEAP_OF_DAYS, LEAP_OF_SPANS, SPAN, Plan
@@ -21,13 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BEGINNING = date(2000, 1, 1)
 _ODD_ANSWERS = 3
 _PACE = 3.0  # seconds between two requests, at most: a year of quarter-hours takes some ten minutes
-
-
-class OrderError(ValueError):
-    """What is asked for cannot be fetched; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +43,18 @@ class Order:
             now: the present instant, aware.
 
         Raises:
-            OrderError: it cannot be understood, or is for no past time, or for a meter that is not there.
+            UsageError: it cannot be understood, or is for no past time, or for a meter that is not there.
         """
-        first, last = _day(request, "from"), _day(request, "to")
         newest = now.astimezone(BRUSSELS).date() - ONE_DAY
-        if first is None:
-            raise OrderError("from is missing; write a date such as 2025-01-01")
-        last = newest if last is None else last
-        if first > last and "to" in request:
-            raise OrderError(f"from, {first}, comes after to, {last}")
+        if not request.get("from"):
+            raise UsageError("from is missing; write a date such as 2025-01-01")
+        first, last = day(str(request["from"])), day(str(request.get("to") or newest))
         if first > newest or last > newest:
-            raise OrderError(f"{max(first, last)} is not over yet; the newest day is {newest}")
-        if first < _BEGINNING:
-            raise OrderError(
-                f"{first} is before there were digital meters; write a date from {_BEGINNING} on"
-            )
-        wanted = request.get("meter")
-        named = tuple(each for each in meters if wanted is None or slug(str(wanted)) in (each.name, each.ean))
-        if not named:
-            names = ", ".join(meter.name for meter in meters) or "none yet"
-            raise OrderError(f"there is no meter {wanted!r}; there are: {names}")
-        return cls(named, first, last)
-
-
-def _day(request: Mapping[str, Any], name: str) -> date | None:
-    value = request.get(name)
-    if value in (None, ""):
-        return None
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise OrderError(f"{name}: {value!r} is no date; write one such as 2025-01-01") from None
+            raise UsageError(f"{max(first, last)} is not over yet; the newest day is {newest}")
+        if first > last:
+            raise UsageError(f"from, {first}, comes after to, {last}")
+        name = request.get("meter")
+        return cls(meters_named(meters, None if name is None else str(name)), first, last)
 
 
 class Backfiller:

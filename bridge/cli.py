@@ -175,13 +175,9 @@ def _check(arguments: argparse.Namespace) -> int:
 def _backfill(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, "error")
     from bridge.backfill_command import run
-    from bridge.backfilling import OrderError
 
     request = {name: vars(arguments)[name] for name in ("from", "to", "meter") if vars(arguments)[name]}
-    try:
-        return run(settings, request)
-    except OrderError as error:
-        return _complain(error, WRONG)
+    return run(settings, request)
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:

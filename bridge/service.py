@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from bridge import __version__
-from bridge.backfilling import Backfiller, Order, OrderError
+from bridge.arguments import UsageError
+from bridge.backfilling import Backfiller, Order
 from bridge.config import Settings
 from bridge.config.checks import identifier
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
@@ -248,7 +249,9 @@ class Bridge:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
         self._beat()
         for event in self._drained():
-            if isinstance(event, Command):
+            if isinstance(event, Command) and event.name == "backfill":
+                self._obey(event)  # which only makes a note of it
+            elif isinstance(event, Command):
                 self._respond(event.name, _refused(event, "busy just now; ask again in a minute"))
             else:
                 self._heed(event)
@@ -432,9 +435,9 @@ class Bridge:
         try:
             request = json.loads(command.payload or b"{}")
             order = Order.of(request if isinstance(request, dict) else {}, self._fetcher.meters, self._now())
-        except (RecursionError, ValueError) as error:
+        except (RecursionError, UsageError, ValueError) as error:
             return _refused(
-                command, str(error) if isinstance(error, OrderError) else "this is no JSON object"
+                command, str(error) if isinstance(error, UsageError) else "this is no JSON object"
             )
         mark = _transaction(command)
         for meter in order.meters:
