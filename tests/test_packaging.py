@@ -12,7 +12,7 @@ from bridge import __version__
 from bridge.config import load
 
 PROJECT = Path(__file__).parent.parent
-IN_THE_IMAGE = ("homeassistant", "energy-api", "demo")
+IN_THE_IMAGE = ("homeassistant", "energy-api", "terminal", "demo")
 SERVICES: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))["services"]
 
 
@@ -34,7 +34,7 @@ def needed() -> list[Requirement]:
     words = [
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
-        *(word for extra in IN_THE_IMAGE for word in extras[extra]),
+        *(word for extra in IN_THE_IMAGE for word in extras[extra] if not word.startswith("fluvius2mqtt[")),
     ]
     return [Requirement(word) for word in words]
 
