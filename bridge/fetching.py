@@ -244,11 +244,12 @@ class Fetcher:
         self, facts: Sequence[planning.DayFacts], meter: Meter, note: _MeterNote, now: datetime
     ) -> bool:
         """Also those that are late, where no newer day will bring them along: at once, then once a day."""
-        asked_at = _instant(note.window_asked_at)
-        by_themselves = asked_at is None or (
-            facts[-1].date < meterday.latest_ended(now, meter.energy) and abs(now - asked_at) > _WINDOW_EVERY
+        asked_at, energy = _instant(note.window_asked_at), meter.energy
+        is_over = facts[-1].date < meterday.latest_ended(now, energy)
+        late_too = asked_at is None or (
+            is_over and abs(now - asked_at) > _WINDOW_EVERY and bool(planning.overdue(facts, energy, now))
         )
-        return planning.days_are_due(facts, meter.energy, now, late_too=by_themselves)
+        return planning.days_are_due(facts, energy, now, late_too=late_too)
 
     def _ask_source(self, name: str, meters: Sequence[Meter], cycle: Cycle) -> None:
         from bridge.fluvius.source import AtOnce  # noqa: PLC0415

@@ -37,6 +37,7 @@ class Publisher:
         base = self._base
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
         self._editions: dict[str, object] = {}  # EAN → what of it the broker has whole
+        self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
         self._untold: set[str] = set()  # EANs of which Home Assistant may have missed what it was told
         self._owners = ledger.published_topics()
         self._owned: dict[str, set[str]] = {}
@@ -114,10 +115,14 @@ class Publisher:
 
     def _all_of(self, meter: Meter, progress: Progress) -> dict[str, str]:
         total = self._ledger.total(meter)
+        months = self._peaks(meter, progress)
+        self._differences[meter.ean] = views.peak_differences(months)
         payloads = self._latest_day(meter, total) | self._progress(meter, progress)
         if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
             payloads |= self._months(meter, total, progress)
+            if peak := views.peak(meter, months, self._floor):
+                payloads[self._topic(meter, "peak")] = views.to_json(peak)
         return payloads | self._told(meter, payloads)
 
     def _told(self, meter: Meter, topics: Iterable[str]) -> dict[str, str]:
@@ -133,10 +138,7 @@ class Publisher:
         last, this = (
             self._ledger.month(meter, first, progress.now) for first in _last_months(meter, progress.now, 2)
         )
-        payloads = self._with_leaves(meter, "month", views.month(meter, this, last, total.amounts))
-        if peak := views.peak(meter, self._peaks(meter, progress), self._floor):
-            payloads[self._topic(meter, "peak")] = views.to_json(peak)
-        return payloads
+        return self._with_leaves(meter, "month", views.month(meter, this, last, total.amounts))
 
     def _peaks(self, meter: Meter, progress: Progress) -> Sequence[PeakMonth]:
         """Of this month and the twelve before; none of gas."""
@@ -145,8 +147,8 @@ class Publisher:
         return self._ledger.peak_months(meter, _last_months(meter, progress.now, 13))
 
     def _progress(self, meter: Meter, progress: Progress) -> dict[str, str]:
-        differences = views.peak_differences(self._peaks(meter, progress))
-        status = views.status(meter, self._ledger.latest_complete_day(meter), progress, differences)
+        latest, differences = self._ledger.latest_complete_day(meter), self._differences[meter.ean]
+        status = views.status(meter, latest, progress, differences)
         payloads = {self._topic(meter, "status"): views.to_json(status)}
         if progress.mandate:
             payloads[self._topic(meter, "mandate")] = views.to_json(progress.mandate)

@@ -304,6 +304,45 @@ def test_every_part_agrees_with_itself(autumn: World, kept: Ledger, name: str, p
         assert all(each.complete for each in facts)
 
 
+def test_days_before_an_end_come_though_the_bridge_was_off_when_it_passed(desk: World) -> None:
+    desk.meters = [bounded(HOME, None, "2026-11-18T12:00")]
+    desk.clock.move_to("2026-11-16 09:00")
+    desk.fetch()
+    desk.clock.move_to("2026-11-23 09:00")  # all of them are late by now, and none comes after them
+    desk.fetch()
+    assert known_days(desk, "home") == span(date(2026, 11, 9), date(2026, 11, 18))
+    desk.simulator.forget_requests()
+    for _ in range(8):
+        desk.clock.pass_by(hours=6)
+        desk.fetch()
+    assert desk.simulator.requests == []
+
+
+@pytest.mark.parametrize("source", ["portal", "energy_api"])
+def test_a_hole_before_an_end_is_asked_for_once_a_day_while_it_is_in_the_window(
+    desk: World, source: str
+) -> None:
+    """A hole before the first day known is none: the meter was not there."""
+    never = at("2030-01-01")
+    for day in (date(2026, 11, 13), date(2026, 11, 17)):
+        desk.simulator.delay(HOME["ean"], day, days_until=never)
+    if source == "energy_api":
+        configured(Provider(desk), None, "2026-11-19")
+        desk.meters = [meter for meter in desk.meters if meter["name"] == "home"]
+    else:
+        desk.meters = [bounded(HOME, None, "2026-11-19")]
+    desk.clock.move_to("2026-11-19 09:00")
+    asked = []
+    for _ in range(10):
+        desk.simulator.forget_requests()
+        for _ in range(4):
+            desk.fetch()
+            desk.clock.pass_by(hours=6)
+        asked.append(desk.simulator.count("readings-day") + desk.simulator.count("energy"))
+    assert max(asked[3:]) <= 2
+    assert asked[-4:] == [0, 0, 0, 0], "it has left the window"
+
+
 # --- bounds that are moved
 
 

@@ -317,12 +317,16 @@ class Ledger(Records):
     ) -> PeakMonth:
         """One month's peaks; what Fluvius said while it was under way, for a day that the ledger lacks."""
         name = month.isoformat()
-        counted = known["ledger", name] if ("ledger", name) in known else self._highest(meter, month)
+        days = {day.isoformat() for day in meterday.span(month, meterday.last_of(month))}
+        if ("ledger", name) in known:
+            counted = known["ledger", name]
+        else:
+            has_any = whole & days or month in map(meterday.month_of, meterday.cut_days(meter))
+            counted = self._highest(meter, month) if has_any else None
         given, so_far = (_within(meter, known.get((source, name))) for source in ("portal", "so far"))
         if so_far and not given and (counted is None or counted.power < so_far.power):
             given = None if meterday.day_of(so_far.start, meter.energy).isoformat() in whole else so_far
-        days = meterday.span(month, meterday.last_of(month))
-        return PeakMonth(month, counted, given, all(day.isoformat() in whole for day in days))
+        return PeakMonth(month, counted, given, whole >= days)
 
     def _highest(self, meter: Meter, month: date) -> Peak | None:
         """A month's highest quarter-hour of complete days."""
