@@ -28,13 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     parsed = _parser(words).parse_args(words)
     from bridge.folder import FolderError
+    from bridge.homeassistant.supervisor import SupervisorError
     from bridge.ledger import LedgerError
 
     try:
         status: int = parsed.command(parsed)
     except ConfigError as error:
         return _complain(error, WRONG)
-    except (FolderError, LedgerError) as error:
+    except (FolderError, LedgerError, SupervisorError) as error:
         return _complain(error, COULD_NOT)
     except KeyboardInterrupt:
         return _complain("interrupted", COULD_NOT)
@@ -246,7 +247,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _healthcheck(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, connects=False)
     from bridge import heartbeat
     from bridge.folder import is_claimed
 
@@ -264,10 +265,14 @@ def _schema(_: argparse.Namespace) -> int:
     return DONE
 
 
-def _settings(arguments: argparse.Namespace, level: str | None = None) -> Settings:
+def _settings(arguments: argparse.Namespace, level: str | None = None, *, connects: bool = True) -> Settings:
     from bridge.config import find, load
+    from bridge.homeassistant import supervisor
 
-    settings = load(find(arguments.config, os.environ), os.environ)
+    if not arguments.config and supervisor.is_there(os.environ):
+        settings = supervisor.load(os.environ, connects=connects)
+    else:
+        settings = load(find(arguments.config, os.environ), os.environ)
     _log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
     if settings.fluvius.energy_api and find_spec("msal") is None:
         raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")
