@@ -55,3 +55,24 @@ lock: .venv/installed
 image-test: .venv/installed mosquitto
 	@which buildah debootstrap runc >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends buildah debootstrap runc; }
 	$(SUDO) unshare --mount $(abspath $(BIN))/python -m tests.image
+
+# The add-on with the image's content in a folder of its own: copy it to /addons of a Home Assistant, which builds it.
+# The Supervisor's options are for root alone, and AppArmor leaves this root nothing but /data.
+ADDON = build/addon/fluvius2mqtt
+
+.PHONY: addon
+addon:
+	rm -rf $(ADDON)
+	mkdir -p $(ADDON)
+	cp -R bridge pyproject.toml requirements.lock LICENSE README.md .dockerignore $(ADDON)
+	cp -R addon/. $(ADDON)
+	{ cat Dockerfile; echo USER root; } > $(ADDON)/Dockerfile
+	find $(ADDON) -name __pycache__ -prune -exec rm -r {} +
+
+.PHONY: pictures
+pictures: addon/icon.png addon/logo.png
+
+addon/icon.png: SIZE = 128,128
+addon/logo.png: SIZE = 250,100
+addon/%.png: docs/pictures/%.svg | chromium
+	chromium --headless --no-sandbox --hide-scrollbars --default-background-color=00000000 --window-size=$(SIZE) --screenshot=$@ $<

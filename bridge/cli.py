@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         return _complain(error, WRONG)
     from bridge.folder import FolderError
+    from bridge.homeassistant.supervisor import SupervisorError
     from bridge.ledger import LedgerError
     from bridge.output import OutputError
 
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = parsed.command(parsed)
     except ConfigError as error:
         return _complain(error, WRONG)
-    except (FolderError, LedgerError, OutputError) as error:
+    except (FolderError, LedgerError, OutputError, SupervisorError) as error:
         return _complain(error, COULD_NOT)
     except KeyboardInterrupt:
         return _complain("interrupted", COULD_NOT)
@@ -173,7 +174,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _backfill(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
+    settings = _settings(arguments, "error", connects=False)
     from bridge.backfill_command import run
 
     request = {name: vars(arguments)[name] for name in ("from", "to", "meter") if vars(arguments)[name]}
@@ -187,7 +188,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
+    settings = _settings(arguments, "error", connects=False)
     from bridge.show import document
 
     shown = document(settings, arguments.meter, arguments.days, datetime.now(UTC))
@@ -226,7 +227,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
+    settings = _settings(arguments, "error", connects=False)
     for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C does, so that no half file stays
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
@@ -285,7 +286,7 @@ def _add_mandate(parser: argparse.ArgumentParser) -> None:
 
 
 def _mandate(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
+    settings = _settings(arguments, "error", connects=False)
     from bridge.fluvius.errors import CredentialsRefused, FluviusError
     from bridge.mandates_command import run
 
@@ -325,7 +326,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _healthcheck(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, connects=False)
     from bridge import heartbeat
     from bridge.folder import is_claimed
 
@@ -343,10 +344,14 @@ def _schema(_: argparse.Namespace) -> int:
     return DONE
 
 
-def _settings(arguments: argparse.Namespace, level: str | None = None) -> Settings:
+def _settings(arguments: argparse.Namespace, level: str | None = None, *, connects: bool = True) -> Settings:
     from bridge.config import find, load
+    from bridge.homeassistant import supervisor
 
-    settings = load(find(arguments.config, os.environ), os.environ)
+    if not arguments.config and supervisor.is_there(os.environ):
+        settings = supervisor.load(os.environ, connects=connects)
+    else:
+        settings = load(find(arguments.config, os.environ), os.environ)
     _log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
     if settings.fluvius.energy_api and find_spec("msal") is None:
         raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")
