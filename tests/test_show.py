@@ -1,157 +1,298 @@
-"""`fluvius2mqtt show`: what a person sees at a terminal, and what a program reads."""
+"""`fluvius2mqtt show`: what a person sees in a terminal, and what a program reads."""
 
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from bridge import meterday
-from bridge.model import Energy
+from bridge.folder import claim
+from bridge.model import BRUSSELS
 from tests.reading import COULD_NOT, DONE, WRONG, Reader
-from tests.test_cli import environment
-from tests.truth import in_words
+from tests.test_cli import environment, typed
+from tests.test_energy_api import Provider
+from tests.truth import amounts_in, in_words
 from tests.world import GAS, HOME, SHED
 
-SEPTEMBER = "2026-09-25 09:00"  # the sun still shines, and not all of it is used at home
+AMOUNT = re.compile(r"-?\d+\.\d{3}")
+LATEST = date(2026, 11, 20)
 
 
-def document(reader: Reader, *words: str) -> dict[str, Any]:
+def shown(reader: Reader, *words: str) -> dict[str, dict[str, Any]]:
+    """What `--json` says of each meter, numbers exact."""
     ended = reader.types("show", "--json", *words)
     assert (ended.status, ended.error) == (DONE, "")
-    meters = json.loads(ended.out, parse_float=Decimal)["meters"]
-    return {meter["meter"]: meter for meter in meters}
+    return {each["meter"]: each for each in json.loads(ended.out, parse_float=Decimal)["meters"]}
 
 
-def test_the_document_has_the_meters_own_amounts(reader: Reader) -> None:
-    reader.fetch(SEPTEMBER)
-    for name, meter in document(reader, "--days", "5").items():
-        assert [day["state"] for day in meter["days"]] == ["complete"] * 5
-        ean = {"home": HOME, "gas": GAS, "shed": SHED}[name]["ean"]
-        for day in meter["days"]:
-            true = in_words(reader.simulator.day_amounts(ean, date.fromisoformat(day["date"])))
-            assert {side: day[side] for side in true} == true
-        first, last = (date.fromisoformat(meter["days"][place]["date"]) for place in (0, -1))
-        true = in_words(reader.simulator.total_amounts(ean, first, last))
-        assert {side: meter["sum"][side] for side in true} == true
-        assert meter["sum"]["days"] == 5
+def line_of(text: str, begin: str) -> str:
+    return next(line for line in text.splitlines() if begin in line)
 
 
-def test_the_months_are_sums_of_whole_months(reader: Reader) -> None:
-    reader.world.changes["schedule.lookback_days"] = 31
-    reader.fetch("2026-10-31 09:00", "2026-11-16 09:00")
-    month = document(reader)["home"]["month"]
-    assert (month["month"], month["days"], month["days_missing"]) == ("2026-11", 15, 0)
-    assert (month["last"]["month"], month["last"]["days"]) == ("2026-10", 31)
-    for each, first, last in (
-        (month, date(2026, 11, 1), date(2026, 11, 15)),
-        (month["last"], date(2026, 10, 1), date(2026, 10, 31)),
-    ):
-        true = in_words(reader.simulator.total_amounts(HOME["ean"], first, last))
-        assert {side: each[side] for side in true} == true
+def words_of(reader: Reader, *words: str) -> list[str]:
+    return ["show", *words, "--config", str(reader.world.write_configuration())]
 
 
-def test_the_peak_is_the_highest_quarter_hour_of_the_latest_day(reader: Reader) -> None:
+# --- for programs
+
+
+def test_days_and_their_sum_are_the_meters_own(reader: Reader) -> None:
     reader.fetch()
-    latest = document(reader)["home"]["latest"]
-    highest = max(latest["intervals"], key=lambda each: each["consumption"])
-    assert latest["peak"] == {"start": highest["start"], "power": highest["consumption"] * 4, "unit": "kW"}
+    found = shown(reader)
+    latest = {"home": LATEST, "gas": date(2026, 11, 17), "shed": LATEST}
+    for meter in (HOME, GAS, SHED):
+        name, ean = meter["name"], meter["ean"]
+        days = {date.fromisoformat(day["date"]): amounts_in(day) for day in found[name]["days"]}
+        assert days == {day: in_words(reader.simulator.day_amounts(ean, day)) for day in days}
+        assert (max(days), len(days)) == (latest[name], 14)
+        assert amounts_in(found[name]["sum"]) == in_words(
+            reader.simulator.total_amounts(ean, min(days), max(days))
+        )
 
 
-@pytest.mark.parametrize("changed", [date(2026, 10, 25), date(2026, 3, 29)])
-def test_a_clock_change_day_has_all_its_quarter_hours(reader: Reader, changed: date) -> None:
-    reader.fetch(f"{changed + meterday.ONE_DAY} 09:00")
-    latest = document(reader, "--meter", "home")["home"]["latest"]
-    assert len(latest["intervals"]) == len(meterday.intervals_of(changed, Energy.ELECTRICITY)) != 96
+def test_months_are_the_meters_own_and_say_what_is_missing(reader: Reader) -> None:
+    reader.fetch("2026-11-01 09:00", "2026-11-21 09:00")
+    month = shown(reader)["home"]["month"]
+    assert (month["days"], month["days_missing"]) == (20, 0)
+    total = reader.simulator.total_amounts(HOME["ean"], date(2026, 11, 1), LATEST)
+    assert amounts_in(month) == in_words(total)
+    last = reader.simulator.total_amounts(HOME["ean"], date(2026, 10, 1), date(2026, 10, 31))
+    assert (month["last"]["days"], amounts_in(month["last"])) == (31, in_words(last))
 
 
-def test_a_day_that_is_not_complete_is_awaited_and_never_zero(reader: Reader) -> None:
+@pytest.mark.parametrize(("meter", "an_hour"), [(HOME, 4), (GAS, 1)], ids=["home", "gas"])
+def test_the_peak_is_the_highest_interval_s_power(
+    reader: Reader, meter: dict[str, str], an_hour: int
+) -> None:
     reader.fetch()
-    reader.simulator.fault("late-intervals", hours=48)
-    reader.fetch("2026-11-22 09:00")
-    latest = document(reader, "--meter", "home")["home"]["days"][-1]
-    assert latest == {"state": "awaited", "date": "2026-11-21"}
-    table = reader.types("show", "--meter", "home").out
-    [line] = [line for line in table.splitlines() if "2026-11-21" in line]
-    assert "awaited" in line
-    assert "0.000" not in line
+    latest = shown(reader)[meter["name"]]["latest"]
+    slots = reader.simulator.slot_amounts(meter["ean"], date.fromisoformat(latest["date"]))
+    consumed = {
+        start: sum(amount for (t, _, u), amount in amounts.items() if (t, u) == (1, 3))
+        for start, amounts in slots.items()
+    }
+    assert [each["consumption"] for each in latest["intervals"]] == list(consumed.values())
+    start, amount = max(consumed.items(), key=lambda each: each[1])
+    peak = latest["peak"]
+    assert (datetime.fromisoformat(peak["start"]), peak["power"]) == (start, amount * an_hour)
 
 
-@pytest.mark.parametrize("columns", ["60", "80", "120"])
-def test_the_table_and_the_chart_fit(reader: Reader, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    reader.fetch(SEPTEMBER)
-    ended = reader.types("show")
-    assert (ended.status, ended.error) == (DONE, "")
-    assert max(map(len, ended.out.splitlines())) <= int(columns)
-    assert "\x1b" not in ended.out
-
-
-def test_the_table_says_what_the_document_says(reader: Reader) -> None:
-    reader.fetch(SEPTEMBER)
-    day = document(reader, "--meter", "home")["home"]["days"][-1]
-    table = reader.types("show", "--meter", "home").out
-    [line] = [line for line in table.splitlines() if day["date"] in line and "peak" not in line]
-    sides = (day["consumption"], day["injection"])
-    amounts = [side[tariff] for side in sides for tariff in ("high", "low", "total")]
-    assert line.split()[2:] == [f"{amount:.3f}" for amount in (*amounts, day["net"])]
-    assert "consumption up" in table
-    assert "injection down" in table
-
-
-def test_a_month_of_which_nothing_is_known_shows_no_zeros(reader: Reader) -> None:
-    reader.world.changes["schedule.lookback_days"] = 7
+def test_a_meter_without_intervals_has_no_latest_chart(reader: Reader) -> None:
     reader.fetch()
-    table = reader.types("show", "--meter", "home").out
-    [line] = [line for line in table.splitlines() if line.startswith("October") and "counted" not in line]
-    assert "0.000" not in line
-    assert "no day of it is known" in line
+    assert shown(reader)["shed"]["latest"] is None
 
 
-def test_where_letters_are_ascii_so_is_everything(reader: Reader) -> None:
+def test_so_many_days_as_were_asked_for_and_not_more_than_are_known(reader: Reader) -> None:
     reader.fetch()
-    command = [sys.executable, "-m", "bridge", "show", "--config", str(reader.world.write_configuration())]
-    env = environment(COLUMNS="80", PYTHONIOENCODING="ascii")
-    ended = subprocess.run(command, env=env, capture_output=True, check=True, timeout=30)
-    assert ended.stdout.isascii()
-    assert b"2026-11-20" in ended.stdout
+    for asked, given in ((1, 1), (30, 30), (365, 31), (10**30, 31)):
+        assert len(shown(reader, "--days", str(asked), "--meter", "home")["home"]["days"]) == given
 
 
-def test_nothing_of_mqtt_or_fluvius_is_loaded(reader: Reader) -> None:
+def test_programs_need_no_rich(reader: Reader) -> None:
     reader.fetch()
-    words = ["show", "--json", "--config", str(reader.world.write_configuration())]
+    without = "import sys; sys.modules['rich'] = None; from bridge.cli import main; sys.exit(main())"
+    program = [sys.executable, "-c", without]
+    ended = typed(reader.world.folder, *words_of(reader), program=program)
+    assert (ended.status, ended.out, len(ended.complaint)) == (COULD_NOT, "", 1)
+    assert "pip install 'fluvius2mqtt[terminal]'" in ended.error
+    ended = typed(reader.world.folder, *words_of(reader, "--json"), program=program)
+    assert ended.status == DONE
+    assert len(json.loads(ended.out)["meters"]) == 3
+
+
+def test_nothing_of_fluvius_and_mqtt_is_loaded(reader: Reader) -> None:
+    reader.fetch()
     program = (
-        f"import sys; from bridge.cli import main; main({words!r}); print(*sys.modules, file=sys.stderr)"
+        "import sys; from bridge.cli import main; main();"
+        "heavy = {'paho', 'requests', 'schedule', 'bridge.fluvius', 'bridge.mqtt'} & set(sys.modules);"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    assert not {"paho.mqtt.client", "requests", "rich", "schedule"} & set(ended.stderr.split())
+    for words in (words_of(reader), ["export", "--format", "csv", *words_of(reader)[1:]]):
+        ended = typed(reader.world.folder, *words, program=[sys.executable, "-c", program])
+        assert (ended.status, ended.error) == (DONE, "")
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "x", "1.5", ""])
-def test_a_number_of_days_that_is_none(reader: Reader, days: str) -> None:
-    ended = reader.types("show", f"--days={days}")
-    assert ended.status == WRONG
-    assert "no number of days" in ended.error
+# --- for people
 
 
-def test_a_meter_that_is_not_there(reader: Reader) -> None:
+@pytest.mark.parametrize("columns", [46, 60, 80, 120, 200])
+def test_it_fits_the_terminal_and_shows_each_amount_whole(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     reader.fetch()
-    ended = reader.types("show", "--meter", "attic")
-    assert (ended.status, len(ended.complaint)) == (WRONG, 1)
-    assert "home, gas, shed" in ended.error
+    text = reader.types("show").out
+    assert max(map(len, text.splitlines())) <= columns
+    day = in_words(reader.simulator.day_amounts(HOME["ean"], LATEST))
+    amounts = [Decimal(amount) for amount in AMOUNT.findall(line_of(text, "2026-11-20"))]
+    parts = [[day[side][tariff] for tariff in ("high", "low")] for side in ("consumption", "injection")]
+    totals = [day[side]["total"] for side in ("consumption", "injection")]
+    narrow = {46: [*totals, day["net"]], 60: [*parts[0], *parts[1], day["net"]]}
+    whole = [*parts[0], totals[0], *parts[1], totals[1], day["net"]]
+    assert amounts == narrow.get(columns, whole)
 
 
-def test_an_empty_ledger(reader: Reader) -> None:
-    ended = reader.types("show")
-    assert (ended.status, len(ended.complaint)) == (COULD_NOT, 1)
-    assert "nothing was fetched yet" in ended.error
+def test_under_the_days_is_their_sum_and_then_the_months(reader: Reader) -> None:
+    reader.fetch()
+    text = reader.types("show", "--meter", "home").out
+    total = in_words(reader.simulator.total_amounts(HOME["ean"], date(2026, 11, 7), LATEST))
+    amounts = [Decimal(amount) for amount in AMOUNT.findall(line_of(text, "14 days"))]
+    assert amounts == [*total["consumption"].values(), *total["injection"].values(), total["net"]]
+    months = [line for line in text.splitlines() if line.startswith(("November", "October"))]
+    assert [line.split()[0] for line in months[:2]] == ["November", "October"]
+    assert months[2:] == [
+        "November so far: 20 days counted, none missing",
+        "October: 11 days counted, 20 missing",
+    ]
+
+
+def test_a_day_that_is_not_complete_is_a_dash_and_a_word(reader: Reader) -> None:
+    later = datetime(2026, 12, 1, tzinfo=BRUSSELS)
+    reader.simulator.delay(HOME["ean"], LATEST, intervals_until=later)
+    reader.simulator.delay(HOME["ean"], date(2026, 11, 10), days_until=later)
+    reader.fetch()
+    lines = reader.types("show", "--meter", "home").out
+    assert line_of(lines, "2026-11-20").split() == ["Fri", "2026-11-20", "—", "awaited"]
+    assert line_of(lines, "2026-11-10").split() == ["Tue", "2026-11-10", "—", "missing"]
+    assert "12 of 14 days" in lines
+    assert "Thu 2026-11-19, peak " in lines
+    states = {day["date"]: day["state"] for day in shown(reader)["home"]["days"]}
+    assert (states["2026-11-20"], states["2026-11-10"]) == ("awaited", "missing")
+    assert list(states.values()).count("complete") == 12
+
+
+def test_a_single_tariff_and_gas_have_columns_of_their_own(reader: Reader) -> None:
+    reader.fetch()
+    gas, shed = (reader.types("show", "--meter", name).out.splitlines() for name in ("gas", "shed"))
+    assert [line.split() for line in gas[2:4]] == [["consumption", "volume"], ["kWh", "m³"]]
+    assert [line.split() for line in shed[2:4]] == [["consumption"], ["kWh"]]
+    assert "peak" not in "".join(shed)
+
+
+def test_the_chart_has_injection_below_and_hours_under_it(reader: Reader) -> None:
+    reader.fetch()
+    chart = reader.types("show", "--meter", "home").out.partition("peak")[2].splitlines()
+    assert chart[-2].split() == ["00", "03", "06", "09", "12", "15", "18", "21"]
+    assert chart[-1].strip() == "consumption up  injection down"
+    assert any("▀" in line or "▔" in line for line in chart)
+    assert len(chart[1:-2]) == 10
+
+
+@pytest.mark.parametrize(("morning", "day"), [("2026-10-26", "2026-10-25"), ("2026-03-30", "2026-03-29")])
+def test_days_of_23_and_25_hours_are_drawn(reader: Reader, morning: str, day: str) -> None:
+    reader.fetch(f"{morning} 09:00")
+    assert f"Sun {day}, peak " in reader.types("show", "--days", "3", "--meter", "home").out
+
+
+def test_without_utf_there_is_only_ascii(reader: Reader) -> None:
+    reader.fetch()
+    ended = typed(reader.world.folder, *words_of(reader, "--days", "300"), PYTHONIOENCODING="ascii")
+    assert ended.status == DONE
+    assert ended.out.isascii()
+    assert "m3" in ended.out
+    assert "#" in ended.out
+
+
+def test_piped_there_are_neither_colours_nor_blanks_at_the_ends(reader: Reader) -> None:
+    reader.fetch()
+    ended = typed(reader.world.folder, *words_of(reader), COLUMNS="100")
+    assert ended.status == DONE
+    assert "\x1b" not in ended.out
+    assert [line for line in ended.out.splitlines() if line != line.rstrip()] == []
+
+
+def in_a_terminal(reader: Reader, **env: str) -> str:
+    """What is written to one."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "bridge", *words_of(reader)],
+        env=environment(TERM="xterm-256color", **env),
+        stdout=theirs,
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while chunk := os.read(ours, 65536):
+                seen += chunk
+        except OSError:  # the other side is closed
+            pass
+        finally:
+            os.close(ours)
+        assert process.wait(10) == DONE
+    return seen.decode()
+
+
+def test_a_terminal_has_colours_unless_nobody_wants_them(reader: Reader) -> None:
+    reader.fetch()
+    assert "\x1b[38;5;202m" in in_a_terminal(reader)
+    assert "\x1b[38;" not in in_a_terminal(reader, NO_COLOR="1")
+
+
+# --- what cannot be shown
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "complaint"),
+    [
+        (["--days", "0"], WRONG, "0 is no number of days; write 14, say"),
+        (["--days", "-3"], WRONG, "-3 is no number of days"),
+        (["--days", "many"], WRONG, "many is no number of days"),
+        (["--meter", "attic"], WRONG, "there is no meter attic; there are home, gas, shed"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_a_line(
+    reader: Reader, words: list[str], status: int, complaint: str
+) -> None:
+    reader.fetch()
+    ended = reader.types("show", *words)
+    assert (ended.status, ended.out, len(ended.complaint)) == (status, "", 1)
+    assert complaint in ended.error
+
+
+def test_before_anything_was_fetched_it_says_what_to_do(reader: Reader) -> None:
+    reader.world.meters = [HOME]
+    reader.fetch()
+    reader.world.meters = [HOME, GAS]
+    ended = reader.types("show", "--meter", "gas")
+    assert (ended.status, ended.out) == (COULD_NOT, "")
+    assert "nothing was fetched yet for gas; start the bridge" in ended.error
+    both = reader.types("show")
+    assert both.status == DONE
+    assert both.out.endswith(f"gas  gas, {GAS['ean']}\n\nnothing was fetched yet\n")
+
+
+def test_before_a_day_is_complete_all_of_them_are_awaited(reader: Reader) -> None:
+    reader.world.changes["schedule.lookback_days"] = 5
+    later = datetime(2026, 12, 1, tzinfo=BRUSSELS)
+    reader.simulator.delay(HOME["ean"], date(2026, 11, 16), days_until=later)
+    for day in range(17, 21):
+        reader.simulator.delay(HOME["ean"], date(2026, 11, day), intervals_until=later)
+    reader.fetch()
+    found = shown(reader)["home"]
+    assert [day["state"] for day in found["days"]] == ["awaited"] * 4
+    assert (found["sum"], found["latest"]) == ({"days": 0}, None)
+    text = reader.types("show", "--meter", "home").out
+    assert AMOUNT.findall(text) == []
+    assert "0 of 4 days" in text
+
+
+def test_meters_that_mandates_made_are_called_by_their_eans(reader: Reader) -> None:
+    reader.world.changes = {}
+    Provider(reader.world)
+    reader.fetch()
+    assert shown(reader).keys() == {HOME["ean"], GAS["ean"], SHED["ean"]}
+    assert shown(reader, "--meter", GAS["ean"]).keys() == {GAS["ean"]}
+
+
+def test_it_shows_beside_a_bridge(reader: Reader) -> None:
+    reader.fetch()
+    with reader.world.ledger() as ledger, claim(reader.world.data_dir), ledger._transaction():
+        ledger._execute("UPDATE reading SET amount = 0")
+        total = in_words(reader.simulator.total_amounts(HOME["ean"], date(2026, 11, 7), LATEST))
+        assert amounts_in(shown(reader)["home"]["sum"]) == total
