@@ -68,6 +68,7 @@ addon:
 	cp -R addon/. $(ADDON)
 	{ cat Dockerfile; echo USER root; } > $(ADDON)/Dockerfile
 	find $(ADDON) -name __pycache__ -prune -exec rm -r {} +
+	cp repository.yaml $(dir $(ADDON))
 
 .PHONY: pictures
 pictures: addon/icon.png addon/logo.png

@@ -5,6 +5,7 @@ Supervisor's own code as of August 2026. The token is another one after each sta
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ class SupervisorError(Exception):
 
 def is_there(environment: Mapping[str, str]) -> bool:
     """Whether this is the add-on."""
-    return bool(environment.get(TOKEN)) and _options(environment).exists()
+    return bool(environment.get(TOKEN)) and os.access(_options(environment), os.F_OK)
 
 
 def websocket(environment: Mapping[str, str]) -> str:
