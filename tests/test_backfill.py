@@ -5,6 +5,7 @@ import logging
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from bridge.backfilling import Backfiller, Order
 from bridge.fetching import Occasion
 from bridge.fluvius import http
 from bridge.folder import claim
+from bridge.ledger import Ledger, LedgerError
 from bridge.model import Backfill
 from bridge.simulator import Simulator
 from tests.core import TOKEN, Core
@@ -408,6 +410,41 @@ def test_statistics_have_history_at_the_hour_at_which_it_was_used(home: World, m
             name = f"fluvius:{HOME['ean']}_consumption_high"
             total = float(sum(hours.values()))
             eventually(lambda: abs(last_sum(core, name) - total) < 1e-6, 20)
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("what", ["record_days", "keep_backfill"])
+def test_what_cannot_be_kept_is_not_asked_for_again_and_again(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    with home.running():
+        eventually(lambda: is_at_rest(mosquitto), 10)
+        home.simulator.forget_requests()
+        with monkeypatch.context() as full:
+            full.setattr(Ledger, what, no_room)
+            mosquitto.publish(REQUEST, '{"from": "2026-10-20"}')
+            eventually(lambda: home.simulator.count("readings") > 0, 10)
+            time.sleep(0.5)  # some ten turns of the loop
+            assert home.simulator.count("readings") <= 2
+        home.clock.pass_by(minutes=6)
+        eventually(lambda: '"days": 32' in mosquitto.retained().get("fluvius/home/total", ""), 20)
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_request_that_cannot_be_noted_is_answered(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "begin_backfill", no_room)
+    with mosquitto.listen("fluvius/bridge/response/#") as ear, home.running():
+        eventually(lambda: is_at_rest(mosquitto), 10)
+        mosquitto.publish(REQUEST, '{"from": "2026-10-20"}')
+        ear.wait_for(lambda heard: len(heard) == 1)
+        answer = json.loads(ear.payloads(RESPONSE)[0])
+    assert (answer["status"], answer["error"]) == ("error", "the disk is full")
+
+
+def no_room(*_: object) -> None:
+    raise LedgerError("the disk is full")
 
 
 def last_sum(core: Core, name: str) -> float:
