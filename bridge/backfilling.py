@@ -114,6 +114,8 @@ class Backfiller:
             return self._ended(job, "failed", "its meter is not in the configuration any more")
         if forbidden := self._fetcher.forbidden(meter, self._now()):
             return self._ended(job, "failed", forbidden)
+        if job.begun_at > self._now():  # the clock was put back; no answer would ever seem to be new
+            job = self._kept(replace(job, begun_at=self._now().replace(microsecond=0)))
         plan = self._plan(meter, job)
         if not plan.facts:
             return self._ended(job, "failed", "no day of that time is within its bounds or its mandate")

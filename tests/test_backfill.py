@@ -222,6 +222,17 @@ def test_trouble_in_the_middle_is_left_alone_and_then_goes_on(
     assert desk.invented() == []
 
 
+def test_a_clock_that_was_put_back_makes_nothing_asked_for_twice(desk: World) -> None:
+    meter = desk.simulator.measurements.meters[HOME["ean"]]
+    desk.simulator.measurements.put(replace(meter, intervals_since=date(2026, 11, 10)))
+    begin(desk, date(2026, 11, 1))
+    desk.clock.pass_by(hours=-1)
+    job = work(desk, 100)
+    assert job
+    assert job.state == "done"
+    assert desk.simulator.count("readings-interval") <= 20
+
+
 def test_refused_credentials_are_tried_once_in_all_runs(desk: World) -> None:
     desk.password = "wrong"
     begin(desk, date(2026, 11, 1))

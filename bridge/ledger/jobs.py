@@ -59,8 +59,10 @@ class Jobs(Store):
     def keep_backfill(self, job: Backfill) -> None:
         """Remember how far one has come."""
         self._execute(
-            "UPDATE backfill SET state = ?, done = ?, of_all = ?, answered = ?, words = ? WHERE id = ?",
+            "UPDATE backfill SET begun_at = ?, state = ?, done = ?, of_all = ?, answered = ?, words = ?"
+            " WHERE id = ?",
             (
+                to_seconds(job.begun_at),
                 job.state,
                 job.done,
                 job.of_all,
