@@ -233,6 +233,18 @@ def test_a_clock_that_was_put_back_makes_nothing_asked_for_twice(desk: World) ->
     assert desk.simulator.count("readings-interval") <= 20
 
 
+def test_what_failed_is_asked_for_anew(desk: World) -> None:
+    meter = desk.simulator.measurements.meters[HOME["ean"]]
+    desk.simulator.measurements.put(replace(meter, since=date(2026, 11, 1)))
+    for there in (False, True):
+        if there:
+            desk.simulator.measurements.put(meter)
+        begin(desk, date(2026, 9, 1), date(2026, 9, 30))
+        job = work(desk)
+        assert job
+        assert job.state == ("done" if there else "failed")
+
+
 def test_refused_credentials_are_tried_once_in_all_runs(desk: World) -> None:
     desk.password = "wrong"
     begin(desk, date(2026, 11, 1))

@@ -20,7 +20,7 @@ class Jobs(Store):
     def begin_backfill(
         self, meter: Meter, first: date, last: date, now: datetime, mark: Any = None
     ) -> Backfill:
-        """Ask for a span of days. One that was interrupted goes on where it was.
+        """Ask for a span of days. One that was interrupted goes on where it was; one that failed begins anew.
 
         Args:
             meter: whose history.
@@ -32,7 +32,9 @@ class Jobs(Store):
         key = self._meter(meter), first.isoformat(), last.isoformat()
         with self._transaction():
             found = self._rows(
-                "SELECT id FROM backfill WHERE meter = ? AND first = ? AND last = ? AND state != 'done'", key
+                "SELECT id FROM backfill WHERE meter = ? AND first = ? AND last = ?"
+                " AND state IN ('open', 'stopped')",
+                key,
             )
             if found:
                 ((number,),) = found
