@@ -245,6 +245,13 @@ def test_what_failed_is_asked_for_anew(desk: World) -> None:
         assert job.state == ("done" if there else "failed")
 
 
+def test_the_answer_goes_to_who_asked_last(desk: World) -> None:
+    with desk.ledger() as ledger:
+        for mark in (None, {"transaction": 1}, {"transaction": 2}, None):
+            job = ledger.begin_backfill(desk.meter(), FIRST, LAST, desk.clock(), mark)
+        assert (job.number, job.mark) == (1, {"transaction": 2})
+
+
 def test_refused_credentials_are_tried_once_in_all_runs(desk: World) -> None:
     desk.password = "wrong"
     begin(desk, date(2026, 11, 1))

@@ -38,7 +38,10 @@ class Jobs(Store):
             )
             if found:
                 ((number,),) = found
-                self._execute("UPDATE backfill SET state = 'open', words = NULL WHERE id = ?", (number,))
+                self._execute(
+                    "UPDATE backfill SET state = 'open', words = NULL, mark = COALESCE(?, mark) WHERE id = ?",
+                    (json.dumps(mark) if mark else None, number),
+                )
             else:
                 self._execute(
                     "INSERT INTO backfill (meter, first, last, begun_at, mark) VALUES (?, ?, ?, ?, ?)",
