@@ -114,6 +114,12 @@ class Backfiller:
             return self._ended(job, "failed", "its meter is not in the configuration any more")
         if forbidden := self._fetcher.forbidden(meter, self._now()):
             return self._ended(job, "failed", forbidden)
+        if postponed := self._fetcher.visits.too_early(meter.source, self._now()):
+            self.trouble = postponed
+            return self._kept(replace(job, words=str(postponed)))
+        return self._gone_on(meter, job)
+
+    def _gone_on(self, meter: Meter, job: Backfill) -> Backfill:
         if job.begun_at > self._now():  # the clock was put back; no answer would ever seem to be new
             job = self._kept(replace(job, begun_at=self._now().replace(microsecond=0)))
         plan = self._plan(meter, job)

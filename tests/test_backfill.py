@@ -532,6 +532,15 @@ def test_the_command_does_not_wait_for_hours(desk: World, said: list[str]) -> No
     assert days_of(desk) == 20
 
 
+def test_the_command_does_not_ask_before_fluvius_may_be_asked_again(desk: World, said: list[str]) -> None:
+    desk.simulator.fault("too-many-requests", times=1, retry_after=7200)
+    assert command(desk, "2026-11-01") == 1
+    desk.simulator.forget_requests()
+    assert command(desk, "2026-11-01") == 1
+    assert desk.simulator.count() == 0
+    assert "is not asked again before" in said[-1]
+
+
 def test_refused_credentials_end_the_command(desk: World, said: list[str]) -> None:
     desk.password = "wrong"
     assert command(desk, "2026-11-01") == 3
