@@ -48,6 +48,8 @@ class Order:
         newest = now.astimezone(BRUSSELS).date() - ONE_DAY
         if not request.get("from"):
             raise UsageError("from is missing; write a date such as 2025-01-01")
+        if not meters:
+            raise UsageError("there is no meter yet; start the bridge once, so that it learns the mandates")
         first, last = day(str(request["from"])), day(str(request.get("to") or newest))
         if first > newest or last > newest:
             raise UsageError(f"{max(first, last)} is not over yet; the newest day is {newest}")

@@ -541,6 +541,12 @@ def test_the_command_does_not_ask_before_fluvius_may_be_asked_again(desk: World,
     assert "is not asked again before" in said[-1]
 
 
+def test_without_any_meter_there_is_nothing_to_fetch(desk: World) -> None:
+    Provider(desk)
+    with pytest.raises(UsageError, match="there is no meter yet"):
+        command(desk, "2026-11-01")
+
+
 def test_refused_credentials_end_the_command(desk: World, said: list[str]) -> None:
     desk.password = "wrong"
     assert command(desk, "2026-11-01") == 3
