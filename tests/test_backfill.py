@@ -252,6 +252,16 @@ def test_the_answer_goes_to_who_asked_last(desk: World) -> None:
         assert (job.number, job.mark) == (1, {"transaction": 2})
 
 
+def test_the_connection_is_kept_open_only_as_long_as_it_goes_well(desk: World) -> None:
+    begin(desk)
+    with at_work(desk) as backfiller:
+        backfiller.step()
+        assert backfiller._fetcher.visits._kept is not None
+        desk.simulator.fault("server-error", where="readings")
+        backfiller.step()
+        assert backfiller._fetcher.visits._kept is None
+
+
 def test_refused_credentials_are_tried_once_in_all_runs(desk: World) -> None:
     desk.password = "wrong"
     begin(desk, date(2026, 11, 1))
