@@ -48,6 +48,8 @@ class Order:
         newest = now.astimezone(BRUSSELS).date() - ONE_DAY
         if not request.get("from"):
             raise UsageError("from is missing; write a date such as 2025-01-01")
+        if not meters:
+            raise UsageError("there is no meter yet; start the bridge once, so that it learns the mandates")
         first, last = day(str(request["from"])), day(str(request.get("to") or newest))
         if first > newest or last > newest:
             raise UsageError(f"{max(first, last)} is not over yet; the newest day is {newest}")
@@ -114,6 +116,14 @@ class Backfiller:
             return self._ended(job, "failed", "its meter is not in the configuration any more")
         if forbidden := self._fetcher.forbidden(meter, self._now()):
             return self._ended(job, "failed", forbidden)
+        if postponed := self._fetcher.visits.too_early(meter.source, self._now()):
+            self.trouble = postponed
+            return self._kept(replace(job, words=str(postponed)))
+        return self._gone_on(meter, job)
+
+    def _gone_on(self, meter: Meter, job: Backfill) -> Backfill:
+        if job.begun_at > self._now():  # the clock was put back; no answer would ever seem to be new
+            job = self._kept(replace(job, begun_at=self._now().replace(microsecond=0)))
         plan = self._plan(meter, job)
         if not plan.facts:
             return self._ended(job, "failed", "no day of that time is within its bounds or its mandate")

@@ -273,6 +273,8 @@ class Bridge:
                 )
 
     def _history_is_due(self) -> bool:
+        if self._ledger_trouble:
+            return False  # until a cycle finds that answers can be kept again
         try:
             return self._backfiller.is_due()
         except LedgerError as error:
@@ -440,8 +442,12 @@ class Bridge:
                 command, str(error) if isinstance(error, UsageError) else "this is no JSON object"
             )
         mark = _transaction(command)
-        for meter in order.meters:
-            self._ledger.begin_backfill(meter, order.first, order.last, self._now(), mark)
+        try:
+            for meter in order.meters:
+                self._ledger.begin_backfill(meter, order.first, order.last, self._now(), mark)
+        except LedgerError as error:
+            self._in_trouble(error)
+            return _refused(command, str(error))
         names = [meter.name for meter in order.meters]
         span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
         return _done(command, {"state": "started", "meters": names, **span})

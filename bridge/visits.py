@@ -98,8 +98,10 @@ class Visits:
         before = http.count
         opened = partial(open_source, name, self._settings, http, self._ledger, self._now, asked=asked)
         visit = Visit(http, opened)
+        went_well = False
         try:
             yield visit
+            went_well = True
             if visit.trouble:
                 health.postponed(str(visit.trouble), self._now(), asked_for=None, reached=True)
             else:
@@ -116,7 +118,7 @@ class Visits:
             visit.requests = http.count - before
             if not visit.requests:
                 health.last_attempt = asked_before
-            if not keep_open:
+            if not (keep_open and went_well):
                 self.let_go()
             health.count_requests(visit.requests, now)
             self._ledger.remember(f"source/{name}", health.to_note())

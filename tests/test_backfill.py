@@ -5,6 +5,7 @@ import logging
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from bridge.backfilling import Backfiller, Order
 from bridge.fetching import Occasion
 from bridge.fluvius import http
 from bridge.folder import claim
+from bridge.ledger import Ledger, LedgerError
 from bridge.model import Backfill
 from bridge.simulator import Simulator
 from tests.core import TOKEN, Core
@@ -220,6 +222,46 @@ def test_trouble_in_the_middle_is_left_alone_and_then_goes_on(
     assert desk.invented() == []
 
 
+def test_a_clock_that_was_put_back_makes_nothing_asked_for_twice(desk: World) -> None:
+    meter = desk.simulator.measurements.meters[HOME["ean"]]
+    desk.simulator.measurements.put(replace(meter, intervals_since=date(2026, 11, 10)))
+    begin(desk, date(2026, 11, 1))
+    desk.clock.pass_by(hours=-1)
+    job = work(desk, 100)
+    assert job
+    assert job.state == "done"
+    assert desk.simulator.count("readings-interval") <= 20
+
+
+def test_what_failed_is_asked_for_anew(desk: World) -> None:
+    meter = desk.simulator.measurements.meters[HOME["ean"]]
+    desk.simulator.measurements.put(replace(meter, since=date(2026, 11, 1)))
+    for there in (False, True):
+        if there:
+            desk.simulator.measurements.put(meter)
+        begin(desk, date(2026, 9, 1), date(2026, 9, 30))
+        job = work(desk)
+        assert job
+        assert job.state == ("done" if there else "failed")
+
+
+def test_the_answer_goes_to_who_asked_last(desk: World) -> None:
+    with desk.ledger() as ledger:
+        for mark in (None, {"transaction": 1}, {"transaction": 2}, None):
+            job = ledger.begin_backfill(desk.meter(), FIRST, LAST, desk.clock(), mark)
+        assert (job.number, job.mark) == (1, {"transaction": 2})
+
+
+def test_the_connection_is_kept_open_only_as_long_as_it_goes_well(desk: World) -> None:
+    begin(desk)
+    with at_work(desk) as backfiller:
+        backfiller.step()
+        assert backfiller._fetcher.visits._kept is not None
+        desk.simulator.fault("server-error", where="readings")
+        backfiller.step()
+        assert backfiller._fetcher.visits._kept is None
+
+
 def test_refused_credentials_are_tried_once_in_all_runs(desk: World) -> None:
     desk.password = "wrong"
     begin(desk, date(2026, 11, 1))
@@ -410,6 +452,41 @@ def test_statistics_have_history_at_the_hour_at_which_it_was_used(home: World, m
             eventually(lambda: abs(last_sum(core, name) - total) < 1e-6, 20)
 
 
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize("what", ["record_days", "keep_backfill"])
+def test_what_cannot_be_kept_is_not_asked_for_again_and_again(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    with home.running():
+        eventually(lambda: is_at_rest(mosquitto), 10)
+        home.simulator.forget_requests()
+        with monkeypatch.context() as full:
+            full.setattr(Ledger, what, no_room)
+            mosquitto.publish(REQUEST, '{"from": "2026-10-20"}')
+            eventually(lambda: home.simulator.count("readings") > 0, 10)
+            time.sleep(0.5)  # some ten turns of the loop
+            assert home.simulator.count("readings") <= 2
+        home.clock.pass_by(minutes=6)
+        eventually(lambda: '"days": 32' in mosquitto.retained().get("fluvius/home/total", ""), 20)
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_request_that_cannot_be_noted_is_answered(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "begin_backfill", no_room)
+    with mosquitto.listen("fluvius/bridge/response/#") as ear, home.running():
+        eventually(lambda: is_at_rest(mosquitto), 10)
+        mosquitto.publish(REQUEST, '{"from": "2026-10-20"}')
+        ear.wait_for(lambda heard: len(heard) == 1)
+        answer = json.loads(ear.payloads(RESPONSE)[0])
+    assert (answer["status"], answer["error"]) == ("error", "the disk is full")
+
+
+def no_room(*_: object) -> None:
+    raise LedgerError("the disk is full")
+
+
 def last_sum(core: Core, name: str) -> float:
     rows = core.statistics.get(name, {})
     return rows[max(rows)][1] if rows else 0.0
@@ -463,6 +540,21 @@ def test_the_command_does_not_wait_for_hours(desk: World, said: list[str]) -> No
     desk.clock.pass_by(hours=3)
     assert command(desk, "2026-11-01") == 0
     assert days_of(desk) == 20
+
+
+def test_the_command_does_not_ask_before_fluvius_may_be_asked_again(desk: World, said: list[str]) -> None:
+    desk.simulator.fault("too-many-requests", times=1, retry_after=7200)
+    assert command(desk, "2026-11-01") == 1
+    desk.simulator.forget_requests()
+    assert command(desk, "2026-11-01") == 1
+    assert desk.simulator.count() == 0
+    assert "is not asked again before" in said[-1]
+
+
+def test_without_any_meter_there_is_nothing_to_fetch(desk: World) -> None:
+    Provider(desk)
+    with pytest.raises(UsageError, match="there is no meter yet"):
+        command(desk, "2026-11-01")
 
 
 def test_refused_credentials_end_the_command(desk: World, said: list[str]) -> None:

@@ -20,7 +20,7 @@ class Jobs(Store):
     def begin_backfill(
         self, meter: Meter, first: date, last: date, now: datetime, mark: Any = None
     ) -> Backfill:
-        """Ask for a span of days. One that was interrupted goes on where it was.
+        """Ask for a span of days. One that was interrupted goes on where it was; one that failed begins anew.
 
         Args:
             meter: whose history.
@@ -32,11 +32,16 @@ class Jobs(Store):
         key = self._meter(meter), first.isoformat(), last.isoformat()
         with self._transaction():
             found = self._rows(
-                "SELECT id FROM backfill WHERE meter = ? AND first = ? AND last = ? AND state != 'done'", key
+                "SELECT id FROM backfill WHERE meter = ? AND first = ? AND last = ?"
+                " AND state IN ('open', 'stopped')",
+                key,
             )
             if found:
                 ((number,),) = found
-                self._execute("UPDATE backfill SET state = 'open', words = NULL WHERE id = ?", (number,))
+                self._execute(
+                    "UPDATE backfill SET state = 'open', words = NULL, mark = COALESCE(?, mark) WHERE id = ?",
+                    (json.dumps(mark) if mark else None, number),
+                )
             else:
                 self._execute(
                     "INSERT INTO backfill (meter, first, last, begun_at, mark) VALUES (?, ?, ?, ?, ?)",
@@ -59,8 +64,10 @@ class Jobs(Store):
     def keep_backfill(self, job: Backfill) -> None:
         """Remember how far one has come."""
         self._execute(
-            "UPDATE backfill SET state = ?, done = ?, of_all = ?, answered = ?, words = ? WHERE id = ?",
+            "UPDATE backfill SET begun_at = ?, state = ?, done = ?, of_all = ?, answered = ?, words = ?"
+            " WHERE id = ?",
             (
+                to_seconds(job.begun_at),
                 job.state,
                 job.done,
                 job.of_all,
