@@ -188,7 +188,9 @@ class Backfiller:
         self._learn(meter, first - around, last + around)
 
     def _finished(self, meter: Meter, job: Backfill, plan: Plan) -> Backfill:
-        silent = sorted(history.silent_days(plan, self._ledger.first_with_intervals(meter)))
+        silent = sorted(
+            history.silent_days(plan, self._ledger.first_with_intervals(meter), meter.energy, self._now())
+        )
         for first, last in plan.spans():
             within = [day for day in silent if first <= day <= last]
             if within:
