@@ -3,7 +3,7 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test check format bench interop
+.PHONY: demo test check format bench interop lock image-test
 
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
@@ -43,3 +43,15 @@ interop: .venv/installed mosquitto chromium
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }
+
+# What the image is made of: the newest versions that pyproject.toml allows, the same for every Python and processor.
+lock: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: \
+	  --generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock \
+	  --extra homeassistant --extra energy-api --extra demo pyproject.toml -
+
+# In a mount namespace, so that no mount outlives it, however it ends.
+image-test: .venv/installed mosquitto
+	@which buildah debootstrap runc >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends buildah debootstrap runc; }
+	$(SUDO) unshare --mount $(abspath $(BIN))/python -m tests.image

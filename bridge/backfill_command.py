@@ -48,7 +48,7 @@ def run(
         pause: waits that many seconds.
 
     Raises:
-        OrderError: the request cannot be understood.
+        UsageError: the request cannot be understood.
         FolderError, LedgerError: the data folder cannot be used.
     """
     make(settings.data_dir)
@@ -93,6 +93,7 @@ class _Errand:
         """Fetch; returns an exit status if that has to end early."""
         from bridge.fluvius.errors import CredentialsRefused
 
+        self.fetcher.keep_to_bounds()
         backfiller = Backfiller(self.ledger, self.fetcher, self.now)
         try:
             while backfiller.step():

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from bridge import history, meterday
-from bridge.config import slug
+from bridge.arguments import UsageError, day, meters_named
 from bridge.fetching import Fetcher, record_at_once
 from bridge.health import State
 from bridge.history import LEAP_OF_DAYS, LEAP_OF_SPANS, SPAN, Plan
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BEGINNING = date(2000, 1, 1)
+_ODD_ANSWERS = 3
 _PACE = 3.0  # seconds between two requests, at most: a year of quarter-hours takes some ten minutes
-
-
-class OrderError(ValueError):
-    """What is asked for cannot be fetched; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +43,18 @@ class Order:
             now: the present instant, aware.
 
         Raises:
-            OrderError: it cannot be understood, or is for no past time, or for a meter that is not there.
+            UsageError: it cannot be understood, or is for no past time, or for a meter that is not there.
         """
-        first, last = _day(request, "from"), _day(request, "to")
         newest = now.astimezone(BRUSSELS).date() - ONE_DAY
-        if first is None:
-            raise OrderError("from is missing; write a date such as 2025-01-01")
-        last = newest if last is None else last
-        if first > last and "to" in request:
-            raise OrderError(f"from, {first}, comes after to, {last}")
+        if not request.get("from"):
+            raise UsageError("from is missing; write a date such as 2025-01-01")
+        first, last = day(str(request["from"])), day(str(request.get("to") or newest))
         if first > newest or last > newest:
-            raise OrderError(f"{max(first, last)} is not over yet; the newest day is {newest}")
-        if first < _BEGINNING:
-            raise OrderError(
-                f"{first} is before there were digital meters; write a date from {_BEGINNING} on"
-            )
-        wanted = request.get("meter")
-        named = tuple(each for each in meters if wanted is None or slug(str(wanted)) in (each.name, each.ean))
-        if not named:
-            names = ", ".join(meter.name for meter in meters) or "none yet"
-            raise OrderError(f"there is no meter {wanted!r}; there are: {names}")
-        return cls(named, first, last)
-
-
-def _day(request: Mapping[str, Any], name: str) -> date | None:
-    value = request.get(name)
-    if value in (None, ""):
-        return None
-    try:
-        return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise OrderError(f"{name}: {value!r} is no date; write one such as 2025-01-01") from None
+            raise UsageError(f"{max(first, last)} is not over yet; the newest day is {newest}")
+        if first > last:
+            raise UsageError(f"from, {first}, comes after to, {last}")
+        name = request.get("meter")
+        return cls(meters_named(meters, None if name is None else str(name)), first, last)
 
 
 class Backfiller:
@@ -92,6 +69,8 @@ class Backfiller:
     def __init__(self, ledger: Ledger, fetcher: Fetcher, now: Callable[[], datetime]) -> None:
         self._ledger, self._fetcher, self._now = ledger, fetcher, now
         self._known: tuple[int, dict[date, DayFacts]] = (0, {})  # the job's number, and its days
+        self._odd: set[date] = set()  # days, and first days of spans, that were answered oddly in this run
+        self._odd_answers = 0  # in a row
         self.trouble: Exception | None = None  # what ended the last visit early
 
     @property
@@ -146,23 +125,38 @@ class Backfiller:
     def _asked(self, meter: Meter, job: Backfill, question: tuple[date, date | None]) -> Backfill:
         from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
 
-        failure = None
+        failure: Exception | None = None
         with self._fetcher.visits.to(meter.source, self._now(), asked=False, keep_open=True) as visit:
             visit.http.longest_pause = _PACE
             try:
                 self._ask(visit.open_source(), meter, *question)
-            except (NotYourMeter, ShapeChanged) as error:
+                self._odd_answers = 0
+            except NotYourMeter as error:
                 failure = error
+            except ShapeChanged as error:
+                failure = self._passed_over(meter, question, error)
+        self.trouble = visit.error
         if failure:
             return self._ended(job, "failed", str(failure))
-        self.trouble = visit.error
         if visit.error:
             return self._kept(replace(job, words=str(visit.error)))
         first, last = question
-        answered = job.answered | ({first} if last else set())
+        answered = job.answered | ({first} if last and first not in self._odd else set())
         job = replace(job, answered=answered, words=None)
         done, of_all = self._plan(meter, job).progress()
         return self._kept(replace(job, done=done, of_all=of_all))
+
+    def _passed_over(
+        self, meter: Meter, question: tuple[date, date | None], error: Exception
+    ) -> Exception | None:
+        """One odd answer keeps no other day waiting. Several in a row are no accident, and end the job."""
+        self._odd_answers += 1
+        if self._odd_answers >= _ODD_ANSWERS:
+            self._odd_answers = 0
+            return error
+        log.warning("%s: %s: %s", meter.name, question[0], error)
+        self._odd.add(question[0])
+        return None
 
     def _ask(self, source: "Source", meter: Meter, first: date, last: date | None) -> None:
         """Ask for daily amounts from the first to the last day; without a last one, for a day's intervals."""
@@ -188,9 +182,8 @@ class Backfiller:
         self._learn(meter, first - around, last + around)
 
     def _finished(self, meter: Meter, job: Backfill, plan: Plan) -> Backfill:
-        silent = sorted(
-            history.silent_days(plan, self._ledger.first_with_intervals(meter), meter.energy, self._now())
-        )
+        since = self._ledger.first_with_intervals(meter)
+        silent = sorted(history.silent_days(plan, since, meter.energy, self._now()))
         for first, last in plan.spans():
             within = [day for day in silent if first <= day <= last]
             if within:
@@ -204,6 +197,7 @@ class Backfiller:
 
     def _ended(self, job: Backfill, state: str, words: str) -> Backfill:
         self._known = (0, {})
+        self._odd.clear()
         if state == "failed":
             log.warning("backfill of %s: %s", job.ean, words)
         return self._kept(replace(job, state=state, words=words))
@@ -225,7 +219,7 @@ class Backfiller:
             days = meterday.span(*meterday.span_within(meter, first, last))
             self._known = job.number, {day.date: day for day in self._ledger.facts(meter, days)}
         at_once = meter.source == "energy_api" or meter.days_only
-        return Plan(self._known[1], job.answered, job.begun_at, at_once)
+        return Plan(self._known[1], job.answered, job.begun_at, at_once, self._odd)
 
     def _learn(self, meter: Meter, first: date, last: date) -> None:
         """What the ledger knows now of days that changed."""

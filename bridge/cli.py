@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bridge import __version__
+from bridge.arguments import day, number_of_days
 from bridge.config import ConfigError, Settings
 
 DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3  # exit status
@@ -26,15 +27,19 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
-    parsed = _parser(words).parse_args(words)
+    try:
+        parsed = _parser(words).parse_args(words)
+    except ConfigError as error:
+        return _complain(error, WRONG)
     from bridge.folder import FolderError
     from bridge.ledger import LedgerError
+    from bridge.output import OutputError
 
     try:
         status: int = parsed.command(parsed)
     except ConfigError as error:
         return _complain(error, WRONG)
-    except (FolderError, LedgerError) as error:
+    except (FolderError, LedgerError, OutputError) as error:
         return _complain(error, COULD_NOT)
     except KeyboardInterrupt:
         return _complain("interrupted", COULD_NOT)
@@ -69,7 +74,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     backfill.add_argument("--from", required=True, metavar="DATE", help="the first day, such as 2025-01-01")
     backfill.add_argument("--to", metavar="DATE", help="the last day (default: the newest)")
-    backfill.add_argument("--meter", metavar="NAME", help="of this meter only")
+    backfill.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
+    _add_show(command("show", _show, "the latest days, this month and last month, in the terminal"))
+    _add_export(command("export", _export, "readings out of the ledger: CSV or JSON, days or quarter-hours"))
     mandate = command("mandate", _mandate, "what customers allow (official API): list, request, mock")
     if "mandate" in words:
         _add_mandate(mandate)
@@ -168,13 +175,85 @@ def _check(arguments: argparse.Namespace) -> int:
 def _backfill(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, "error")
     from bridge.backfill_command import run
-    from bridge.backfilling import OrderError
 
     request = {name: vars(arguments)[name] for name in ("from", "to", "meter") if vars(arguments)[name]}
+    return run(settings, request)
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--days", metavar="N", type=number_of_days, default=14, help="how many (default: 14)")
+    parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
+    parser.add_argument("--json", action="store_true", help="one JSON document, for programs")
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, "error")
+    from bridge.show import document
+
+    shown = document(settings, arguments.meter, arguments.days, datetime.now(UTC))
+    if arguments.json:
+        from bridge.views import to_json
+
+        print(to_json(shown))
+        return DONE
     try:
-        return run(settings, request)
-    except OrderError as error:
-        return _complain(error, WRONG)
+        from bridge.terminal.report import draw
+    except ModuleNotFoundError as error:
+        return _complain(
+            f"show needs {error.name}: pip install 'fluvius2mqtt[terminal]'; or add --json", COULD_NOT
+        )
+    draw(shown, sys.stdout)
+    return DONE
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("csv", "json"))
+    parser.add_argument("--from", metavar="DATE", type=day, dest="first", help="default: the first day known")
+    parser.add_argument("--to", metavar="DATE", type=day, dest="last", help="included; default: the latest")
+    parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
+    parser.add_argument(
+        "--resolution", choices=("day", "interval"), default="day", help="days, or quarter-hours (gas: hours)"
+    )
+    parser.add_argument("--output", metavar="FILE", type=Path, help="a new file; default: standard output")
+    parser.add_argument(
+        "--decimal", choices=("point", "comma"), help="of CSV's amounts; semicolon goes with comma"
+    )
+    parser.add_argument("--delimiter", choices=("comma", "semicolon", "tab"), help="between CSV's columns")
+    parser.add_argument(
+        "--raw", action="store_true", help="with --fetch: Fluvius's own JSON, not kept in the ledger"
+    )
+    parser.add_argument("--fetch", action="store_true", help="with --raw: ask Fluvius now")
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, "error")
+    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C does, so that no half file stays
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    if arguments.raw or arguments.fetch:
+        return _export_raw(settings, arguments)
+    from bridge.export import export
+
+    _tell(arguments, export(settings, arguments, datetime.now(UTC)))
+    return DONE
+
+
+def _export_raw(settings: Settings, arguments: argparse.Namespace) -> int:
+    from bridge.fluvius.errors import CredentialsRefused, FluviusError
+    from bridge.raw import fetch
+
+    try:
+        _tell(arguments, fetch(settings, arguments, datetime.now(UTC)))
+    except CredentialsRefused as error:
+        return _complain(error, REFUSED)
+    except FluviusError as error:
+        return _complain(error, COULD_NOT)
+    return DONE
+
+
+def _tell(arguments: argparse.Namespace, remarks: Sequence[str]) -> None:
+    if arguments.output:
+        print(*remarks, sep="\n", file=sys.stderr)
 
 
 def _token(arguments: argparse.Namespace) -> int:

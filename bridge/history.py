@@ -43,7 +43,7 @@ def next_to_ask(heard: Heard, leap: int) -> int | None:
 
 def silences(heard: Heard, leap: int) -> set[int]:
     """The places that were asked for in vain, or that a leap over a proven silence left out."""
-    found = set()
+    found: set[int] = set()
     left, silent_in_a_row = 0, 0
     for place, answer in enumerate(heard):
         if answer is None:
@@ -69,6 +69,7 @@ class Plan:
     answered: Collection[date]  # the first days of those spans that were asked for
     begun_at: datetime  # aware; what was asked for before may have come since
     at_once: bool  # intervals come with the days, or may not be asked for
+    odd: Collection[date] = ()  # answered in a way that cannot be understood: not to be asked again now
 
     def spans(self) -> list[tuple[date, date]]:
         """The days in such spans as one request may ask for."""
@@ -98,12 +99,12 @@ class Plan:
 
     def _span_heard(self, first: date, last: date) -> bool | None:
         days = [self.facts[day] for day in meterday.span(first, last)]
-        if all(day.complete if self.at_once else day.daily for day in days):
+        if first in self.odd or all(day.complete if self.at_once else day.daily for day in days):
             return True
         return any(day.daily for day in days) if first in self.answered else None
 
     def _day_heard(self, day: DayFacts) -> bool | None:
-        if day.complete and day.interval_count and not day.corrected:
+        if day.date in self.odd or (day.complete and day.interval_count and not day.corrected):
             return True
         asked = day.asked_at is not None and day.asked_at >= self.begun_at
         return bool(day.interval_count) if asked else None
@@ -118,7 +119,7 @@ def _left(heard: Heard, leap: int) -> int:
 def silent_days(plan: Plan, first_with_intervals: date | None, energy: Energy, now: datetime) -> set[date]:
     """The days on which the meter had no intervals yet: Fluvius gave none, and none came before.
 
-    Intervals that may still come are no proof.
+    Those that may still come are no proof.
     """
     days = plan.days_with_amounts()
     silent = (days[place] for place in silences(plan.days_heard(), LEAP_OF_DAYS))
@@ -136,9 +137,12 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     bare = sum(not facts.interval_count for facts in complete)
     found = f"{_days(len(days))} from {days[0]} to {days[-1]}: {_number(len(complete))} complete"
     if bare:
-        found += f", {bare} of them without {_INTERVALS[energy]}, which Fluvius does not have"
+        found += f", {bare} of them without {_INTERVALS[energy]}"
     first = next((day for day, facts in plan.facts.items() if facts.daily), None)
-    reasons = ((day, _reason(facts, first, energy, now)) for day, facts in plan.facts.items())
+    reasons = (
+        (day, _ODD if day in plan.odd and not facts.complete else _reason(facts, first, energy, now))
+        for day, facts in plan.facts.items()
+    )
     groups = list(_grouped((day, reason) for day, reason in reasons if reason))
     lines = [f"missing: {_from_to(days)}: {reason}" for days, reason in groups[:LISTED]]
     if rest := sum(len(days) for days, _ in groups[LISTED:]):
@@ -146,6 +150,7 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     return [found, *lines]
 
 
+_ODD = "Fluvius's answer could not be understood; try again later"
 _INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
 
 
@@ -158,7 +163,7 @@ def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) ->
             return "not published yet"
         before = first is None or day.date < first
         return (
-            "Fluvius has nothing of that time; was this meter there?" if before else "Fluvius has no readings"
+            "Fluvius has nothing of that time; was the meter there?" if before else "Fluvius has no readings"
         )
     if not day.interval_count:
         return f"Fluvius has no {_INTERVALS[energy]}"

@@ -1,12 +1,12 @@
 """Which meters the mandates make, kept across restarts."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from bridge import meterday
-from bridge.ledger import Ledger
+from bridge.ledger import Ledger, Records
 from bridge.mandate import Mandate, best
 from bridge.meterday import ONE_DAY
 from bridge.model import Meter
@@ -15,6 +15,21 @@ log = logging.getLogger(__name__)
 
 _NOTE = "mandates"
 _NAMED = 5  # in one line of the log
+
+
+def kept(records: Records) -> dict[str, Mandate]:
+    """The mandates that the ledger holds, by EAN."""
+    note = records.recall(_NOTE) or {}
+    return {each["ean"]: Mandate.from_note(each) for each in note.get("mandates", ())}
+
+
+def made_by(mandates: Iterable[Mandate], now: datetime) -> tuple[Meter, ...]:
+    """The meters that mandates make where the configuration has none: those of the good ones."""
+    return tuple(
+        _allowed(Meter(mandate.ean, mandate.ean, mandate.energy, source="energy_api"), mandate)
+        for mandate in mandates
+        if mandate.problem(now) is None
+    )
 
 
 class MandateBook:
@@ -29,7 +44,7 @@ class MandateBook:
         self._ledger, self._configured = ledger, configured
         note = ledger.recall(_NOTE) or {}
         self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
-        self._by_ean = {each["ean"]: Mandate.from_note(each) for each in note.get("mandates", ())}
+        self._by_ean = kept(ledger)
         self._warned: set[str] = set()
 
     @property
@@ -48,11 +63,7 @@ class MandateBook:
         """The meters to follow, with what their mandates allow."""
         if self._configured:
             return tuple(_allowed(meter, self._by_ean.get(meter.ean)) for meter in self._configured)
-        return tuple(
-            _allowed(Meter(mandate.ean, mandate.ean, mandate.energy, source="energy_api"), mandate)
-            for mandate in self._by_ean.values()
-            if mandate.problem(now) is None
-        )
+        return made_by(self._by_ean.values(), now)
 
     def of(self, meter: Meter) -> Mandate | None:
         """A meter's mandate."""

@@ -18,7 +18,8 @@ from functools import partial
 from typing import Any
 
 from bridge import __version__
-from bridge.backfilling import Backfiller, Order, OrderError
+from bridge.arguments import UsageError
+from bridge.backfilling import Backfiller, Order
 from bridge.config import Settings
 from bridge.config.checks import identifier
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
@@ -90,6 +91,7 @@ class Bridge:
             between=self._after_an_answer,
             finished=self._after_a_meter,
         )
+        self._fetcher.keep_to_bounds()
         self._backfiller = Backfiller(ledger, self._fetcher, now)
         self._ledger = ledger
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
@@ -106,6 +108,7 @@ class Bridge:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
         with self._on_the_broker():
             self._attend(_GREETING)
+            self._say_how_to_get_more()
             if self._recorder:
                 self._recorder.doubt()
             self._cycle(Occasion.START)
@@ -128,6 +131,7 @@ class Bridge:
         self._publisher.outlive_the_bridge()
         with self._on_the_broker():
             self._attend(greeting)
+            self._say_how_to_get_more()
             cycle = self._cycle(Occasion.ONCE)
             if self._retry_publishing:
                 away = BrokerAway(self._broker.problem or "the broker did not take everything")
@@ -245,7 +249,9 @@ class Bridge:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
         self._beat()
         for event in self._drained():
-            if isinstance(event, Command):
+            if isinstance(event, Command) and event.name == "backfill":
+                self._obey(event)  # which only makes a note of it
+            elif isinstance(event, Command):
                 self._respond(event.name, _refused(event, "busy just now; ask again in a minute"))
             else:
                 self._heed(event)
@@ -256,6 +262,15 @@ class Bridge:
                 yield self._inbox.get_nowait()
 
     # History
+
+    def _say_how_to_get_more(self) -> None:
+        with self._publishing():
+            if not any(self._ledger.known_span(meter) for meter in self._fetcher.meters):
+                log.info(
+                    "the ledger is empty: the last %d days are fetched; for older ones run"
+                    " `fluvius2mqtt backfill --from DATE`",
+                    self._settings.schedule.lookback_days,
+                )
 
     def _history_is_due(self) -> bool:
         try:
@@ -420,9 +435,9 @@ class Bridge:
         try:
             request = json.loads(command.payload or b"{}")
             order = Order.of(request if isinstance(request, dict) else {}, self._fetcher.meters, self._now())
-        except (RecursionError, ValueError) as error:
+        except (RecursionError, UsageError, ValueError) as error:
             return _refused(
-                command, str(error) if isinstance(error, OrderError) else "this is no JSON object"
+                command, str(error) if isinstance(error, UsageError) else "this is no JSON object"
             )
         mark = _transaction(command)
         for meter in order.meters:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bridge.config import Settings
 from bridge.health import SourceHealth
-from bridge.lean import import_requests
 from bridge.ledger import Ledger
 from bridge.views import local
 
@@ -87,8 +86,7 @@ class Visits:
         Raises:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
-        import_requests()  # which is heavy, and with nothing due not needed
-        from bridge.fluvius import open_source  # noqa: PLC0415
+        from bridge.fluvius import open_source  # noqa: PLC0415 - heavy, and with nothing due not needed
         from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415
         from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
 

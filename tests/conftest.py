@@ -1,11 +1,22 @@
+import signal
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from bridge.simulator import Simulator
+from bridge.simulator.household import quarters_of
 from tests.mosquitto import Mosquitto
+from tests.reading import Reader
 from tests.world import Clock, World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_year_of_habits() -> None:
+    """What all simulated households share, worked out before anyone waits for an answer about a year."""
+    for days in range(400):
+        quarters_of(date(2026, 11, 30) - timedelta(days=days))
 
 
 @pytest.fixture
@@ -39,6 +50,19 @@ def desk(tmp_path: Path, simulator: Simulator, clock: Clock) -> World:
     world = World(tmp_path, simulator, clock, broker_port=1)
     world.greeting = 0.05
     return world
+
+
+@pytest.fixture
+def reader(
+    desk: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Reader]:
+    """Someone who types commands; what they do to this process does not outlive the test."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("bridge.cli._log_to_terminal", lambda *_: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield Reader(desk, capsys)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -616,6 +616,19 @@ def test_a_check_of_an_unknown_meter_goes_on_to_the_next(house: World) -> None:
     assert table["gas"][0]
 
 
+@pytest.mark.parametrize("bounds", [{"until": "2020-02-03"}, {"from": "2199-01-01"}])
+def test_a_check_asks_nothing_of_a_meter_whose_time_is_over_or_to_come(
+    house: World, bounds: dict[str, str]
+) -> None:
+    house.meters = [HOME | bounds, GAS]
+    ended = checked(house)
+    table = findings(ended)
+    assert ended.status == DONE
+    assert table["home"][0]
+    assert "leaves nothing of the last 5 days" in ended.out
+    assert house.simulator.count("readings", ean=HOME["ean"]) == 0
+
+
 def test_a_check_with_fluvius_away(house: World) -> None:
     house.simulator.stop()
     ended = checked(house)

@@ -58,9 +58,13 @@ def numbers(retained: dict[str, str], name: str, *, below: str) -> dict[str, Dec
 
 
 def of_months(*amounts: str) -> set[str]:
-    """The topics of this month and the last one."""
-    leaves = {*amounts, "days", "days_missing"}
-    return {"month", *(f"month/{leaf}" for leaf in leaves), *(f"month/last/{leaf}" for leaf in leaves)}
+    """The topics of this month, and of the last one, of which nothing is known."""
+    counts = {"days", "days_missing"}
+    return {
+        "month",
+        *(f"month/{leaf}" for leaf in {*amounts, *counts}),
+        *(f"month/last/{leaf}" for leaf in counts),
+    }
 
 
 # --- topics and payloads

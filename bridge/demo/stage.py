@@ -15,8 +15,8 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from bridge.demo.chart import AXIS, FAINT, GIVEN, USED, bars, chart
 from bridge.demo.events import Arrived, Event, Remark, Sentence
+from bridge.terminal.chart import AXIS, FAINT, GIVEN, USED, bars, chart
 
 SIDE = 19  # columns for the day's amounts
 

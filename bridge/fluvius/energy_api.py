@@ -61,26 +61,24 @@ class EnergyApi:
         Raises:
             FluviusError: see its kinds. `NotYourMeter` where Fluvius does not allow it.
         """
-        begin, end = (
-            (since, self._http.now())
-            if since
-            else (meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy))
+        question = _question(
+            meter, reference, first, last, "daily" if meter.days_only else "daily,hourly_quarterhourly"
         )
-        data = self._ask(
-            "get",
-            "mandate/energy",
-            params={
-                "ean": meter.ean,
-                "periodType": "insertTime" if since else "readTime",
-                "referenceNumber": reference,
-                "granularity": "daily" if meter.days_only else "daily,hourly_quarterhourly",
-                "complexEnergyTypes": "active",
-                "from": in_utc(begin),
-                "to": in_utc(end),
-            },
-        )
-        found = headpoints.read(data, meter)
+        if since:
+            question |= {"periodType": "insertTime", "from": in_utc(since), "to": in_utc(self._http.now())}
+        found = headpoints.read(self._ask("get", "mandate/energy", params=question), meter)
         return Answer(found.readings, _in_words(found.strange), found.is_whole)
+
+    def verbatim(self, meter: Meter, reference: str, first: date, last: date, *, daily: bool) -> str:
+        """What Fluvius answers about a span of meter days, in its own words: an object, as JSON.
+
+        Raises:
+            FluviusError: see its kinds. `NotYourMeter` where Fluvius does not allow it.
+        """
+        question = _question(meter, reference, first, last, "daily" if daily else "hourly_quarterhourly")
+        answer = self._answer("get", "mandate/energy", params=question)
+        _data(answer)
+        return answer.text
 
     def short_url(self, request: Mapping[str, Any]) -> tuple[str, str]:
         """The identifier of a link for a customer, and until when it works.
@@ -106,16 +104,16 @@ class EnergyApi:
         self._ask("post", "mandate/mock", json=dict(mandate))
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
+        return _data(self._answer(method, path, **options))
+
+    def _answer(self, method: str, path: str, **options: Any) -> Response:
         self._http.take_time()
         response = self._with_bearer(self._access.bearer(), method, path, options)
         if response.status == 401 and "subscription key" not in response.text:
             response = self._with_bearer(self._access.another_bearer(renew=False), method, path, options)
         if response.status != 200:
             self._complain(response)
-        content = response.json()
-        if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
-            raise ShapeChanged("The Energy API answered something else than data")
-        return content["data"]
+        return response
 
     def _with_bearer(self, bearer: str, method: str, path: str, options: Mapping[str, Any]) -> Response:
         headers = {
@@ -139,6 +137,25 @@ class EnergyApi:
                 raise NotYourMeter(f"The Energy API does not allow this: {words}")
             case status:
                 raise ShapeChanged(f"The Energy API does not accept our request (HTTP {status}): {words}")
+
+
+def _question(meter: Meter, reference: str, first: date, last: date, granularity: str) -> dict[str, str]:
+    return {
+        "ean": meter.ean,
+        "periodType": "readTime",
+        "referenceNumber": reference,
+        "granularity": granularity,
+        "complexEnergyTypes": "active",
+        "from": in_utc(meterday.start_of(first, meter.energy)),
+        "to": in_utc(meterday.end_of(last, meter.energy)),
+    }
+
+
+def _data(answer: Response) -> Any:
+    content = answer.json()
+    if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
+        raise ShapeChanged("The Energy API answered something else than data")
+    return content["data"]
 
 
 def _in_words(strange: Counter[str]) -> str | None:

@@ -1,9 +1,8 @@
 """Mijn Fluvius: the readings of a household's own meters."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from bridge import meterday
 from bridge.fluvius import slots, spikes
@@ -45,12 +44,8 @@ class Portal:
         Raises:
             FluviusError: see its kinds.
         """
-        days = meterday.span(first, last)
         answers = [
-            self._spans(
-                meter, "days", _DAYS, [_bounds(day, meter.energy) for day in days[i : i + _DAYS_AT_ONCE]]
-            )
-            for i in range(0, len(days), _DAYS_AT_ONCE)
+            self._spans(meter, "days", _DAYS, spans) for spans in _days_at_once(first, last, meter.energy)
         ]
         return Answer(
             readings=[reading for answer in answers for reading in answer.readings],
@@ -63,9 +58,25 @@ class Portal:
         Raises:
             FluviusError: see its kinds.
         """
-        length = meterday.interval_length(meter.energy)
-        spans = [(start, start + length) for start in meterday.intervals_of(day, meter.energy)]
-        return self._spans(meter, "intervals", _INTERVALS[meter.energy], spans)
+        return self._spans(meter, "intervals", _INTERVALS[meter.energy], _intervals_of(day, meter.energy))
+
+    def verbatim(self, meter: Meter, first: date, last: date, *, daily: bool) -> Iterator[str]:
+        """What Fluvius answers about a span of meter days, in its own words: lists of slots, as JSON.
+
+        Raises:
+            FluviusError: see its kinds.
+        """
+        if daily:
+            what, codes, requests = "days", _DAYS, _days_at_once(first, last, meter.energy)
+        else:
+            what, codes = "intervals", _INTERVALS[meter.energy]
+            requests = [_intervals_of(day, meter.energy) for day in meterday.span(first, last)]
+        remembered = self._memory.recall(f"portal/{meter.ean}/{what}") or {}
+        for spans in requests:
+            answer = self._history(meter, what, remembered.get("code", codes[0]), spans)
+            if not isinstance(answer.json(), list):
+                raise ShapeChanged("Fluvius answered something else than a list of slots")
+            yield answer.text
 
     def peaks(self, meter: Meter, first: date, last: date) -> list[Peak]:
         """The monthly peaks from the month of one day to that of another, where the meter has any.
@@ -80,7 +91,7 @@ class Portal:
             "meterSerialNumber": meter.serial,
         }
         path = f"/verbruik/api/meter-measurement-spikes/{meter.ean}"
-        return spikes.read(self._get(meter, path, parameters))
+        return spikes.read(self._get(meter, path, parameters).json())
 
     def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
         """The readings of consecutive slots, by whichever code gives slots of that length."""
@@ -109,6 +120,10 @@ class Portal:
         return Answer([], f"asked for {what}, Fluvius answered {_in_words(found)}")
 
     def _slots(self, meter: Meter, what: str, code: int, spans: Sequence[Span]) -> slots.Slots:
+        answer = self._history(meter, what, code, spans)
+        return slots.read(answer.json(), set(spans), meter.serial)
+
+    def _history(self, meter: Meter, what: str, code: int, spans: Sequence[Span]) -> Response:
         parameters = {
             "historyFrom": _local(spans[0][0]),
             "historyUntil": _local(spans[-1][1] - _ONE_MILLISECOND),
@@ -118,10 +133,9 @@ class Portal:
         }
         if what == "intervals":
             parameters["mandateDisplayMode"] = "1"
-        answer = self._get(meter, f"/verbruik/api/meter-measurement-history/{meter.ean}", parameters)
-        return slots.read(answer, set(spans), meter.serial)
+        return self._get(meter, f"/verbruik/api/meter-measurement-history/{meter.ean}", parameters)
 
-    def _get(self, meter: Meter, path: str, parameters: dict[str, str]) -> Any:
+    def _get(self, meter: Meter, path: str, parameters: dict[str, str]) -> Response:
         self._http.take_time()
         bearer = self._access.bearer()
         response = self._with_bearer(bearer, path, parameters)
@@ -130,7 +144,7 @@ class Portal:
                 response = self._with_bearer(self._access.another_bearer(renew=renew), path, parameters)
         match response.status:
             case 200:
-                return response.json()
+                return response
             case 401:
                 raise TryLater("Fluvius does not accept the token that it has just given")
             case 403 | 404:
@@ -149,8 +163,17 @@ class Portal:
         return self._http.get(f"{self._url}{path}", params=parameters, headers=headers)
 
 
-def _bounds(day: date, energy: Energy) -> Span:
-    return meterday.start_of(day, energy), meterday.end_of(day, energy)
+def _days_at_once(first: date, last: date, energy: Energy) -> list[list[Span]]:
+    """The days of a span, in as many requests as they take."""
+    days = [
+        (meterday.start_of(day, energy), meterday.end_of(day, energy)) for day in meterday.span(first, last)
+    ]
+    return [days[i : i + _DAYS_AT_ONCE] for i in range(0, len(days), _DAYS_AT_ONCE)]
+
+
+def _intervals_of(day: date, energy: Energy) -> list[Span]:
+    length = meterday.interval_length(energy)
+    return [(start, start + length) for start in meterday.intervals_of(day, energy)]
 
 
 def _has_length(found: slots.Slots, spans: Sequence[Span]) -> bool:

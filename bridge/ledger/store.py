@@ -64,7 +64,8 @@ MIGRATIONS = (
     """,
     """
     -- the highest quarter-hours of months: worked out here ('ledger'; amount in billionths of a kWh, NULL
-    -- where there is none), or said by Fluvius ('portal'; in billionths of a kW)
+    -- where there is none), or said by Fluvius ('portal'; in billionths of a kW), also while the month was
+    -- under way ('so far')
     CREATE TABLE peak (
         meter INTEGER NOT NULL, month TEXT NOT NULL, source TEXT NOT NULL,
         start INTEGER NOT NULL, amount INTEGER,

@@ -49,6 +49,7 @@ class SimulatedMeter:
     injection: bool = True  # has solar panels
     intervals: bool = True  # quarter-hours are switched on in Mijn Fluvius; gas: hours
     since: date = date(2020, 1, 1)  # first meter day
+    intervals_since: date = date.min  # when they were switched on
     exchange: tuple[datetime, str] | None = None  # the instant a new meter took over, and its serial
     delay: timedelta | None = None  # from a meter day's end to its publication; None: the usual one
     purpose: Purpose = "grid"  # the others are sub-headpoints behind a large connection

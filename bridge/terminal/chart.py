@@ -13,7 +13,19 @@ USED = {"high": "color(202)", "low": "color(214)", "total": "color(208)"}
 GIVEN = {"high": "color(28)", "low": "color(71)", "total": "color(34)"}
 FAINT = Style(color="color(244)")
 
-_EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+class Brush(NamedTuple):
+    """What a cell looks like when none to eight eighths of it are filled."""
+
+    upwards: str  # from below
+    downwards: str  # from above
+    reversed_upwards: int = 9  # from so many eighths on, with the colours exchanged
+    reversed_downwards: int = 9
+
+
+# A coloured blank has no seams, whatever the font; and only reversed, blocks hang from above in eighths.
+COLOURED = Brush(" ▁▂▃▄▅▆▇ ", " ▇▆▅▄▃▂▁ ", reversed_upwards=8, reversed_downwards=1)
+PLAIN = Brush(" ▁▂▃▄▅▆▇█", " ▔▔▀▀▀███")
 
 
 class Bar(NamedTuple):
@@ -25,12 +37,13 @@ class Bar(NamedTuple):
     given: float
 
 
-def bars(intervals: Sequence[Mapping[str, Any]], room: int) -> list[Bar]:
+def bars(intervals: Sequence[Mapping[str, Any]], room: int, *, an_hour: int = 4) -> list[Bar]:
     """As many bars as fit: quarter-hours, half-hours or hours.
 
     Args:
         intervals: of `M/intervals`.
         room: columns.
+        an_hour: how many of the intervals make an hour: 4, or 1.
     """
     together = next((n for n in (1, 2) if len(intervals) <= n * room), 4)
     found = []
@@ -38,20 +51,22 @@ def bars(intervals: Sequence[Mapping[str, Any]], room: int) -> list[Bar]:
         some = intervals[first : first + together]
         hour, minute = some[0]["start"][11:13], some[0]["start"][14:16]
         used, given = (
-            float(sum(each.get(flow, 0) for each in some)) * 4 / len(some)
+            float(sum(each.get(flow, 0) for each in some)) * an_hour / len(some)
             for flow in ("consumption", "injection")
         )
-        found.append(Bar(int(hour) if minute == "00" else None, some[0]["tariff"], used, given))
+        tariff = some[0].get("tariff", "total")
+        found.append(Bar(int(hour) if minute == "00" else None, tariff, used, given))
     return found
 
 
-def chart(day: Sequence[Bar], height: int, room: int) -> list[Text]:
+def chart(day: Sequence[Bar], height: int, room: int, brush: Brush = COLOURED) -> list[Text]:
     """The lines of the chart, the hours below.
 
     Args:
         day: its bars.
         height: lines for the bars.
         room: columns for the bars.
+        brush: what to draw with.
     """
     width = max(1, room // max(1, len(day)))
     up, down, unit = _scale(max(bar.used for bar in day), max(bar.given for bar in day), height)
@@ -60,12 +75,14 @@ def chart(day: Sequence[Bar], height: int, room: int) -> list[Text]:
         label = f"{up * unit:.1f}" if row == up - 1 else "kW" if row == up - 2 else ""
         line = Text(f"{label:>{AXIS - 1}} ", FAINT)
         for bar in day:
-            line.append(*_upwards(bar, row, unit, width))
+            glyph, style = _upwards(bar, row, unit, brush)
+            line.append(glyph * width, style)
         lines.append(line)
     for row in range(down):
         line = Text(f"{f'{down * unit:.1f}' if row == down - 1 else '':>{AXIS - 1}} ", FAINT)
         for bar in day:
-            line.append(*_downwards(bar, row, unit, width))
+            glyph, style = _downwards(bar, row, unit, brush)
+            line.append(glyph * width, style)
         lines.append(line)
     return [*lines, _hours(day, width)]
 
@@ -77,21 +94,20 @@ def _scale(used: float, given: float, height: int) -> tuple[int, int, float]:
     return up, down, max(used / up, given / down if down else 0, 0.001)
 
 
-def _upwards(bar: Bar, row: int, unit: float, width: int) -> tuple[str, Style]:
+def _upwards(bar: Bar, row: int, unit: float, brush: Brush) -> tuple[str, Style]:
     eighths = _filled(bar.used, row, unit)
     if eighths == 0:
-        return (_EIGHTHS[row == 0] * width, FAINT)
-    colour = USED[bar.tariff]
-    if eighths == 8:  # a coloured blank has no seams, whatever the font
-        return (" " * width, Style(color=colour, reverse=True))
-    return (_EIGHTHS[eighths] * width, Style(color=colour))
+        return brush.upwards[row == 0], FAINT
+    style = Style(color=USED[bar.tariff], reverse=eighths >= brush.reversed_upwards)
+    return brush.upwards[eighths], style
 
 
-def _downwards(bar: Bar, row: int, unit: float, width: int) -> tuple[str, Style]:
+def _downwards(bar: Bar, row: int, unit: float, brush: Brush) -> tuple[str, Style]:
     eighths = _filled(bar.given, row, unit)
     if eighths == 0:
-        return (" " * width, FAINT)
-    return (_EIGHTHS[8 - eighths] * width, Style(color=GIVEN[bar.tariff], reverse=True))
+        return brush.downwards[0], FAINT
+    style = Style(color=GIVEN[bar.tariff], reverse=eighths >= brush.reversed_downwards)
+    return brush.downwards[eighths], style
 
 
 def _filled(amount: float, row: int, unit: float) -> int:

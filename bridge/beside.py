@@ -1,0 +1,54 @@
+"""The ledger, read beside a bridge that may be working in it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from bridge import mandated
+from bridge.config import Settings
+from bridge.folder import claim, is_claimed
+from bridge.ledger import Ledger, LedgerError, LedgerOutdated, Records
+from bridge.model import Meter
+
+
+class NothingKnown(LedgerError):
+    """The ledger holds nothing of what was asked for; the message says what it holds, or how to fill it."""
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Records]:
+    """The ledger in a data folder. One of an older version is brought up to date, if nobody works in it.
+
+    Raises:
+        NothingKnown: there is none yet.
+        LedgerError, FolderError: see there.
+    """
+    path = folder / "ledger.sqlite"
+    with suppress(PermissionError):  # of which the ledger speaks more clearly
+        if not path.exists():
+            raise nothing_fetched()
+    try:
+        records = Records(path)
+    except LedgerOutdated:
+        if is_claimed(folder):
+            raise
+        with claim(folder), Ledger(path, stream=True):  # or what waits for the stream would be dropped
+            records = Records(path)
+    with records:
+        yield records
+
+
+def meters_of(settings: Settings, records: Records, now: datetime) -> tuple[Meter, ...]:
+    """The meters that the bridge follows: the configured ones, or those of the mandates that it knows."""
+    if settings.meters or not settings.fluvius.energy_api:
+        return settings.followed
+    return mandated.made_by(mandated.kept(records).values(), now)
+
+
+def nothing_fetched(meters: Sequence[Meter] = ()) -> NothingKnown:
+    """Nothing was fetched yet for some meters, or for any."""
+    names = f" for {', '.join(meter.name for meter in meters)}" if meters else ""
+    return NothingKnown(
+        f"nothing was fetched yet{names}; start the bridge, or `fluvius2mqtt backfill --from 2026-01-01`"
+    )

@@ -1,0 +1,60 @@
+"""Where an export goes."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+
+class OutputError(Exception):
+    """It cannot be written there; the message says why."""
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[TextIO]:
+    """A new file that is there when it is whole, or not at all; without a path, standard output.
+
+    UTF-8, and line ends as they are written.
+
+    Raises:
+        OutputError: there is something of that name already, or it cannot be written.
+    """
+    try:
+        if path is None:
+            yield _standard_output()
+            sys.stdout.flush()
+        else:
+            with _whole(path) as file:
+                yield file
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path or 'standard output'} cannot be written ({error.strerror})") from error
+
+
+def _standard_output() -> TextIO:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    return sys.stdout
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[TextIO]:
+    _must_be_new(path)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("x", encoding="utf-8", newline="") as file:
+            yield file
+        _must_be_new(path)
+        part.rename(path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _must_be_new(path: Path) -> None:
+    if os.path.lexists(path):
+        raise OutputError(f"{path} is there already and stays as it is; choose another name")
