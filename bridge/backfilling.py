@@ -192,7 +192,8 @@ class Backfiller:
         self._learn(meter, first - around, last + around)
 
     def _finished(self, meter: Meter, job: Backfill, plan: Plan) -> Backfill:
-        silent = sorted(history.silent_days(plan, self._ledger.first_with_intervals(meter)))
+        since = self._ledger.first_with_intervals(meter)
+        silent = sorted(history.silent_days(plan, since, meter.energy, self._now()))
         for first, last in plan.spans():
             within = [day for day in silent if first <= day <= last]
             if within:
