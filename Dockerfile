@@ -16,7 +16,7 @@ FROM ${BASE}
 COPY --from=builder /opt/fluvius2mqtt /opt/fluvius2mqtt
 # Nobody can write compiled modules later, and the official image has none: the first import of everything leaves
 # what is ever needed, a third of what compiling everything would add.
-RUN /opt/fluvius2mqtt/bin/python -c 'import msal, pkgutil, pytz, segno, bridge; \
+RUN /opt/fluvius2mqtt/bin/python -c 'import idna, msal, pkgutil, segno, bridge; \
         [__import__(found.name) for found in pkgutil.walk_packages(bridge.__path__, "bridge.")]' \
     && mkdir /config \
     && install --directory --owner 1000 --group 1000 --mode 700 /data

@@ -47,7 +47,7 @@ def test_the_lock_has_a_fitting_version_of_everything_that_the_image_needs(need:
 
 def test_everything_locked_has_one_version_and_hashes() -> None:
     for each, hashes in locked().items():
-        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+", each)
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+(post[0-9]+)?", each)
         assert hashes, each
 
 
