@@ -2,8 +2,8 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -12,9 +12,10 @@ from typing import Any, Protocol, Self
 from bridge.backfilling import Backfiller, Order
 from bridge.config import Settings
 from bridge.fetching import Fetcher
-from bridge.folder import claim, is_claimed, make
+from bridge.folder import FolderTaken, claim, is_claimed, make
+from bridge.health import SourceHealth, State
 from bridge.ledger import Ledger
-from bridge.model import Backfill
+from bridge.model import Backfill, Meter
 from bridge.views import local
 
 DONE, COULD_NOT, REFUSED = 0, 1, 3  # exit status
@@ -33,6 +34,14 @@ class View(Protocol):
         """Say something beside."""
 
 
+class Ended(Exception):
+    """It ends before everything is fetched; the message says why."""
+
+    def __init__(self, words: str, status: int = COULD_NOT) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 def run(
     settings: Settings,
     request: dict[str, Any],
@@ -48,95 +57,139 @@ def run(
         pause: waits that many seconds.
 
     Raises:
+        Ended: something is in the way, or someone.
         UsageError: the request cannot be understood.
         FolderError, LedgerError: the data folder cannot be used.
     """
     make(settings.data_dir)
-    with Ledger(settings.data_dir / "ledger.sqlite", stream=True) as ledger:
-        fetcher = Fetcher(settings, ledger, now, pause=pause, between=lambda _: None)
+    with _opened(settings, now, pause) as (ledger, fetcher):
+        if not fetcher.knows_its_meters and not is_claimed(settings.data_dir):
+            with claim(settings.data_dir):
+                _end_with(fetcher.learn_mandates())
         order = Order.of(request, fetcher.meters, now())
-        jobs = [ledger.begin_backfill(meter, order.first, order.last, now(), None) for meter in order.meters]
+        jobs = [ledger.begin_backfill(meter, order.first, order.last, now()) for meter in order.meters]
+        numbers = [job.number for job in jobs]
         with _view() as view:
-            return _Errand(
-                settings, ledger, fetcher, [job.number for job in jobs], view, now, pause
-            ).see_through()
+            return _Errand(settings, ledger, order.meters, numbers, view, now, pause).see_through()
+
+
+@contextmanager
+def _opened(
+    settings: Settings, now: Callable[[], datetime], pause: Callable[[float], None]
+) -> Iterator[tuple[Ledger, Fetcher]]:
+    with Ledger(settings.data_dir / "ledger.sqlite", stream=True) as ledger:
+        yield ledger, Fetcher(settings, ledger, now, pause=pause, between=lambda _: None)
+
+
+def _end_with(error: Exception | None) -> None:
+    from bridge.fluvius.errors import CredentialsRefused
+
+    if error:
+        raise Ended(str(error), REFUSED if isinstance(error, CredentialsRefused) else COULD_NOT)
 
 
 @dataclass
 class _Errand:
-    """Some backfills, to be seen through by this process or by the bridge that works in the folder."""
+    """Some backfills, to be seen through by this process or by the one that works in the folder."""
 
     settings: Settings
     ledger: Ledger
-    fetcher: Fetcher
-    numbers: Sequence[int]  # of the backfills
+    meters: Sequence[Meter]
+    numbers: Sequence[int]  # of their backfills
     view: View
     now: Callable[[], datetime]
     pause: Callable[[float], None]
-    told: set[int] = field(default_factory=set)  # what came of these
+    works: bool = False  # rather than watches
+    told: set[tuple[int, str]] = field(default_factory=set)  # of which, and what
 
     def see_through(self) -> int:
-        watching = False
-        while any(job.state == "open" for job in self._look()):
-            if not is_claimed(self.settings.data_dir):
-                with claim(self.settings.data_dir):
-                    if (status := self._work()) is not None:
-                        return status
-            elif not watching:
-                watching = True
-                self.view.say("The bridge that runs here fetches it; this only watches.")
-            else:
-                self.pause(_LOOK_AGAIN)
-        return DONE if all(job.state == "done" for job in self._look()) else COULD_NOT
-
-    def _work(self) -> int | None:
-        """Fetch; returns an exit status if that has to end early."""
-        from bridge.fluvius.errors import CredentialsRefused
-
-        self.fetcher.keep_to_bounds()
-        backfiller = Backfiller(self.ledger, self.fetcher, self.now)
+        """Until none is open any more; returns the exit status."""
         try:
-            while backfiller.step():
-                self._look()
-                if isinstance(backfiller.trouble, CredentialsRefused):
-                    self.view.say(str(backfiller.trouble))
-                    return REFUSED
-                if backfiller.trouble and not self._wait(backfiller):
-                    return COULD_NOT
+            while any(job.state == "open" for job in self._look()):
+                if is_claimed(self.settings.data_dir) or not self._work():
+                    self._watch()
         except KeyboardInterrupt:
-            self._put_off()
-            raise
-        return None
+            raise self._interrupted() from None
+        states = {job.state for job in self._look()}
+        if "stopped" in states:
+            raise Ended("someone stopped it; the same command goes on where it was")
+        return DONE if states == {"done"} else COULD_NOT
 
-    def _wait(self, backfiller: Backfiller) -> bool:
-        """Give Fluvius the pause that it needs, if it is short."""
-        until = backfiller.not_before()
-        if until - self.now() > _PATIENCE:
-            self.view.say(f"{backfiller.trouble}; run the same command again after {local(until)}")
-            return False
-        self.view.say(f"{backfiller.trouble}; going on at {local(until)}")
-        while self.now() < until:
-            self.pause(min(5.0, (until - self.now()).total_seconds()))
+    def _work(self) -> bool:
+        """Fetch, knowing all that another process learnt meanwhile; False if one was quicker."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(claim(self.settings.data_dir))
+            except FolderTaken:
+                return False
+            self.works = True
+            ledger, fetcher = stack.enter_context(_opened(self.settings, self.now, self.pause))
+            fetcher.keep_to_bounds()
+            for health in fetcher.health.values():
+                health.retry_at = None  # that was our own patience; now someone waits
+            self._fetch(Backfiller(ledger, fetcher, self.now, self.numbers), fetcher)
+        self.works = False
         return True
 
-    def _put_off(self) -> None:
-        """What a person stopped, no bridge takes up by itself."""
+    def _fetch(self, backfiller: Backfiller, fetcher: Fetcher) -> None:
+        from bridge.fluvius.errors import CredentialsRefused
+
+        while job := backfiller.job:
+            if not backfiller.is_due():
+                why = backfiller.trouble or fetcher.health[self._meter(job).source].last_error
+                self._wait(backfiller.not_before(), str(why))
+            backfiller.step()
+            self._look()
+            if isinstance(backfiller.trouble, CredentialsRefused):
+                _end_with(backfiller.trouble)
+
+    def _wait(self, until: datetime, why: str) -> None:
+        """Give Fluvius the pause that it needs, if it is short."""
+        if until - self.now() > _PATIENCE:
+            raise Ended(f"{why}; run the same command again after {local(until)}")
+        self.view.say(f"{why}; going on at {local(until)}")
+        while self.now() < until:
+            self.pause(min(5.0, (until - self.now()).total_seconds()))
+
+    def _watch(self) -> None:
+        """Look at what another process does, and say what is in its way."""
+        if not self.works:
+            self._tell(0, "The bridge that runs here fetches it; this only watches.")
+        for job in self._look():
+            if job.state == "open" and job.words:
+                self._tell(job.number, f"{self._meter(job).name}: {job.words}")
+                note = self.ledger.recall(f"source/{self._meter(job).source}")
+                if SourceHealth.from_note(note).state is State.REFUSED:
+                    raise Ended(job.words, REFUSED)
+        self.pause(_LOOK_AGAIN)
+
+    def _interrupted(self) -> Ended:
+        """What a person stopped, no bridge takes up by itself; what a bridge does, it goes on with."""
+        if not self.works:
+            return Ended("the bridge goes on with it; the same command shows how far it has come")
         for job in self._look():
             if job.state == "open":
                 self.ledger.keep_backfill(replace(job, state="stopped"))
-        self.view.say("Stopped. The same command goes on where it was.")
+        return Ended("stopped; the same command goes on where it was")
 
     def _look(self) -> list[Backfill]:
         jobs = [self.ledger.backfill(number) for number in self.numbers]
-        names = {meter.ean: meter.name for meter in self.fetcher.meters}
         for job in jobs:
-            name = names.get(job.ean, job.ean)
+            name = self._meter(job).name
             self.view.show(name, job)
-            if job.state in {"done", "failed"} and job.number not in self.told:
-                self.told.add(job.number)
-                for line in (job.words or "").splitlines():
-                    self.view.say(f"{name}: {line}")
+            if job.state in {"done", "failed"}:
+                lines = (job.words or "").splitlines()
+                self._tell(job.number, "\n".join(f"{name}: {line}" for line in lines))
         return jobs
+
+    def _tell(self, number: int, words: str) -> None:
+        if (number, words) not in self.told:
+            self.told.add((number, words))
+            for line in words.splitlines():
+                self.view.say(line)
+
+    def _meter(self, job: Backfill) -> Meter:
+        return self.meters[self.numbers.index(job.number)]
 
 
 class _Lines:

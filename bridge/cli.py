@@ -174,11 +174,23 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _backfill(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error", connects=False)
-    from bridge.backfill_command import run
+    settings = _settings(
+        arguments, "critical", connects=False
+    )  # what goes wrong is said once, beside the bars
+    from bridge.backfill_command import Ended, run
 
-    request = {name: vars(arguments)[name] for name in ("from", "to", "meter") if vars(arguments)[name]}
-    return run(settings, request)
+    for name in ("SIGTERM", "SIGHUP"):  # so that the terminal is left in order
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
+    given = {name: vars(arguments)[name] for name in ("from", "to", "meter")}
+    try:
+        return run(settings, {name: value for name, value in given.items() if value is not None})
+    except Ended as end:
+        return _complain(end, end.status)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(f"fluvius2mqtt: {signal.Signals(number).name}; a bridge, or the same command, goes on from here")
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:

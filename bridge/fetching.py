@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge import meterday, planning, views
 from bridge.config import Settings
@@ -137,6 +137,25 @@ class Fetcher:
         if (fresh := len(cycle.new_days)) > _NAMED:
             log.info("%d meters have new days", fresh)
         return cycle
+
+    @property
+    def knows_its_meters(self) -> bool:
+        """Whether nothing has to be asked to know which meters there are, and what they allow."""
+        return self._book is None or self._book.asked_at is not None
+
+    def learn_mandates(self) -> Exception | None:
+        """Ask who allows what; returns what kept us from it.
+
+        Raises:
+            LedgerError: the answer could not be kept, so nothing is asked.
+        """
+        cycle = Cycle(Occasion.ONCE, self._now().replace(microsecond=0))
+        if postponed := self.visits.too_early("energy_api", cycle.now):
+            return postponed
+        with self.visits.to("energy_api", cycle.now, asked=False) as visit:
+            source: Any = visit.open_source()
+            visit.trouble = self._learn_mandates(source, cycle)
+        return visit.error or visit.trouble
 
     def keep_to_bounds(self) -> None:
         """Have everything counted anew where bounds were moved; before anything is published."""

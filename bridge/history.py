@@ -82,15 +82,23 @@ class Plan:
 
     def days_with_amounts(self) -> list[date]:
         """The days whose intervals are worth asking for."""
-        return [] if self.at_once else [day for day, facts in self.facts.items() if facts.daily]
+        return [day for day, facts in self.facts.items() if facts.daily]
 
     def days_heard(self) -> list[bool | None]:
         """What came of those days' intervals."""
         return [self._day_heard(self.facts[day]) for day in self.days_with_amounts()]
 
+    def next_question(self) -> tuple[date, date | None] | None:
+        """A span of daily amounts, or a day of intervals; None when all is asked."""
+        place = next_to_ask(self.spans_heard(), LEAP_OF_SPANS)
+        if place is not None:
+            return self.spans()[place]
+        place = None if self.at_once else next_to_ask(self.days_heard(), LEAP_OF_DAYS)
+        return None if place is None else (self.days_with_amounts()[place], None)
+
     def progress(self) -> tuple[int, int]:
         """How many steps are done, and of how many; a day is one as long as it may have intervals."""
-        spans, days = self.spans_heard(), self.days_heard()
+        spans, days = self.spans_heard(), [] if self.at_once else self.days_heard()
         open_spans, open_days = _left(spans, LEAP_OF_SPANS), _left(days, LEAP_OF_DAYS)
         if open_spans and not self.at_once:
             open_days += len(self.facts) - len(days)
@@ -119,15 +127,14 @@ def _left(heard: Heard, leap: int) -> int:
 def silent_days(plan: Plan, first_with_intervals: date | None, energy: Energy, now: datetime) -> set[date]:
     """The days on which the meter had no intervals yet: Fluvius gave none, and none came before.
 
-    Those that may still come are no proof.
+    Those that may still come are no proof, but go with the others where there never were any.
     """
     days = plan.days_with_amounts()
-    silent = (days[place] for place in silences(plan.days_heard(), LEAP_OF_DAYS))
-    return {
-        day
-        for day in silent
-        if (first_with_intervals is None or day < first_with_intervals) and meterday.is_late(day, energy, now)
-    }
+    silent = {days[place] for place in silences(plan.days_heard(), LEAP_OF_DAYS)}
+    late = {day for day in silent if meterday.is_late(day, energy, now)}
+    if first_with_intervals is None:
+        return silent if late else set()
+    return {day for day in late if day < first_with_intervals}
 
 
 def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
@@ -137,7 +144,7 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     bare = sum(not facts.interval_count for facts in complete)
     found = f"{_days(len(days))} from {days[0]} to {days[-1]}: {_number(len(complete))} complete"
     if bare:
-        found += f", {bare} of them without {_INTERVALS[energy]}"
+        found += f", {bare} of them without {INTERVALS[energy]}"
     first = next((day for day, facts in plan.facts.items() if facts.daily), None)
     reasons = (
         (day, _ODD if day in plan.odd and not facts.complete else _reason(facts, first, energy, now))
@@ -151,7 +158,7 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
 
 
 _ODD = "Fluvius's answer could not be understood; try again later"
-_INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
+INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
 
 
 def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) -> str | None:
@@ -166,8 +173,8 @@ def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) ->
             "Fluvius has nothing of that time; was the meter there?" if before else "Fluvius has no readings"
         )
     if not day.interval_count:
-        return f"Fluvius has no {_INTERVALS[energy]}"
-    return f"Fluvius does not have all amounts and {_INTERVALS[energy]}"
+        return f"Fluvius has no {INTERVALS[energy]}"
+    return f"Fluvius does not have all amounts and {INTERVALS[energy]}"
 
 
 def _grouped(reasons: Iterable[tuple[date, str]]) -> Iterator[tuple[list[date], str]]:

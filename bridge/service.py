@@ -274,7 +274,7 @@ class Bridge:
 
     def _history_is_due(self) -> bool:
         if self._ledger_trouble:
-            return False  # until a cycle finds that answers can be kept again
+            return False  # until a cycle finds that it is over
         try:
             return self._backfiller.is_due()
         except LedgerError as error:
@@ -288,12 +288,17 @@ class Bridge:
         except (FolderError, LedgerError) as error:
             self._in_trouble(error)
             return
-        if job and (job.state != "open" or self._now() - self._history_shown > _SHOW_HISTORY):
-            self._history_shown = self._now()
-            self._publish_everything()
         if job and job.state != "open":
-            self._respond("backfill", _outcome(job, self._name(job)))
+            self._publish_everything()
+            for answer in _outcomes(job, self._name(job)):
+                self._respond("backfill", answer)
             self._import_statistics()
+        elif job and abs(self._now() - self._history_shown) > _SHOW_HISTORY:
+            self._history_shown = self._now()
+            for meter in self._fetcher.meters:
+                if meter.ean == job.ean:
+                    self._publish_meter(meter)
+            self._publish_bridge()
 
     def _name(self, job: Backfill) -> str:
         return next((meter.name for meter in self._fetcher.meters if meter.ean == job.ean), job.ean)
@@ -441,10 +446,11 @@ class Bridge:
             return _refused(
                 command, str(error) if isinstance(error, UsageError) else "this is no JSON object"
             )
-        mark = _transaction(command)
         try:
             for meter in order.meters:
-                self._ledger.begin_backfill(meter, order.first, order.last, self._now(), mark)
+                self._ledger.begin_backfill(
+                    meter, order.first, order.last, self._now(), _transaction(command)
+                )
         except LedgerError as error:
             self._in_trouble(error)
             return _refused(command, str(error))
@@ -465,16 +471,18 @@ def _refused(command: Command, why: str) -> Payload:
     return {"status": "error", "error": why, "data": {}, **_transaction(command)}
 
 
-def _outcome(job: Backfill, name: str) -> Payload:
+def _outcomes(job: Backfill, name: str) -> Iterator[Payload]:
+    """What came of a backfill, for each who asked for it."""
     done = job.state == "done"
     data = {"state": job.state, "meter": name, "from": job.first.isoformat(), "to": job.last.isoformat()}
     words = (job.words or "").splitlines()
-    return {
-        "status": "ok" if done else "error",
-        **({} if done else {"error": "; ".join(words)}),
-        "data": {**data, "found": words} if done else data,
-        **(job.mark if isinstance(job.mark, dict) else {}),
-    }
+    for mark in job.marks or ({},):
+        yield {
+            "status": "ok" if done else "error",
+            **({} if done else {"error": "; ".join(words)}),
+            "data": {**data, "found": words} if done else data,
+            **(mark if isinstance(mark, dict) else {}),
+        }
 
 
 def _transaction(command: Command) -> dict[str, Any]:

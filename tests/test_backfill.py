@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -512,8 +512,19 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return words
 
 
-def command(world: World, first: str, **more: str) -> int:
-    return backfill_command.run(world.settings, {"from": first, **more}, world.clock, lambda _: None)
+def nothing(_: float) -> None:
+    """A pause that takes no time."""
+
+
+def command(world: World, first: str, pause: Callable[[float], None] = nothing, **more: str) -> int:
+    return backfill_command.run(world.settings, {"from": first, **more}, world.clock, pause)
+
+
+def ended(world: World, first: str, pause: Callable[[float], None] = nothing) -> tuple[int, str]:
+    """A command that does not come to its end: its exit status, and why."""
+    with pytest.raises(backfill_command.Ended) as end:
+        command(world, first, pause)
+    return end.value.status, str(end.value)
 
 
 def test_the_command_says_what_it_found(desk: World, said: list[str]) -> None:
@@ -533,10 +544,12 @@ def test_the_command_waits_through_a_short_pause(desk: World, said: list[str]) -
     assert days_of(desk) == 20
 
 
-def test_the_command_does_not_wait_for_hours(desk: World, said: list[str]) -> None:
+@pytest.mark.usefixtures("said")
+def test_the_command_does_not_wait_for_hours(desk: World) -> None:
     desk.simulator.fault("too-many-requests", times=1, retry_after=7200)
-    assert command(desk, "2026-11-01") == 1
-    assert "run the same command again after" in said[-1]
+    status, why = ended(desk, "2026-11-01")
+    assert status == 1
+    assert "run the same command again after" in why
     desk.clock.pass_by(hours=3)
     assert command(desk, "2026-11-01") == 0
     assert days_of(desk) == 20
@@ -557,22 +570,23 @@ def test_without_any_meter_there_is_nothing_to_fetch(desk: World) -> None:
         command(desk, "2026-11-01")
 
 
-def test_refused_credentials_end_the_command(desk: World, said: list[str]) -> None:
+@pytest.mark.usefixtures("said")
+def test_refused_credentials_end_the_command(desk: World) -> None:
     desk.password = "wrong"
-    assert command(desk, "2026-11-01") == 3
-    assert "does not accept this password" in said[-1]
-    assert command(desk, "2026-11-01") == 3
+    for _ in range(2):
+        status, why = ended(desk, "2026-11-01")
+        assert status == 3
+        assert "does not accept this password" in why
     assert desk.simulator.count("sign-in") == 1
 
 
-def test_what_was_stopped_by_hand_waits_for_the_same_command(desk: World, said: list[str]) -> None:
+@pytest.mark.usefixtures("said")
+def test_what_was_stopped_by_hand_waits_for_the_same_command(desk: World) -> None:
     def interrupt(_: float) -> None:
         if days_of(desk) > 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        backfill_command.run(desk.settings, {"from": "2026-11-01"}, desk.clock, interrupt)
-    assert "The same command goes on where it was" in said[-1]
+    assert ended(desk, "2026-11-01", interrupt) == (1, "stopped; the same command goes on where it was")
     assert work(desk) is None
     assert command(desk, "2026-11-01") == 0
     assert desk.simulator.count("readings-interval") == 20

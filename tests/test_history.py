@@ -200,9 +200,11 @@ def test_what_came_of_a_day(known: dict[str, Any], heard: bool | None) -> None:
 
 
 def test_intervals_that_may_still_come_are_no_proof_that_there_are_none() -> None:
-    days = [facts(day, intervals=0) for day in meterday.span(date(2026, 11, 11), date(2026, 11, 20))]
-    found = silent_days(plan(*days), None, Energy.ELECTRICITY, NOW)
-    assert found == {day.date for day in days[:-4]}
+    young = [facts(day, intervals=0) for day in meterday.span(date(2026, 11, 17), date(2026, 11, 20))]
+    assert silent_days(plan(*young), None, Energy.ELECTRICITY, NOW) == set()
+    late = facts(date(2026, 11, 16), intervals=0)
+    assert len(silent_days(plan(late, *young), None, Energy.ELECTRICITY, NOW)) == 5
+    assert silent_days(plan(late, *young), NOW.date(), Energy.ELECTRICITY, NOW) == {late.date}
 
 
 def test_many_holes_are_counted_rather_than_listed() -> None:

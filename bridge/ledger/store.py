@@ -75,7 +75,8 @@ MIGRATIONS = (
     CREATE TABLE backfill (
         id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL,
         begun_at INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open', done INTEGER NOT NULL DEFAULT 0,
-        of_all INTEGER NOT NULL DEFAULT 0, answered TEXT NOT NULL DEFAULT '[]', words TEXT, mark TEXT
+        of_all INTEGER NOT NULL DEFAULT 0, answered TEXT NOT NULL DEFAULT '[]', step TEXT, words TEXT,
+        marks TEXT NOT NULL DEFAULT '[]'
     );
     """,
 )

@@ -84,7 +84,7 @@ class Ledger(Records):
 
     @heeding_damage
     def settle(
-        self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] = ()
+        self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] | None = None
     ) -> None:
         """Mark those of the days that have become complete, whatever the bounds.
 
@@ -92,17 +92,17 @@ class Ledger(Records):
             meter: the meter.
             days: consecutive ones.
             now: the present instant, aware.
-            silent: days on which the meter had no intervals, as the days around them show.
+            silent: days on which the meter had no intervals; None: those of all show whether it has any.
         """
         facts = self.facts(without_bounds(meter), days)
         usual = planning.usual_registers(facts)
-        without_intervals = meter.days_only or planning.days_only(facts, meter.energy)
+        without_intervals = meter.days_only or (silent is None and planning.days_only(facts, meter.energy))
         complete = [
             day.date
             for day in facts
             if not day.complete
             and planning.is_complete(
-                day, meter.energy, usual, without_intervals=without_intervals or day.date in silent
+                day, meter.energy, usual, without_intervals=without_intervals or day.date in (silent or ())
             )
         ]
         if complete:
