@@ -90,6 +90,13 @@ def test_the_table_and_the_chart_fit(reader: Reader, columns: str, monkeypatch: 
     assert "\x1b" not in ended.out
 
 
+def test_a_terminal_that_says_it_has_no_columns(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader.fetch(SEPTEMBER)
+    as_usual = reader.types("show").out
+    monkeypatch.setenv("COLUMNS", "0")
+    assert reader.types("show").out == as_usual
+
+
 def test_the_table_says_what_the_document_says(reader: Reader) -> None:
     reader.fetch(SEPTEMBER)
     day = document(reader, "--meter", "home")["home"]["days"][-1]
