@@ -1,6 +1,7 @@
 """The commands a person types. They talk; others decide."""
 
 import argparse
+import errno
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from bridge.config import ConfigError, Settings
 DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3  # exit status
 
 _SECONDS_TO_STOP = 1.4
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
+    if sys.stdout is None:  # closed by who started us: nobody listens
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     try:
         parsed = _parser(words).parse_args(words)
     except ConfigError as error:
@@ -38,16 +42,25 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         status: int = parsed.command(parsed)
+        sys.stdout.flush()
     except ConfigError as error:
         return _complain(error, WRONG)
     except (FolderError, LedgerError, OutputError, SupervisorError) as error:
         return _complain(error, COULD_NOT)
     except KeyboardInterrupt:
         return _complain("interrupted", COULD_NOT)
-    except BrokenPipeError:  # `... | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return COULD_NOT
+    except OSError as error:
+        return _unheard(error)
     return status
+
+
+def _unheard(error: OSError) -> int:
+    """Standard output takes no more: `... | head` has seen enough, or a disk is full."""
+    enough = isinstance(error, BrokenPipeError)
+    if not enough and (error.filename or error.errno not in _NO_ROOM):
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+    return COULD_NOT if enough else _complain(f"standard output: {error.strerror}", COULD_NOT)
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -174,9 +187,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _backfill(arguments: argparse.Namespace) -> int:
-    settings = _settings(
-        arguments, "critical", connects=False
-    )  # what goes wrong is said once, beside the bars
+    # What goes wrong is said once, beside the bars.
+    settings = _settings(arguments, "critical", connects=False)
     from bridge.backfill_command import Ended, run
 
     for name in ("SIGTERM", "SIGHUP"):  # so that the terminal is left in order

@@ -245,11 +245,12 @@ def test_what_failed_is_asked_for_anew(desk: World) -> None:
         assert job.state == ("done" if there else "failed")
 
 
-def test_the_answer_goes_to_who_asked_last(desk: World) -> None:
+def test_everyone_who_asked_for_the_same_is_answered(desk: World) -> None:
+    marks = [{"transaction": 1}, {"transaction": 2}]
     with desk.ledger() as ledger:
-        for mark in (None, {"transaction": 1}, {"transaction": 2}, None):
+        for mark in (None, *marks, None):
             job = ledger.begin_backfill(desk.meter(), FIRST, LAST, desk.clock(), mark)
-        assert (job.number, job.mark) == (1, {"transaction": 2})
+        assert (job.number, list(job.marks)) == (1, marks)
 
 
 def test_the_connection_is_kept_open_only_as_long_as_it_goes_well(desk: World) -> None:
@@ -555,19 +556,20 @@ def test_the_command_does_not_wait_for_hours(desk: World) -> None:
     assert days_of(desk) == 20
 
 
-def test_the_command_does_not_ask_before_fluvius_may_be_asked_again(desk: World, said: list[str]) -> None:
+@pytest.mark.usefixtures("said")
+def test_the_command_does_not_ask_before_fluvius_may_be_asked_again(desk: World) -> None:
     desk.simulator.fault("too-many-requests", times=1, retry_after=7200)
-    assert command(desk, "2026-11-01") == 1
-    desk.simulator.forget_requests()
-    assert command(desk, "2026-11-01") == 1
-    assert desk.simulator.count() == 0
-    assert "is not asked again before" in said[-1]
+    for _ in range(3):
+        with pytest.raises(backfill_command.Ended, match="run the same command again after"):
+            command(desk, "2026-11-01")
+    assert desk.simulator.count("readings") == 1
 
 
-def test_without_any_meter_there_is_nothing_to_fetch(desk: World) -> None:
+@pytest.mark.usefixtures("said")
+def test_where_mandates_make_the_meters_the_command_learns_them(desk: World) -> None:
     Provider(desk)
-    with pytest.raises(UsageError, match="there is no meter yet"):
-        command(desk, "2026-11-01")
+    assert command(desk, "2026-11-01") == 0
+    assert desk.simulator.count("energy") == 3
 
 
 @pytest.mark.usefixtures("said")

@@ -679,3 +679,32 @@ def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosq
         assert ear.payloads(STATE)[-1] == "online"
         _, took = bridge.terminate()
     assert took < 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["show"], ["show", "--json"], ["export", "--format", "csv"], ["backfill", "--from", "2026-11-20"]],
+)
+@pytest.mark.parametrize("to", ["a full disk", "nobody"])
+def test_standard_output_that_takes_nothing(desk: World, words: list[str], to: str) -> None:
+    desk.fetch()
+    command = [sys.executable, "-m", "bridge", *words, "--config", str(desk.write_configuration())]
+    redirected = ">/dev/full" if to == "a full disk" else ">&-"
+    ended = subprocess.run(
+        ["sh", "-c", f'"$@" {redirected}', "sh", *command],
+        check=False,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if to == "a full disk":
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (COULD_NOT, 1)
+        assert "No space left on device" in ended.stderr
+    else:
+        assert (ended.returncode, ended.stderr) == (DONE, "")
+
+
+def test_an_empty_name_is_no_meter(desk: World, capsys: pytest.CaptureFixture[str]) -> None:
+    configuration = str(desk.write_configuration())
+    assert main(["backfill", "--from", "2026-11-20", "--meter", "", "--config", configuration]) == WRONG
+    assert "there is home" in capsys.readouterr().err
