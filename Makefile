@@ -3,7 +3,7 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test check format bench interop
+.PHONY: demo test check format bench interop lock image-test
 
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
@@ -43,3 +43,37 @@ interop: .venv/installed mosquitto chromium
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }
+
+# What the image is made of: the newest versions that pyproject.toml allows, the same for every Python and processor.
+lock: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: \
+	  --generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock \
+	  --extra homeassistant --extra energy-api --extra demo pyproject.toml -
+
+# In a mount namespace, so that no mount outlives it, however it ends.
+image-test: .venv/installed mosquitto
+	@which buildah debootstrap runc >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends buildah debootstrap runc; }
+	$(SUDO) unshare --mount $(abspath $(BIN))/python -m tests.image
+
+# The add-on with the image's content in a folder of its own: copy it to /addons of a Home Assistant, which builds it.
+# The Supervisor's options are for root alone, and AppArmor leaves this root nothing but /data.
+ADDON = build/addon/fluvius2mqtt
+
+.PHONY: addon
+addon:
+	rm -rf $(ADDON)
+	mkdir -p $(ADDON)
+	cp -R bridge pyproject.toml requirements.lock LICENSE README.md .dockerignore $(ADDON)
+	cp -R addon/. $(ADDON)
+	{ cat Dockerfile; echo USER root; } > $(ADDON)/Dockerfile
+	find $(ADDON) -name __pycache__ -prune -exec rm -r {} +
+	cp repository.yaml $(dir $(ADDON))
+
+.PHONY: pictures
+pictures: addon/icon.png addon/logo.png
+
+addon/icon.png: SIZE = 128,128
+addon/logo.png: SIZE = 250,100
+addon/%.png: docs/pictures/%.svg | chromium
+	chromium --headless --no-sandbox --hide-scrollbars --default-background-color=00000000 --window-size=$(SIZE) --screenshot=$@ $<

@@ -23,7 +23,7 @@ def day(text: str) -> date:
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{text} is no date; write it as 2026-11-20") from None
+        raise UsageError(f"{text or 'nothing'} is no date; write it as 2026-11-20") from None
     if found.year not in _YEARS:
         raise UsageError(f"{text} is not between the years {_YEARS[0]} and {_YEARS[-1]}")
     return found

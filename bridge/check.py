@@ -155,7 +155,10 @@ def _failure(what: str, error: FluviusError) -> Finding:
 
 def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
     """Whether there are readings, and which: the newest day's intervals, or else the oldest's."""
-    window = planning.window(meter.energy, now, lookback_days)
+    first, last = meterday.span_within(meter)
+    window = [day for day in planning.window(meter.energy, now, lookback_days) if first <= day <= last]
+    if not window:
+        return True, f"its from or until leaves nothing of the last {lookback_days} days to ask for"
     readings = source.days(meter, window[0], window[-1]).readings
     days = sorted({meterday.day_of(reading.start, meter.energy) for reading in readings})
     if not days:

@@ -1,6 +1,7 @@
 """The commands a person types. They talk; others decide."""
 
 import argparse
+import errno
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from bridge.config import ConfigError, Settings
 DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3  # exit status
 
 _SECONDS_TO_STOP = 1.4
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 log = logging.getLogger(__name__)
 
@@ -27,26 +29,38 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
+    if sys.stdout is None:  # closed by who started us: nobody listens
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     try:
         parsed = _parser(words).parse_args(words)
     except ConfigError as error:
         return _complain(error, WRONG)
     from bridge.folder import FolderError
+    from bridge.homeassistant.supervisor import SupervisorError
     from bridge.ledger import LedgerError
     from bridge.output import OutputError
 
     try:
         status: int = parsed.command(parsed)
+        sys.stdout.flush()
     except ConfigError as error:
         return _complain(error, WRONG)
-    except (FolderError, LedgerError, OutputError) as error:
+    except (FolderError, LedgerError, OutputError, SupervisorError) as error:
         return _complain(error, COULD_NOT)
     except KeyboardInterrupt:
         return _complain("interrupted", COULD_NOT)
-    except BrokenPipeError:  # `... | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return COULD_NOT
+    except OSError as error:
+        return _unheard(error)
     return status
+
+
+def _unheard(error: OSError) -> int:
+    """Standard output takes no more: `... | head` has seen enough, or a disk is full."""
+    enough = isinstance(error, BrokenPipeError)
+    if not enough and (error.filename or error.errno not in _NO_ROOM):
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries again at its end
+    return COULD_NOT if enough else _complain(f"standard output: {error.strerror}", COULD_NOT)
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -69,6 +83,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     command("run", _run, "the bridge: connects, catches up, then works to its schedule until stopped")
     command("once", _once, "one cycle, then exits: for cron")
     command("check", _check, "tries the configuration, the broker, the sign-in and each meter")
+    backfill = command(
+        "backfill", _backfill, "fetches history into the ledger; goes on where it was interrupted"
+    )
+    backfill.add_argument("--from", required=True, metavar="DATE", help="the first day, such as 2025-01-01")
+    backfill.add_argument("--to", metavar="DATE", help="the last day (default: the newest)")
+    backfill.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
     _add_show(command("show", _show, "the latest days, this month and last month, in the terminal"))
     _add_export(command("export", _export, "readings out of the ledger: CSV or JSON, days or quarter-hours"))
     mandate = command("mandate", _mandate, "what customers allow (official API): list, request, mock")
@@ -166,6 +186,25 @@ def _check(arguments: argparse.Namespace) -> int:
     return check(settings)
 
 
+def _backfill(arguments: argparse.Namespace) -> int:
+    # What goes wrong is said once, beside the bars.
+    settings = _settings(arguments, "critical", connects=False)
+    from bridge.backfill_command import Ended, run
+
+    for name in ("SIGTERM", "SIGHUP"):  # so that the terminal is left in order
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
+    given = {name: vars(arguments)[name] for name in ("from", "to", "meter")}
+    try:
+        return run(settings, {name: value for name, value in given.items() if value is not None})
+    except Ended as end:
+        return _complain(end, end.status)
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(f"fluvius2mqtt: {signal.Signals(number).name}; a bridge, or the same command, goes on from here")
+
+
 def _add_show(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--days", metavar="N", type=number_of_days, default=14, help="how many (default: 14)")
     parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
@@ -173,7 +212,7 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
+    settings = _settings(arguments, "error", connects=False)
     from bridge.show import document
 
     shown = document(settings, arguments.meter, arguments.days, datetime.now(UTC))
@@ -212,7 +251,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
+    settings = _settings(arguments, "error", connects=False)
     for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C does, so that no half file stays
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
@@ -271,7 +310,7 @@ def _add_mandate(parser: argparse.ArgumentParser) -> None:
 
 
 def _mandate(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
+    settings = _settings(arguments, "error", connects=False)
     from bridge.fluvius.errors import CredentialsRefused, FluviusError
     from bridge.mandates_command import run
 
@@ -311,7 +350,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _healthcheck(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, connects=False)
     from bridge import heartbeat
     from bridge.folder import is_claimed
 
@@ -329,10 +368,14 @@ def _schema(_: argparse.Namespace) -> int:
     return DONE
 
 
-def _settings(arguments: argparse.Namespace, level: str | None = None) -> Settings:
+def _settings(arguments: argparse.Namespace, level: str | None = None, *, connects: bool = True) -> Settings:
     from bridge.config import find, load
+    from bridge.homeassistant import supervisor
 
-    settings = load(find(arguments.config, os.environ), os.environ)
+    if not arguments.config and supervisor.is_there(os.environ):
+        settings = supervisor.load(os.environ, connects=connects)
+    else:
+        settings = load(find(arguments.config, os.environ), os.environ)
     _log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
     if settings.fluvius.energy_api and find_spec("msal") is None:
         raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")

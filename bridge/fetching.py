@@ -4,10 +4,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge import meterday, planning, views
 from bridge.config import Settings
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
-_MANDATES_EVERY = timedelta(hours=20)
+_MANDATES_EVERY = _WINDOW_EVERY = _PEAKS_AGAIN_AFTER = timedelta(hours=20)
 _MONTHS_OF_PEAKS = 13  # this one, and the twelve that the capacity tariff bills
 _NAMED = 20  # meters in the log of one run; more are counted
 _LATELY = timedelta(days=2)
@@ -73,8 +73,10 @@ class _MeterNote:
     stored_until: str | None = None  # what Fluvius stored before is known
     doubt_since: str | None = None  # since when its answers were not whole
     peaks_asked_in: str | None = None  # the month in which Fluvius was last asked for monthly peaks
+    peaks_failed_at: str | None = None  # when it could last not say them
     window_asked_at: str | None = None  # when days were last asked for, whenever they were stored
     behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
+    asked_within: list[str | None] = field(default_factory=lambda: [None, None])  # the meter's bounds then
 
 
 class Fetcher:
@@ -120,8 +122,7 @@ class Fetcher:
         """
         cycle = Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
         self.meters = self._followed()
-        for meter in self.meters:
-            self._ledger.keep_to_bounds(meter)
+        self.keep_to_bounds()
         for name, health in self.health.items():
             due = self._due(name, cycle)
             if not (due or (name == "energy_api" and self._mandates_are_due(cycle))):
@@ -136,6 +137,30 @@ class Fetcher:
         if (fresh := len(cycle.new_days)) > _NAMED:
             log.info("%d meters have new days", fresh)
         return cycle
+
+    @property
+    def knows_its_meters(self) -> bool:
+        """Whether nothing has to be asked to know which meters there are, and what they allow."""
+        return self._book is None or self._book.asked_at is not None
+
+    def learn_mandates(self) -> Exception | None:
+        """Ask who allows what; returns what kept us from it.
+
+        Raises:
+            LedgerError: the answer could not be kept, so nothing is asked.
+        """
+        cycle = Cycle(Occasion.ONCE, self._now().replace(microsecond=0))
+        if postponed := self.visits.too_early("energy_api", cycle.now):
+            return postponed
+        with self.visits.to("energy_api", cycle.now, asked=False) as visit:
+            source: Any = visit.open_source()
+            visit.trouble = self._learn_mandates(source, cycle)
+        return visit.error or visit.trouble
+
+    def keep_to_bounds(self) -> None:
+        """Have everything counted anew where bounds were moved; before anything is published."""
+        for meter in self.meters:
+            self._ledger.keep_to_bounds(meter)
 
     def _followed(self) -> tuple[Meter, ...]:
         return self._of_portal + (self._book.meters(self._now()) if self._book else ())
@@ -182,10 +207,12 @@ class Fetcher:
         answered = note.last_success is not None
         mandate = self._mandate(meter)
         has_intervals = any(day.interval_count for day in facts)
-        daily_resolution = "P1D" if meter.days_only or planning.days_only(facts, meter.energy) else None
+        days_only = meter.days_only or planning.days_only(facts, meter.energy)
+        cut = meterday.cut_days(meter) if days_only else ()  # which never count, without intervals
+        hoped_for = [day for day in facts if day.date not in cut]
         return Progress(
-            awaited=planning.awaited(facts, meter.energy, now),
-            resolution=_RESOLUTION[meter.energy] if has_intervals else daily_resolution,
+            awaited=planning.awaited(hoped_for, meter.energy, now),
+            resolution=_RESOLUTION[meter.energy] if has_intervals else "P1D" if days_only else None,
             last_attempt=_instant(note.last_attempt),
             last_success=_instant(note.last_success),
             error=self.forbidden(meter, now)
@@ -193,7 +220,7 @@ class Fetcher:
             or (health.last_error if health.state is not State.OK else None),
             advice=note.remark or self._advice(meter, facts, answered=answered),
             mandate=views.mandate(meter, mandate, now) if mandate else None,
-            overdue=planning.overdue(facts, meter.energy, now) if answered else (),
+            overdue=planning.overdue(hoped_for, meter.energy, now) if answered else (),
             now=now,
         )
 
@@ -224,13 +251,24 @@ class Fetcher:
         self._ledger.settle(meter, self._window(meter, cycle.now), cycle.now)
         facts = self._facts(meter, cycle.now)
         return (
-            planning.days_are_due(facts, meter.energy, cycle.now)
+            self._days_are_due(facts, meter, note, cycle.now)
             or (
                 not meter.days_only
                 and planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
             )
             or self._peaks_are_due(meter, note, cycle.now)
         )
+
+    def _days_are_due(
+        self, facts: Sequence[planning.DayFacts], meter: Meter, note: _MeterNote, now: datetime
+    ) -> bool:
+        """Also those that are late, where no newer day will bring them along: at once, then once a day."""
+        asked_at, energy = _instant(note.window_asked_at), meter.energy
+        is_over = facts[-1].date < meterday.latest_ended(now, energy)
+        late_too = asked_at is None or (
+            is_over and abs(now - asked_at) > _WINDOW_EVERY and bool(planning.overdue(facts, energy, now))
+        )
+        return planning.days_are_due(facts, energy, now, late_too=late_too)
 
     def _ask_source(self, name: str, meters: Sequence[Meter], cycle: Cycle) -> None:
         from bridge.fluvius.source import AtOnce  # noqa: PLC0415
@@ -282,9 +320,10 @@ class Fetcher:
             if isinstance(source, AtOnce):
                 note.remark = self._fetch_at_once(source, meter, note, cycle)
             else:
-                note.remark = self._fetch_missing(source, meter, cycle, days_too=exchanged)
-                self._fetch_peaks(source, meter, note, cycle.now)
+                note.remark = self._fetch_missing(source, meter, note, cycle, days_too=exchanged)
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
+            if not isinstance(source, AtOnce) and self._peaks_are_due(meter, note, cycle.now):
+                self._fetch_peaks(source, meter, note, cycle.now)
         except (NotYourMeter, ShapeChanged) as error:
             cycle.errors.append(error)
             few = len(cycle.errors) <= _NAMED
@@ -337,20 +376,23 @@ class Fetcher:
         missing = planning.overdue(facts, meter.energy, now) or (
             not meter.days_only and planning.next_intervals_due(facts, meter.energy, now)
         )
-        if missing and now - stored_until < _LATELY and now - window_asked_at > _MANDATES_EVERY:
+        if missing and now - stored_until < _LATELY and now - window_asked_at > _WINDOW_EVERY:
             return None
         return stored_until - _OVERLAP
 
-    def _fetch_missing(self, source: "Stepwise", meter: Meter, cycle: Cycle, *, days_too: bool) -> str | None:
+    def _fetch_missing(
+        self, source: "Stepwise", meter: Meter, note: _MeterNote, cycle: Cycle, *, days_too: bool
+    ) -> str | None:
         """Daily amounts of the whole window, if one is missing; then intervals, a day at a time."""
         now, energy = cycle.now, meter.energy
         facts = self._facts(meter, now)
         known = {day.date for day in facts if day.complete}
         remarks = []
         days_too = days_too or cycle.occasion is Occasion.ASKED
-        if days_too or planning.days_are_due(facts, energy, now):
+        if days_too or self._days_are_due(facts, meter, note, now):
             answer = source.days(meter, facts[0].date, facts[-1].date)
             self._ledger.record_days(meter, answer.readings, now)
+            note.window_asked_at = now.isoformat()
             remarks.append(answer.remark)
             self._kept(meter, cycle, known)
         while day := planning.next_intervals_due(self._facts(meter, now), energy, now):
@@ -364,6 +406,9 @@ class Fetcher:
         """Once a month, when the last one is over: one request for a whole year of peaks."""
         if meter.energy is Energy.GAS or meter.source != "portal":
             return False
+        failed_at = _instant(note.peaks_failed_at)
+        if failed_at and abs(now - failed_at) < _PEAKS_AGAIN_AFTER:
+            return False
         this_month = _month(meter, now)
         if note.peaks_asked_in is None or note.peaks_asked_in > this_month.isoformat():
             return True
@@ -373,18 +418,26 @@ class Fetcher:
         return note.peaks_asked_in < this_month.isoformat() and (last_month_is_over or is_late)
 
     def _fetch_peaks(self, source: "Stepwise", meter: Meter, note: _MeterNote, now: datetime) -> None:
-        """Fluvius's own monthly peaks; not every meter has them."""
-        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+        """Fluvius's own monthly peaks; not every meter has them.
 
-        if not self._peaks_are_due(meter, note, now):
-            return
+        They are in nobody's way: where Fluvius has trouble with them alone, they are tried again tomorrow.
+        """
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater  # noqa: PLC0415
+
         this_month = _month(meter, now)
         first = meterday.months_until(this_month, _MONTHS_OF_PEAKS)[0]
         first, last = meterday.span_within(meter, first, meterday.latest_ended(now, meter.energy))
         try:
-            self._ledger.keep_peaks(meter, source.peaks(meter, first, last))
+            self._ledger.keep_peaks(meter, source.peaks(meter, first, last), this_month)
         except (NotYourMeter, ShapeChanged) as error:
             log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
+        except TryLater as error:
+            note.peaks_failed_at = now.isoformat()
+            self._remember(meter, note)
+            if error.not_before:
+                raise
+            log.info("%s: no monthly peaks today: %s", meter.name, error)
+            return
         note.peaks_asked_in = this_month.isoformat()
 
     def _kept(self, meter: Meter, cycle: Cycle, known: set[date]) -> None:
@@ -429,9 +482,11 @@ class Fetcher:
 
     def _note(self, meter: Meter) -> _MeterNote:
         kept = self._ledger.recall(f"meter/{meter.ean}/{meter.energy}") or {}
-        return _MeterNote(
-            **{field.name: kept[field.name] for field in fields(_MeterNote) if field.name in kept}
-        )
+        note = _MeterNote(**{each.name: kept[each.name] for each in fields(_MeterNote) if each.name in kept})
+        bounds = [each.isoformat() if each else None for each in (meter.since, meter.until)]
+        if note.asked_within != bounds:  # what was asked before says nothing of other days
+            note = replace(note, asked_within=bounds, window_asked_at=None, peaks_asked_in=None)
+        return note
 
     def _remember(self, meter: Meter, note: _MeterNote) -> None:
         self._ledger.remember(f"meter/{meter.ean}/{meter.energy}", asdict(note))

@@ -24,6 +24,10 @@ def make(folder: Path) -> None:
         raise _unwritable(folder, error) from None
 
 
+class FolderTaken(FolderError):
+    """Another process works in it."""
+
+
 @contextmanager
 def claim(folder: Path) -> Iterator[None]:
     """Work alone in a data folder, which is made when it is not there.
@@ -32,7 +36,8 @@ def claim(folder: Path) -> Iterator[None]:
     process ends, however it ends.
 
     Raises:
-        FolderError: another process works in it, or it cannot be written.
+        FolderTaken: another process works in it.
+        FolderError: it cannot be written.
     """
     make(folder)
     try:
@@ -46,7 +51,7 @@ def claim(folder: Path) -> Iterator[None]:
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise _unwritable(folder, error) from None
-            raise FolderError(
+            raise FolderTaken(
                 f"another fluvius2mqtt works in {folder} already; stop it first, or give this one a data_dir"
                 " of its own"
             ) from None

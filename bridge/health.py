@@ -90,10 +90,6 @@ class SourceHealth:
         self.not_before = asked_for or (self.retry_at if reached else None)
         self.state, self.last_error = State.WAITING if asked_for else State.UNREACHABLE, error
 
-    def may_be_asked(self, now: datetime) -> bool:
-        """Whether neither Fluvius's word nor our own patience speaks against it."""
-        return all(until is None or until <= now for until in (self.not_before, self.retry_at))
-
     def count_requests(self, number: int, now: datetime) -> None:
         """Add to today's requests."""
         today = _local_date(now)

@@ -8,7 +8,7 @@ halving.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby, pairwise
+from itertools import groupby, takewhile
 
 from bridge import meterday
 from bridge.meterday import ONE_DAY
@@ -18,6 +18,7 @@ from bridge.planning import DayFacts
 SPAN = 31  # days: what one request for daily amounts may span
 LEAP_OF_DAYS = 31
 LEAP_OF_SPANS = 6
+LISTED = 30  # reasons why days are missing; more are counted
 
 _PROOF = 3  # silent answers in a row, after which leaps begin
 
@@ -29,36 +30,35 @@ def next_to_ask(heard: Heard, leap: int) -> int | None:
 
     Args:
         heard: what came of each so far.
-        leap: between two silent ones that are no farther apart, all are taken for silent.
+        leap: how far one leap goes.
     """
-    left = -1
-    silent_in_a_row = 0
+    silent = silences(heard, leap)
+    place = next((i for i, answer in enumerate(heard) if answer is None and i not in silent), None)
+    if place is None or _silent_in_a_row(heard[:place]) < _PROOF:
+        return place
+    left, landing = place - 1, min(place - 1 + leap, len(heard) - 1)
+    right = next((i for i in range(place, landing + 1) if heard[i] is not None), None)
+    return landing if right is None else (left + right) // 2
+
+
+def silences(heard: Heard, leap: int) -> set[int]:
+    """The places that were asked for in vain, or that a leap over a proven silence left out."""
+    found: set[int] = set()
+    left, silent_in_a_row = 0, 0
     for place, answer in enumerate(heard):
-        if answer is not None:
-            left = place
-            silent_in_a_row = 0 if answer else silent_in_a_row + 1
+        if answer is None:
             continue
-        if silent_in_a_row == 0:
-            return place
-        right = next(
-            (i for i in range(place, min(left + leap + 1, len(heard))) if heard[i] is not None), None
-        )
-        if right is not None and not heard[right]:
-            continue  # a silence
-        if silent_in_a_row < _PROOF:
-            return place
-        return min(left + leap, len(heard) - 1) if right is None else (left + right) // 2
-    return None
-
-
-def silences(heard: Heard) -> set[int]:
-    """The places that were asked for in vain, or lie between such."""
-    asked = [place for place, answer in enumerate(heard) if answer is not None]
-    found = {place for place in asked if not heard[place]}
-    for left, right in pairwise(asked):
-        if not heard[left] and not heard[right]:
-            found.update(range(left, right))
+        if not answer:
+            is_leap = silent_in_a_row >= _PROOF and place - left <= leap
+            found.update(range(left if is_leap else place, place + 1))
+        left, silent_in_a_row = place, 0 if answer else silent_in_a_row + 1
     return found
+
+
+def _silent_in_a_row(heard: Heard) -> int:
+    """How many answers were silent since the last one that was not."""
+    answers = (answer for answer in reversed(heard) if answer is not None)
+    return sum(1 for _ in takewhile(lambda answer: not answer, answers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Plan:
     answered: Collection[date]  # the first days of those spans that were asked for
     begun_at: datetime  # aware; what was asked for before may have come since
     at_once: bool  # intervals come with the days, or may not be asked for
+    odd: Collection[date] = ()  # answered in a way that cannot be understood: not to be asked again now
 
     def spans(self) -> list[tuple[date, date]]:
         """The days in such spans as one request may ask for."""
@@ -81,16 +82,24 @@ class Plan:
 
     def days_with_amounts(self) -> list[date]:
         """The days whose intervals are worth asking for."""
-        return [] if self.at_once else [day for day, facts in self.facts.items() if facts.daily]
+        return [day for day, facts in self.facts.items() if facts.daily]
 
     def days_heard(self) -> list[bool | None]:
         """What came of those days' intervals."""
         return [self._day_heard(self.facts[day]) for day in self.days_with_amounts()]
 
+    def next_question(self) -> tuple[date, date | None] | None:
+        """A span of daily amounts, or a day of intervals; None when all is asked."""
+        place = next_to_ask(self.spans_heard(), LEAP_OF_SPANS)
+        if place is not None:
+            return self.spans()[place]
+        place = None if self.at_once else next_to_ask(self.days_heard(), LEAP_OF_DAYS)
+        return None if place is None else (self.days_with_amounts()[place], None)
+
     def progress(self) -> tuple[int, int]:
         """How many steps are done, and of how many; a day is one as long as it may have intervals."""
-        spans, days = self.spans_heard(), self.days_heard()
-        open_spans, open_days = _left(spans), _left(days)
+        spans, days = self.spans_heard(), [] if self.at_once else self.days_heard()
+        open_spans, open_days = _left(spans, LEAP_OF_SPANS), _left(days, LEAP_OF_DAYS)
         if open_spans and not self.at_once:
             open_days += len(self.facts) - len(days)
         of_all = len(spans) + (0 if self.at_once else len(self.facts))
@@ -98,28 +107,34 @@ class Plan:
 
     def _span_heard(self, first: date, last: date) -> bool | None:
         days = [self.facts[day] for day in meterday.span(first, last)]
-        if all(day.complete if self.at_once else day.daily for day in days):
+        if first in self.odd or all(day.complete if self.at_once else day.daily for day in days):
             return True
         return any(day.daily for day in days) if first in self.answered else None
 
     def _day_heard(self, day: DayFacts) -> bool | None:
-        if day.complete and day.interval_count:
+        if day.date in self.odd or (day.complete and day.interval_count and not day.corrected):
             return True
         asked = day.asked_at is not None and day.asked_at >= self.begun_at
         return bool(day.interval_count) if asked else None
 
 
-def _left(heard: Heard) -> int:
+def _left(heard: Heard, leap: int) -> int:
     """How many were neither asked for nor lie in a silence."""
-    silent = silences(heard)
+    silent = silences(heard, leap)
     return sum(answer is None and place not in silent for place, answer in enumerate(heard))
 
 
-def silent_days(plan: Plan, first_with_intervals: date | None) -> set[date]:
-    """The days on which the meter had no intervals yet: Fluvius gave none, and none came before."""
-    days, heard = plan.days_with_amounts(), plan.days_heard()
-    silent = {days[place] for place in silences(heard)}
-    return {day for day in silent if first_with_intervals is None or day < first_with_intervals}
+def silent_days(plan: Plan, first_with_intervals: date | None, energy: Energy, now: datetime) -> set[date]:
+    """The days on which the meter had no intervals yet: Fluvius gave none, and none came before.
+
+    Those that may still come are no proof, but go with the others where there never were any.
+    """
+    days = plan.days_with_amounts()
+    silent = {days[place] for place in silences(plan.days_heard(), LEAP_OF_DAYS)}
+    late = {day for day in silent if meterday.is_late(day, energy, now)}
+    if first_with_intervals is None:
+        return silent if late else set()
+    return {day for day in late if day < first_with_intervals}
 
 
 def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
@@ -129,13 +144,21 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     bare = sum(not facts.interval_count for facts in complete)
     found = f"{_days(len(days))} from {days[0]} to {days[-1]}: {_number(len(complete))} complete"
     if bare:
-        found += f", {bare} of them without {_INTERVALS[energy]}, which Fluvius does not have"
+        found += f", {bare} of them without {INTERVALS[energy]}"
     first = next((day for day, facts in plan.facts.items() if facts.daily), None)
-    reasons = ((day, _reason(facts, first, energy, now)) for day, facts in plan.facts.items())
-    return [found, *_grouped((day, reason) for day, reason in reasons if reason)]
+    reasons = (
+        (day, _ODD if day in plan.odd and not facts.complete else _reason(facts, first, energy, now))
+        for day, facts in plan.facts.items()
+    )
+    groups = list(_grouped((day, reason) for day, reason in reasons if reason))
+    lines = [f"missing: {_from_to(days)}: {reason}" for days, reason in groups[:LISTED]]
+    if rest := sum(len(days) for days, _ in groups[LISTED:]):
+        lines.append(f"missing: {rest} more days")
+    return [found, *lines]
 
 
-_INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
+_ODD = "Fluvius's answer could not be understood; try again later"
+INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
 
 
 def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) -> str | None:
@@ -150,17 +173,19 @@ def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) ->
             "Fluvius has nothing of that time; was the meter there?" if before else "Fluvius has no readings"
         )
     if not day.interval_count:
-        return f"Fluvius has no {_INTERVALS[energy]}"
-    return f"Fluvius does not have all amounts and {_INTERVALS[energy]}"
+        return f"Fluvius has no {INTERVALS[energy]}"
+    return f"Fluvius does not have all amounts and {INTERVALS[energy]}"
 
 
-def _grouped(reasons: Iterable[tuple[date, str]]) -> Iterator[str]:
-    """Consecutive days with the same reason in one line."""
+def _grouped(reasons: Iterable[tuple[date, str]]) -> Iterator[tuple[list[date], str]]:
+    """Consecutive days with the same reason."""
     groups = groupby(enumerate(reasons), lambda each: (each[1][0] - ONE_DAY * each[0], each[1][1]))
     for (_, reason), group in groups:
-        days = [day for _, (day, _) in group]
-        span = f"{days[0]} to {days[-1]}, {_days(len(days))}" if len(days) > 1 else f"{days[0]}"
-        yield f"missing: {span}: {reason}"
+        yield [day for _, (day, _) in group], reason
+
+
+def _from_to(days: Sequence[date]) -> str:
+    return f"{days[0]} to {days[-1]}, {_days(len(days))}" if len(days) > 1 else f"{days[0]}"
 
 
 def _days(count: int) -> str:

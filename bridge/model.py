@@ -181,5 +181,6 @@ class Backfill:
     done: int = 0
     of_all: int = 0  # 0 while it is not known
     answered: frozenset[date] = frozenset()  # the first days of the spans whose daily amounts were asked for
-    words: str | None = None  # what it came to, for the user
-    mark: object = None  # by which who asked recognises the answer
+    step: str | None = None  # what was asked for last, for the user
+    words: str | None = None  # what it came to, or what is in its way, for the user
+    marks: tuple[object, ...] = ()  # by which those who asked recognise their answers

@@ -88,16 +88,16 @@ def is_complete(
     return intervals_there and _has_daily_amounts(day, energy, usual)
 
 
-def days_are_due(days: Sequence[DayFacts], energy: Energy, now: datetime) -> bool:
+def days_are_due(days: Sequence[DayFacts], energy: Energy, now: datetime, *, late_too: bool = False) -> bool:
     """Whether a request for daily amounts is worth making.
 
-    A day that is later than Fluvius ever was does not make a request of its own: the request for the next
-    new day spans the whole window and brings it along.
+    A day that is later than Fluvius ever was does not make a request of its own, unless with `late_too`: the
+    request for the next new day spans the whole window and brings it along.
     """
     usual, missing = usual_registers(days), set(awaited(days, energy, now))
     return any(
         day.date in missing
-        and not meterday.is_late(day.date, energy, now)
+        and (late_too or not meterday.is_late(day.date, energy, now))
         and not _has_daily_amounts(day, energy, usual)
         for day in days
     )

@@ -37,6 +37,8 @@ class Publisher:
         base = self._base
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
         self._editions: dict[str, object] = {}  # EAN → what of it the broker has whole
+        self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
+        self._untold: set[str] = set()  # EANs of which Home Assistant may have missed what it was told
         self._owners = ledger.published_topics()
         self._owned: dict[str, set[str]] = {}
         for topic, owner in self._owners.items():
@@ -61,7 +63,7 @@ class Publisher:
             topic for topic in self._acknowledged if self._discovery and self._discovery.is_its(topic)
         ]:
             del self._acknowledged[topic]
-        self._editions.clear()
+        self._untold |= self._editions.keys()
 
     def migrate(self, meters: Sequence[Meter]) -> None:
         """Have Home Assistant let go of what it was told in the other format, and keep its entities."""
@@ -85,12 +87,14 @@ class Publisher:
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
-        edition = (meter, self._ledger.edition(meter), progress.mandate is None, _day(meter, progress))
+        edition = (meter, self._ledger.edition(meter), progress.mandate is None, _days(meter, progress))
         if self._editions.get(meter.ean) == edition:
-            self._publish(meter.ean, self._progress(meter, progress))
+            untold = self._told(meter, self._owned[meter.ean]) if meter.ean in self._untold else {}
+            self._publish(meter.ean, self._progress(meter, progress) | untold)
         else:
             self._replace(meter.ean, self._all_of(meter, progress))
             self._editions[meter.ean] = edition
+        self._untold.discard(meter.ean)
         while waiting := self._ledger.unstreamed(meter):
             topic = self._topic(meter, "reading")
             self._send(
@@ -111,16 +115,22 @@ class Publisher:
 
     def _all_of(self, meter: Meter, progress: Progress) -> dict[str, str]:
         total = self._ledger.total(meter)
+        months = self._peaks(meter, progress)
+        self._differences[meter.ean] = views.peak_differences(months)
         payloads = self._latest_day(meter, total) | self._progress(meter, progress)
         if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
             payloads |= self._months(meter, total, progress)
-        if self._discovery:
-            mine = self._topic(meter, "")
-            payloads |= _as_json(
-                self._discovery.of_meter(meter, {topic.removeprefix(mine) for topic in payloads})
-            )
-        return payloads
+            if peak := views.peak(meter, months, self._floor):
+                payloads[self._topic(meter, "peak")] = views.to_json(peak)
+        return payloads | self._told(meter, payloads)
+
+    def _told(self, meter: Meter, topics: Iterable[str]) -> dict[str, str]:
+        """What Home Assistant is told of a meter that has these topics."""
+        if not self._discovery:
+            return {}
+        mine = self._topic(meter, "")
+        return _as_json(self._discovery.of_meter(meter, {topic.removeprefix(mine) for topic in topics}))
 
     def _months(self, meter: Meter, total: Total, progress: Progress) -> dict[str, str]:
         if progress.now is None:
@@ -128,10 +138,7 @@ class Publisher:
         last, this = (
             self._ledger.month(meter, first, progress.now) for first in _last_months(meter, progress.now, 2)
         )
-        payloads = self._with_leaves(meter, "month", views.month(meter, this, last, total.amounts))
-        if peak := views.peak(meter, self._peaks(meter, progress), self._floor):
-            payloads[self._topic(meter, "peak")] = views.to_json(peak)
-        return payloads
+        return self._with_leaves(meter, "month", views.month(meter, this, last, total.amounts))
 
     def _peaks(self, meter: Meter, progress: Progress) -> Sequence[PeakMonth]:
         """Of this month and the twelve before; none of gas."""
@@ -140,8 +147,8 @@ class Publisher:
         return self._ledger.peak_months(meter, _last_months(meter, progress.now, 13))
 
     def _progress(self, meter: Meter, progress: Progress) -> dict[str, str]:
-        differences = views.peak_differences(self._peaks(meter, progress))
-        status = views.status(meter, self._ledger.latest_complete_day(meter), progress, differences)
+        latest, differences = self._ledger.latest_complete_day(meter), self._differences[meter.ean]
+        status = views.status(meter, latest, progress, differences)
         payloads = {self._topic(meter, "status"): views.to_json(status)}
         if progress.mandate:
             payloads[self._topic(meter, "mandate")] = views.to_json(progress.mandate)
@@ -228,9 +235,10 @@ def _discovery(settings: Settings) -> Discovery | None:
     return Discovery(settings.mqtt.base_topic, wanted.discovery_prefix, wanted.discovery_format)
 
 
-def _day(meter: Meter, progress: Progress) -> date | None:
-    """The meter day that is under way: with it, months and what they miss change."""
-    return progress.now and meterday.day_of(progress.now, meter.energy)
+def _days(meter: Meter, progress: Progress) -> tuple[date, ...]:
+    """The meter day under way, and the newest that may be published: with them months change."""
+    now, energy = progress.now, meter.energy
+    return (meterday.day_of(now, energy), meterday.latest_published(now, energy)) if now else ()
 
 
 def _last_months(meter: Meter, now: datetime, count: int) -> list[date]:

@@ -18,6 +18,8 @@ from functools import partial
 from typing import Any
 
 from bridge import __version__
+from bridge.arguments import UsageError
+from bridge.backfilling import Backfiller, Order
 from bridge.config import Settings
 from bridge.config.checks import identifier
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
@@ -26,7 +28,7 @@ from bridge.heartbeat import Heartbeat
 from bridge.homeassistant import statistics_settings
 from bridge.homeassistant.recorder import Recorder
 from bridge.ledger import Ledger, LedgerError
-from bridge.model import BRUSSELS, Meter
+from bridge.model import BRUSSELS, Backfill, Meter
 from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
 from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS
 from bridge.publisher import Publisher
@@ -35,7 +37,8 @@ from bridge.views import Payload, local
 
 log = logging.getLogger(__name__)
 
-_LOOK_AROUND = 30.0  # seconds: a laptop that was suspended notices within these that it is late
+_LOOK_AROUND = 2.0  # seconds, for what does not come by the inbox: the clock, history that was asked for
+_SHOW_HISTORY = timedelta(minutes=1)  # how often a backfill is shown while it goes on
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
 _LET_IT_START = (3.0, 10.0)  # seconds: Home Assistant says that it starts when it is busiest
 _WAITING_COMMANDS = 100  # more than that is a flood
@@ -88,7 +91,11 @@ class Bridge:
             between=self._after_an_answer,
             finished=self._after_a_meter,
         )
+        self._fetcher.keep_to_bounds()
+        self._backfiller = Backfiller(ledger, self._fetcher, now)
+        self._ledger = ledger
         self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
+        self._history_shown = self._started
         self._heartbeat = Heartbeat(settings.data_dir)
         self._last_cycle = self._started
         self._ledger_trouble: str | None = None
@@ -101,6 +108,7 @@ class Bridge:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
         with self._on_the_broker():
             self._attend(_GREETING)
+            self._say_how_to_get_more()
             if self._recorder:
                 self._recorder.doubt()
             self._cycle(Occasion.START)
@@ -110,6 +118,8 @@ class Bridge:
                     self._cycle(Occasion.SCHEDULE)
                 elif self._recorder and self._recorder.is_due():
                     self._import_statistics()
+                elif self._history_is_due():
+                    self._fetch_history()
 
     def once(self, greeting: float = 10.0) -> Cycle:
         """One cycle, for cron. What could not be published is kept, and published next time.
@@ -121,6 +131,7 @@ class Bridge:
         self._publisher.outlive_the_bridge()
         with self._on_the_broker():
             self._attend(greeting)
+            self._say_how_to_get_more()
             cycle = self._cycle(Occasion.ONCE)
             if self._retry_publishing:
                 away = BrokerAway(self._broker.problem or "the broker did not take everything")
@@ -181,6 +192,8 @@ class Bridge:
             raise Stopped
 
     def _until_next(self) -> float:
+        if self._history_is_due():
+            return 0.0
         plans = [
             self._timetable.next_run,
             self._retry_at(),
@@ -236,7 +249,9 @@ class Bridge:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
         self._beat()
         for event in self._drained():
-            if isinstance(event, Command):
+            if isinstance(event, Command) and event.name == "backfill":
+                self._obey(event)  # which only makes a note of it
+            elif isinstance(event, Command):
                 self._respond(event.name, _refused(event, "busy just now; ask again in a minute"))
             else:
                 self._heed(event)
@@ -245,6 +260,56 @@ class Bridge:
         with suppress(queue.Empty):
             for _ in range(self._inbox.qsize()):  # more may come meanwhile, for ever
                 yield self._inbox.get_nowait()
+
+    # History
+
+    def _say_how_to_get_more(self) -> None:
+        with self._publishing():
+            if not any(self._ledger.known_span(meter) for meter in self._fetcher.meters):
+                log.info(
+                    "the ledger is empty: the last %d days are fetched; for older ones run"
+                    " `fluvius2mqtt backfill --from DATE`",
+                    self._settings.schedule.lookback_days,
+                )
+
+    def _history_is_due(self) -> bool:
+        if self._ledger_trouble:
+            return False  # until a cycle finds that it is over
+        try:
+            return self._backfiller.is_due()
+        except LedgerError as error:
+            self._in_trouble(error)
+            return False
+
+    def _fetch_history(self) -> None:
+        """One request, so that nobody has to wait for the end of a long backfill."""
+        try:
+            job = self._backfiller.step()
+        except (FolderError, LedgerError) as error:
+            self._in_trouble(error)
+            return
+        if job and job.state != "open":
+            self._publish_everything()
+            for answer in _outcomes(job, self._name(job)):
+                self._respond("backfill", answer)
+            self._import_statistics()
+        elif job and abs(self._now() - self._history_shown) > _SHOW_HISTORY:
+            self._history_shown = self._now()
+            for meter in self._fetcher.meters:
+                if meter.ean == job.ean:
+                    self._publish_meter(meter)
+            self._publish_bridge()
+
+    def _name(self, job: Backfill) -> str:
+        return next((meter.name for meter in self._fetcher.meters if meter.ean == job.ean), job.ean)
+
+    def _history(self) -> Payload:
+        """Of `bridge/info`: the backfill that is worked on."""
+        job = self._backfiller.job
+        if job is None:
+            return {}
+        about = {"meter": self._name(job), "from": job.first.isoformat(), "to": job.last.isoformat()}
+        return {"backfill": {**about, "done": job.done, "of": job.of_all}}
 
     # Publishing
 
@@ -295,6 +360,7 @@ class Bridge:
                 for meter in self._fetcher.meters[:_SHOWN]
             ],
             "next_run": local(self._timetable.next_run),
+            **self._history(),
         }
 
     def _health_report(self) -> Payload:
@@ -349,12 +415,14 @@ class Bridge:
         match command.name:
             case "refresh":
                 answer = self._refresh(command)
+            case "backfill":
+                answer = self._ask_for_history(command)
             case "republish":
                 self._publisher.forget()
                 self._publish_everything()
                 answer = _done(command, {})
             case _:
-                answer = _refused(command, "no such request; there are refresh and republish")
+                answer = _refused(command, "no such request; there are refresh, republish and backfill")
         self._respond(command.name, answer)
 
     def _refresh(self, command: Command) -> Payload:
@@ -369,6 +437,27 @@ class Bridge:
         new_days = {name: [day.isoformat() for day in days] for name, days in cycle.new_days.items()}
         return _done(command, {"requests": cycle.requests, "new_days": new_days})
 
+    def _ask_for_history(self, command: Command) -> Payload:
+        """Its end is answered too, for each meter."""
+        try:
+            request = json.loads(command.payload or b"{}")
+            order = Order.of(request if isinstance(request, dict) else {}, self._fetcher.meters, self._now())
+        except (RecursionError, UsageError, ValueError) as error:
+            return _refused(
+                command, str(error) if isinstance(error, UsageError) else "this is no JSON object"
+            )
+        try:
+            for meter in order.meters:
+                self._ledger.begin_backfill(
+                    meter, order.first, order.last, self._now(), _transaction(command)
+                )
+        except LedgerError as error:
+            self._in_trouble(error)
+            return _refused(command, str(error))
+        names = [meter.name for meter in order.meters]
+        span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
+        return _done(command, {"state": "started", "meters": names, **span})
+
     def _respond(self, name: str, answer: Payload) -> None:
         with self._publishing():
             self._publisher.respond(name, answer)
@@ -380,6 +469,20 @@ def _done(command: Command, data: Payload) -> Payload:
 
 def _refused(command: Command, why: str) -> Payload:
     return {"status": "error", "error": why, "data": {}, **_transaction(command)}
+
+
+def _outcomes(job: Backfill, name: str) -> Iterator[Payload]:
+    """What came of a backfill, for each who asked for it."""
+    done = job.state == "done"
+    data = {"state": job.state, "meter": name, "from": job.first.isoformat(), "to": job.last.isoformat()}
+    words = (job.words or "").splitlines()
+    for mark in job.marks or ({},):
+        yield {
+            "status": "ok" if done else "error",
+            **({} if done else {"error": "; ".join(words)}),
+            "data": {**data, "found": words} if done else data,
+            **(mark if isinstance(mark, dict) else {}),
+        }
 
 
 def _transaction(command: Command) -> dict[str, Any]:

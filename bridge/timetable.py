@@ -29,7 +29,7 @@ class Timetable:
         self._begin_at: datetime | None = None
         self._schedule = _Scheduler()
         for each in at:
-            self._schedule.every().day.at(each, "Europe/Brussels").do(self._ring)
+            self._schedule.every().day.at(each).do(self._ring)
 
     @property
     def next_run(self) -> datetime:
@@ -56,7 +56,7 @@ class Timetable:
 
 
 class _Job(schedule.Job):
-    """A daily job whose next run is an instant.
+    """A daily job at a time in Europe/Brussels, whose next run is an instant.
 
     The library (1.2.2) keeps a time of this machine's own zone, without offset: where that clock goes back, a
     job runs again and again for an hour, and a job at a time that the clock skips runs twice.

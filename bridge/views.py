@@ -127,14 +127,14 @@ def month(meter: Meter, this: Month, last: Month, registers: Iterable[Register])
         meter: whose months they are.
         this: the present month.
         last: the one before.
-        registers: all that the meter was ever seen to have; in a month without a complete day yet, nothing
-            was counted on any of them.
+        registers: all that the meter was ever seen to have: this month begins at 0 with each of them. A last
+            month of which no day is known has no amounts.
     """
     return {
         **_who(meter),
         **_month(meter, this, registers),
         "unit": Unit.KWH,
-        "last": _month(meter, last, registers),
+        "last": _month(meter, last, registers if last.days else ()),
     }
 
 

@@ -3,14 +3,13 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from bridge.config import Settings
 from bridge.health import SourceHealth
-from bridge.lean import import_requests
 from bridge.ledger import Ledger
 from bridge.views import local
 
@@ -58,20 +57,25 @@ class Visits:
         names: Iterable[str],
     ) -> None:
         self._settings, self._ledger, self._now, self._pause = settings, ledger, now, pause
-        self._kept: PoliteSession | None = None
+        self._kept: tuple[str, Visit] | None = None  # the source's name, and the visit that stays open
         self.health = {name: SourceHealth.from_note(ledger.recall(f"source/{name}")) for name in names}
 
     def too_early(self, name: str, now: datetime) -> Postponed | None:
         """Why a source is to be left in peace; None if it may be asked."""
         health = self.health[name]
-        if health.not_before is None or not now < health.not_before < now + _LONGEST_WAIT:
+        if health.not_before is None or not _counts(health.not_before, now):
             return None
         return Postponed(f"{name} is not asked again before {local(health.not_before)}: {health.last_error}")
+
+    def may_be_asked(self, name: str, now: datetime) -> bool:
+        """Whether neither Fluvius's word nor our own patience speaks against it."""
+        health = self.health[name]
+        return all(not _counts(until, now) for until in (health.not_before, health.retry_at))
 
     def let_go(self) -> None:
         """Close the connection that the last visit kept open."""
         if self._kept:
-            self._kept.close()
+            self._kept[1].http.close()
             self._kept = None
 
     @contextmanager
@@ -82,24 +86,21 @@ class Visits:
             name: of the source.
             now: when the visit begins, aware.
             asked: whether a person waits for it, and so for another try with refused credentials.
-            keep_open: whether the connection serves the next visit too, which follows soon.
+            keep_open: whether the next visit, which follows soon, is a part of this one: with the same
+                connection and token, and nothing that a person who asks for more has to wait for.
 
         Raises:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
-        import_requests()  # which is heavy, and with nothing due not needed
-        from bridge.fluvius import open_source  # noqa: PLC0415
-        from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415
-        from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
+        from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415 - heavy, and with
+        # nothing due not needed
 
         health = self.health[name]
         asked_before = health.last_attempt
         health.last_attempt = now
         self._ledger.remember(f"source/{name}", health.to_note())  # proves that answers can be kept
-        http = self._kept = self._kept or PoliteSession(self._pause, self._now)
-        before = http.count
-        opened = partial(open_source, name, self._settings, http, self._ledger, self._now, asked=asked)
-        visit = Visit(http, opened)
+        visit = self._visit(name, asked=asked, keep_open=keep_open)
+        before = visit.http.count
         try:
             yield visit
             if visit.trouble:
@@ -108,17 +109,35 @@ class Visits:
                 health.succeeded(self._now())
         except CredentialsRefused as error:
             log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
-            health.refused(str(error), tried=http.count > before)
+            health.refused(str(error), tried=visit.http.count > before)
             visit.error = error
         except TryLater as error:
             health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)
             log.warning("%s; trying again at %s", error, health.retry_at and local(health.retry_at))
             visit.error = error
         finally:
-            visit.requests = http.count - before
-            if not visit.requests:
+            visit.requests = visit.http.count - before
+            if keep_open or not visit.requests:
                 health.last_attempt = asked_before
-            if not keep_open:
+            if visit.error or not keep_open:
                 self.let_go()
             health.count_requests(visit.requests, now)
             self._ledger.remember(f"source/{name}", health.to_note())
+
+    def _visit(self, name: str, *, asked: bool, keep_open: bool) -> Visit:
+        """A new one, unless the last one stays open for this."""
+        from bridge.fluvius import open_source  # noqa: PLC0415
+        from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
+
+        if self._kept and keep_open and self._kept[0] == name:
+            return replace(self._kept[1], requests=0, trouble=None, error=None)
+        self.let_go()
+        http = PoliteSession(self._pause, self._now)
+        opened = cache(partial(open_source, name, self._settings, http, self._ledger, self._now, asked=asked))
+        self._kept = name, Visit(http, opened)
+        return self._kept[1]
+
+
+def _counts(until: datetime | None, now: datetime) -> bool:
+    """Whether it is too early, by an instant that is not of a time when the clock was wrong."""
+    return until is not None and now < until < now + _LONGEST_WAIT

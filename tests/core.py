@@ -49,12 +49,12 @@ class Core:
 
     @contextmanager
     def open(self) -> Iterator["Core"]:
-        with serve(self._talk, "127.0.0.1", self.port) as server:
+        with serve(self.talk, "127.0.0.1", self.port) as server:
             self.port = server.socket.getsockname()[1]
-            with _serving(server):
+            with serving(server):
                 yield self
 
-    def _talk(self, connection: ServerConnection) -> None:
+    def talk(self, connection: ServerConnection) -> None:
         try:
             if self._lets_in(connection):
                 for text in connection:
@@ -155,7 +155,7 @@ class _RefusedError(Exception):
 
 
 @contextmanager
-def _serving(server: Server) -> Iterator[None]:
+def serving(server: Server) -> Iterator[None]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

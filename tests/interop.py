@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from bridge import __version__, service
 from bridge.fetching import Occasion
@@ -51,7 +52,7 @@ FOUR_DAYS_BACK = """async () => {  // gas is that late
     }
 }"""
 ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(recorder|energy|sensor)"
-UNITS = {"energy": "kWh", "gas": "m³", "duration": "d"}
+UNITS = {"energy": "kWh", "gas": "m³", "duration": "d", "power": "kW"}
 
 
 class TickingClock(Clock):
@@ -87,6 +88,24 @@ class Stage:
                     continue
                 for tariff, amount in amounts.items():
                     states[f"{name}_{side}_{tariff}".removesuffix("_total")] = str(amount)
+        for side, amounts in total.items():  # all of its days are of one month
+            states[f"month_{side}"] = str(amounts if side == "net" else amounts["total"])
+        return states | self.shown(meter)
+
+    def shown(self, meter: dict[str, str]) -> dict[str, str]:
+        """The states of what is no sum: peaks as they were published; and that there is a picture."""
+        retained = self.broker.retained()
+        mine = next(
+            topic.removesuffix("/day")
+            for topic, payload in retained.items()
+            if topic.endswith("/day") and meter["ean"] in payload
+        )
+        states = {}
+        if peak := retained.get(f"{mine}/peak"):
+            told = json.loads(peak, parse_float=str)
+            states = {"peak": told["peak"] or "unknown", "peak_mean": told["mean"]}
+        if f"{mine}/chart" in retained:
+            states["chart"] = "a picture"
         return states
 
     def entity(self, meter: dict[str, str], key: str) -> str:
@@ -118,12 +137,14 @@ def entities(stage: Stage) -> Iterator[str]:
         attributes = states[entity_id]["attributes"]
         device_class = attributes.get("device_class")
         assert attributes.get("unit_of_measurement") == UNITS.get(device_class), entity_id
-        amount = re.search("_(day|total)_(consumption|injection|net|volume)", entity_id)
-        assert attributes.get("state_class") == ("total" if amount else None), entity_id
+        amount = re.search("_(day|month|total)_(consumption|injection|net|volume)", entity_id)
+        state_class = "total" if amount else "measurement" if device_class == "power" else None
+        assert attributes.get("state_class") == state_class, entity_id
         begins = "T00:00:00" if "gas" not in entity_id else "T06:00:00"
-        assert (begins in str(attributes.get("last_reset"))) == bool(amount and amount[1] == "day"), entity_id
+        starts_anew = bool(amount and amount[1] != "total")
+        assert (begins in str(attributes.get("last_reset"))) == starts_anew, entity_id
         diagnostic = registry[entity_id]["entity_category"] == "diagnostic"
-        expected_to_be = bool(re.search("age|problem|_bridge_(?!refresh)", entity_id))
+        expected_to_be = bool(re.search("_age|problem|_bridge_(?!refresh)", entity_id))
         assert diagnostic == expected_to_be, entity_id
     yield f"{len(stage.ours())} entities with the right unit, class and category"
     by_name = {each["name"]: each for each in devices if each["manufacturer"] in {"Fluvius", "fluvius2mqtt"}}
@@ -382,8 +403,10 @@ def another_prefix(stage: Stage, command: Sequence[str], folder: Path) -> Iterat
 
 
 def show_what_was_counted(stage: Stage, meter: dict[str, str]) -> None:
-    expected = stage.expected(meter)
-    until(lambda: same(of(stage, meter), expected), lambda: (of(stage, meter), expected))
+    until(
+        lambda: same(of(stage, meter), stage.expected(meter)),
+        lambda: (of(stage, meter), stage.expected(meter)),
+    )
 
 
 def of(stage: Stage, meter: dict[str, str]) -> dict[str, str]:
@@ -391,10 +414,16 @@ def of(stage: Stage, meter: dict[str, str]) -> dict[str, str]:
     states = stage.ha.states()
     prefix = f"fluvius_{meter['ean']}_"
     return {
-        entry["unique_id"].removeprefix(prefix): states[each]["state"]
+        entry["unique_id"].removeprefix(prefix): state_of(states[each])
         for each, entry in stage.ha.entities().items()
         if entry["unique_id"].startswith(prefix) and each in states
     }
+
+
+def state_of(entity: dict[str, Any]) -> str:
+    """A picture's state is the moment at which it came."""
+    is_picture = entity["entity_id"].startswith("image.") and entity["state"].startswith("20")
+    return "a picture" if is_picture else str(entity["state"])
 
 
 def same(shown: dict[str, str], expected: dict[str, str]) -> bool:

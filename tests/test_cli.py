@@ -616,6 +616,19 @@ def test_a_check_of_an_unknown_meter_goes_on_to_the_next(house: World) -> None:
     assert table["gas"][0]
 
 
+@pytest.mark.parametrize("bounds", [{"until": "2020-02-03"}, {"from": "2199-01-01"}])
+def test_a_check_asks_nothing_of_a_meter_whose_time_is_over_or_to_come(
+    house: World, bounds: dict[str, str]
+) -> None:
+    house.meters = [HOME | bounds, GAS]
+    ended = checked(house)
+    table = findings(ended)
+    assert ended.status == DONE
+    assert table["home"][0]
+    assert "leaves nothing of the last 5 days" in ended.out
+    assert house.simulator.count("readings", ean=HOME["ean"]) == 0
+
+
 def test_a_check_with_fluvius_away(house: World) -> None:
     house.simulator.stop()
     ended = checked(house)
@@ -666,3 +679,32 @@ def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosq
         assert ear.payloads(STATE)[-1] == "online"
         _, took = bridge.terminate()
     assert took < 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["show"], ["show", "--json"], ["export", "--format", "csv"], ["backfill", "--from", "2026-11-20"]],
+)
+@pytest.mark.parametrize("to", ["a full disk", "nobody"])
+def test_standard_output_that_takes_nothing(desk: World, words: list[str], to: str) -> None:
+    desk.fetch()
+    command = [sys.executable, "-m", "bridge", *words, "--config", str(desk.write_configuration())]
+    redirected = ">/dev/full" if to == "a full disk" else ">&-"
+    ended = subprocess.run(
+        ["sh", "-c", f'"$@" {redirected}', "sh", *command],
+        check=False,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if to == "a full disk":
+        assert (ended.returncode, len(ended.stderr.splitlines())) == (COULD_NOT, 1)
+        assert "No space left on device" in ended.stderr
+    else:
+        assert (ended.returncode, ended.stderr) == (DONE, "")
+
+
+def test_an_empty_name_is_no_meter(desk: World, capsys: pytest.CaptureFixture[str]) -> None:
+    configuration = str(desk.write_configuration())
+    assert main(["backfill", "--from", "2026-11-20", "--meter", "", "--config", configuration]) == WRONG
+    assert "there is home" in capsys.readouterr().err

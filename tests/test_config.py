@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -201,6 +202,73 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"data_dir": ["x"]}, "data_dir", "a list stands where text belongs"),
     ({"log.level": "loud"}, "log.level", "loud is unknown; write one of debug, info, warning and error"),
     ({"log.format": "xml"}, "log.format", "xml is unknown; write one of text and json"),
+    (
+        {"meters.0.from": "tomorrow"},
+        "meters[0].from",
+        "tomorrow is neither a date nor an instant; write a date",
+    ),
+    ({"meters.0.from": "15/03/2026"}, "meters[0].from", "15/03/2026 is neither a date nor an instant"),
+    ({"meters.0.from": "2026-3-15"}, "meters[0].from", "is neither a date nor an instant"),
+    ({"meters.0.from": "2026-03-15T14"}, "meters[0].from", "is neither a date nor an instant"),
+    ({"meters.0.from": "2026-03-15T14:00:00.5"}, "meters[0].from", "is neither a date nor an instant"),
+    ({"meters.0.until": "2026-02-30"}, "meters[0].until", "2026-02-30 is no date of the calendar"),
+    (
+        {"meters.0.until": "2026-02-20T24:15"},
+        "meters[0].until",
+        "is no date of the calendar, or no time of the",
+    ),
+    ({"meters.0.until": "2026-02-20T12:00+25:00"}, "meters[0].until", "no time of the clock"),
+    ({"meters.0.from": "1999-12-31"}, "meters[0].from", "is not between the years 2000 and 2199"),
+    ({"meters.0.from": "2200-01-01"}, "meters[0].from", "is not between the years 2000 and 2199"),
+    (
+        {"meters.0.from": "2026-03-29T02:30"},
+        "meters[0].from",
+        "is shown twice or never by the clock on that day",
+    ),
+    ({"meters.0.until": "2026-10-25T02:30"}, "meters[0].until", "is shown twice or never"),
+    (
+        {"meters.0.from": "2026-03-15T14:10"},
+        "meters[0].from",
+        "is in the middle of a quarter-hour; write its beg",
+    ),
+    ({"meters.0.from": "2026-03-15T14:00:30"}, "meters[0].from", "is in the middle of a quarter-hour"),
+    ({"meters.0.from": "2026-03-15T14:00+00:20"}, "meters[0].from", "is in the middle of a quarter-hour"),
+    (
+        {"meters.0.energy": "gas", "meters.0.until": "2026-03-15T14:15"},
+        "meters[0].until",
+        "is in the middle of an hour; write its beginning",
+    ),
+    (
+        {"meters.0.from": "2026-03-16", "meters.0.until": "2026-03-15"},
+        "meters[0].until",
+        "does not come after from, so that nothing would count",
+    ),
+    (
+        {"meters.0.from": "2026-03-15", "meters.0.until": "2026-03-15"},
+        "meters[0].until",
+        "does not come after",
+    ),
+    (
+        {"meters.0.from": "2026-03-15T14:00+01:00", "meters.0.until": "2026-03-15T14:00:00+02:00"},
+        "meters[0].until",
+        "does not come after from",
+    ),
+    (
+        {"meters.0.energy": "gas", "meters.0.from": "2026-03-15", "meters.0.until": "2026-03-15T06:00"},
+        "meters[0].until",
+        "does not come after from",
+    ),
+    ({"meters.0.from": ["2026-03-15"]}, "meters[0].from", "a list stands where text belongs"),
+    ({"meters.0.form": "2026-03-15"}, "meters[0].form", "unknown key; did you mean from?"),
+    ({"meters.0.since": "2026-03-15"}, "meters[0].since", "unknown key"),
+    (
+        {"capacity_tariff.floor_kw": -1},
+        "capacity_tariff.floor_kw",
+        "-1 is out of range; write what a month's",
+    ),
+    ({"capacity_tariff.floor_kw": "much"}, "capacity_tariff.floor_kw", "much is no"),
+    ({"capacity_tariff.floor_kw": "nan"}, "capacity_tariff.floor_kw", "nan"),
+    ({"mqtt.chart": "big"}, "mqtt.chart", "big is neither true nor false; write true to publish a picture"),
     ({"meter": []}, "meter", "unknown key; did you mean meters?"),
     ({"a b": 1}, "a…", "unknown key; write mqtt, fluvius, meters"),
 ]
@@ -368,6 +436,46 @@ def test_an_address_is_encrypted_or_of_this_machine(tmp_path: Path, url: str) ->
 def test_a_token_is_enough_for_the_portal(tmp_path: Path) -> None:
     portal = {"fluvius.portal": {"token": "hunter2"}}
     assert load(with_changes(tmp_path / "x.yaml", portal), {}).fluvius.portal
+
+
+@pytest.mark.parametrize(
+    ("energy", "text", "instant"),
+    [
+        ("electricity", "2026-03-15", "2026-03-15T00:00+01:00"),
+        ("gas", "2026-03-15", "2026-03-15T06:00+01:00"),
+        ("electricity", "2026-03-29", "2026-03-29T00:00+01:00"),
+        ("gas", "2026-03-29", "2026-03-29T06:00+02:00"),
+        ("electricity", "2026-10-25T02:30+02:00", "2026-10-25T00:30+00:00"),
+        ("electricity", "2026-10-25T01:30:00Z", "2026-10-25T02:30+01:00"),
+        ("electricity", "2026-07-15 14:45", "2026-07-15T14:45+02:00"),
+        ("gas", "2026-07-15T14:00:00", "2026-07-15T12:00+00:00"),
+    ],
+)
+def test_a_bound_is_a_date_or_an_instant_on_an_edge(
+    tmp_path: Path, energy: str, text: str, instant: str
+) -> None:
+    for key in "from", "until":
+        changes = {"meters.0.energy": energy, f"meters.0.{key}": text}
+        [meter] = load(with_changes(tmp_path / "x.yaml", changes), {}).followed
+        assert {"from": meter.since, "until": meter.until}[key] == datetime.fromisoformat(instant)
+    assert meter.since is None
+
+
+def test_bounds_come_from_variables_too(file: Path) -> None:
+    environ = {"FLUVIUS2MQTT_METERS__0__FROM": "2026-03-15", "FLUVIUS2MQTT_METERS__0__UNTIL": "2026-03-16"}
+    [meter] = load(file, environ).followed
+    assert (meter.since, meter.until) == (
+        datetime(2026, 3, 14, 23, tzinfo=UTC),
+        datetime(2026, 3, 15, 23, tzinfo=UTC),
+    )
+    [mistake] = mistakes(file, {"FLUVIUS2MQTT_METERS__0__FROM": "tomorrow"})
+    assert mistake.startswith("FLUVIUS2MQTT_METERS__0__FROM (meters[0].from): tomorrow is neither")
+
+
+def test_both_bounds_are_told_at_once(tmp_path: Path) -> None:
+    changes = {"meters.0.from": "soon", "meters.0.until": "2026-03-15T14:10"}
+    found = mistakes(with_changes(tmp_path / "x.yaml", changes))
+    assert [each.split(": ")[1] for each in found] == ["meters[0].from", "meters[0].until"]
 
 
 def test_the_energy_api_needs_no_meters(tmp_path: Path) -> None:

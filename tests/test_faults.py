@@ -162,7 +162,7 @@ def awaited(retained: dict[str, str], *names: str) -> list[str]:
 
 @pytest.fixture
 def household(desk: World, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> Iterator[Household]:
-    monkeypatch.setattr(http, "_SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(http, "_SILENCE_SECONDS", 1.0)
     world = World(desk.folder, desk.simulator, desk.clock, broker.port)
     world.meters = [HOME, GAS]
     base = f"fluvius-{desk.simulator.port}-{desk.folder.name}"

@@ -122,7 +122,7 @@ def test_a_new_client_id_is_noticed_at_the_next_sign_in(desk: World) -> None:
 def test_trouble_at_any_step_is_nobodys_fault(
     desk: World, fault: str, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "_SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(http, "_SILENCE_SECONDS", 1.0)
     desk.simulator.fault(fault, where=step)
     assert type(error_of(desk)) is TryLater
     desk.simulator.clear()

@@ -57,6 +57,16 @@ def numbers(retained: dict[str, str], name: str, *, below: str) -> dict[str, Dec
     }
 
 
+def of_months(*amounts: str) -> set[str]:
+    """The topics of this month, and of the last one, of which nothing is known."""
+    counts = {"days", "days_missing"}
+    return {
+        "month",
+        *(f"month/{leaf}" for leaf in {*amounts, *counts}),
+        *(f"month/last/{leaf}" for leaf in counts),
+    }
+
+
 # --- topics and payloads
 
 
@@ -118,7 +128,8 @@ def test_a_gas_meter_has_kwh_and_cubic_metres_side_by_side(home: World, mosquitt
     retained = published(home, mosquitto)
     assert topics_of(retained, "gas") == {
         *("day", "day/date", "day/consumption/total", "day/volume/total"),
-        *("intervals", "status", "total", "total/consumption/total", "total/volume/total"),
+        *("intervals", "chart", "status", "total", "total/consumption/total", "total/volume/total"),
+        *of_months("consumption/total", "volume/total"),
     }
     day, intervals = says(retained, "gas/day"), says(retained, "gas/intervals")
     assert (day["start"], day["end"]) == ("2026-11-17T06:00:00+01:00", "2026-11-18T06:00:00+01:00")
@@ -134,7 +145,9 @@ def test_a_meter_without_quarter_hours_says_how_to_switch_them_on(home: World, m
     home.meters = [SHED]
     retained = published(home, mosquitto)
     assert topics_of(retained, "shed") == {
-        *("day", "day/date", "day/consumption/total", "status", "total", "total/consumption/total")
+        *("day", "day/date", "day/consumption/total", "status", "total", "total/consumption/total"),
+        *of_months("consumption/total"),
+        "peak",
     }
     status = says(retained, "shed/status")
     assert status["resolution"] == "P1D"
@@ -154,8 +167,9 @@ def test_a_single_tariff_meter_has_a_total_only(
     assert isinstance(simulator.measurements, Measurements)
     assert topics_of(retained, "single") == {
         *("day", "day/date", "day/consumption/total", "day/injection/total", "day/net"),
-        *("intervals", "status"),
+        *("intervals", "status", "chart", "peak"),
         *("total", "total/consumption/total", "total/injection/total", "total/net"),
+        *of_months("consumption/total", "injection/total", "net"),
     }
     assert {each["tariff"] for each in says(retained, "single/intervals")["intervals"]} == {"total"}
 

@@ -83,6 +83,22 @@ def test_the_peak_is_the_highest_interval_s_power(
     assert (datetime.fromisoformat(peak["start"]), peak["power"]) == (start, amount * an_hour)
 
 
+def test_a_terminal_that_says_it_has_no_columns(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader.fetch()
+    as_usual = reader.types("show").out
+    monkeypatch.setenv("COLUMNS", "0")
+    assert reader.types("show").out == as_usual
+
+
+def test_a_month_of_which_nothing_is_known_shows_no_zeros(reader: Reader) -> None:
+    reader.world.changes["schedule.lookback_days"] = 7
+    reader.fetch()
+    table = reader.types("show", "--meter", "home").out
+    [line] = [line for line in table.splitlines() if line.startswith("October") and "counted" not in line]
+    assert "0.000" not in line
+    assert "no day of it is known" in line
+
+
 def test_a_meter_without_intervals_has_no_latest_chart(reader: Reader) -> None:
     reader.fetch()
     assert shown(reader)["shed"]["latest"] is None

@@ -1,4 +1,4 @@
-"""YAML, environment and secret files → one validated `Settings`, or every mistake in them at once."""
+"""YAML, environment, secret files, add-on options → one validated `Settings`, or every mistake at once."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -43,6 +43,7 @@ __all__ = [
     "find",
     "is_this_machine",
     "load",
+    "load_options",
     "schema",
     "slug",
 ]
@@ -67,8 +68,6 @@ def find(explicit: Path | None, environ: Mapping[str, str]) -> Path | None:
 def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """The settings in a file, if any, and in the environment, which goes first.
 
-    JSON is YAML, so the add-on's `options.json` is such a file too.
-
     Raises:
         ConfigError: with every mistake that was found.
     """
@@ -82,6 +81,25 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     settings = draft.settings()
     if draft.mistakes or not settings:
         raise ConfigError(*draft.mistakes, *([] if path else [_nowhere(environ)]))
+    return settings
+
+
+def load_options(file: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings in an add-on's options and in the environment, which goes first.
+
+    Args:
+        file: the `options.json` that the Supervisor writes: JSON is YAML. The data is kept beside it.
+        environ: the environment's variables.
+
+    Raises:
+        ConfigError: with every mistake that was found, in the words of the add-on's page.
+    """
+    draft = Draft(file, is_addon=True)
+    draft.add_options(file)
+    draft.add_variables(environ)
+    settings = draft.settings()
+    if draft.mistakes or not settings:
+        raise ConfigError(*draft.mistakes)
     return settings
 
 

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from bridge.config.contradictions import contradictions
 from bridge.config.errors import ConfigError
-from bridge.config.keys import KEYS, KeyPath, advice, anywhere, at, key_of, kinds, section_of
+from bridge.config.keys import KEYS, KeyPath, advice, anywhere, at, filled_in, key_of, kinds, section_of
 from bridge.config.settings import Settings
 from bridge.config.text import Hidden, Unreadable, parse, read
 
@@ -28,12 +28,18 @@ SHORT_NAMES: dict[str, KeyPath] = {
     "FLUVIUS_METER_SERIAL": ("meters", 0, "serial"),
 }
 
+ADDON_DEFAULTS: dict[KeyPath, str] = {
+    ("data_dir",): ".",
+    ("homeassistant", "statistics"): "true",
+}
+
 
 @dataclass
 class Draft:
     """What was written so far, by whom, and what is wrong with it."""
 
     file: Path | None
+    is_addon: bool = False  # the file holds what was filled in on an add-on's page
     tree: dict[str, Any] = field(default_factory=dict)
     variables: dict[KeyPath, str] = field(default_factory=dict)  # which variable a value came from
     secrets: Any = None  # what is in secrets.yaml, once it was read
@@ -50,6 +56,8 @@ class Draft:
         for end in range(len(path), 0, -1):
             if variable := self.variables.get(path[:end]):
                 return f"{variable} ({_dotted(path)})"
+        if self.is_addon:
+            return f"Option {_dotted(path)}"
         if self.file:
             return f"{self.file}: {_dotted(path)}" if path else str(self.file)
         short = next((name for name, key in SHORT_NAMES.items() if key == path), None)
@@ -67,6 +75,14 @@ class Draft:
         written = [at(tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
         if any(value and not isinstance(value, Hidden) for value in written):
             self.warn_if_public(file)
+
+    def add_options(self, file: Path) -> None:
+        """What was filled in on an add-on's page, and an add-on's own defaults for the rest."""
+        self.add_file(file)
+        self.tree = filled_in(self.tree)
+        for path, value in ADDON_DEFAULTS.items():
+            if at(self.tree, *path) is None:
+                self.put(path, value, "the add-on")
 
     def warn_if_public(self, file: Path) -> None:
         """A secret that every user of the machine can read is none."""

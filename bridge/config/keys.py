@@ -53,6 +53,16 @@ def at(tree: Any, *path: str | int) -> Any:
     return None if tree == "" else tree
 
 
+def filled_in(tree: Any) -> Any:
+    """A form's values without the keys that were left empty."""
+    if isinstance(tree, list):
+        return [filled_in(each) for each in tree]
+    if isinstance(tree, dict):
+        values = {key: filled_in(value) for key, value in tree.items()}
+        return {key: value for key, value in values.items() if value not in (None, "", [], {})}
+    return tree
+
+
 def advice(path: KeyPath) -> str:
     """The key's description, so that it goes on after "; "."""
     info = key_of(path)

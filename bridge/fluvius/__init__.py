@@ -1,5 +1,10 @@
 """Where readings come from."""
 
+# ruff: noqa: E402 - whichever of these rooms is entered first: requests comes in lightly
+from bridge.lean import import_requests
+
+import_requests()
+
 import json
 from collections.abc import Callable
 from datetime import datetime

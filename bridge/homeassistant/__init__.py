@@ -7,8 +7,7 @@ from pydantic import SecretStr
 
 from bridge.config import ConfigError, HomeAssistantSettings
 from bridge.config.settings import StatisticsSettings
-
-_SUPERVISOR = "ws://supervisor/core/websocket"
+from bridge.homeassistant import supervisor
 
 
 def statistics_settings(
@@ -28,7 +27,7 @@ def statistics_settings(
         )
     if isinstance(statistics, StatisticsSettings):
         return statistics
-    token = environment.get("SUPERVISOR_TOKEN")
+    token = environment.get(supervisor.TOKEN)
     if not token:
         raise ConfigError("homeassistant.statistics: true is for the add-on; write the keys url and token")
-    return StatisticsSettings(url=_SUPERVISOR, token=SecretStr(token))
+    return StatisticsSettings(url=supervisor.websocket(environment), token=SecretStr(token))

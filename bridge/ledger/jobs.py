@@ -4,46 +4,58 @@ A backfill may be asked for by a process that otherwise only reads beside the br
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from bridge.ledger.store import Store, heeding_damage, to_instant, to_seconds
-from bridge.model import Backfill, Energy, Meter
+from bridge.meterday import ONE_DAY
+from bridge.model import BRUSSELS, Backfill, Energy, Meter
 
-_COLUMNS = "backfill.id, ean, energy, first, last, begun_at, state, done, of_all, answered, words, mark"
+_WAITING = 20  # for the end of one; more than that is a flood
+_COLUMNS = (
+    "backfill.id, ean, energy, first, last, begun_at, state, done, of_all, answered, step, words, marks"
+)
 
 
 class Jobs(Store):
     """Backfills, oldest first."""
 
+    @heeding_damage
     def begin_backfill(
         self, meter: Meter, first: date, last: date, now: datetime, mark: Any = None
     ) -> Backfill:
-        """Ask for a span of days. One that was interrupted goes on where it was.
+        """Ask for a span of days. One that is under way, or was interrupted, goes on where it was.
 
         Args:
             meter: whose history.
             first: the first day.
             last: the last day.
             now: the present instant, aware.
-            mark: a JSON value by which who asks recognises the answer.
+            mark: a JSON value by which who asked recognises the answer; None: nobody waits for it.
         """
-        key = self._meter(meter), first.isoformat(), last.isoformat()
+        key, marks = self._meter(meter), [] if mark is None else [mark]
         with self._transaction():
-            found = self._rows(
-                "SELECT id FROM backfill WHERE meter = ? AND first = ? AND last = ? AND state != 'done'", key
+            found = self._backfills(
+                "meter = ? AND first = ? AND state IN ('open', 'stopped')", (key, first.isoformat())
             )
-            if found:
-                ((number,),) = found
-                self._execute("UPDATE backfill SET state = 'open', words = NULL WHERE id = ?", (number,))
-            else:
+            job = next((each for each in found if _is_continued_by(each, last, now)), None)
+            if job is None:
                 self._execute(
-                    "INSERT INTO backfill (meter, first, last, begun_at, mark) VALUES (?, ?, ?, ?, ?)",
-                    (*key, to_seconds(now), json.dumps(mark)),
+                    "INSERT INTO backfill (meter, first, last, begun_at, marks) VALUES (?, ?, ?, ?, ?)",
+                    (key, first.isoformat(), last.isoformat(), to_seconds(now), json.dumps(marks)),
                 )
                 ((number,),) = self._rows("SELECT last_insert_rowid()")
-        return self.backfill(number)
+                return self.backfill(number)
+            marks = [*job.marks, *(each for each in marks if each not in job.marks)][-_WAITING:]
+            self._execute(
+                "UPDATE backfill SET last = ?, marks = ? WHERE id = ?",
+                (last.isoformat(), json.dumps(marks), job.number),
+            )
+            answered = job.answered if job.last == last else _all_but_the_last(job.answered)
+            self.keep_backfill(replace(job, last=last, state="open", answered=answered, words=None))
+            return self.backfill(job.number)
 
     @heeding_damage
     def backfill(self, number: int) -> Backfill:
@@ -57,16 +69,20 @@ class Jobs(Store):
         return self._backfills("state = 'open'", ())
 
     def keep_backfill(self, job: Backfill) -> None:
-        """Remember how far one has come."""
+        """Remember how far one has come, unless it was extended meanwhile."""
         self._execute(
-            "UPDATE backfill SET state = ?, done = ?, of_all = ?, answered = ?, words = ? WHERE id = ?",
+            "UPDATE backfill SET begun_at = ?, state = ?, done = ?, of_all = ?, answered = ?, step = ?,"
+            " words = ? WHERE id = ? AND last = ?",
             (
+                to_seconds(job.begun_at),
                 job.state,
                 job.done,
                 job.of_all,
                 json.dumps(sorted(day.isoformat() for day in job.answered)),
+                job.step,
                 job.words,
                 job.number,
+                job.last.isoformat(),
             ),
         )
 
@@ -80,7 +96,7 @@ class Jobs(Store):
 
 
 def _backfill(row: Sequence[Any]) -> Backfill:
-    number, ean, energy, first, last, begun_at, state, done, of_all, answered, words, mark = row
+    number, ean, energy, first, last, begun_at, state, done, of_all, answered, step, words, marks = row
     return Backfill(
         number=number,
         ean=ean,
@@ -92,6 +108,19 @@ def _backfill(row: Sequence[Any]) -> Backfill:
         done=done,
         of_all=of_all,
         answered=frozenset(map(date.fromisoformat, json.loads(answered))),
+        step=step,
         words=words,
-        mark=json.loads(mark),
+        marks=tuple(json.loads(marks)),
     )
+
+
+def _is_continued_by(job: Backfill, last: date, now: datetime) -> bool:
+    """Whether one that was begun is asked for again: to the same day, or each time to the newest."""
+    begun_on, today = (each.astimezone(BRUSSELS).date() for each in (job.begun_at, now))
+    to_the_newest = job.last >= begun_on - ONE_DAY and last == today - ONE_DAY
+    return job.last == last or (to_the_newest and job.last < last)
+
+
+def _all_but_the_last(answered: Collection[date]) -> frozenset[date]:
+    """The last span has more days now."""
+    return frozenset(sorted(answered)[:-1])

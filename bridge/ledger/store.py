@@ -64,7 +64,8 @@ MIGRATIONS = (
     """,
     """
     -- the highest quarter-hours of months: worked out here ('ledger'; amount in billionths of a kWh, NULL
-    -- where there is none), or said by Fluvius ('portal'; in billionths of a kW)
+    -- where there is none), or said by Fluvius ('portal'; in billionths of a kW), also while the month was
+    -- under way ('so far')
     CREATE TABLE peak (
         meter INTEGER NOT NULL, month TEXT NOT NULL, source TEXT NOT NULL,
         start INTEGER NOT NULL, amount INTEGER,
@@ -74,7 +75,8 @@ MIGRATIONS = (
     CREATE TABLE backfill (
         id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL,
         begun_at INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open', done INTEGER NOT NULL DEFAULT 0,
-        of_all INTEGER NOT NULL DEFAULT 0, answered TEXT NOT NULL DEFAULT '[]', words TEXT, mark TEXT
+        of_all INTEGER NOT NULL DEFAULT 0, answered TEXT NOT NULL DEFAULT '[]', step TEXT, words TEXT,
+        marks TEXT NOT NULL DEFAULT '[]'
     );
     """,
 )

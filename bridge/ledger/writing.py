@@ -2,14 +2,15 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from bridge import meterday, planning
 from bridge.ledger.records import THE_END, Records
-from bridge.ledger.store import heeding_damage, to_amount, to_billionths, to_instant, to_seconds
+from bridge.ledger.store import LedgerError, heeding_damage, to_amount, to_billionths, to_instant, to_seconds
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
 from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, without_bounds
 from bridge.planning import DayFacts
@@ -83,7 +84,7 @@ class Ledger(Records):
 
     @heeding_damage
     def settle(
-        self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] = ()
+        self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] | None = None
     ) -> None:
         """Mark those of the days that have become complete, whatever the bounds.
 
@@ -91,17 +92,17 @@ class Ledger(Records):
             meter: the meter.
             days: consecutive ones.
             now: the present instant, aware.
-            silent: days on which the meter had no intervals, as the days around them show.
+            silent: days on which the meter had no intervals; None: those of all show whether it has any.
         """
         facts = self.facts(without_bounds(meter), days)
         usual = planning.usual_registers(facts)
-        without_intervals = meter.days_only or planning.days_only(facts, meter.energy)
+        without_intervals = meter.days_only or (silent is None and planning.days_only(facts, meter.energy))
         complete = [
             day.date
             for day in facts
             if not day.complete
             and planning.is_complete(
-                day, meter.energy, usual, without_intervals=without_intervals or day.date in silent
+                day, meter.energy, usual, without_intervals=without_intervals or day.date in (silent or ())
             )
         ]
         if complete:
@@ -131,40 +132,21 @@ class Ledger(Records):
 
     # The capacity tariff
 
-    def keep_peaks(self, meter: Meter, peaks: Iterable[Peak]) -> None:
-        """Keep the monthly peaks that Fluvius says itself."""
+    def keep_peaks(self, meter: Meter, peaks: Iterable[Peak], this_month: date) -> None:
+        """Keep the monthly peaks that Fluvius says itself; those of this month are peaks so far."""
         with self._transaction():
             self._editions[self._meter(meter)] += 1
             for peak in peaks:
                 month = meterday.month_of(meterday.day_of(peak.start, meter.energy))
-                self._keep_peak(meter, month, "portal", to_seconds(peak.start), to_billionths(peak.power))
+                source = "portal" if month < this_month else "so far"
+                self._keep_peak(meter, month, source, to_seconds(peak.start), to_billionths(peak.power))
 
     @heeding_damage
     def peak_months(self, meter: Meter, months: Sequence[date]) -> list[PeakMonth]:
         """The peaks of some months, oldest first; what was worked out once is not worked out again."""
-        names = months[0].isoformat(), months[-1].isoformat()
-        known = {
-            (source, month): (start, amount)
-            for source, month, start, amount in self._rows(
-                "SELECT source, month, start, amount FROM peak WHERE meter = ? AND month BETWEEN ? AND ?",
-                (self._meter(meter), *names),
-            )
-        }
+        known = self._known_peaks(meter, months)
         whole = self._days_with_intervals(meter, months[0], meterday.last_of(months[-1]))
-        found = []
-        for month in months:
-            days = meterday.span(month, meterday.last_of(month))
-            counted = known.get(("ledger", month.isoformat())) or self._highest(meter, month)
-            given = known.get(("portal", month.isoformat()))
-            found.append(
-                PeakMonth(
-                    month,
-                    None if counted[1] is None else _peak(counted[0], 4 * counted[1], "ledger"),
-                    _peak(*given, "portal") if given and _is_within(meter, to_instant(given[0])) else None,
-                    whole.issuperset(days),
-                )
-            )
-        return found
+        return [self._peak_month(meter, month, known, whole) for month in months]
 
     # What was passed on
 
@@ -322,8 +304,32 @@ class Ledger(Records):
             (key, *now, *before),
         )
 
-    def _highest(self, meter: Meter, month: date) -> tuple[int, int | None]:
-        """The start of a month's highest quarter-hour of complete days, and its billionths of a kWh."""
+    def _known_peaks(self, meter: Meter, months: Sequence[date]) -> dict[tuple[str, str], Peak | None]:
+        """By source and month; None where it is known that there is none."""
+        rows = self._rows(
+            "SELECT source, month, start, amount FROM peak WHERE meter = ? AND month BETWEEN ? AND ?",
+            (self._meter(meter), months[0].isoformat(), months[-1].isoformat()),
+        )
+        return {(source, month): _peak(source, start, amount) for source, month, start, amount in rows}
+
+    def _peak_month(
+        self, meter: Meter, month: date, known: Mapping[tuple[str, str], Peak | None], whole: set[str]
+    ) -> PeakMonth:
+        """One month's peaks; what Fluvius said while it was under way, for a day that the ledger lacks."""
+        name = month.isoformat()
+        days = {day.isoformat() for day in meterday.span(month, meterday.last_of(month))}
+        if ("ledger", name) in known:
+            counted = known["ledger", name]
+        else:
+            has_any = whole & days or month in map(meterday.month_of, meterday.cut_days(meter))
+            counted = self._highest(meter, month) if has_any else None
+        given, so_far = (_within(meter, known.get((source, name))) for source in ("portal", "so far"))
+        if so_far and not given and (counted is None or counted.power < so_far.power):
+            given = None if meterday.day_of(so_far.start, meter.energy).isoformat() in whole else so_far
+        return PeakMonth(month, counted, given, whole >= days)
+
+    def _highest(self, meter: Meter, month: date) -> Peak | None:
+        """A month's highest quarter-hour of complete days."""
         first, last = meterday.span_within(meter, month, meterday.last_of(month))
         complete = set(self.complete_days(meter, first, last))
         rows = complete and self._rows(
@@ -341,8 +347,9 @@ class Ledger(Records):
             row for row in rows or () if meterday.day_of(to_instant(row[0]), meter.energy) in complete
         )
         start, amount = next(of_complete_days, (0, None))
-        self._keep_peak(meter, month, "ledger", start, amount)
-        return start, amount
+        with suppress(LedgerError):  # on a full disk it is worked out again
+            self._keep_peak(meter, month, "ledger", start, amount)
+        return _peak("ledger", start, amount)
 
     def _keep_peak(self, meter: Meter, month: date, source: str, start: int, amount: int | None) -> None:
         self._execute(
@@ -350,13 +357,14 @@ class Ledger(Records):
             (self._meter(meter), month.isoformat(), source, start, amount),
         )
 
-    def _days_with_intervals(self, meter: Meter, first: date, last: date) -> set[date]:
+    def _days_with_intervals(self, meter: Meter, first: date, last: date) -> set[str]:
+        """The complete days of a span that have intervals, as the ledger names days."""
         rows = self._rows(
             "SELECT date FROM day"
             " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ? AND intervals > 0",
             (self._meter(meter), *self._whole(meter, first, last)),
         )
-        return {date.fromisoformat(day) for (day,) in rows}
+        return {day for (day,) in rows}
 
     def _ensure_day(self, meter: Meter, day: date, now: datetime) -> tuple[int, str]:
         key = self._meter(meter), day.isoformat()
@@ -376,5 +384,14 @@ def _is_within(meter: Meter, instant: datetime) -> bool:
     return not (meter.since and instant < meter.since) and not (meter.until and instant >= meter.until)
 
 
-def _peak(start: int, power: int, source: str) -> Peak:
-    return Peak(to_instant(start), to_amount(power), source)
+def _within(meter: Meter, peak: Peak | None) -> Peak | None:
+    return peak if peak and _is_within(meter, peak.start) else None
+
+
+def _peak(source: str, start: int, amount: int | None) -> Peak | None:
+    """A row of the file: the ledger's own is an amount in a quarter-hour, Fluvius's is a power."""
+    if amount is None:
+        return None
+    if source == "ledger":
+        return Peak(to_instant(start), to_amount(4 * amount), "ledger")
+    return Peak(to_instant(start), to_amount(amount), "portal")

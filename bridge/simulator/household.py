@@ -49,6 +49,7 @@ class SimulatedMeter:
     injection: bool = True  # has solar panels
     intervals: bool = True  # quarter-hours are switched on in Mijn Fluvius; gas: hours
     since: date = date(2020, 1, 1)  # first meter day
+    intervals_since: date = date.min  # when they were switched on
     exchange: tuple[datetime, str] | None = None  # the instant a new meter took over, and its serial
     delay: timedelta | None = None  # from a meter day's end to its publication; None: the usual one
     purpose: Purpose = "grid"  # the others are sub-headpoints behind a large connection
@@ -125,23 +126,21 @@ def slots(meter: SimulatedMeter, day: date) -> list[Slot]:
     return day_slots
 
 
-def tariff_at(instant: datetime) -> int:
-    """High on Monday to Friday from 07:00 to 22:00 local time, otherwise low."""
-    local = instant.astimezone(BRUSSELS)
-    return HIGH if local.weekday() < 5 and 7 <= local.hour < 22 else LOW
-
-
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)  # a year and some: monthly peaks look at each of its days
 def quarters_of(day: date) -> tuple[tuple[float, float, float, int], ...]:
-    """What all households share, for every quarter-hour of the local day: hour, habits, sunshine, tariff."""
+    """What all households share, for every quarter-hour of the local day: hour, habits, sunshine, tariff.
+
+    The tariff is high from Monday to Friday from 07:00 to 22:00 local time, otherwise low.
+    """
     start, end = meter_day("electricity", day)
     quarters = []
-    for i in range((end - start) // QUARTER):
-        instant = start + i * QUARTER
-        local = instant.astimezone(BRUSSELS)
-        hour = local.hour + local.minute / 60
-        habit = habits(hour, weekend=day.weekday() >= 5)
-        quarters.append((hour, habit, sunshine(day, instant), tariff_at(instant)))
+    for i in range((end - start) // HOUR):  # clocks change on the hour
+        local_hour = (start + i * HOUR).astimezone(BRUSSELS).hour
+        tariff = HIGH if day.weekday() < 5 and 7 <= local_hour < 22 else LOW
+        for j in range(4):
+            instant, hour = start + i * HOUR + j * QUARTER, local_hour + j / 4
+            habit = habits(hour, weekend=day.weekday() >= 5)
+            quarters.append((hour, habit, sunshine(day, instant), tariff))
     return tuple(quarters)
 
 
@@ -205,6 +204,7 @@ def conversion_factor(ean: str, day: date) -> int:
     return 11_200 + Random(f"{ean}/{day}/factor").randint(-250, 250)
 
 
+@lru_cache(maxsize=256)
 def habits(hour: float, *, weekend: bool) -> float:
     """Wh per quarter-hour of a family: a fridge at night, peaks at breakfast and in the evening."""
     if weekend:
@@ -214,12 +214,18 @@ def habits(hour: float, *, weekend: bool) -> float:
 
 def sunshine(day: date, instant: datetime) -> float:
     """Wh per quarter-hour that 4 kW of panels make under a clear sky; the sun is highest at 11:45 UTC."""
-    season = sin(2 * pi * (day.timetuple().tm_yday - 80) / 365)
+    season = season_of(day)
     daylight = 12.2 + 4.2 * season
     since_sunrise = instant.hour + instant.minute / 60 + 0.125 - (11.75 - daylight / 2)
     if not 0 < since_sunrise < daylight:
         return 0
     return float(1000 * (0.56 + 0.28 * season) * sin(pi * since_sunrise / daylight) ** 1.4)
+
+
+@lru_cache(maxsize=512)
+def season_of(day: date) -> float:
+    """1 in the middle of summer, -1 in the middle of winter."""
+    return sin(2 * pi * (day.timetuple().tm_yday - 80) / 365)
 
 
 def coldness(day: date) -> float:

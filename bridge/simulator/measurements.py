@@ -12,10 +12,12 @@ from bridge.simulator.household import (
     CUBIC_METRE,
     HOUR,
     KWH,
+    QUARTER,
     Register,
     SimulatedMeter,
     Slot,
     conversion_factor,
+    electricity,
     meter_day,
     slots,
 )
@@ -73,6 +75,18 @@ class Measurements:
             counted = [slot for slot in counted if meter.serial_at(slot.start) == serial]
         return counted
 
+    def highest(
+        self, meter: SimulatedMeter, day: date, now: datetime, serial: str
+    ) -> tuple[int, datetime] | None:
+        """The Wh and the start of the quarter-hour in which most was consumed; the first of several."""
+        if (meter.ean, day) in self.corrections or meter.exchange is not None or day < meter.since:
+            counted = [(consumed(slot), slot.start) for slot in self.slots(meter, day, now, serial)]
+        else:  # the same, without a slot for each quarter-hour of a year
+            start, _ = meter_day(meter.energy, day)
+            quarters = electricity(meter.ean, day, meter.injection)
+            counted = [(used, start + i * QUARTER) for i, (used, _) in enumerate(quarters)]
+        return max(counted, key=lambda each: each[0], default=None)
+
     def changed_slots(
         self, meter: SimulatedMeter, day: date, now: datetime
     ) -> Iterator[tuple[Correction, set[datetime]]]:
@@ -120,6 +134,15 @@ class Measurements:
                 f"{meter.ean} counted {sum(amounts)} Wh on {day}: cannot change that by {correction.delta} Wh"
             )
         self.corrections[meter.ean, day].append(correction)
+
+
+def consumed(slot: Slot) -> int:
+    """What was taken from the grid, in Wh."""
+    return sum(
+        amount
+        for (direction, _, unit), amount in slot.amounts.items()
+        if (direction, unit) == (CONSUMPTION, KWH)
+    )
 
 
 def total(counted: Iterable[Slot], registers: Iterable[Register]) -> dict[Register, int]:

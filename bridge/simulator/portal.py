@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from bridge.simulator.faults import altered
 from bridge.simulator.household import (
     BRUSSELS,
-    CONSUMPTION,
-    CUBIC_METRE,
     KWH,
     QUARTER,
     SimulatedMeter,
@@ -128,7 +126,7 @@ class Portal:
             return []
         day = date_of(meter.energy, window.start)
         start, end = meter_day(meter.energy, day)
-        if window != (start, end - MILLISECOND):
+        if window != (start, end - MILLISECOND) or day < meter.intervals_since:
             return []
         slots = self._interval_slots(request, meter, serial, day)
         if "overlapping-slots" in request.strikes:
@@ -171,22 +169,22 @@ class Portal:
     ) -> Iterator[dict[str, Any]]:
         for month in _months(window):
             first, last = month, _next_month(month) - timedelta(days=1)
-            quarters = [
-                slot
+            days = [
+                highest
                 for day in _dates(max(first, meter.since), min(last, date_of("electricity", request.now)))
                 if self._publication(request, meter, day).days <= request.now
-                for slot in self.measurements.slots(meter, day, request.now, serial)
+                if (highest := self.measurements.highest(meter, day, request.now, serial))
             ]
-            if quarters:
-                highest = max(quarters, key=_consumed)
+            if days:
+                amount, start = max(days, key=lambda each: each[0])
                 yield {
                     "d": _text(meter_day("electricity", first)[0]),
                     "de": _text(meter_day("electricity", last)[1]),
                     "v": [
                         {
-                            "v": _number(_consumed(highest) * 4),
-                            "sst": _text(highest.start),
-                            "set": _text(highest.start + QUARTER),
+                            "v": _number(amount * 4),
+                            "sst": _text(start),
+                            "set": _text(start + QUARTER),
                         }
                     ],
                 }
@@ -257,14 +255,6 @@ def _number(thousandths: int) -> float:
 
 def _text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
-
-
-def _consumed(slot: Slot) -> int:
-    return sum(
-        amount
-        for (direction, _, unit), amount in slot.amounts.items()
-        if direction == CONSUMPTION and unit != CUBIC_METRE
-    )
 
 
 def _dates(first: date, last: date) -> Iterator[date]:

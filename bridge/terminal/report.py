@@ -20,6 +20,7 @@ _BOLD = Style(bold=True)
 _ATTENTION = Style(color="color(166)")
 
 _HEIGHT = 10  # lines of the chart
+_WIDTH = 80  # columns, where the terminal says that it has none
 _AN_HOUR = {"PT15M": 4, "PT1H": 1}  # intervals
 _ASCII = str.maketrans("▁▂▃▄▅▆▇█▔▀—³", "...::###'\"-3")
 
@@ -32,6 +33,7 @@ def draw(document: Payload, output: TextIO) -> None:
         output: a terminal, or anything else.
     """
     console = Console(file=output)
+    console.width = console.width or _WIDTH
     has_only_ascii = not console.encoding.startswith("utf")
     has_colours = console.color_system and not console.no_color and not has_only_ascii
     brush = COLOURED if has_colours else PLAIN
@@ -65,8 +67,10 @@ def _rows(meter: Payload) -> tuple[list[Row], list[Row]]:
     month = meter["month"]
     return days, [
         Row(_counted(meter["sum"]["days"], len(days)), meter["sum"], _BOLD),
-        Row(_month(month), month),
-        Row(_month(month["last"]), month["last"]),
+        *(
+            Row(_month(each), each if each["days"] else "no day of it is known")
+            for each in (month, month["last"])
+        ),
     ]
 
 

@@ -1,0 +1,123 @@
+"""The add-on: its options, and the broker that Home Assistant's Supervisor knows of.
+
+Who asks how, and what is answered: Home Assistant's developer documentation (apps, communication) and the
+Supervisor's own code as of August 2026. The token is another one after each start of the add-on.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from bridge.config import ConfigError, MqttSettings, Settings, load_options
+
+TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the variable's name
+_OPTIONS = "ADDON_OPTIONS"
+_ADDRESS = "SUPERVISOR_URL"
+
+_PATIENCE = 10.0  # seconds
+_OR = "or fill in mqtt.host in the add-on's configuration"
+
+
+class SupervisorError(Exception):
+    """The Supervisor does not say which broker there is; the message says why and what to do."""
+
+
+def is_there(environment: Mapping[str, str]) -> bool:
+    """Whether this is the add-on."""
+    return bool(environment.get(TOKEN)) and os.access(_options(environment), os.F_OK)
+
+
+def websocket(environment: Mapping[str, str]) -> str:
+    """Where an add-on speaks with Home Assistant."""
+    return f"ws{_address(environment).removeprefix('http')}/core/websocket"
+
+
+def load(environment: Mapping[str, str], *, connects: bool) -> Settings:
+    """The add-on's settings. Without `mqtt.host` among the options, the broker is the Supervisor's.
+
+    Args:
+        environment: the environment's variables.
+        connects: False leaves the broker out, for those who only look at the data.
+
+    Raises:
+        ConfigError: the options are wrong, or there is no broker.
+        SupervisorError: the Supervisor does not answer as it should.
+    """
+    settings = load_options(_options(environment), environment)
+    if not connects or "host" in settings.mqtt.model_fields_set:
+        return settings
+    written = settings.mqtt.model_dump(exclude_unset=True)
+    try:
+        mqtt = MqttSettings.model_validate(_broker(environment) | written)
+    except ValidationError:
+        raise _odd() from None
+    return settings.model_copy(update={"mqtt": mqtt})
+
+
+def _options(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get(_OPTIONS) or "/data/options.json")
+
+
+def _address(environment: Mapping[str, str]) -> str:
+    return environment.get(_ADDRESS) or "http://supervisor"
+
+
+def _broker(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The broker in our words, as the Supervisor gave it."""
+    status, text = _ask(environment, "/services/mqtt")
+    if status in (401, 403):
+        raise SupervisorError(
+            f"the Supervisor does not let the add-on ask for the broker (status {status}); "
+            f"restart the add-on, {_OR}"
+        )
+    if status == 400:
+        raise ConfigError(
+            "Option mqtt.host: is empty, and Home Assistant has no broker of its own; "
+            f"install and start the add-on Mosquitto broker, {_OR}"
+        )
+    if status != 200:
+        raise SupervisorError(
+            f"the Supervisor does not say which broker there is (status {status}); try again later, {_OR}"
+        )
+    try:
+        data = json.loads(text)["data"]
+        return {
+            "host": data["host"],
+            "port": data["port"],
+            "tls": data.get("ssl", False),
+            "username": data.get("username"),
+            "password": data.get("password"),
+            "protocol": "5" if data.get("protocol") == "5" else "3.1.1",
+        }
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise _odd() from None
+
+
+def _ask(environment: Mapping[str, str], path: str) -> tuple[int, bytes]:
+    """The status and the text of an answer."""
+    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - for the add-on alone
+
+    place = urlsplit(_address(environment))
+    connection = HTTPConnection(place.hostname or "", place.port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {environment[TOKEN]}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, HTTPException) as error:
+        reason = str(error) or type(error).__name__
+        raise SupervisorError(
+            f"the Supervisor at {place.netloc} cannot be reached ({reason}); restart the add-on, {_OR}"
+        ) from None
+    finally:
+        connection.close()
+
+
+def _odd() -> SupervisorError:
+    return SupervisorError(
+        f"the Supervisor says something unexpected about the broker; update Home Assistant, {_OR}"
+    )
