@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -103,12 +104,8 @@ def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Line], TextIO],
         if arguments.decimal or arguments.delimiter:
             raise UsageError("--decimal and --delimiter are for --format csv")
         return _write_json
-    point, delimiter = arguments.decimal or "point", arguments.delimiter or "comma"
-
-    def write(lines: Iterable[Line], file: TextIO) -> None:
-        _write_csv(lines, file, point=_POINTS[point], delimiter=_DELIMITERS[delimiter])
-
-    return write
+    point = _POINTS[arguments.decimal or "point"]
+    return partial(_write_csv, point=point, delimiter=_DELIMITERS[arguments.delimiter or "comma"])
 
 
 def _spans(
@@ -163,18 +160,20 @@ def _lines(records: Records, span: _Span, *, daily: bool) -> Iterator[Line]:
 
 
 def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str) -> None:
-    """ASCII only, so that no spreadsheet asks for an encoding."""
+    """For spreadsheets too: ASCII only, or they ask for an encoding, and an EAN that is no number of 18 digits."""
     writer = csv.writer(file, delimiter=delimiter)
     writer.writerow(Line._fields)
     writer.writerows(
         (
+            f"EAN {meter}" if meter == ean else meter,
+            f"EAN {ean}",
             *slot,
             views.plain(amount).replace(".", point),
             "m3" if unit is Unit.M3 else unit,
             _WORDS[validated],
             _WORDS[complete],
         )
-        for *slot, amount, unit, validated, complete in lines
+        for meter, ean, *slot, amount, unit, validated, complete in lines
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from bridge.arguments import day
 from bridge.config import ConfigError, Settings
 from bridge.fluvius import open_energy_api
 from bridge.fluvius.energy_api import EnergyApi, in_utc
@@ -30,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser, options: argparse.ArgumentPar
     asking.add_argument("--reference", metavar="R", required=True, help="yours to choose")
     asking.add_argument("--flow", choices=("B2C", "B2B"), required=True, help="a person or an organisation")
     asking.add_argument("--eans", metavar="N", type=_number, default=1, help="at most so many EANs")
-    asking.add_argument("--from", metavar="DATE", type=_date, required=True, dest="since")
-    asking.add_argument("--to", metavar="DATE", type=_date, dest="until")
+    asking.add_argument("--from", metavar="DATE", type=day, required=True, dest="since")
+    asking.add_argument("--to", metavar="DATE", type=day, dest="until")
     asking.add_argument("--service", choices=_SERVICES, required=True)
     asking.add_argument("--return-url-success", metavar="URL")
     asking.add_argument("--return-url-failed", metavar="URL")
@@ -40,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser, options: argparse.ArgumentPar
     mocking.add_argument("--reference", metavar="R", required=True)
     mocking.add_argument("--ean", metavar="EAN", required=True)
     mocking.add_argument("--service", choices=_SERVICES, default="quarter-hour")
-    mocking.add_argument("--from", metavar="DATE", type=_date, required=True, dest="since")
-    mocking.add_argument("--to", metavar="DATE", type=_date, dest="until")
+    mocking.add_argument("--from", metavar="DATE", type=day, required=True, dest="since")
+    mocking.add_argument("--to", metavar="DATE", type=day, dest="until")
     mocking.add_argument("--status", choices=_STATUSES, default="Approved")
-    mocking.add_argument("--expires", metavar="DATE", type=_date, help="default: in a year")
+    mocking.add_argument("--expires", metavar="DATE", type=day, help="default: in a year")
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -157,13 +158,6 @@ def _midnight(day: date) -> str:
 
 def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no date; write it as 2026-11-20") from None
 
 
 def _number(text: str) -> int:

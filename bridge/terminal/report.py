@@ -16,8 +16,8 @@ from bridge.terminal.chart import AXIS, COLOURED, FAINT, GIVEN, PLAIN, USED, Bru
 from bridge.terminal.table import Row, table
 from bridge.views import Payload, plain
 
-BOLD = Style(bold=True)
-ATTENTION = Style(color="color(166)")
+_BOLD = Style(bold=True)
+_ATTENTION = Style(color="color(166)")
 
 _HEIGHT = 10  # lines of the chart
 _WIDTH = 80  # columns, where the terminal says that it has none
@@ -47,10 +47,10 @@ def draw(document: Payload, output: TextIO) -> None:
 
 
 def _meter(meter: Payload, width: int, brush: Brush) -> Iterator[Text]:
-    yield Text.assemble((meter["meter"], BOLD), (f"  {meter['energy']}, {meter['ean']}", FAINT))
+    yield Text.assemble((meter["meter"], _BOLD), (f"  {meter['energy']}, {meter['ean']}", FAINT))
     yield Text()
     if not meter["days"]:
-        yield Text("nothing was fetched yet", ATTENTION)
+        yield Text("nothing was fetched yet", _ATTENTION)
         return
     yield from table(*_rows(meter), width)
     yield Text()
@@ -63,20 +63,22 @@ def _meter(meter: Payload, width: int, brush: Brush) -> Iterator[Text]:
 
 def _rows(meter: Payload) -> tuple[list[Row], list[Row]]:
     """The days, and what stands under them."""
-    days = [
-        Row(day["date"], day, weekday=f"{date.fromisoformat(day['date']):%a} ")
-        if day["state"] == "complete"
-        else Row(day["date"], day["state"], ATTENTION, f"{date.fromisoformat(day['date']):%a} ")
-        for day in meter["days"]
-    ]
+    days = [_row(day) for day in meter["days"]]
     month = meter["month"]
     return days, [
-        Row(_counted(meter["sum"]["days"], len(days)), meter["sum"], BOLD),
+        Row(_counted(meter["sum"]["days"], len(days)), meter["sum"], _BOLD),
         *(
             Row(_month(each), each if each["days"] else "no day of it is known")
             for each in (month, month["last"])
         ),
     ]
+
+
+def _row(day: Payload) -> Row:
+    weekday = f"{date.fromisoformat(day['date']):%a} "
+    if day["state"] == "complete":
+        return Row(day["date"], day, weekday=weekday)
+    return Row(day["date"], day["state"], _ATTENTION, weekday)
 
 
 def _counted(complete: int, days: int) -> str:
@@ -95,7 +97,7 @@ def _month(month: Payload) -> str:
 
 def _day(latest: Payload, width: int, brush: Brush) -> Iterator[Text]:
     """The chart, with the day above it and what is what below."""
-    title = Text(f"{date.fromisoformat(latest['date']):%a} {latest['date']}", BOLD)
+    title = Text(f"{date.fromisoformat(latest['date']):%a} {latest['date']}", _BOLD)
     if peak := latest["peak"]:
         title.append(f", peak {plain(peak['power'])} {peak['unit']} at {peak['start'][11:16]}", "not bold")
     yield title
