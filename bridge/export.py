@@ -160,18 +160,20 @@ def _lines(records: Records, span: _Span, *, daily: bool) -> Iterator[Line]:
 
 
 def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str) -> None:
-    """ASCII only, so that no spreadsheet asks for an encoding."""
+    """For spreadsheets too: ASCII only, or they ask for an encoding, and an EAN that is no number of 18 digits."""
     writer = csv.writer(file, delimiter=delimiter)
     writer.writerow(Line._fields)
     writer.writerows(
         (
+            f"EAN {meter}" if meter == ean else meter,
+            f"EAN {ean}",
             *slot,
             views.plain(amount).replace(".", point),
             "m3" if unit is Unit.M3 else unit,
             _WORDS[validated],
             _WORDS[complete],
         )
-        for *slot, amount, unit, validated, complete in lines
+        for meter, ean, *slot, amount, unit, validated, complete in lines
     )
 
 

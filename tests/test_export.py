@@ -38,7 +38,16 @@ COLUMNS = [
 
 def lines_of(text: str, delimiter: str = ",") -> list[dict[str, str]]:
     """A CSV file as a program reads it."""
-    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+    lines = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+    return [
+        {**line, "meter": line["meter"].removeprefix("EAN "), "ean": _digits(line["ean"])} for line in lines
+    ]
+
+
+def _digits(ean: str) -> str:
+    """Without the word that keeps a spreadsheet from taking 18 digits for a number, and rounding it."""
+    assert ean.startswith("EAN ")
+    return ean.removeprefix("EAN ")
 
 
 def sums(lines: Sequence[dict[str, Any]]) -> Amounts:
