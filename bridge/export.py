@@ -160,7 +160,7 @@ def _lines(records: Records, span: _Span, *, daily: bool) -> Iterator[Line]:
 
 
 def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str) -> None:
-    """For spreadsheets too: ASCII, or they ask for an encoding, and no EAN that looks like a number."""
+    """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
     writer = csv.writer(file, delimiter=delimiter)
     writer.writerow(Line._fields)
     writer.writerows(

@@ -293,7 +293,7 @@ class Bridge:
             for answer in _outcomes(job, self._name(job)):
                 self._respond("backfill", answer)
             self._import_statistics()
-        elif job and abs(self._now() - self._history_shown) > _SHOW_HISTORY:
+        elif job and (self._backfiller.trouble or abs(self._now() - self._history_shown) > _SHOW_HISTORY):
             self._history_shown = self._now()
             for meter in self._fetcher.meters:
                 if meter.ean == job.ean:
