@@ -62,13 +62,13 @@ ADDON = build/addon/fluvius2mqtt
 
 .PHONY: addon
 addon:
-	rm -rf $(ADDON)
+	rm -rf build/addon
 	mkdir -p $(ADDON)
-	cp -R bridge pyproject.toml requirements.lock LICENSE README.md .dockerignore $(ADDON)
-	cp -R addon/. $(ADDON)
+	find bridge -name '*.py' -o -name py.typed | tar -cf - -T - | tar -xf - -C $(ADDON)
+	cp pyproject.toml requirements.lock LICENSE .dockerignore $(ADDON)
+	cp -R addon/config.yaml addon/apparmor.txt addon/*.md addon/*.png addon/translations $(ADDON)
 	{ cat Dockerfile; echo USER root; } > $(ADDON)/Dockerfile
-	find $(ADDON) -name __pycache__ -prune -exec rm -r {} +
-	cp repository.yaml $(dir $(ADDON))
+	cp repository.yaml build/addon
 
 .PHONY: pictures
 pictures: addon/icon.png addon/logo.png

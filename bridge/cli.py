@@ -282,7 +282,7 @@ def _tell(arguments: argparse.Namespace, remarks: Sequence[str]) -> None:
 
 
 def _token(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments)
+    settings = _settings(arguments, connects=False)
     from bridge.fluvius import open_access
     from bridge.fluvius.errors import CredentialsRefused, FluviusError
     from bridge.fluvius.http import PoliteSession

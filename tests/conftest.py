@@ -19,6 +19,12 @@ def _a_year_of_habits() -> None:
         quarters_of(date(2026, 11, 30) - timedelta(days=days))
 
 
+@pytest.fixture(autouse=True)
+def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command in this process leaves its log as it is, for the tests after it."""
+    monkeypatch.setattr("bridge.cli._log_to_terminal", lambda *_: None)
+
+
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that lets everyone in."""
@@ -58,7 +64,6 @@ def reader(
 ) -> Iterator[Reader]:
     """Someone who types commands; what they do to this process does not outlive the test."""
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr("bridge.cli._log_to_terminal", lambda *_: None)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield Reader(desk, capsys)
     for number, handler in before.items():

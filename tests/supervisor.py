@@ -1,4 +1,4 @@
-"""A stand-in for Home Assistant's Supervisor: the options, its MQTT service, the way to Home Assistant.
+"""A stand-in for Home Assistant's Supervisor: options, its MQTT service, and the way to Home Assistant.
 
 It behaves as the Supervisor's documentation and its code of August 2026 say.
 """

@@ -87,7 +87,7 @@ def _broker(environment: Mapping[str, str]) -> dict[str, Any]:
     try:
         data = json.loads(text)["data"]
         return {
-            "host": data["host"],
+            "host": data["host"] or "",  # or it would be that of the default
             "port": data["port"],
             "tls": data.get("ssl", False),
             "username": data.get("username"),
