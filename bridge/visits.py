@@ -92,8 +92,7 @@ class Visits:
         Raises:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
-        from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415 - heavy, and with
-        # nothing due not needed
+        from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415 - heavy, seldom needed
 
         health = self.health[name]
         asked_before = health.last_attempt
