@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -700,7 +702,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_the_first_version_of_the_ledger_opens(path: Path) -> None:
+def a_ledger_of_the_first_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
             f"{store.MIGRATIONS[0]}; PRAGMA user_version = 1;"
@@ -709,11 +711,34 @@ def test_the_first_version_of_the_ledger_opens(path: Path) -> None:
             " INSERT INTO day (meter, date, start, fetched_at) VALUES (1, '2026-11-01', 0, 0);"
             " INSERT INTO published VALUES ('fluvius/home/day');"
         )
+
+
+def test_the_first_version_of_the_ledger_opens(path: Path) -> None:
+    a_ledger_of_the_first_version(path)
     with Ledger(path) as ledger:
         assert ledger.restated_since(HOME)
         assert ledger.published_topics() == {"fluvius/home/day": ""}
         whole_day(ledger, kwh(TOTAL=1))
         assert amounts(ledger) == kwh(TOTAL=96)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_many_who_open_a_ledger_at_the_same_moment_make_it_once(tmp_path: Path, version: int) -> None:
+    for number in range(20):
+        path = tmp_path / f"{number}.sqlite"
+        if version:
+            a_ledger_of_the_first_version(path)
+        together = Barrier(4)
+
+        def opened(path: Path = path, together: Barrier = together) -> dict[str, str]:
+            together.wait()
+            with Ledger(path) as ledger:
+                return ledger.published_topics()
+
+        with ThreadPoolExecutor(4) as others:
+            answers = [others.submit(opened) for _ in range(4)]
+        known = {"fluvius/home/day": ""} if version else {}
+        assert [answer.result() for answer in answers] == [known] * 4
 
 
 def test_what_changed_is_remembered_from_the_first_change_on(ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ since 1970, UTC.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 from bridge.model import MAX_AMOUNT, Direction, Meter, Register, Tariff, Unit
 
 _UNKNOWN = 0
+_PATIENCE = 5.0  # seconds, with other processes that hold the file
 APPLICATION_ID = 0x466C7632  # "Flv2": tells our file from other people's SQLite databases
 
 _P = ParamSpec("_P")
@@ -120,7 +122,9 @@ class Store:
         self._numbers: dict[tuple[str, ...], int] = {}
         with self._explained():
             address = f"{path.absolute().as_uri()}?mode=ro" if read_only else path
-            self._db = sqlite3.connect(address, isolation_level=None, check_same_thread=False, uri=read_only)
+            self._db = sqlite3.connect(
+                address, _PATIENCE, isolation_level=None, check_same_thread=False, uri=read_only
+            )
             try:
                 self._prepare()
             except BaseException:
@@ -174,9 +178,22 @@ class Store:
 
     @heeding_damage
     def _prepare(self) -> None:
-        ((version,),) = self._rows("PRAGMA user_version")
-        ((application,),) = self._rows("PRAGMA application_id")
-        empty = not self._rows("SELECT 1 FROM sqlite_schema LIMIT 1")
+        version = self._version()  # before anything is changed in a file that may not be ours
+        if version < len(MIGRATIONS) and self._read_only:
+            raise LedgerOutdated(f"{self._path} was written by an older fluvius2mqtt; start the bridge once")
+        if not self._read_only:
+            self._keep_a_log()
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            if version < len(MIGRATIONS):
+                self._migrate()
+        self._know_registers()
+
+    def _version(self) -> int:
+        """How many of the migrations the file has seen, at one moment of its life."""
+        ((version, application, empty),) = self._rows(
+            "SELECT user_version, application_id, NOT EXISTS (SELECT 1 FROM sqlite_schema)"
+            " FROM pragma_user_version, pragma_application_id"
+        )
         if application != APPLICATION_ID and not (empty and application == 0):
             raise LedgerError(
                 f"{self._path} is no ledger of fluvius2mqtt; set data_dir to a folder of its own"
@@ -186,21 +203,28 @@ class Store:
                 f"{self._path} was written by a newer fluvius2mqtt; install that version again,"
                 " or set data_dir to another folder"
             )
-        if self._read_only:
-            if version < len(MIGRATIONS):
-                raise LedgerOutdated(
-                    f"{self._path} was written by an older fluvius2mqtt; start the bridge once"
-                )
-            self._know_registers()
-            return
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        for number, migration in enumerate(MIGRATIONS[version:], version + 1):
-            self._db.executescript(
-                f"BEGIN; {migration}; PRAGMA application_id = {APPLICATION_ID};"
-                f" PRAGMA user_version = {number}; COMMIT;"
-            )
-        self._know_registers()
+        return int(version)
+
+    def _keep_a_log(self) -> None:
+        """Write ahead; SQLite itself does not wait for another process that does this at the same moment."""
+        patience = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                    raise
+            time.sleep(0.01)
+
+    def _migrate(self) -> None:
+        """Bring the file up to date, unless another process was quicker."""
+        with self._transaction():
+            for migration in MIGRATIONS[self._version() :]:
+                for statement in _statements(migration):
+                    self._execute(statement)
+            self._execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
     def _know_registers(self) -> None:
         self._registers = {
@@ -255,6 +279,16 @@ _ADVICE = {
     sqlite3.SQLITE_CORRUPT: "is damaged. Restore a backup, or move it away to start again",
     sqlite3.SQLITE_NOTADB: "is damaged or no ledger. Restore a backup, or move it away to start again",
 }
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one, because `executescript` would end the transaction that they belong to."""
+    statement = ""
+    for piece in script.split(";")[:-1]:
+        statement += piece + ";"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def to_seconds(instant: datetime) -> int:
