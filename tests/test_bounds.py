@@ -599,6 +599,16 @@ def test_what_narrower_bounds_leave_out_is_not_streamed_any_more(home: World, mo
     assert streamed(home, mosquitto) == starts_within(home, FIRST, LAST, "2026-11-19T12:00", None)
 
 
+def test_bounds_that_move_there_and_back_stream_nothing_twice(home: World, mosquitto: Mosquitto) -> None:
+    home.changes["mqtt.stream"] = True
+    said = streamed(home, mosquitto)
+    for bounds in (("2026-11-18T12:00",), (), (None, "2026-11-18T06:00"), ("2026-11-17", "2026-11-19"), ()):
+        home.meters = [bounded(HOME, *bounds)]
+        home.clock.pass_by(minutes=10)
+        said += streamed(home, mosquitto)
+    assert said == starts_within(home, FIRST, LAST, None, None)
+
+
 # --- statistics
 
 

@@ -128,7 +128,6 @@ class Ledger(Records):
             self._editions[key] += 1
             self._restate(key, 0)
             self._execute("DELETE FROM peak WHERE meter = ? AND source = 'ledger'", (key,))
-            self._stream_within(key, _seconds_between(*before), _seconds_between(*bounds))
 
     # The capacity tariff
 
@@ -168,10 +167,13 @@ class Ledger(Records):
 
     @heeding_damage
     def unstreamed(self, meter: Meter, at_most: int = 1000) -> list[Interval]:
-        """Intervals that are new or corrected since they were last streamed, oldest first."""
+        """Intervals that are new or corrected since they were last streamed, oldest first.
+
+        Those outside the bounds wait, in case these are moved.
+        """
         rows = self._rows(
-            "SELECT start FROM unstreamed WHERE meter = ? ORDER BY start LIMIT ?",
-            (self._meter(meter), at_most),
+            "SELECT start FROM unstreamed WHERE meter = ? AND start >= ? AND start < ? ORDER BY start LIMIT ?",
+            (self._meter(meter), *_seconds_between(meter.since, meter.until), at_most),
         )
         starts = {to_instant(start) for (start,) in rows}
         if not starts:
@@ -240,11 +242,7 @@ class Ledger(Records):
         if any(changes.values()):
             self._restate(key, min(start for start, changed in changes.items() if changed))
         if self._stream and not daily:
-            waiting = [
-                (key, start)
-                for start, changed in changes.items()
-                if changed and _is_within(meter, to_instant(start))
-            ]
+            waiting = [(key, start) for start, changed in changes.items() if changed]
             self._db.executemany("INSERT OR IGNORE INTO unstreamed VALUES (?, ?)", waiting)
         return changes
 
@@ -289,19 +287,6 @@ class Ledger(Records):
         self._execute(
             "DELETE FROM peak WHERE meter = ? AND source = 'ledger' AND month BETWEEN ? AND ?",
             (key, meterday.month_of(first).isoformat(), last.isoformat()),
-        )
-
-    def _stream_within(self, key: int, before: tuple[int, int], now: tuple[int, int]) -> None:
-        """What counts now and did not before is new to who listens to the stream."""
-        if not self._stream:
-            return
-        self._execute(
-            "DELETE FROM unstreamed WHERE meter = ? AND NOT (start >= ? AND start < ?)", (key, *now)
-        )
-        self._execute(
-            "INSERT OR IGNORE INTO unstreamed SELECT DISTINCT meter, start FROM reading"
-            " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? AND NOT (start >= ? AND start < ?)",
-            (key, *now, *before),
         )
 
     def _known_peaks(self, meter: Meter, months: Sequence[date]) -> dict[tuple[str, str], Peak | None]:
@@ -376,8 +361,8 @@ class Ledger(Records):
         return key
 
 
-def _seconds_between(since: int | None, until: int | None) -> tuple[int, int]:
-    return since or 0, THE_END if until is None else until
+def _seconds_between(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    return to_seconds(since) if since else 0, to_seconds(until) if until else THE_END
 
 
 def _is_within(meter: Meter, instant: datetime) -> bool:
