@@ -74,8 +74,7 @@ class Records(Jobs):
             "SELECT MAX(date) FROM day WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?",
             (self._meter(meter), *self._whole(meter)),
         )
-        found = [date.fromisoformat(latest)] if latest else []
-        found += [day for day in meterday.cut_days(meter) if self._part_of(meter, day)]
+        found = [*([date.fromisoformat(latest)] if latest else ()), *self._complete_parts(meter)]
         return self.complete_day(meter, max(found)) if found else None
 
     @heeding_damage
@@ -114,11 +113,7 @@ class Records(Jobs):
             (self._meter(meter), *self._whole(meter, first, last)),
         )
         named = [date.fromisoformat(each) for each in (since, until) if each]
-        parts = {
-            day: part
-            for day in meterday.cut_days(meter)
-            if first <= day <= last and (part := self._part_of(meter, day)) is not None
-        }
+        parts = self._complete_parts(meter, first, last)
         if not (named or parts):
             return None
         amounts = self._sum_of_days(meter, first, last, named[-1]) if named else {}
@@ -136,10 +131,9 @@ class Records(Jobs):
             "SELECT date FROM day WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ? ORDER BY date",
             (self._meter(meter), *self._whole(meter, first, last)),
         )
-        parts = [
-            day for day in meterday.cut_days(meter) if first <= day <= last and self._part_of(meter, day)
-        ]
-        return sorted([date.fromisoformat(day) for (day,) in rows] + parts)
+        return sorted(
+            [*(date.fromisoformat(day) for (day,) in rows), *self._complete_parts(meter, first, last)]
+        )
 
     @heeding_damage
     def month(self, meter: Meter, month: date, now: datetime) -> Month:
@@ -193,9 +187,9 @@ class Records(Jobs):
             )
             for number, first, last, whole, rest in rows
         }
-        for day in meterday.cut_days(meter):
+        for day, part in self._complete_parts(meter).items():
             at = meterday.start_of(day, meter.energy)
-            for register, amount in (self._part_of(meter, day) or {}).items() if at < before else ():
+            for register, amount in part.items() if at < before else ():
                 known = standings.get(register, Standing(at, at, Decimal(0)))
                 standings[register] = Standing(min(known.first, at), max(known.last, at), known.sum + amount)
         return standings
@@ -222,8 +216,7 @@ class Records(Jobs):
         }
         for day in meterday.cut_days(meter):
             daily.pop(day, None)
-            if first <= day <= last and (part := self._part_of(meter, day)):
-                daily[day] = part
+        daily |= self._complete_parts(meter, first, last)
         return [
             HourlyDay(_on_the_hour(meterday.bounds_of(meter, day)[0]), daily[day], hours[day])
             for day in sorted(daily)
@@ -275,6 +268,13 @@ class Records(Jobs):
         start = 0 if first == date.min else to_seconds(meterday.start_of(first, meter.energy))
         end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
         return start, end
+
+    def _complete_parts(
+        self, meter: Meter, first: date = date.min, last: date = date.max
+    ) -> dict[date, dict[Register, Decimal]]:
+        """Of a span of days, those that the bounds cut and of which nothing is missing that counts."""
+        parts = {day: self._part_of(meter, day) for day in meterday.cut_days(meter) if first <= day <= last}
+        return {day: part for day, part in parts.items() if part is not None}
 
     def _part_of(self, meter: Meter, day: date) -> dict[Register, Decimal] | None:
         """The sum of those intervals of a day that count; None while one is missing."""

@@ -172,7 +172,8 @@ class Ledger(Records):
         Those outside the bounds wait, in case these are moved.
         """
         rows = self._rows(
-            "SELECT start FROM unstreamed WHERE meter = ? AND start >= ? AND start < ? ORDER BY start LIMIT ?",
+            "SELECT start FROM unstreamed"
+            " WHERE meter = ? AND start >= ? AND start < ? ORDER BY start LIMIT ?",
             (self._meter(meter), *_seconds_between(meter.since, meter.until), at_most),
         )
         starts = {to_instant(start) for (start,) in rows}
