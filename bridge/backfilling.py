@@ -148,7 +148,7 @@ class Backfiller:
         meter = self._meter(job)
         if meter is None:
             return self._ended(job, "failed", _GONE)
-        if forbidden := self._fetcher.forbidden(meter, self._now()):
+        if forbidden := self._fetcher.forbidden(meter, self._now(), history=True):
             return self._ended(job, "failed", forbidden)
         plan = self._plan(meter, job)
         if not plan.facts:

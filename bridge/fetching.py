@@ -176,9 +176,11 @@ class Fetcher:
         mandate = self._mandate(meter)
         return mandate.reference if mandate else ""
 
-    def forbidden(self, meter: Meter, now: datetime) -> str | None:
-        """Why nothing may be asked for a meter that needs a mandate."""
-        return self._book.problem(meter, now) if self._book and meter.source == "energy_api" else None
+    def forbidden(self, meter: Meter, now: datetime, *, history: bool = False) -> str | None:
+        """Why nothing may be asked for a meter that needs a mandate, or no history."""
+        if not self._book or meter.source != "energy_api":
+            return None
+        return self._book.problem(meter, now, history=history)
 
     def _mandates_are_due(self, cycle: Cycle) -> bool:
         """Once in each scheduled run while they make the meters, else once a day; and when someone asks."""

@@ -57,15 +57,15 @@ class Mandate:
         """Whether quarter-hours (gas: hours) are not allowed."""
         return self.service == _DAYS
 
-    def problem(self, now: datetime) -> str | None:
-        """Why nothing may be asked for; None if something may."""
+    def problem(self, now: datetime, *, history: bool = False) -> str | None:
+        """Why nothing may be asked for, or no history; None if something may."""
         if self.renewal == "Expired" or (self.expires and self.expires <= now):
             words: str | None = "has expired; ask the customer for a new one"
         elif self.status != "Approved":
             words = _WORDS.get(self.status, f"is in the unknown state {self.status}")
         elif self.since and self.since > now:
             words = f"begins on {self.since.astimezone(BRUSSELS).date()}"
-        elif self.until and self.until + _AFTERWARDS < now:
+        elif not history and self.until and self.until + _AFTERWARDS < now:
             words = f"is for data before {self.until.astimezone(BRUSSELS).date()}"
         else:
             words = None

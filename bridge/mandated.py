@@ -69,12 +69,12 @@ class MandateBook:
         """A meter's mandate."""
         return self._by_ean.get(meter.ean)
 
-    def problem(self, meter: Meter, now: datetime) -> str | None:
-        """Why nothing may be asked for a meter."""
+    def problem(self, meter: Meter, now: datetime, *, history: bool = False) -> str | None:
+        """Why nothing may be asked for a meter, or no history."""
         if self._asked_at is None:
             return None  # nobody has looked yet
         if mandate := self.of(meter):
-            return mandate.problem(now)
+            return mandate.problem(now, history=history)
         return "there is no mandate for its EAN; make a link for the customer with `mandate request`"
 
     def _warn(self, now: datetime) -> None:

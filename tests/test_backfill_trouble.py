@@ -407,6 +407,19 @@ def test_a_meter_of_which_the_mandate_has_ended_fails_and_says_so(desk: World) -
     assert provider.asked()["energy"] == 0
 
 
+def test_a_mandate_for_the_past_alone_gives_its_history(desk: World) -> None:
+    provider = Provider(desk)
+    desk.meters = [{"name": "home", "ean": HOME["ean"]}]
+    provider.only(HOME["ean"], period_from=date(2026, 4, 1), period_to=date(2026, 6, 1))
+    provider.fetch()
+    begin(desk, date(2026, 3, 1))
+    assert work(desk).state == "done"
+    with desk.at_work() as (ledger, fetcher):
+        total = ledger.total(provider.meters(fetcher)[HOME["ean"]])
+    assert total
+    assert (total.since, total.until, total.days) == (date(2026, 4, 1), date(2026, 5, 31), 61)
+
+
 def test_nothing_outside_a_mandate_is_asked_for(desk: World) -> None:
     provider = Provider(desk)
     desk.meters = [{"name": "home", "ean": HOME["ean"]}]
