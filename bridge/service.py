@@ -290,8 +290,6 @@ class Bridge:
             return
         if job and job.state != "open":
             self._publish_everything()
-            for answer in _outcomes(job, self._name(job)):
-                self._respond("backfill", answer)
             self._import_statistics()
         elif job and (self._backfiller.trouble or abs(self._now() - self._history_shown) > _SHOW_HISTORY):
             self._history_shown = self._now()
@@ -325,7 +323,14 @@ class Bridge:
                 self._publisher.meter(meter, self._fetcher.progress(meter))
             self._publisher.bridge(self._info(), self._health_report())
             self._publisher.remove_all_but(self._fetcher.meters)
+            self._answer_for_history()
             self._retry_publishing = False
+
+    def _answer_for_history(self) -> None:
+        for job in self._ledger.unanswered_backfills():
+            for answer in _outcomes(job, self._name(job)):
+                self._publisher.respond("backfill", answer)
+            self._ledger.answered_backfill(job.number)
 
     def _publish_meter(self, meter: Meter) -> None:
         with self._publishing():
@@ -476,7 +481,7 @@ def _outcomes(job: Backfill, name: str) -> Iterator[Payload]:
     done = job.state == "done"
     data = {"state": job.state, "meter": name, "from": job.first.isoformat(), "to": job.last.isoformat()}
     words = (job.words or "").splitlines()
-    for mark in job.marks or ({},):
+    for mark in job.marks:
         yield {
             "status": "ok" if done else "error",
             **({} if done else {"error": "; ".join(words)}),

@@ -413,7 +413,9 @@ def test_a_mandate_for_the_past_alone_gives_its_history(desk: World) -> None:
     provider.only(HOME["ean"], period_from=date(2026, 4, 1), period_to=date(2026, 6, 1))
     provider.fetch()
     begin(desk, date(2026, 3, 1))
-    assert work(desk).state == "done"
+    job = work(desk)
+    assert job
+    assert job.state == "done"
     with desk.at_work() as (ledger, fetcher):
         total = ledger.total(provider.meters(fetcher)[HOME["ean"]])
     assert total
@@ -638,6 +640,26 @@ def test_who_asked_is_answered_after_a_restart_of_the_bridge_too(home: World, mo
             ear.wait_for(lambda _: answers(ear, "done"), 20)
     assert answers(ear, "done")[0]["transaction"] == [1, {"deep": None}]
     assert home.total() == home.truth(HOME["ean"], date(2026, 10, 20), LAST)
+
+
+@pytest.mark.usefixtures("_quick")
+def test_who_asked_is_answered_when_the_broker_is_back(home: World, mosquitto: Mosquitto) -> None:
+    with home.running():
+        eventually(lambda: is_at_rest(mosquitto), 10)
+        home.simulator.fault("server-error")
+        asked_by(mosquitto, {"from": "2026-10-20", "transaction": "attic-8"})
+        eventually(lambda: "unreachable" in mosquitto.retained().get("fluvius/bridge/health", "x"), 10)
+        mosquitto.stop()
+        home.simulator.clear()
+        home.clock.pass_by(minutes=30)
+        eventually(lambda: job_of(home).state == "done", 20)
+    mosquitto.start()
+    with mosquitto.listen(RESPONSE) as ear:
+        with home.running():
+            ear.wait_for(lambda _: answers(ear, "done"), 20)
+        with home.running():
+            eventually(lambda: is_at_rest(mosquitto), 10)
+    assert [answer["transaction"] for answer in answers(ear, "done")] == ["attic-8"]
 
 
 @pytest.mark.usefixtures("_quick")

@@ -68,6 +68,15 @@ class Jobs(Store):
         """Those that are to be worked on."""
         return self._backfills("state = 'open'", ())
 
+    @heeding_damage
+    def unanswered_backfills(self) -> list[Backfill]:
+        """Those that have ended, while someone still waits for the answer."""
+        return self._backfills("state IN ('done', 'failed') AND marks != '[]'", ())
+
+    def answered_backfill(self, number: int) -> None:
+        """Nobody waits for this one any more."""
+        self._execute("UPDATE backfill SET marks = '[]' WHERE id = ?", (number,))
+
     def keep_backfill(self, job: Backfill) -> None:
         """Remember how far one has come, unless it was extended meanwhile."""
         self._execute(
