@@ -105,6 +105,13 @@ class Plan:
         of_all = len(spans) + (0 if self.at_once else len(self.facts))
         return of_all - open_spans - open_days, of_all
 
+    def leapt_over(self) -> int:
+        """How many days were not asked for, because they lie within a silence."""
+        spans = self.spans()
+        within = [spans[place] for place in _leapt_over(self.spans_heard(), LEAP_OF_SPANS)]
+        days = [] if self.at_once else self.days_heard()
+        return sum(len(meterday.span(*each)) for each in within) + len(_leapt_over(days, LEAP_OF_DAYS))
+
     def _span_heard(self, first: date, last: date) -> bool | None:
         days = [self.facts[day] for day in meterday.span(first, last)]
         if first in self.odd or all(day.complete if self.at_once else day.daily for day in days):
@@ -116,6 +123,11 @@ class Plan:
             return True
         asked = day.asked_at is not None and day.asked_at >= self.begun_at
         return bool(day.interval_count) if asked else None
+
+
+def _leapt_over(heard: Heard, leap: int) -> list[int]:
+    """The places within a silence that were never asked for."""
+    return [place for place in silences(heard, leap) if heard[place] is None]
 
 
 def _left(heard: Heard, leap: int) -> int:
@@ -154,6 +166,8 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     lines = [f"missing: {_from_to(days)}: {reason}" for days, reason in groups[:LISTED]]
     if rest := sum(len(days) for days, _ in groups[LISTED:]):
         lines.append(f"missing: {rest} more days")
+    if count := plan.leapt_over():
+        lines.append(f"not asked for one by one, because they lie in a long silence: {_days(count)}")
     return [found, *lines]
 
 

@@ -1,5 +1,6 @@
 """Which of many days to ask for next: few requests for long silences, and nothing that is there is missed."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import log2
@@ -205,6 +206,16 @@ def test_intervals_that_may_still_come_are_no_proof_that_there_are_none() -> Non
     late = facts(date(2026, 11, 16), intervals=0)
     assert len(silent_days(plan(late, *young), None, Energy.ELECTRICITY, NOW)) == 5
     assert silent_days(plan(late, *young), NOW.date(), Energy.ELECTRICITY, NOW) == {late.date}
+
+
+def test_days_that_were_leapt_over_are_said() -> None:
+    """Three silent days, and one a leap later."""
+    days = [facts(FIRST + ONE_DAY * i, intervals=0) for i in range(34)]
+    days[3:33] = [replace(day, asked_at=None) for day in days[3:33]]
+    assert in_words(plan(*days), Energy.ELECTRICITY, NOW)[1:] == [
+        "missing: 2026-10-01 to 2026-11-03, 34 days: Fluvius has no quarter-hours",
+        "not asked for one by one, because they lie in a long silence: 30 days",
+    ]
 
 
 def test_many_holes_are_counted_rather_than_listed() -> None:
