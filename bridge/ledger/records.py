@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,12 @@ _NOTHING = Decimal(0)
 _TWO_MONTHS = timedelta(days=62)
 THE_END = 2**40  # seconds since 1970
 
-_Sums = dict[Register, int]  # billionths
-
 
 class Records(Jobs):
     """Readings and days of all meters, and what history was asked for."""
 
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
-        self._long_ago: dict[int, tuple[tuple[int, int], _Sums]] = {}  # meter → span, and its sum
+        self._long_ago: dict[int, tuple[tuple[date, date], list[Total]]] = {}  # meter → span, its total
         super().__init__(path, read_only=read_only)
 
     @heeding_damage
@@ -70,11 +69,8 @@ class Records(Jobs):
     @heeding_damage
     def latest_complete_day(self, meter: Meter) -> Day | None:
         """The newest complete meter day, at any age."""
-        ((latest,),) = self._rows(
-            "SELECT MAX(date) FROM day WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?",
-            (self._meter(meter), *self._whole(meter)),
-        )
-        found = [*([date.fromisoformat(latest)] if latest else ()), *self._complete_parts(meter)]
+        latest = self._latest_whole(meter, *meterday.whole_within(meter))
+        found = [*([latest] if latest else ()), *self._complete_parts(meter)]
         return self.complete_day(meter, max(found)) if found else None
 
     @heeding_damage
@@ -107,22 +103,10 @@ class Records(Jobs):
     @heeding_damage
     def total(self, meter: Meter, first: date = date.min, last: date = date.max) -> Total | None:
         """The exact sum of the complete days, of all or from the first to the last; None if there is none."""
-        ((since, until, days),) = self._rows(
-            "SELECT MIN(date), MAX(date), COUNT(*) FROM day"
-            " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?",
-            (self._meter(meter), *self._whole(meter, first, last)),
-        )
-        named = [date.fromisoformat(each) for each in (since, until) if each]
         parts = self._complete_parts(meter, first, last)
-        if not (named or parts):
-            return None
-        amounts = self._sum_of_days(meter, first, last, named[-1]) if named else {}
-        for part in parts.values():
-            amounts = {
-                each: amounts.get(each, _NOTHING) + part.get(each, _NOTHING) for each in amounts | part
-            }
-        named += parts
-        return Total(min(named), max(named), days + len(parts), amounts)
+        totals = [Total(day, day, 1, part) for day, part in parts.items()]
+        totals += self._of_whole_days(meter, *meterday.whole_within(meter, first, last))
+        return reduce(_together, totals) if totals else None
 
     @heeding_damage
     def complete_days(self, meter: Meter, first: date, last: date) -> list[date]:
@@ -175,7 +159,7 @@ class Records(Jobs):
     @heeding_damage
     def standings(self, meter: Meter, before: datetime) -> dict[Register, Standing]:
         """Where each register stands at an instant, by its daily amounts, of complete days and others."""
-        start, end = self._whole_seconds(meter)
+        start, end = _seconds(meter, *meterday.whole_within(meter))
         rows = self._rows(  # in two parts, each of which stays within 64 bits
             "SELECT register, MIN(start), MAX(start), SUM(amount / 1000000000), SUM(amount % 1000000000)"
             " FROM reading WHERE meter = ? AND daily = 1 AND start >= ? AND start < ? GROUP BY register",
@@ -239,7 +223,8 @@ class Records(Jobs):
             return
         cut = [day for day in meterday.cut_days(meter) if day in complete]
         yield from self._counted_parts(meter, [day for day in cut if meter.since and day == first])
-        yield from self._read_out(meter, *self._whole_seconds(meter, first, last), complete, daily)
+        whole = _seconds(meter, *meterday.whole_within(meter, first, last))
+        yield from self._read_out(meter, *whole, complete, daily)
         yield from self._counted_parts(meter, [day for day in cut if not (meter.since and day == first)])
 
     @heeding_damage
@@ -260,14 +245,6 @@ class Records(Jobs):
         """The days of a span that the bounds leave whole, as the ledger names days."""
         first, last = meterday.whole_within(meter, first, last)
         return first.isoformat(), last.isoformat()
-
-    @staticmethod
-    def _whole_seconds(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[int, int]:
-        """The same as instants: from the first until the second."""
-        first, last = meterday.whole_within(meter, first, last)
-        start = 0 if first == date.min else to_seconds(meterday.start_of(first, meter.energy))
-        end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
-        return start, end
 
     def _complete_parts(
         self, meter: Meter, first: date = date.min, last: date = date.max
@@ -373,26 +350,61 @@ class Records(Jobs):
         slots, _ = self._known(self._meter(meter), at, at, daily=True)
         return all(row.validated for row in slots[at].values())
 
-    def _sum_of_days(self, meter: Meter, first: date, last: date, latest: date) -> dict[Register, Decimal]:
-        """The sum of complete days. What lies months back is summed once and kept in memory."""
-        key = self._meter(meter)
-        start, end = self._whole_seconds(meter, first, last)
-        months_back = to_seconds(meterday.start_of((latest - _TWO_MONTHS).replace(day=1), meter.energy))
-        if start >= months_back:
-            return {each: to_amount(sums) for each, sums in self._sum_between(key, start, end).items()}
-        if self._long_ago.get(key, (None, {}))[0] != (start, months_back):
-            self._long_ago[key] = (start, months_back), self._sum_between(key, start, months_back)
-        old, recent = self._long_ago[key][1], self._sum_between(key, months_back, end)
-        return {each: to_amount(old.get(each, 0) + recent.get(each, 0)) for each in old | recent}
+    def _latest_whole(self, meter: Meter, first: date, last: date) -> date | None:
+        """The newest of a span's complete days."""
+        ((latest,),) = self._rows(
+            "SELECT MAX(date) FROM day WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?",
+            (self._meter(meter), first.isoformat(), last.isoformat()),
+        )
+        return date.fromisoformat(latest) if latest else None
 
-    def _sum_between(self, key: int, start: int, end: int) -> _Sums:
+    def _of_whole_days(self, meter: Meter, first: date, last: date) -> list[Total]:
+        """Totals of complete days. What lies months back is summed once and kept in memory."""
+        latest = self._latest_whole(meter, first, last)
+        if latest is None:
+            return []
+        months_back = meterday.month_of(latest - _TWO_MONTHS)
+        if first >= months_back:
+            return self._summed(meter, first, last)
+        key, span = self._meter(meter), (first, months_back)
+        if self._long_ago.get(key, (None, []))[0] != span:
+            self._long_ago[key] = span, self._summed(meter, first, months_back - meterday.ONE_DAY)
+        return self._long_ago[key][1] + self._summed(meter, months_back, last)
+
+    def _summed(self, meter: Meter, first: date, last: date) -> list[Total]:
+        """The total of a span's complete days, if there are any."""
+        key = self._meter(meter)
+        ((since, until, days),) = self._rows(
+            "SELECT MIN(date), MAX(date), COUNT(*) FROM day"
+            " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?",
+            (key, first.isoformat(), last.isoformat()),
+        )
+        if not days:
+            return []
         rows = self._rows(  # in two parts, each of which stays within 64 bits
             "SELECT register, SUM(amount / 1000000000), SUM(amount % 1000000000) FROM reading"
             " WHERE meter = ? AND daily = 1 AND start >= ? AND start < ?"
             " AND start NOT IN (SELECT start FROM day WHERE meter = ? AND complete = 0) GROUP BY register",
-            (key, start, end, key),
+            (key, *_seconds(meter, first, last), key),
         )
-        return {self._registers[number]: whole * 10**9 + rest for number, whole, rest in rows}
+        amounts = {self._registers[number]: to_amount(whole * 10**9 + rest) for number, whole, rest in rows}
+        return [Total(date.fromisoformat(since), date.fromisoformat(until), days, amounts)]
+
+
+def _together(one: Total, other: Total) -> Total:
+    amounts = {
+        register: one.amounts.get(register, _NOTHING) + other.amounts.get(register, _NOTHING)
+        for register in {**one.amounts, **other.amounts}
+    }
+    since, until = min(one.since, other.since), max(one.until, other.until)
+    return Total(since, until, one.days + other.days, amounts)
+
+
+def _seconds(meter: Meter, first: date, last: date) -> tuple[int, int]:
+    """A span of days as instants: from the first until the second."""
+    start = 0 if first == date.min else to_seconds(meterday.start_of(first, meter.energy))
+    end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
+    return start, end
 
 
 def _on_the_hour(instant: datetime) -> datetime:

@@ -283,7 +283,7 @@ class Ledger(Records):
         """Days of a span change: what was worked out of them does not count any more."""
         key = self._meter(meter)
         self._editions[key] += 1
-        if to_seconds(meterday.start_of(first, meter.energy)) < self._long_ago.get(key, ((0, 0), {}))[0][1]:
+        if key in self._long_ago and first < self._long_ago[key][0][1]:
             del self._long_ago[key]
         self._execute(
             "DELETE FROM peak WHERE meter = ? AND source = 'ledger' AND month BETWEEN ? AND ?",
