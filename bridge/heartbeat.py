@@ -43,8 +43,8 @@ class Heartbeat:
             fresh.replace(self._path)
 
 
-def problems(folder: Path, now: datetime) -> list[str]:
-    """What is wrong with the bridge that works in a folder; empty when it is healthy."""
+def problems(folder: Path, now: datetime, *, only_silence: bool = False) -> list[str]:
+    """What is wrong with the bridge that works in a folder, or just whether its loop stands still."""
     try:
         beat = json.loads((folder / "heartbeat.json").read_text("utf-8"))
         silence = now - datetime.fromisoformat(beat["at"])
@@ -53,4 +53,4 @@ def problems(folder: Path, now: datetime) -> list[str]:
         return [f"no bridge has worked in {folder} yet"]
     if abs(silence) > _SILENT:
         return [f"the bridge has not been heard of since {beat['at']}"]
-    return known
+    return [] if only_silence else known

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from pydantic import SecretStr
 from bridge import URL, __version__
 from bridge.config import KEYS, ConfigError, KeyPath, Settings, load_options
 from bridge.config.keys import anywhere
+from bridge.folder import claim
+from bridge.heartbeat import Heartbeat
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.mosquitto import SBIN, Mosquitto, eventually
 from tests.supervisor import ADDON, KIND, NotStartedError, Supervisor, manifest
@@ -38,6 +40,7 @@ DOCUMENTED = {
     "startup": str,
     "boot": str,
     "stage": str,
+    "backup": str,
     "services": list,
     "homeassistant_api": bool,
     "apparmor": bool,
@@ -554,6 +557,27 @@ def test_commands_that_need_no_broker_do_not_ask_for_one(supervisor: Supervisor,
     assert typed_there(supervisor, "token", fluvius=fluvius).status == DONE
     assert "no bridge works" in typed_there(supervisor, "healthcheck").out
     assert supervisor.asked == []
+
+
+@pytest.mark.parametrize(("silent_for", "status"), [(timedelta(0), DONE), (timedelta(hours=1), COULD_NOT)])
+def test_the_watchdog_restarts_what_stands_still_and_nothing_else(
+    supervisor: Supervisor, silent_for: timedelta, status: int
+) -> None:
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
+    with claim(supervisor.data):
+        beat = Heartbeat(supervisor.data)
+        beat.beat(datetime.now(UTC) - silent_for, broker=None, ledger=None, sources={"portal": "refused"})
+        assert typed_there(supervisor, "healthcheck").status == status
+
+
+def test_blanks_that_were_pasted_along_do_not_count_but_in_a_password(supervisor: Supervisor) -> None:
+    account = {"portal": {"email": " you@example.com", "password": " simulated "}}
+    supervisor.fill_in(fluvius=account, meters=[{**HOME, "serial": f" {HOME['serial']}\n"}])
+    settings = load_options(supervisor.options, {})
+    assert settings.meters[0].serial == HOME["serial"]
+    assert settings.fluvius.portal
+    assert settings.fluvius.portal.email == "you@example.com"
+    assert settings.fluvius.portal.password == SecretStr(" simulated ")
 
 
 def test_broken_options_are_told(supervisor: Supervisor) -> None:

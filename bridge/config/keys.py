@@ -54,13 +54,16 @@ def at(tree: Any, *path: str | int) -> Any:
 
 
 def filled_in(tree: Any) -> Any:
-    """A form's values without the keys that were left empty."""
+    """A form's values without the keys that were left empty, and without blanks pasted around the others.
+
+    A password's blanks are its own.
+    """
     if isinstance(tree, list):
         return [filled_in(each) for each in tree]
     if isinstance(tree, dict):
-        values = {key: filled_in(value) for key, value in tree.items()}
+        values = {key: value if key == "password" else filled_in(value) for key, value in tree.items()}
         return {key: value for key, value in values.items() if value not in (None, "", [], {})}
-    return tree
+    return tree.strip() if isinstance(tree, str) else tree
 
 
 def advice(path: KeyPath) -> str:
