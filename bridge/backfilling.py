@@ -272,7 +272,8 @@ class Backfiller:
             days = meterday.span(*meterday.span_within(meter, first, last))
             self._known = key, {day.date: day for day in self._ledger.facts(meter, days)}
             self._odd.clear()
-        return Plan(self._known[1], job.answered, job.begun_at, _is_at_once(meter), self._odd)
+        settled = meterday.latest_settled(job.begun_at, meter.energy)  # whenever it was asked for since
+        return Plan(self._known[1], job.answered, job.begun_at, _is_at_once(meter), self._odd, settled)
 
     def _learn(self, meter: Meter, first: date, last: date) -> None:
         """What the ledger knows now of days that changed."""

@@ -259,7 +259,7 @@ def _export(arguments: argparse.Namespace) -> int:
         return _export_raw(settings, arguments)
     from bridge.export import export
 
-    _tell(arguments, export(settings, arguments, datetime.now(UTC)))
+    _tell(export(settings, arguments, datetime.now(UTC)))
     return DONE
 
 
@@ -268,7 +268,7 @@ def _export_raw(settings: Settings, arguments: argparse.Namespace) -> int:
     from bridge.raw import fetch
 
     try:
-        _tell(arguments, fetch(settings, arguments, datetime.now(UTC)))
+        _tell(fetch(settings, arguments, datetime.now(UTC)))
     except CredentialsRefused as error:
         return _complain(error, REFUSED)
     except FluviusError as error:
@@ -276,9 +276,9 @@ def _export_raw(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _tell(arguments: argparse.Namespace, remarks: Sequence[str]) -> None:
-    if arguments.output:
-        print(*remarks, sep="\n", file=sys.stderr)
+def _tell(remarks: Sequence[str]) -> None:
+    for remark in remarks:
+        print(remark, file=sys.stderr)
 
 
 def _token(arguments: argparse.Namespace) -> int:

@@ -94,7 +94,7 @@ def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> 
         with opened(arguments.output) as file:
             write(tally.of(line for span in spans for line in _lines(records, span, daily=daily)), file)
         remarks += [remark for span in spans for remark in _gaps(records, span, now)]
-    return [_summary(tally, arguments.output), *remarks]
+    return [_summary(tally, arguments.output), *remarks] if arguments.output else remarks
 
 
 def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Line], TextIO], None]:
@@ -104,8 +104,9 @@ def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Line], TextIO],
         if arguments.decimal or arguments.delimiter:
             raise UsageError("--decimal and --delimiter are for --format csv")
         return _write_json
-    point = _POINTS[arguments.decimal or "point"]
-    return partial(_write_csv, point=point, delimiter=_DELIMITERS[arguments.delimiter or "comma"])
+    decimal = arguments.decimal or "point"
+    delimiter = arguments.delimiter or ("semicolon" if decimal == "comma" else "comma")
+    return partial(_write_csv, point=_POINTS[decimal], delimiter=_DELIMITERS[delimiter])
 
 
 def _spans(
@@ -133,6 +134,8 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
     first, last = meterday.span_within(
         meter, arguments.first or known[0], min(arguments.last or newest, newest)
     )
+    if first > last and (meter.since or meter.until):
+        raise NothingKnown(f"nothing of these days lies within the bounds of {meter.name} (from, until)")
     if max(first, known[0]) > min(last, known[1]):
         raise NothingKnown(
             f"nothing of these days is known of {meter.name}, only of {known[0]} to {known[1]}"

@@ -2,7 +2,7 @@
 
 Fluvius says nothing of the time before a meter was there, and nothing of quarter-hours before they were
 switched on. A long silence is not asked through day by day: it is crossed in leaps, and its end is found by
-halving.
+halving. Only days that are old enough prove anything: what Fluvius did not publish yet is no silence.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,23 +25,24 @@ _PROOF = 3  # silent answers in a row, after which leaps begin
 Heard = Sequence[bool | None]  # for each, oldest first: whether Fluvius said anything; None: not asked yet
 
 
-def next_to_ask(heard: Heard, leap: int) -> int | None:
+def next_to_ask(heard: Heard, leap: int, settled: int) -> int | None:
     """The place of the next one to ask for; None when all are answered, or lie within a silence.
 
     Args:
         heard: what came of each so far.
         leap: how far one leap goes.
+        settled: how many of them, from the first on, are so old that nothing more will come.
     """
-    silent = silences(heard, leap)
+    silent = silences(heard, leap, settled)
     place = next((i for i, answer in enumerate(heard) if answer is None and i not in silent), None)
-    if place is None or _silent_in_a_row(heard[:place]) < _PROOF:
+    if place is None or place >= settled or _silent_in_a_row(heard[:place]) < _PROOF:
         return place
-    left, landing = place - 1, min(place - 1 + leap, len(heard) - 1)
+    left, landing = place - 1, min(place - 1 + leap, settled - 1)
     right = next((i for i in range(place, landing + 1) if heard[i] is not None), None)
     return landing if right is None else (left + right) // 2
 
 
-def silences(heard: Heard, leap: int) -> set[int]:
+def silences(heard: Heard, leap: int, settled: int) -> set[int]:
     """The places that were asked for in vain, or that a leap over a proven silence left out."""
     found: set[int] = set()
     left, silent_in_a_row = 0, 0
@@ -49,7 +50,7 @@ def silences(heard: Heard, leap: int) -> set[int]:
         if answer is None:
             continue
         if not answer:
-            is_leap = silent_in_a_row >= _PROOF and place - left <= leap
+            is_leap = silent_in_a_row >= _PROOF and place - left <= leap and place < settled
             found.update(range(left if is_leap else place, place + 1))
         left, silent_in_a_row = place, 0 if answer else silent_in_a_row + 1
     return found
@@ -70,6 +71,7 @@ class Plan:
     begun_at: datetime  # aware; what was asked for before may have come since
     at_once: bool  # intervals come with the days, or may not be asked for
     odd: Collection[date] = ()  # answered in a way that cannot be understood: not to be asked again now
+    settled: date = date.max  # the newest day of which nothing more will come
 
     def spans(self) -> list[tuple[date, date]]:
         """The days in such spans as one request may ask for."""
@@ -90,16 +92,17 @@ class Plan:
 
     def next_question(self) -> tuple[date, date | None] | None:
         """A span of daily amounts, or a day of intervals; None when all is asked."""
-        place = next_to_ask(self.spans_heard(), LEAP_OF_SPANS)
+        place = next_to_ask(self.spans_heard(), LEAP_OF_SPANS, self._settled_spans())
         if place is not None:
             return self.spans()[place]
-        place = None if self.at_once else next_to_ask(self.days_heard(), LEAP_OF_DAYS)
+        place = None if self.at_once else self._next_day()
         return None if place is None else (self.days_with_amounts()[place], None)
 
     def progress(self) -> tuple[int, int]:
         """How many steps are done, and of how many; a day is one as long as it may have intervals."""
         spans, days = self.spans_heard(), [] if self.at_once else self.days_heard()
-        open_spans, open_days = _left(spans, LEAP_OF_SPANS), _left(days, LEAP_OF_DAYS)
+        open_spans = _left(spans, LEAP_OF_SPANS, self._settled_spans())
+        open_days = _left(days, LEAP_OF_DAYS, self._settled_days())
         if open_spans and not self.at_once:
             open_days += len(self.facts) - len(days)
         of_all = len(spans) + (0 if self.at_once else len(self.facts))
@@ -108,9 +111,24 @@ class Plan:
     def leapt_over(self) -> int:
         """How many days were not asked for, because they lie within a silence."""
         spans = self.spans()
-        within = [spans[place] for place in _leapt_over(self.spans_heard(), LEAP_OF_SPANS)]
+        places = _leapt_over(self.spans_heard(), LEAP_OF_SPANS, self._settled_spans())
         days = [] if self.at_once else self.days_heard()
-        return sum(len(meterday.span(*each)) for each in within) + len(_leapt_over(days, LEAP_OF_DAYS))
+        without_intervals = _leapt_over(days, LEAP_OF_DAYS, self._settled_days())
+        return sum(len(meterday.span(*spans[place])) for place in places) + len(without_intervals)
+
+    def silent_days(self) -> set[date]:
+        """The days whose intervals were asked for in vain, or that a leap over a proven silence left out."""
+        days = self.days_with_amounts()
+        return {days[place] for place in silences(self.days_heard(), LEAP_OF_DAYS, self._settled_days())}
+
+    def _next_day(self) -> int | None:
+        return next_to_ask(self.days_heard(), LEAP_OF_DAYS, self._settled_days())
+
+    def _settled_spans(self) -> int:
+        return sum(first <= self.settled for first, _ in self.spans())
+
+    def _settled_days(self) -> int:
+        return sum(day <= self.settled for day in self.days_with_amounts())
 
     def _span_heard(self, first: date, last: date) -> bool | None:
         days = [self.facts[day] for day in meterday.span(first, last)]
@@ -125,14 +143,14 @@ class Plan:
         return bool(day.interval_count) if asked else None
 
 
-def _leapt_over(heard: Heard, leap: int) -> list[int]:
+def _leapt_over(heard: Heard, leap: int, settled: int) -> list[int]:
     """The places within a silence that were never asked for."""
-    return [place for place in silences(heard, leap) if heard[place] is None]
+    return [place for place in silences(heard, leap, settled) if heard[place] is None]
 
 
-def _left(heard: Heard, leap: int) -> int:
+def _left(heard: Heard, leap: int, settled: int) -> int:
     """How many were neither asked for nor lie in a silence."""
-    silent = silences(heard, leap)
+    silent = silences(heard, leap, settled)
     return sum(answer is None and place not in silent for place, answer in enumerate(heard))
 
 
@@ -141,8 +159,7 @@ def silent_days(plan: Plan, first_with_intervals: date | None, energy: Energy, n
 
     Those that may still come are no proof, but go with the others where there never were any.
     """
-    days = plan.days_with_amounts()
-    silent = {days[place] for place in silences(plan.days_heard(), LEAP_OF_DAYS)}
+    silent = plan.silent_days()
     late = {day for day in silent if meterday.is_late(day, energy, now)}
     if first_with_intervals is None:
         return silent if late else set()
@@ -180,7 +197,7 @@ def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) ->
     if day.complete:
         return None
     if not day.daily:
-        if day.date > meterday.latest_published(now, energy):
+        if not meterday.is_late(day.date, energy, now):
             return "not published yet"
         before = first is None or day.date < first
         return (

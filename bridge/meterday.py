@@ -63,7 +63,12 @@ def latest_published(now: datetime, energy: Energy) -> date:
 
 def is_late(day: date, energy: Energy, now: datetime) -> bool:
     """Whether a day is so old that Fluvius has normally published all it ever will of it."""
-    return now >= end_of(day, energy) + _NOT_BEFORE[energy] + _LATE_AT_MOST
+    return day <= latest_settled(now, energy)
+
+
+def latest_settled(now: datetime, energy: Energy) -> date:
+    """The newest day that is so old."""
+    return latest_ended(now - _NOT_BEFORE[energy] - _LATE_AT_MOST, energy)
 
 
 def span(first: date, last: date) -> list[date]:

@@ -65,6 +65,8 @@ def fetch(settings: Settings, arguments: argparse.Namespace, now: datetime) -> l
         else:
             file.writelines(_object(arrays))
         file.write("\n")
+    if not arguments.output:
+        return []
     return [f"{arguments.output}: {each.meter.name} from {each.first} to {each.last}" for each in spans]
 
 

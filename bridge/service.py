@@ -299,7 +299,8 @@ class Bridge:
             self._publish_bridge()
 
     def _name(self, job: Backfill) -> str:
-        return next((meter.name for meter in self._fetcher.meters if meter.ean == job.ean), job.ean)
+        key = job.ean, job.energy
+        return next((each.name for each in self._fetcher.meters if (each.ean, each.energy) == key), job.ean)
 
     def _history(self) -> Payload:
         """Of `bridge/info`: the backfill that is worked on."""

@@ -22,6 +22,7 @@ from bridge.fetching import Occasion
 from bridge.fluvius import http
 from bridge.folder import claim
 from bridge.ledger import Ledger, LedgerError
+from bridge.meterday import span
 from bridge.model import Backfill
 from bridge.simulator import Simulator
 from tests.core import TOKEN, Core
@@ -160,7 +161,9 @@ def test_a_meter_without_quarter_hours_costs_a_request_a_month(desk: World) -> N
     begin(desk, date(2025, 11, 21), LAST)
     work(desk)
     assert days_of(desk, "shed") == 365
-    assert desk.simulator.count("readings-interval") <= 3 + 365 / 31 + 2
+    assert (
+        desk.simulator.count("readings-interval") <= 3 + 365 / 31 + 2 + 4
+    )  # of the last days some may still come
 
 
 def test_a_day_with_a_hole_is_missing_and_said(desk: World) -> None:
@@ -243,6 +246,38 @@ def test_what_failed_is_asked_for_anew(desk: World) -> None:
         job = work(desk)
         assert job
         assert job.state == ("done" if there else "failed")
+
+
+@pytest.mark.parametrize("days", range(341, 346))  # the last request's span has 31 days, 1, 2, 3, or 4
+def test_what_comes_after_a_long_silence_is_found_whatever_is_not_published_yet(
+    desk: World, days: int
+) -> None:
+    """Gas is three days late."""
+    desk.meters, since = [GAS], date(2026, 10, 1)
+    meter = desk.simulator.measurements.meters[GAS["ean"]]
+    desk.simulator.measurements.put(replace(meter, since=since))
+    begin(desk, LAST - timedelta(days=days - 1))
+    work(desk)
+    with desk.ledger() as ledger:
+        total = ledger.total(desk.meter("gas"))
+    assert total
+    assert (total.since, total.until, total.days) == (since, date(2026, 11, 17), 48)
+
+
+@pytest.mark.parametrize("first", [date(2026, 9, day) for day in range(15, 26)])
+def test_quarter_hours_that_were_switched_on_lately_are_found_although_yesterday_has_none_yet(
+    desk: World, first: date
+) -> None:
+    switched_on = date(2026, 11, 2)
+    meter = desk.simulator.measurements.meters[HOME["ean"]]
+    desk.simulator.measurements.put(replace(meter, intervals_since=switched_on))
+    desk.simulator.delay(HOME["ean"], LAST, intervals_until=desk.clock() + timedelta(hours=5))
+    begin(desk, first)
+    work(desk)
+    with desk.ledger() as ledger:
+        facts = ledger.facts(desk.meter(), span(switched_on, LAST))
+    assert [each.interval_count for each in facts] == [96] * 18 + [0]
+    assert not facts[-1].complete
 
 
 def test_everyone_who_asked_for_the_same_is_answered(desk: World) -> None:

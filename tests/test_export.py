@@ -199,6 +199,27 @@ def test_meters_that_mandates_made(reader: Reader) -> None:
     assert {line["ean"] for line in everything} == {HOME["ean"], GAS["ean"], SHED["ean"]}
 
 
+def test_what_is_not_in_it_is_said_beside_it(reader: Reader) -> None:
+    reader.fetch()
+    written = reader.types("export", "--format", "csv", "--resolution", "interval")
+    assert SHED["ean"] not in written.out
+    assert "no quarter-hours are known of shed, only days" in written.error
+
+
+def test_a_decimal_comma_brings_its_semicolon(reader: Reader) -> None:
+    reader.fetch()
+    written = reader.types("export", "--format", "csv", "--decimal", "comma", "--meter", "home")
+    assert "," in lines_of(written.out, ";")[0]["amount"]
+
+
+def test_days_outside_the_bounds_are_said_to_be(reader: Reader) -> None:
+    reader.fetch()
+    reader.world.meters = [{**HOME, "until": "2026-11-10"}]
+    refused = reader.types("export", "--format", "csv", "--from", "2026-11-15")
+    assert (refused.status, refused.out) == (COULD_NOT, "")
+    assert "nothing of these days lies within the bounds of home (from, until)" in refused.error
+
+
 # --- a file is whole or not there
 
 

@@ -27,7 +27,7 @@ def asked(
     """The order in which all is asked for, and what is known in the end."""
     heard = list(known or [None] * len(there))
     order = []
-    while (place := next_to_ask(heard, leap)) is not None:
+    while (place := next_to_ask(heard, leap, len(heard))) is not None:
         assert heard[place] is None, "asked twice"
         heard[place] = there[place]
         order.append(place)
@@ -46,7 +46,7 @@ def test_a_short_silence_is_asked_through() -> None:
 def test_a_long_silence_is_crossed_in_leaps() -> None:
     order, heard = asked([False] * 365, 31)
     assert order == [0, 1, 2, *range(33, 365, 31), 364]
-    assert silences(heard, 31) == set(range(365))
+    assert silences(heard, 31, len(heard)) == set(range(365))
 
 
 def test_the_end_of_a_silence_is_found_by_halving() -> None:
@@ -63,7 +63,7 @@ def test_whenever_it_was_switched_on_all_of_it_is_found_with_few_requests(
     order, heard = asked([False] * silent + [True] * there, leap)
     assert all(heard[silent:])
     assert len(order) <= there + silent / leap + log2(leap) + 6
-    assert silences(heard, leap) == set(range(silent))
+    assert silences(heard, leap, len(heard)) == set(range(silent))
 
 
 @settings(deadline=None)
@@ -75,7 +75,21 @@ def test_whatever_is_there_it_comes_to_an_end_and_misses_only_what_lies_within_s
     order, heard = asked(there, leap, [each if known else None for each, known in days])
     assert len(order) == len(set(order))
     for place, answer in enumerate(heard):
-        assert answer is not None or place in silences(heard, leap)
+        assert answer is not None or place in silences(heard, leap, len(heard))
+
+
+@given(
+    before=st.integers(0, 150), there=st.integers(0, 150), young=st.integers(1, 9), leap=st.integers(2, 40)
+)
+def test_what_is_not_published_yet_hides_nothing(before: int, there: int, young: int, leap: int) -> None:
+    says = [False] * before + [True] * there + [False] * young
+    heard: list[bool | None] = [None] * len(says)
+    settled = before + there
+    while (place := next_to_ask(heard, leap, settled)) is not None:
+        heard[place] = says[place]
+    assert all(heard[before:settled])
+    assert heard[settled:] == [False] * young
+    assert silences(heard, leap, settled) == {*range(before), *range(settled, len(says))}
 
 
 def test_two_silences_prove_nothing_of_what_lies_between_them() -> None:
@@ -87,7 +101,7 @@ def test_two_silences_prove_nothing_of_what_lies_between_them() -> None:
 
 
 def test_silences_that_are_farther_apart_than_a_leap_prove_nothing_either() -> None:
-    assert silences([False, False, False, *[None] * 60, False], 31) == {0, 1, 2, 63}
+    assert silences([False, False, False, *[None] * 60, False], 31, 64) == {0, 1, 2, 63}
 
 
 @settings(deadline=None)
@@ -149,13 +163,13 @@ def test_progress_never_goes_back_and_ends_at_its_end() -> None:
     def now() -> Plan:
         return Plan(known, frozenset(answered), NOW, at_once=False)
 
-    while (place := next_to_ask(now().spans_heard(), 6)) is not None:
+    while (place := next_to_ask(heard := now().spans_heard(), 6, len(heard))) is not None:
         first, last = now().spans()[place]
         answered.add(first)
         known |= {day: facts(day, intervals=0, complete=False) for day in meterday.span(first, last)}
         known |= {day: DayFacts(day, known[day].daily) for day in meterday.span(first, last)}
         steps.append(now().progress())
-    while (place := next_to_ask(now().days_heard(), LEAP_OF_DAYS)) is not None:
+    while (place := next_to_ask(heard := now().days_heard(), LEAP_OF_DAYS, len(heard))) is not None:
         day = now().days_with_amounts()[place]
         known[day] = facts(day)
         steps.append(now().progress())

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import meterday
-from bridge.ledger import Ledger, LedgerError, store
+from bridge.ledger import Ledger, LedgerError, Records, store
 from bridge.model import Direction, Energy, Interval, Meter, Reading, Register, Tariff, Total, Unit
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY, "A")
@@ -863,6 +863,17 @@ def test_another_process_reads_while_this_one_writes(ledger: Ledger, path: Path)
             number += 1
             ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=number % 7 + 1)), NOW)
         assert reader.returncode == 0
+
+
+def test_who_reads_beside_sees_one_moment(ledger: Ledger, path: Path) -> None:
+    """Also when a register appears that was not there before."""
+    whole_day(ledger, kwh(TOTAL=1))
+    with Records(path) as reader:
+        before = list(reader.counted(HOME, DAY, DAY, daily=False))
+        whole_day(ledger, kwh(TOTAL=2, INJECTED=1))
+        assert list(reader.counted(HOME, DAY, DAY, daily=False)) == before
+    with Records(path) as reader:
+        assert len(list(reader.counted(HOME, DAY, DAY, daily=False))) == 2 * len(before)
 
 
 def test_a_file_that_another_program_holds_is_said(path: Path) -> None:

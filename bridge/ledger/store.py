@@ -106,7 +106,7 @@ def heeding_damage(method: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 class Store:
-    """One SQLite file. Several processes may read it while one works in it.
+    """One SQLite file. Several processes may read it while one works in it, each as it was at one moment.
 
     Args:
         path: the file.
@@ -178,6 +178,8 @@ class Store:
 
     @heeding_damage
     def _prepare(self) -> None:
+        if self._read_only:
+            self._db.execute("BEGIN")
         version = self._version()  # before anything is changed in a file that may not be ours
         if version < len(MIGRATIONS) and self._read_only:
             raise LedgerOutdated(f"{self._path} was written by an older fluvius2mqtt; start the bridge once")

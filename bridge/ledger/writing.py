@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from bridge.ledger.store import LedgerError, heeding_damage, to_amount, to_billi
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
 from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, without_bounds
 from bridge.planning import DayFacts
+
+_A_MONTH = timedelta(days=31)
 
 
 class Ledger(Records):
@@ -169,7 +171,7 @@ class Ledger(Records):
     def unstreamed(self, meter: Meter, at_most: int = 1000) -> list[Interval]:
         """Intervals that are new or corrected since they were last streamed, oldest first.
 
-        Those outside the bounds wait, in case these are moved.
+        Those outside the bounds wait, in case these are moved; and those of a later month, for the next call.
         """
         rows = self._rows(
             "SELECT start FROM unstreamed"
@@ -179,8 +181,9 @@ class Ledger(Records):
         starts = {to_instant(start) for (start,) in rows}
         if not starts:
             return []
-        end = max(starts) + meterday.interval_length(meter.energy)
-        return [each for each in self._intervals_between(meter, min(starts), end) if each.start in starts]
+        first = min(starts)
+        end = min(max(starts) + meterday.interval_length(meter.energy), first + _A_MONTH)
+        return [each for each in self._intervals_between(meter, first, end) if each.start in starts]
 
     def streamed(self, meter: Meter, intervals: Iterable[Interval]) -> None:
         """Forget that these were waiting."""
