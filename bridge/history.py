@@ -92,43 +92,40 @@ class Plan:
 
     def next_question(self) -> tuple[date, date | None] | None:
         """A span of daily amounts, or a day of intervals; None when all is asked."""
-        place = next_to_ask(self.spans_heard(), LEAP_OF_SPANS, self._settled_spans())
+        place = next_to_ask(*self._of_spans())
         if place is not None:
             return self.spans()[place]
-        place = None if self.at_once else self._next_day()
+        place = None if self.at_once else next_to_ask(*self._of_days())
         return None if place is None else (self.days_with_amounts()[place], None)
 
     def progress(self) -> tuple[int, int]:
         """How many steps are done, and of how many; a day is one as long as it may have intervals."""
-        spans, days = self.spans_heard(), [] if self.at_once else self.days_heard()
-        open_spans = _left(spans, LEAP_OF_SPANS, self._settled_spans())
-        open_days = _left(days, LEAP_OF_DAYS, self._settled_days())
-        if open_spans and not self.at_once:
-            open_days += len(self.facts) - len(days)
-        of_all = len(spans) + (0 if self.at_once else len(self.facts))
-        return of_all - open_spans - open_days, of_all
+        of_all, still_open = len(self.spans()), _left(*self._of_spans())
+        if not self.at_once:
+            without_amounts = len(self.facts) - len(self.days_with_amounts()) if still_open else 0
+            of_all += len(self.facts)
+            still_open += _left(*self._of_days()) + without_amounts
+        return of_all - still_open, of_all
 
     def leapt_over(self) -> int:
         """How many days were not asked for, because they lie within a silence."""
         spans = self.spans()
-        places = _leapt_over(self.spans_heard(), LEAP_OF_SPANS, self._settled_spans())
-        days = [] if self.at_once else self.days_heard()
-        without_intervals = _leapt_over(days, LEAP_OF_DAYS, self._settled_days())
-        return sum(len(meterday.span(*spans[place])) for place in places) + len(without_intervals)
+        count = sum(len(meterday.span(*spans[place])) for place in _leapt_over(*self._of_spans()))
+        return count if self.at_once else count + len(_leapt_over(*self._of_days()))
 
-    def silent_days(self) -> set[date]:
+    def days_in_silence(self) -> set[date]:
         """The days whose intervals were asked for in vain, or that a leap over a proven silence left out."""
         days = self.days_with_amounts()
-        return {days[place] for place in silences(self.days_heard(), LEAP_OF_DAYS, self._settled_days())}
+        return {days[place] for place in silences(*self._of_days())}
 
-    def _next_day(self) -> int | None:
-        return next_to_ask(self.days_heard(), LEAP_OF_DAYS, self._settled_days())
+    def _of_spans(self) -> tuple[Heard, int, int]:
+        """What `next_to_ask` takes, for the spans."""
+        return self.spans_heard(), LEAP_OF_SPANS, sum(first <= self.settled for first, _ in self.spans())
 
-    def _settled_spans(self) -> int:
-        return sum(first <= self.settled for first, _ in self.spans())
-
-    def _settled_days(self) -> int:
-        return sum(day <= self.settled for day in self.days_with_amounts())
+    def _of_days(self) -> tuple[Heard, int, int]:
+        """The same for the intervals of the days that have amounts."""
+        settled = sum(day <= self.settled for day in self.days_with_amounts())
+        return self.days_heard(), LEAP_OF_DAYS, settled
 
     def _span_heard(self, first: date, last: date) -> bool | None:
         days = [self.facts[day] for day in meterday.span(first, last)]
@@ -150,8 +147,7 @@ def _leapt_over(heard: Heard, leap: int, settled: int) -> list[int]:
 
 def _left(heard: Heard, leap: int, settled: int) -> int:
     """How many were neither asked for nor lie in a silence."""
-    silent = silences(heard, leap, settled)
-    return sum(answer is None and place not in silent for place, answer in enumerate(heard))
+    return heard.count(None) - len(_leapt_over(heard, leap, settled))
 
 
 def silent_days(plan: Plan, first_with_intervals: date | None, energy: Energy, now: datetime) -> set[date]:
@@ -159,7 +155,7 @@ def silent_days(plan: Plan, first_with_intervals: date | None, energy: Energy, n
 
     Those that may still come are no proof, but go with the others where there never were any.
     """
-    silent = plan.silent_days()
+    silent = plan.days_in_silence()
     late = {day for day in silent if meterday.is_late(day, energy, now)}
     if first_with_intervals is None:
         return silent if late else set()
