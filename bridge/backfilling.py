@@ -96,6 +96,13 @@ class Backfiller:
         """The one that is worked on, or comes next."""
         return next(self._jobs(), None)
 
+    def meter_of(self, job: Backfill) -> Meter | None:
+        """Whose history it is; None if its meter is not followed any more."""
+        known = (
+            meter for meter in self._fetcher.meters if (meter.ean, meter.energy) == (job.ean, job.energy)
+        )
+        return next(known, None)
+
     def is_due(self) -> bool:
         """Whether there is one, and Fluvius may be asked."""
         if self._due():
@@ -105,7 +112,7 @@ class Backfiller:
 
     def not_before(self) -> datetime:
         """When Fluvius may be asked again for the one that comes next, after trouble."""
-        meter = self._meter(self.job) if self.job else None
+        meter = self.meter_of(self.job) if self.job else None
         health = self._fetcher.health[meter.source] if meter else None
         instants = (health.not_before, health.retry_at) if health else ()
         return max(filter(None, instants), default=self._now())
@@ -135,7 +142,7 @@ class Backfiller:
         return next((job for job in self._jobs() if self._may_be_asked(job)), None)
 
     def _may_be_asked(self, job: Backfill) -> bool:
-        meter = self._meter(job)
+        meter = self.meter_of(job)
         if meter is None:
             return True  # for its end
         now, refused_at = self._now(), self._refused_at.get(meter.source)
@@ -145,7 +152,7 @@ class Backfiller:
         return self._fetcher.visits.may_be_asked(meter.source, now)
 
     def _stepped(self, job: Backfill) -> Backfill:
-        meter = self._meter(job)
+        meter = self.meter_of(job)
         if meter is None:
             return self._ended(job, "failed", _GONE)
         if forbidden := self._fetcher.forbidden(meter, self._now(), history=True):
@@ -258,12 +265,6 @@ class Backfiller:
     def _kept(self, job: Backfill) -> Backfill:
         self._ledger.keep_backfill(job)
         return job
-
-    def _meter(self, job: Backfill) -> Meter | None:
-        known = (
-            meter for meter in self._fetcher.meters if (meter.ean, meter.energy) == (job.ean, job.energy)
-        )
-        return next(known, None)
 
     def _plan(self, meter: Meter, job: Backfill) -> Plan:
         first = max(job.first, meter.first or date.min)

@@ -293,14 +293,13 @@ class Bridge:
             self._import_statistics()
         elif job and (self._backfiller.trouble or abs(self._now() - self._history_shown) > _SHOW_HISTORY):
             self._history_shown = self._now()
-            for meter in self._fetcher.meters:
-                if meter.ean == job.ean:
-                    self._publish_meter(meter)
+            if meter := self._backfiller.meter_of(job):
+                self._publish_meter(meter)
             self._publish_bridge()
 
     def _name(self, job: Backfill) -> str:
-        key = job.ean, job.energy
-        return next((each.name for each in self._fetcher.meters if (each.ean, each.energy) == key), job.ean)
+        meter = self._backfiller.meter_of(job)
+        return meter.name if meter else job.ean
 
     def _history(self) -> Payload:
         """Of `bridge/info`: the backfill that is worked on."""
