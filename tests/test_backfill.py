@@ -51,6 +51,12 @@ def begin(world: World, first: date = FIRST, last: date = LAST, *meters: str) ->
                 ledger.begin_backfill(meter, first, last, world.clock())
 
 
+def change(world: World, ean: str, **changes: Any) -> None:
+    """Make a simulated meter another one."""
+    measurements = world.simulator.measurements
+    measurements.put(replace(measurements.meters[ean], **changes))
+
+
 def work(world: World, steps: int = 10_000) -> Backfill | None:
     """Work until there is nothing to do, or so many requests were made; the last that was worked on."""
     last = None
@@ -121,8 +127,7 @@ def test_gas_over_a_change_of_the_clocks(desk: World) -> None:
 
 def test_before_the_meter_was_there_fluvius_is_asked_little(desk: World) -> None:
     ean = HOME["ean"]
-    meter = desk.simulator.measurements.meters[ean]
-    desk.simulator.measurements.put(replace(meter, since=date(2026, 11, 1)))
+    change(desk, ean, since=date(2026, 11, 1))
     begin(desk, date(2010, 1, 1))
     job = work(desk)
     assert job
@@ -134,8 +139,7 @@ def test_before_the_meter_was_there_fluvius_is_asked_little(desk: World) -> None
 
 
 def test_where_nothing_is_found_it_failed(desk: World) -> None:
-    meter = desk.simulator.measurements.meters[HOME["ean"]]
-    desk.simulator.measurements.put(replace(meter, since=date(2026, 11, 1)))
+    change(desk, HOME["ean"], since=date(2026, 11, 1))
     begin(desk, date(2026, 1, 1), date(2026, 3, 1))
     job = work(desk)
     assert job
@@ -144,8 +148,7 @@ def test_where_nothing_is_found_it_failed(desk: World) -> None:
 
 
 def test_days_before_quarter_hours_were_switched_on_count_by_their_amounts(desk: World) -> None:
-    meter = desk.simulator.measurements.meters[HOME["ean"]]
-    desk.simulator.measurements.put(replace(meter, intervals_since=date(2026, 11, 10)))
+    change(desk, HOME["ean"], intervals_since=date(2026, 11, 10))
     begin(desk, date(2026, 1, 1))
     job = work(desk)
     assert job
@@ -161,9 +164,8 @@ def test_a_meter_without_quarter_hours_costs_a_request_a_month(desk: World) -> N
     begin(desk, date(2025, 11, 21), LAST)
     work(desk)
     assert days_of(desk, "shed") == 365
-    assert (
-        desk.simulator.count("readings-interval") <= 3 + 365 / 31 + 2 + 4
-    )  # of the last days some may still come
+    still_to_come = 4  # days, of which each is asked for
+    assert desk.simulator.count("readings-interval") <= 3 + 365 / 31 + 2 + still_to_come
 
 
 def test_a_day_with_a_hole_is_missing_and_said(desk: World) -> None:
@@ -226,8 +228,7 @@ def test_trouble_in_the_middle_is_left_alone_and_then_goes_on(
 
 
 def test_a_clock_that_was_put_back_makes_nothing_asked_for_twice(desk: World) -> None:
-    meter = desk.simulator.measurements.meters[HOME["ean"]]
-    desk.simulator.measurements.put(replace(meter, intervals_since=date(2026, 11, 10)))
+    change(desk, HOME["ean"], intervals_since=date(2026, 11, 10))
     begin(desk, date(2026, 11, 1))
     desk.clock.pass_by(hours=-1)
     job = work(desk, 100)
@@ -237,11 +238,8 @@ def test_a_clock_that_was_put_back_makes_nothing_asked_for_twice(desk: World) ->
 
 
 def test_what_failed_is_asked_for_anew(desk: World) -> None:
-    meter = desk.simulator.measurements.meters[HOME["ean"]]
-    desk.simulator.measurements.put(replace(meter, since=date(2026, 11, 1)))
-    for there in (False, True):
-        if there:
-            desk.simulator.measurements.put(meter)
+    for there, since in ((False, date(2026, 11, 1)), (True, date(2020, 1, 1))):
+        change(desk, HOME["ean"], since=since)
         begin(desk, date(2026, 9, 1), date(2026, 9, 30))
         job = work(desk)
         assert job
@@ -254,8 +252,7 @@ def test_what_comes_after_a_long_silence_is_found_whatever_is_not_published_yet(
 ) -> None:
     """Gas is three days late."""
     desk.meters, since = [GAS], date(2026, 10, 1)
-    meter = desk.simulator.measurements.meters[GAS["ean"]]
-    desk.simulator.measurements.put(replace(meter, since=since))
+    change(desk, GAS["ean"], since=since)
     begin(desk, LAST - timedelta(days=days - 1))
     work(desk)
     with desk.ledger() as ledger:
@@ -269,8 +266,7 @@ def test_quarter_hours_that_were_switched_on_lately_are_found_although_yesterday
     desk: World, first: date
 ) -> None:
     switched_on = date(2026, 11, 2)
-    meter = desk.simulator.measurements.meters[HOME["ean"]]
-    desk.simulator.measurements.put(replace(meter, intervals_since=switched_on))
+    change(desk, HOME["ean"], intervals_since=switched_on)
     desk.simulator.delay(HOME["ean"], LAST, intervals_until=desk.clock() + timedelta(hours=5))
     begin(desk, first)
     work(desk)

@@ -33,6 +33,7 @@ from tests.test_backfill import (
     RESPONSE,
     at_work,
     begin,
+    change,
     command,
     days_of,
     ended,
@@ -53,12 +54,6 @@ NOVEMBER = date(2026, 11, 1)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
     monkeypatch.setattr(backfill_command, "_LOOK_AGAIN", 0.01)
-
-
-def change(world: World, ean: str, **changes: Any) -> None:
-    """Make a simulated meter another one."""
-    measurements = world.simulator.measurements
-    measurements.put(replace(measurements.meters[ean], **changes))
 
 
 def job_of(world: World, number: int = 1) -> Backfill:
