@@ -1,7 +1,6 @@
-# The base is an argument, so that `make image-test` can bring one of its own.
-ARG BASE=python:3.13.15-slim-trixie
+FROM python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS base
 
-FROM ${BASE} AS builder
+FROM base AS builder
 WORKDIR /build
 ENV PATH=/opt/fluvius2mqtt/bin:${PATH} PIP_NO_CACHE_DIR=1
 RUN python3 -m venv /opt/fluvius2mqtt
@@ -12,7 +11,7 @@ RUN pip install --no-compile --no-deps --no-build-isolation . \
     && pip check \
     && pip uninstall --yes setuptools pip
 
-FROM ${BASE}
+FROM base
 COPY --from=builder /opt/fluvius2mqtt /opt/fluvius2mqtt
 # Nobody can write compiled modules later, and the official image has none: the first import of everything leaves
 # what is ever needed, a third of what compiling everything would add.

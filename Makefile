@@ -3,7 +3,7 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test check format bench interop lock image-test
+.PHONY: demo test check format bench interop lock audit image-test
 
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
@@ -50,6 +50,13 @@ lock: .venv/installed
 	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: \
 	  --generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock \
 	  --extra homeassistant --extra energy-api --extra demo pyproject.toml -
+
+# Known weaknesses of what the image is made of, as PyPI tells them, and of the workflows. Without PyPI it fails, for
+# "not found" is no answer: that is what --strict is for.
+audit: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit zizmor
+	$(BIN)/zizmor --offline --no-progress .github
+	$(BIN)/pip-audit --strict --progress-spinner off --require-hashes --disable-pip --requirement requirements.lock
 
 # In a mount namespace, so that no mount outlives it, however it ends.
 image-test: .venv/installed mosquitto

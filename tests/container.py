@@ -41,7 +41,7 @@ class Builder:
     def build(self, context: Path, **arguments: str) -> Image:
         base_size = self._make_base()
         words = [word for pair in arguments.items() for word in ("--build-arg", "=".join(pair))]
-        options = ("--isolation", "chroot", "--format", "docker", "--build-arg", "BASE=localhost/base")
+        options = ("--isolation", "chroot", "--format", "docker", "--from", "localhost/base")
         self._run("bud", "--quiet", *options, *words, "--tag", "image", context)
         inspected = json.loads(self._run("inspect", "--type", "image", "image"))
         _, root = self._work_on("image")

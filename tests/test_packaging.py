@@ -12,6 +12,8 @@ from bridge import __version__
 from bridge.config import load
 
 PROJECT = Path(__file__).parent.parent
+GITHUB = PROJECT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").iterdir())
 IN_THE_IMAGE = ("homeassistant", "energy-api", "terminal", "demo")
 SERVICES: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))["services"]
 
@@ -69,10 +71,34 @@ def test_only_what_is_named_gets_into_the_build() -> None:
     }
 
 
-def test_other_peoples_images_have_a_version() -> None:
-    dockerfile = (PROJECT / "Dockerfile").read_text("utf-8")
-    assert re.search(r"^ARG BASE=python:3\.\d+\.\d+-slim-[a-z]+$", dockerfile, re.MULTILINE)
-    assert re.search(r":\d+\.\d+\.\d+$", SERVICES["mosquitto"]["image"])
+def test_other_peoples_images_are_named_by_version_and_digest() -> None:
+    base, *others = re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64}", base)
+    assert set(others) == {"base"}
+    assert re.fullmatch(r"[a-z-]+:\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", SERVICES["mosquitto"]["image"])
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
+def test_other_peoples_actions_are_named_by_commit_and_say_their_version(workflow: Path) -> None:
+    used = re.findall(r"\buses: *(.+)", workflow.read_text("utf-8"))
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each)] == []
+
+
+def test_a_bot_renews_all_that_is_pinned() -> None:
+    updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text("utf-8"))["updates"]
+    assert {(each["package-ecosystem"], each["directory"]) for each in updates} == {
+        (ecosystem, "/") for ecosystem in ("docker", "docker-compose", "github-actions", "pip")
+    }
+
+
+def test_what_is_published_says_what_is_in_it_and_where_it_came_from() -> None:
+    job = yaml.safe_load((GITHUB / "workflows" / "checks.yaml").read_text("utf-8"))["jobs"]["image"]
+    (build,) = [step for step in job["steps"] if step.get("id") == "build"]
+    assert build["with"]["sbom"]
+    assert build["with"]["provenance"] == "mode=max"
+    assert job["steps"][-1]["uses"].startswith("actions/attest@")
+    assert job["steps"][-1]["with"]["subject-digest"] == "${{ steps.build.outputs.digest }}"
 
 
 def test_compose_gives_the_bridge_a_broker_and_its_passwords(tmp_path: Path) -> None:
