@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
 
 test: .venv/installed mosquitto
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: .venv/installed
 	$(BIN)/ruff format --check

@@ -1,4 +1,6 @@
+import os
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,6 +12,10 @@ from bridge.simulator.household import quarters_of
 from tests.mosquitto import Mosquitto
 from tests.reading import Reader
 from tests.world import Clock, World
+
+# A process starts three times as fast with compiled modules, and tests start hundreds.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,16 +64,27 @@ def desk(tmp_path: Path, simulator: Simulator, clock: Clock) -> World:
     return world
 
 
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ledgers that were fetched for one test and serve others."""
+    return tmp_path_factory.mktemp("shelf")
+
+
 @pytest.fixture
 def reader(
-    desk: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shelf: Path
 ) -> Iterator[Reader]:
     """Someone who types commands; what they do to this process does not outlive the test."""
     monkeypatch.setenv("COLUMNS", "80")
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield Reader(desk, capsys)
+    yield Reader(desk, capsys, shelf)
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: commands keep to their pauses and brokers to their time-outs, and others can compute."""
+    return (os.cpu_count() or 1) * 3 // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

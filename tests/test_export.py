@@ -540,7 +540,7 @@ def test_raw_readings_are_asked_for_as_the_bridge_learnt_to(reader: Reader) -> N
 
 
 def test_raw_works_beside_a_bridge_and_writes_nothing_into_its_ledger(reader: Reader) -> None:
-    reader.fetch()
+    reader.world.fetch()  # and leaves its token
     with reader.world.ledger() as ledger, claim(reader.world.data_dir):
         before = "\n".join(ledger._db.iterdump())
         assert reader.types(*RAW).status == DONE
