@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import json
 import logging
 import os
@@ -31,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if sys.stdout is None:  # closed by who started us: nobody listens
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a meter's name may have letters that a terminal lacks
+        sys.stdout.reconfigure(errors="replace")
     try:
         parsed = _parser(words).parse_args(words)
     except ConfigError as error:
@@ -131,7 +134,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _followed(settings: Settings) -> str:
-    return ", ".join(meter.name for meter in settings.followed) or "whoever gave a mandate"
+    return ", ".join(meter.label for meter in settings.followed) or "whoever gave a mandate"
 
 
 def _until_told_to_stop(work: Callable[[], None], stop: Callable[[], None]) -> bool:

@@ -361,7 +361,13 @@ class Bridge:
             "started": local(self._started),
             "timezone": str(BRUSSELS),
             "meters": [
-                {"name": meter.name, "ean": meter.ean, "serial": meter.serial, "energy": meter.energy}
+                {
+                    "meter": meter.name,
+                    "name": meter.label,
+                    "ean": meter.ean,
+                    "serial": meter.serial,
+                    "energy": meter.energy,
+                }
                 for meter in self._fetcher.meters[:_SHOWN]
             ],
             "next_run": local(self._timetable.next_run),
