@@ -87,7 +87,7 @@ class MqttSettings(_Section):
     )
     stream: bool = Field(
         default=False,
-        description="True to publish every new or corrected interval once, on .../reading, or false",
+        description="True to publish every new or corrected interval by itself too, on .../reading, or false",
     )
     chart: bool = Field(
         default=True,
