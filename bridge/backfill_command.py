@@ -67,7 +67,7 @@ def run(
             with claim(settings.data_dir):
                 _end_with(fetcher.learn_mandates())
         order = Order.of(request, fetcher.meters, now())
-        jobs = [ledger.begin_backfill(meter, order.first, order.last, now()) for meter in order.meters]
+        jobs = ledger.begin_backfills(order.meters, order.first, order.last, now())
         numbers = [job.number for job in jobs]
         with _view() as view:
             return _Errand(settings, ledger, order.meters, numbers, view, now, pause).see_through()
