@@ -97,6 +97,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     mandate = command("mandate", _mandate, "what customers allow (official API): list, request, mock")
     if "mandate" in words:
         _add_mandate(mandate)
+    remove = command("remove", _remove, "takes everything of ours off the broker, after saying what")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
     command("token", _token, "prints a bearer token for the portal")
     simulate = command("simulate", _simulate, "a Fluvius on your own machine: portal and Energy API")
     if "simulate" in words:  # or every start of the bridge would load a web server
@@ -282,6 +284,16 @@ def _export_raw(settings: Settings, arguments: argparse.Namespace) -> int:
 def _tell(remarks: Sequence[str]) -> None:
     for remark in remarks:
         print(remark, file=sys.stderr)
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, "critical")
+    from bridge.remove import NotRemoved, remove
+
+    try:
+        return remove(settings, yes=arguments.yes)
+    except NotRemoved as error:
+        return _complain(error, COULD_NOT)
 
 
 def _token(arguments: argparse.Namespace) -> int:
