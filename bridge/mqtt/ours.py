@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bridge.config.checks import identifier
+from bridge.config.checks import identifier, slug
 from bridge.model import Tariff
 from bridge.mqtt import topics
 from bridge.mqtt.discovery import MIGRATE
@@ -69,7 +69,7 @@ def _of_bridge(retained: Mapping[str, bytes], base: str) -> Iterator[str]:
 
 def _names_its_meter(topic: str, payload: bytes) -> bool:
     name, _, below = topic.partition("/")
-    if below not in _WHOSE:
+    if below not in _WHOSE or name != slug(name):
         return False
     said = _json(payload)
     return said.get("meter") == name and _EAN.fullmatch(str(said.get("ean"))) is not None
