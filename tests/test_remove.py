@@ -26,7 +26,7 @@ STRANGERS = {
     "fluvius/p1/day": '{"meter": "p1", "consumption": 3}',
     "fluvius/p1/day/consumption/total": "3",
     "fluvius/attic/day/notes": "x",
-    "fluvius/\x1b[31mRed/status": '{"meter": "\\u001b[31mRed", "ean": "541448820000000008"}',
+    "fluvius/P1 meter/status": '{"meter": "P1 meter", "ean": "541448820000000008"}',
     "fluvius_2/home/day": '{"meter": "home", "ean": "541448820000000008"}',
     "homeassistant/sensor/zigbee/config": '{"state_topic": "zigbee2mqtt/lamp"}',
     "homeassistant/sensor/p1/power/config": '{"state_topic": "fluvius/power"}',
