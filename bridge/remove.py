@@ -11,15 +11,23 @@ from bridge.config import Settings
 from bridge.folder import FolderError, FolderTaken, claim
 from bridge.ledger import Ledger, LedgerError
 from bridge.mqtt import topics
-from bridge.mqtt.client import BrokerAway, Event, Message, PublishRefused
+from bridge.mqtt.client import (
+    Broker,
+    BrokerAway,
+    Event,
+    Message,
+    PublishRefused,
+    RoundTrip,
+    SubscriptionRefused,
+)
 from bridge.mqtt.ours import BRIDGE, DISCOVERY, ours
-from bridge.mqtt.visitor import Visitor
 from bridge.publisher import discovery_first
 
 DONE, COULD_NOT = 0, 1  # exit status
 
 _PATIENCE = 10.0  # seconds for the broker to be there
-_SILENCE = 5.0  # seconds between two messages: a picture of the day takes that long on a slow line
+_LOOK, _QUIET = 300.0, 2.0  # seconds for all that is there, and between two messages
+_HIDES = {RoundTrip.SUBSCRIBE_REFUSED, RoundTrip.LOST}  # an access list hides messages, and says nothing
 _AT_ONCE = 200  # topics
 _HIDDEN = "those that the ledger remembers and the broker does not show"
 
@@ -89,17 +97,17 @@ class _Errand:
     def _look(self) -> dict[str, bytes]:
         """What stands where our topics are, as far as the broker shows it."""
         places = [each for each in self._places if each not in self._blind]
-        if not places:
-            return {}
         try:
-            found, blind = self._broker.retained(places, _SILENCE)
+            found = self._broker.retained(places, _LOOK, _QUIET) if places else {}
+            if found or not places or self._broker.round_trip() not in _HIDES:
+                return found
+        except SubscriptionRefused as refusal:
+            places = [refusal.topic_filter]
         except BrokerAway:  # some hang up on a wildcard
             self._broker.wait_for_it()
-            found, blind = {}, places
-        if blind:
-            _warn(f"the broker does not show us {', '.join(blind)}; there, the ledger is all we know")
-            self._blind.update(blind)
-        return found
+        _warn(f"the broker does not show us {', '.join(places)}; there, the ledger is all we know")
+        self._blind.update(places)
+        return self._look()
 
     def _whose(self, topic: str) -> str:
         if topic.endswith("/config"):
@@ -144,12 +152,12 @@ class _Errand:
         return refused
 
 
-class _Caller(Visitor):
-    """A visitor that waits for the broker."""
+class _Caller(Broker):
+    """A visitor to the broker, who waits for it."""
 
     def __init__(self, settings: Settings) -> None:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        super().__init__(settings.mqtt, self._events.put)
+        super().__init__(settings.mqtt, self._events.put, visitor=True)
 
     def wait_for_it(self) -> None:
         try:
