@@ -76,7 +76,7 @@ def check_span(first: date | None, last: date | None, now: datetime) -> None:
 
 
 def _listed(meters: Sequence[Meter]) -> str:
-    names = [meter.name for meter in meters[:_NAMED]]
+    names = [meter.label for meter in meters[:_NAMED]]
     if len(meters) > _NAMED:
         return f"there are {len(meters)}, such as {', '.join(names)}"
     return f"there is {names[0]}" if len(names) == 1 else f"there are {', '.join(names) or 'none yet'}"

@@ -67,7 +67,7 @@ def run(
             with claim(settings.data_dir):
                 _end_with(fetcher.learn_mandates())
         order = Order.of(request, fetcher.meters, now())
-        jobs = [ledger.begin_backfill(meter, order.first, order.last, now()) for meter in order.meters]
+        jobs = ledger.begin_backfills(order.meters, order.first, order.last, now())
         numbers = [job.number for job in jobs]
         with _view() as view:
             return _Errand(settings, ledger, order.meters, numbers, view, now, pause).see_through()
@@ -157,7 +157,7 @@ class _Errand:
             self._tell(0, "The bridge that runs here fetches it; this only watches.")
         for job in self._look():
             if job.state == "open" and job.words:
-                self._tell(job.number, f"{self._meter(job).name}: {job.words}")
+                self._tell(job.number, f"{self._meter(job).label}: {job.words}")
                 note = self.ledger.recall(f"source/{self._meter(job).source}")
                 if SourceHealth.from_note(note).state is State.REFUSED:
                     raise Ended(job.words, REFUSED)
@@ -175,7 +175,7 @@ class _Errand:
     def _look(self) -> list[Backfill]:
         jobs = [self.ledger.backfill(number) for number in self.numbers]
         for job in jobs:
-            name = self._meter(job).name
+            name = self._meter(job).label
             self.view.show(name, job)
             if job.state in {"done", "failed"}:
                 lines = (job.words or "").splitlines()

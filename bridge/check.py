@@ -130,7 +130,7 @@ def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[F
     for meter in settings.followed:
         if meter.source == "energy_api":
             problem = problems.get(meter.ean, "there is no mandate for its EAN")
-            yield Finding(meter.name, works=problem is None, words=problem or "its mandate is approved")
+            yield Finding(meter.label, works=problem is None, words=problem or "its mandate is approved")
 
 
 def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
@@ -143,9 +143,9 @@ def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Findi
     source = open_portal(settings, http, _Nothing(), now, asked=True)
     for meter in (each for each in settings.followed if each.source == "portal"):
         try:
-            yield Finding(meter.name, *_meter(source, meter, now(), settings.schedule.lookback_days))
+            yield Finding(meter.label, *_meter(source, meter, now(), settings.schedule.lookback_days))
         except FluviusError as error:
-            yield _failure(meter.name, error)
+            yield _failure(meter.label, error)
 
 
 def _failure(what: str, error: FluviusError) -> Finding:
@@ -174,7 +174,7 @@ def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) ->
 
 
 def _meters_in_words(settings: Settings) -> str:
-    meters = ", ".join(f"{meter.name} ({meter.energy})" for meter in settings.followed) or "all mandates"
+    meters = ", ".join(f"{meter.label} ({meter.energy})" for meter in settings.followed) or "all mandates"
     return "; ".join([f"follows {meters}", *settings.warnings])
 
 

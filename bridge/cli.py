@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import json
 import logging
 import os
@@ -31,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     if sys.stdout is None:  # closed by who started us: nobody listens
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a meter's name may have letters that a terminal lacks
+        sys.stdout.reconfigure(errors="replace")
     try:
         parsed = _parser(words).parse_args(words)
     except ConfigError as error:
@@ -94,6 +97,8 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     mandate = command("mandate", _mandate, "what customers allow (official API): list, request, mock")
     if "mandate" in words:
         _add_mandate(mandate)
+    remove = command("remove", _remove, "takes everything of ours off the broker, after saying what")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
     command("token", _token, "prints a bearer token for the portal")
     simulate = command("simulate", _simulate, "a Fluvius on your own machine: portal and Energy API")
     if "simulate" in words:  # or every start of the bridge would load a web server
@@ -131,7 +136,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _followed(settings: Settings) -> str:
-    return ", ".join(meter.name for meter in settings.followed) or "whoever gave a mandate"
+    return ", ".join(meter.label for meter in settings.followed) or "whoever gave a mandate"
 
 
 def _until_told_to_stop(work: Callable[[], None], stop: Callable[[], None]) -> bool:
@@ -279,6 +284,16 @@ def _export_raw(settings: Settings, arguments: argparse.Namespace) -> int:
 def _tell(remarks: Sequence[str]) -> None:
     for remark in remarks:
         print(remark, file=sys.stderr)
+
+
+def _remove(arguments: argparse.Namespace) -> int:
+    settings = _settings(arguments, "critical")
+    from bridge.remove import NotRemoved, remove
+
+    try:
+        return remove(settings, yes=arguments.yes)
+    except NotRemoved as error:
+        return _complain(error, COULD_NOT)
 
 
 def _token(arguments: argparse.Namespace) -> int:

@@ -135,13 +135,13 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
         meter, arguments.first or known[0], min(arguments.last or newest, newest)
     )
     if first > last and (meter.since or meter.until):
-        raise NothingKnown(f"nothing of these days lies within the bounds of {meter.name} (from, until)")
+        raise NothingKnown(f"nothing of these days lies within the bounds of {meter.label} (from, until)")
     if max(first, known[0]) > min(last, known[1]):
         raise NothingKnown(
-            f"nothing of these days is known of {meter.name}, only of {known[0]} to {known[1]}"
+            f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}"
         )
     if arguments.resolution == "interval" and records.first_with_intervals(meter) is None:
-        raise NothingKnown(f"no {_INTERVALS[meter.energy]} are known of {meter.name}, only days")
+        raise NothingKnown(f"no {_INTERVALS[meter.energy]} are known of {meter.label}, only days")
     return _Span(meter, first, last)
 
 
@@ -210,4 +210,4 @@ def _gaps(records: Records, span: _Span, now: datetime) -> Iterator[str]:
     days = (last - span.first).days + 1
     missing = days - len(records.complete_days(span.meter, span.first, last))
     if missing > 0:
-        yield f"{span.meter.name}: {missing} of these {days} days are missing or not complete"
+        yield f"{span.meter.label}: {missing} of these {days} days are missing or not complete"

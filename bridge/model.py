@@ -61,6 +61,11 @@ class Meter:
     last: date | None = None
     since: datetime | None = None  # what was counted before is somebody else's; aware, UTC, a slot's edge
     until: datetime | None = None  # what is counted from here on is somebody else's; likewise
+    label: str = ""  # what people call it, where a person reads; by default the name
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            object.__setattr__(self, "label", self.name)
 
 
 def without_bounds(meter: Meter) -> Meter:

@@ -101,7 +101,7 @@ def svg(meter: Meter, day: Day, intervals: Sequence[Interval]) -> str:
     """
     bars = [_bar(interval) for interval in intervals]
     frame, unit = _frame(bars), _POWER[meter.energy]
-    name, date = meter.name.translate(_ESCAPED), f"{day.date:%A} {day.date.day} {day.date:%B %Y}"
+    name, date = meter.label.translate(_ESCAPED), f"{day.date:%A} {day.date.day} {day.date:%B %Y}"
     totals = _totals(day)
     parts = [
         _OPENING,

@@ -45,6 +45,7 @@ class Publisher:
             self._owned.setdefault(owner, set()).add(topic)
         self._remember(_BRIDGE, [topics.bridge_state(base)])
         self._refused: set[str] = set()
+        self.refusal: PublishRefused | None = None  # the last one since `forget`
 
     def outlive_the_bridge(self) -> None:
         """What is published stands while no bridge is online, as between two runs of `once`."""
@@ -56,6 +57,7 @@ class Publisher:
         """The broker may have lost its memory."""
         self._acknowledged.clear()
         self._editions.clear()
+        self.refusal = None
 
     def forget_discovery(self) -> None:
         """Home Assistant may have missed what it was told."""
@@ -223,6 +225,7 @@ class Publisher:
         try:
             self._broker.publish(messages)
         except PublishRefused as refusal:
+            self.refusal = refusal
             if refusal.topic not in self._refused:
                 self._refused.add(refusal.topic)
                 log.warning("%s. Look at the broker's access list.", refusal)

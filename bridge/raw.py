@@ -67,7 +67,7 @@ def fetch(settings: Settings, arguments: argparse.Namespace, now: datetime) -> l
         file.write("\n")
     if not arguments.output:
         return []
-    return [f"{arguments.output}: {each.meter.name} from {each.first} to {each.last}" for each in spans]
+    return [f"{arguments.output}: {each.meter.label} from {each.first} to {each.last}" for each in spans]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class _Fluvius:
     def _reference(self, meter: Meter) -> str:
         mandate = self._mandates.get(meter.ean)
         if mandate is None:
-            raise NotYourMeter(f"there is no mandate for {meter.name}, EAN {meter.ean}")
+            raise NotYourMeter(f"there is no mandate for {meter.label}, EAN {meter.ean}")
         return mandate.reference
 
 
@@ -161,7 +161,7 @@ def _span(meter: Meter, arguments: argparse.Namespace, now: datetime) -> _Span:
     last = min(arguments.last or newest, ended)
     first = arguments.first or last - ONE_DAY * (_A_WEEK - 1)
     if first > last:
-        raise UsageError(f"{first} is not over yet for {meter.name}")
+        raise UsageError(f"{first} is not over yet for {meter.label}")
     return _Span(meter, first, last)
 
 

@@ -99,7 +99,7 @@ class Bridge:
         self._heartbeat = Heartbeat(settings.data_dir)
         self._last_cycle = self._started
         self._ledger_trouble: str | None = None
-        self._retry_publishing = False
+        self._unpublished: str | None = None  # why not everything is on the broker: it is tried again
         self._published_on: date | None = None
         self._errands: deque[Callable[[], None]] = deque()
         self._errands_from = self._started
@@ -133,8 +133,8 @@ class Bridge:
             self._attend(greeting)
             self._say_how_to_get_more()
             cycle = self._cycle(Occasion.ONCE)
-            if self._retry_publishing:
-                away = BrokerAway(self._broker.problem or "the broker did not take everything")
+            if self._unpublished:
+                away = BrokerAway(self._broker.problem or self._unpublished)
                 log.error("%s What was fetched is kept, and published next time.", away)
                 cycle.errors.append(away)
             if self._recorder and self._recorder.health.last_error:
@@ -166,7 +166,7 @@ class Bridge:
             for _ in range(self._inbox.qsize()):
                 self._heed(self._inbox.get_nowait())
         self._heed(None)
-        if self._retry_publishing or self._published_on != self._today():
+        if self._unpublished or self._published_on != self._today():
             self._publish_everything()
         if self._errands and self._errands_from <= self._now():
             self._errands.popleft()()
@@ -312,9 +312,9 @@ class Bridge:
     # Publishing
 
     def _publish_everything(self) -> None:
-        self._retry_publishing = True
+        self._unpublished = "the bridge was interrupted while it published"
         self._published_on = self._today()
-        with self._publishing():
+        with self._publishing() as troubles:
             self._publisher.migrate(self._fetcher.meters)
             for meter in self._fetcher.meters:  # which may be thousands
                 self._beat()
@@ -324,7 +324,7 @@ class Bridge:
             self._publisher.bridge(self._info(), self._health_report())
             self._publisher.remove_all_but(self._fetcher.meters)
             self._answer_for_history()
-            self._retry_publishing = False
+        self._unpublished = "; ".join(map(str, troubles)) or None
 
     def _answer_for_history(self) -> None:
         for job in self._ledger.unanswered_backfills():
@@ -341,14 +341,20 @@ class Bridge:
             self._publisher.bridge(self._info(), self._health_report())
 
     @contextmanager
-    def _publishing(self) -> Iterator[None]:
-        """A broker that is away changes nothing: it will connect, and everything is published then."""
+    def _publishing(self) -> Iterator[list[Exception]]:
+        """A broker that is away changes nothing: it will connect, and everything is published then.
+
+        What came in between stands in the list, afterwards.
+        """
+        troubles: list[Exception] = []
         try:
-            yield
+            yield troubles
         except BrokerAway as error:
             log.debug("not published: %s", error)
+            troubles.append(error)
         except LedgerError as error:
             self._in_trouble(error)
+            troubles.append(error)
 
     def _in_trouble(self, error: FolderError | LedgerError) -> None:
         if self._ledger_trouble != str(error):
@@ -361,10 +367,16 @@ class Bridge:
             "started": local(self._started),
             "timezone": str(BRUSSELS),
             "meters": [
-                {"name": meter.name, "ean": meter.ean, "serial": meter.serial, "energy": meter.energy}
+                {
+                    "meter": meter.name,
+                    "name": meter.label,
+                    "ean": meter.ean,
+                    "serial": meter.serial,
+                    "energy": meter.energy,
+                }
                 for meter in self._fetcher.meters[:_SHOWN]
             ],
-            "next_run": local(self._timetable.next_run),
+            "next_run": local(min(filter(None, (self._timetable.next_run, self._retry_at())))),
             **self._history(),
         }
 
@@ -423,12 +435,17 @@ class Bridge:
             case "backfill":
                 answer = self._ask_for_history(command)
             case "republish":
-                self._publisher.forget()
-                self._publish_everything()
-                answer = _done(command, {})
+                answer = self._republish(command)
             case _:
                 answer = _refused(command, "no such request; there are refresh, republish and backfill")
         self._respond(command.name, answer)
+
+    def _republish(self, command: Command) -> Payload:
+        self._publisher.forget()
+        self._publish_everything()
+        if why := self._unpublished or self._publisher.refusal:
+            return _refused(command, f"not everything could be published: {why}")
+        return _done(command, {})
 
     def _refresh(self, command: Command) -> Payload:
         last = self._fetcher.asked_last()
@@ -439,6 +456,9 @@ class Bridge:
         cycle = self._cycle(Occasion.ASKED)
         if cycle.errors:
             return _refused(command, "; ".join(map(str, cycle.errors)))
+        if self._unpublished:
+            why = f"what Fluvius answered is kept, but could not be published yet: {self._unpublished}"
+            return _refused(command, why)
         new_days = {name: [day.isoformat() for day in days] for name, days in cycle.new_days.items()}
         return _done(command, {"requests": cycle.requests, "new_days": new_days})
 
@@ -452,13 +472,13 @@ class Bridge:
                 command, str(error) if isinstance(error, UsageError) else "this is no JSON object"
             )
         try:
-            for meter in order.meters:
-                self._ledger.begin_backfill(
-                    meter, order.first, order.last, self._now(), _transaction(command)
-                )
+            self._ledger.begin_backfills(
+                order.meters, order.first, order.last, self._now(), _transaction(command)
+            )
         except LedgerError as error:
             self._in_trouble(error)
-            return _refused(command, str(error))
+            several = len(order.meters) > 1
+            return _refused(command, f"{error}; none of the meters was begun" if several else str(error))
         names = [meter.name for meter in order.meters]
         span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
         return _done(command, {"state": "started", "meters": names, **span})

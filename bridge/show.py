@@ -47,6 +47,7 @@ def _of(records: Records, meter: Meter, count: int, now: datetime) -> Payload:
     last, this = (records.month(meter, each, now) for each in meterday.months_until(this_month, 2))
     return {
         "meter": meter.name,
+        "name": meter.label,
         "ean": meter.ean,
         "energy": meter.energy,
         "days": days,

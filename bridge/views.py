@@ -97,10 +97,11 @@ def intervals(meter: Meter, day: Day, intervals: Sequence[Interval]) -> Payload:
 
 
 def reading(meter: Meter, interval: Interval) -> Payload:
-    """One interval, for the stream."""
+    """One interval, for the stream; a second copy of it has the same `id`, a correction another one."""
     flows = {(register.direction, register.unit) for register in interval.amounts}
     return {
         **_who(meter),
+        "id": f"{meter.ean}/{interval.start:%Y-%m-%dT%H:%M:%SZ}/{interval.revision}",
         **_interval(meter, interval, flows),
         "unit": Unit.KWH,
         "validated": interval.validated,

@@ -226,7 +226,7 @@ def changes(stage: Stage) -> Iterator[str]:
         until(lambda: not any("shed" in each for each in ha.entities()), lambda: sorted(ha.entities()))
         until(lambda: "shed" not in {each["name"] for each in ha.devices()}, ha.devices)
         yield "a meter that left the configuration is gone, its device too"
-        until(lambda: "ons_huis" in {each["name"] for each in ha.devices()}, ha.devices)
+        until(lambda: "Ons huis" in {each["name"] for each in ha.devices()}, ha.devices)
         after = {
             entry["unique_id"]: each
             for each, entry in ha.entities().items()

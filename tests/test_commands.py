@@ -5,14 +5,18 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge import service
+from bridge.ledger import Ledger, LedgerError
+from bridge.model import Backfill
 from bridge.service import Bridge
 from tests.mosquitto import Ear, Heard, Mosquitto, eventually
-from tests.world import World
+from tests.world import GAS, HOME, World, says
 
 REQUEST, RESPONSE = "fluvius/bridge/request", "fluvius/bridge/response"
 
@@ -118,6 +122,74 @@ def test_republish_publishes_everything_and_asks_nothing(home: World, mosquitto:
         after = {t: p for t, p in mosquitto.retained("fluvius/home/#").items() if "status" not in t}
         assert after == before
         assert home.simulator.requests == []
+
+
+def out_of_reach(*_: object) -> None:
+    raise LedgerError("the ledger cannot be read")
+
+
+def test_republish_without_a_ledger_says_that_nothing_was_published(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at_rest(home, mosquitto):
+        with monkeypatch.context() as broken:
+            broken.setattr(Ledger, "latest_complete_day", out_of_reach)
+            (answer,) = ask(mosquitto, "republish", '{"transaction": 4}')
+        assert answer == {
+            "status": "error",
+            "error": "not everything could be published: the ledger cannot be read",
+            "data": {},
+            "transaction": 4,
+        }
+        assert ask(mosquitto, "republish")[0]["status"] == "ok"
+
+
+def test_a_refresh_whose_days_could_not_be_published_says_so(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at_rest(home, mosquitto), monkeypatch.context() as broken:
+        broken.setattr(Ledger, "unstreamed", out_of_reach)
+        (answer,) = ask(mosquitto, "refresh")
+        assert answer["status"] == "error"
+        assert answer["error"].endswith("could not be published yet: the ledger cannot be read")
+
+
+def test_republish_names_what_the_broker_refuses(tmp_path: Path, home: World) -> None:
+    access = "user bridge\ntopic readwrite fluvius/#\n"
+    with Mosquitto(tmp_path / "strict", users={"bridge": "right"}, access=access) as mosquitto:
+        home.broker_port = mosquitto.port
+        home.changes = {"mqtt.username": "bridge", "mqtt.password": "right", "mqtt.protocol": "5"}
+        with at_rest(home, mosquitto):
+            (answer,) = ask(mosquitto, "republish")
+        assert answer["status"] == "error"
+        assert "homeassistant/" in answer["error"]
+
+
+def test_a_backfill_that_cannot_be_noted_for_all_meters_begins_none(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.meters = [HOME, GAS]
+    begin_backfill = Ledger.begin_backfill
+
+    def filling_up(ledger: Ledger, *arguments: Any) -> Backfill:
+        if ledger.open_backfills():
+            raise LedgerError("the disk is full")
+        return begin_backfill(ledger, *arguments)
+
+    with at_rest(home, mosquitto), monkeypatch.context() as full:
+        full.setattr(Ledger, "begin_backfill", filling_up)
+        (answer,) = ask(mosquitto, "backfill", '{"from": "2026-10-01"}')
+        assert answer["error"] == "the disk is full; none of the meters was begun"
+        with home.ledger() as ledger:
+            assert ledger.open_backfills() == []
+
+
+def test_the_next_run_is_the_one_that_tries_again(home: World, mosquitto: Mosquitto) -> None:
+    home.simulator.fault("server-error")
+    with home.running():
+        eventually(lambda: "unreachable" in mosquitto.retained().get("fluvius/bridge/health", ""))
+        next_run = datetime.fromisoformat(says(mosquitto.retained(), "fluvius/bridge/info")["next_run"])
+    assert timedelta(minutes=4) < next_run - home.clock() < timedelta(minutes=6.1)
 
 
 def test_an_unknown_command_is_answered(home: World, mosquitto: Mosquitto) -> None:

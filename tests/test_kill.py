@@ -148,6 +148,8 @@ def test_a_hundred_kills_change_nothing(
             clock.instant = begin + ONE_DAY  # never at an hour at which Fluvius publishes
             trouble(simulator, clock(), chance)
         assert streamed(heard_cut) == streamed(heard_calm), "an interval was lost, or made up"
+        ids = [json.loads(payload)["id"] for payload in streamed(heard_cut)]
+        assert len(ids) == len(set(ids)), "a second copy is not known by its id"
     print("\n".join(map(str, witness.seen)))  # noqa: T201
     assert any(not each.requests for each in witness.seen), "none before the first request"
     assert any(each.readings for each in witness.seen), "none between the answers"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -446,6 +447,48 @@ def test_an_interval_is_streamed_once_when_new_and_once_when_corrected(ledger: L
         (kwh(TOTAL=0), 2),
     ]
     assert waiting(ledger) == []
+
+
+def test_a_revision_of_an_interval_never_has_two_amounts(ledger: Ledger) -> None:
+    """By which a database knows a second copy: corrections, an exchange, bounds that move, other tariffs."""
+    said: dict[tuple[datetime, int], Amounts] = {}
+
+    def listen(meter: Meter = HOME) -> int:
+        found = ledger.unstreamed(meter)  # and killed before that is noted, so that it comes again
+        for each in [*found, *ledger.unstreamed(meter)]:
+            assert said.setdefault((each.start, each.revision), each.amounts) == each.amounts
+        ledger.streamed(meter, found)
+        return len(found)
+
+    def answer(*readings: list[Reading]) -> None:
+        ledger.record_intervals(HOME, DAY, [each for slot in readings for each in slot], LATER)
+
+    whole_day(ledger, kwh(TOTAL=1))
+    assert listen() == 96
+    for amount in 2, 1, 2:  # down again, too
+        answer(interval(3, kwh(TOTAL=amount)))
+        assert listen() == 1
+    answer(interval(3, kwh(TOTAL=5), serial="B"))  # the exchange, in this slot
+    answer(
+        interval(4, kwh(TOTAL=1), serial="B"), interval(5, kwh(TOTAL=1), serial="B")
+    )  # whatever the serial
+    answer(interval(3, kwh(TOTAL=6), serial="B"), interval(4, kwh(TOTAL=4), serial="B"))
+    assert listen() > 0
+    answer(interval(5, kwh(HIGH=1)), interval(6, kwh(HIGH=1), validated=False))
+    answer(interval(6, kwh(HIGH=1, INJECTED=1)))
+    later = replace(HOME, since=meterday.intervals_of(DAY, HOME.energy)[50])
+    ledger.keep_to_bounds(later)
+    listen(later)
+    answer(interval(49, kwh(TOTAL=3)), interval(50, kwh(TOTAL=3)))
+    answer(interval(49, kwh(TOTAL=4)), interval(50, kwh(TOTAL=3)))
+    assert listen(later) == 1
+    ledger.keep_to_bounds(HOME)
+    assert listen() > 0
+    highest = {start: max(number for at, number in said if at == start) for start, _ in said}
+    now = {each.start: each for each in ledger.intervals(HOME, DAY)}
+    assert {start: said[start, number] for start, number in highest.items()} == {
+        start: each.amounts for start, each in now.items()
+    }
 
 
 def test_what_was_not_streamed_waits_for_the_next_start(path: Path) -> None:

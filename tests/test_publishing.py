@@ -195,7 +195,7 @@ def test_the_bridge_says_who_it_is_and_how_it_does(home: World, mosquitto: Mosqu
     info, health = says(retained, "bridge/info"), says(retained, "bridge/health")
     assert retained["bridge/state"] == "offline"  # `once` has ended
     assert (info["timezone"], info["started"]) == ("Europe/Brussels", "2026-11-21T09:00:00+01:00")
-    assert info["meters"] == [{**HOME, "energy": "electricity"}]
+    assert info["meters"] == [{"meter": "home", **HOME, "energy": "electricity"}]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0[12]:00", info["next_run"])
     assert health["portal"]["state"] == "ok"
     assert health["portal"]["requests_today"] == home.simulator.count()

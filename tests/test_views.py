@@ -184,9 +184,9 @@ def test_the_tariff_of_an_interval_is_the_one_that_counted(amounts: Amounts, tar
 
 def test_the_stream_says_of_each_interval_whose_it_is_and_its_revision() -> None:
     assert views.to_json(views.reading(HOME, interval(decimals(HIGH="0.25"), validated=False))) == (
-        '{"meter": "home", "ean": "541448820000000008", "start": "2026-11-20T00:00:00+01:00",'
-        ' "end": "2026-11-20T00:15:00+01:00", "tariff": "high", "consumption": 0.25, "unit": "kWh",'
-        ' "validated": false, "revision": 1}'
+        '{"meter": "home", "ean": "541448820000000008", "id": "541448820000000008/2026-11-19T23:00:00Z/1",'
+        ' "start": "2026-11-20T00:00:00+01:00", "end": "2026-11-20T00:15:00+01:00", "tariff": "high",'
+        ' "consumption": 0.25, "unit": "kWh", "validated": false, "revision": 1}'
     )
 
 

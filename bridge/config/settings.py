@@ -87,7 +87,7 @@ class MqttSettings(_Section):
     )
     stream: bool = Field(
         default=False,
-        description="True to publish every new or corrected interval once, on .../reading, or false",
+        description="True to publish every new or corrected interval by itself too, on .../reading, or false",
     )
     chart: bool = Field(
         default=True,
@@ -174,7 +174,8 @@ class MeterSettings(_Section):
     """A meter to follow."""
 
     name: Annotated[Text, AfterValidator(checks.name)] | None = Field(
-        default=None, description="A name for topics and devices, such as home; by default the EAN"
+        default=None,
+        description="A name for the device and, as a slug, for topics, such as home; by default the EAN",
     )
     ean: Annotated[str, AfterValidator(checks.ean)] = Field(
         description="The connection's EAN: 18 digits, on every bill and in Mijn Fluvius",
@@ -207,6 +208,7 @@ class MeterSettings(_Section):
             source=self.source or source,
             since=instant_of(self.since, self.energy) if self.since else None,
             until=instant_of(self.until, self.energy) if self.until else None,
+            label=(self.name or self.ean).strip(),
         )
 
 

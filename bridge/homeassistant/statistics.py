@@ -115,7 +115,7 @@ class Statistics:
         side = _SIDE[register.direction, register.unit]
         words = "" if register.tariff is Tariff.TOTAL else f", {register.tariff} tariff"
         statistic_id = f"{self._prefix}{meter.ean}_{side}_{register.tariff}"
-        return Series(register, statistic_id, f"{meter.name}: {side}{words}")
+        return Series(register, statistic_id, f"{meter.label}: {side}{words}")
 
     def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Register, Decimal]:
         """Where another ledger's rows left off; nothing where there are none."""

@@ -4,7 +4,7 @@ A backfill may be asked for by a process that otherwise only reads beside the br
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +21,13 @@ _COLUMNS = (
 
 class Jobs(Store):
     """Backfills, oldest first."""
+
+    def begin_backfills(
+        self, meters: Iterable[Meter], first: date, last: date, now: datetime, mark: Any = None
+    ) -> list[Backfill]:
+        """Ask for a span of days of several meters: of all of them or, where that fails, of none."""
+        with self._transaction():
+            return [self.begin_backfill(meter, first, last, now, mark) for meter in meters]
 
     @heeding_damage
     def begin_backfill(

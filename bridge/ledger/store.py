@@ -251,6 +251,11 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        """All or nothing; within another one, a part of it."""
+        is_part = self._db.in_transaction
+        if is_part:
+            yield
+            return
         with self._explained():
             self._db.execute("BEGIN IMMEDIATE")
             try:

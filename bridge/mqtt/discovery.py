@@ -219,7 +219,7 @@ class Discovery:
         """
         device = {
             "identifiers": [self._node(meter.ean)],
-            "name": meter.name,
+            "name": meter.label,
             "manufacturer": "Fluvius",
             "model": "Gas meter" if meter.energy is Energy.GAS else "Electricity meter",
             **({"serial_number": meter.serial} if meter.serial else {}),

@@ -47,7 +47,7 @@ def draw(document: Payload, output: TextIO) -> None:
 
 
 def _meter(meter: Payload, width: int, brush: Brush) -> Iterator[Text]:
-    yield Text.assemble((meter["meter"], _BOLD), (f"  {meter['energy']}, {meter['ean']}", FAINT))
+    yield Text.assemble((meter["name"], _BOLD), (f"  {meter['energy']}, {meter['ean']}", FAINT))
     yield Text()
     if not meter["days"]:
         yield Text("nothing was fetched yet", _ATTENTION)
