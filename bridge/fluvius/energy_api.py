@@ -22,6 +22,10 @@ _URLS = {
     "production": "https://apihub.fluvius.be/esco-live/v3",
     "sandbox": "https://apihub.fluvius.be/esco-sbx/v3",
 }
+# Bytes that an answer may have. Of a day: 100 quarter-hours of 600 bytes, and as many of others behind it.
+_LARGEST_DAY = 512 * 1024
+_LARGEST_LIST = 32 * 1024 * 1024  # of mandates: 100,000 of 330 bytes
+_A_MONTH = 31  # days: what is stored at once is seldom of more
 _NAMED = 3  # of the things that could not be understood
 
 
@@ -44,7 +48,7 @@ class EnergyApi:
         Raises:
             FluviusError: see its kinds.
         """
-        return mandates.read(self._ask("get", "mandate"))
+        return mandates.read(self._ask("get", "mandate", at_most=_LARGEST_LIST))
 
     def readings(
         self, meter: Meter, reference: str, first: date, last: date, since: datetime | None
@@ -66,7 +70,9 @@ class EnergyApi:
         )
         if since:
             question |= {"periodType": "insertTime", "from": in_utc(since), "to": in_utc(self._http.now())}
-        found = headpoints.read(self._ask("get", "mandate/energy", params=question), meter)
+        days = max((last - first).days + 1, _A_MONTH)
+        data = self._ask("get", "mandate/energy", params=question, at_most=days * _LARGEST_DAY)
+        found = headpoints.read(data, meter)
         return Answer(found.readings, _in_words(found.strange), found.is_whole)
 
     def verbatim(self, meter: Meter, reference: str, first: date, last: date, *, daily: bool) -> str:
@@ -76,7 +82,8 @@ class EnergyApi:
             FluviusError: see its kinds. `NotYourMeter` where Fluvius does not allow it.
         """
         question = _question(meter, reference, first, last, "daily" if daily else "hourly_quarterhourly")
-        answer = self._answer("get", "mandate/energy", params=question)
+        days = (last - first).days + 1
+        answer = self._answer("get", "mandate/energy", params=question, at_most=days * _LARGEST_DAY)
         _data(answer)
         return answer.text
 

@@ -16,14 +16,15 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
+from bridge.fluvius.punctual import PunctualAdapter
 
 log = logging.getLogger(__name__)
 
 # Seen: a request without a browser-like User-Agent may be refused.
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
-_CONNECT_SECONDS, _SILENCE_SECONDS, _ANSWER_SECONDS = 10, 30, 60
-_LARGEST_ANSWER = 32 * 1024 * 1024
+_CONNECT_SECONDS, _SILENCE_SECONDS, _EXCHANGE_SECONDS = 10, 30, 60
+A_PAGE = 2 * 1024 * 1024  # bytes: the sign-in page has some 100 kB, a token or an error a few
 _PATIENCE = timedelta(seconds=30)  # a longer Retry-After is not waited for here
 _RETRIES = 2
 _LONGEST_WORDS = 500  # characters of an error
@@ -78,11 +79,15 @@ class PoliteSession:
     pause: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     longest_pause: float = 1.2  # seconds between two requests for readings
+    exchange_seconds: float = _EXCHANGE_SECONDS  # for one request and the whole answer to it
     count: int = 0  # requests made
     _http: requests.Session = field(default_factory=requests.Session)
+    _transport: PunctualAdapter = field(default_factory=PunctualAdapter)
     _unhurried: int = 0
 
     def __post_init__(self) -> None:
+        for scheme in ("https://", "http://"):
+            self._http.mount(scheme, self._transport)
         self._http.headers["User-Agent"] = USER_AGENT
         self._http.auth = lambda request: request  # or requests would prefer a .netrc to our bearer token
 
@@ -103,8 +108,14 @@ class PoliteSession:
     def get(self, url: str, **options: Any) -> Response:
         """GET, again after a moment where that helps.
 
+        Args:
+            url: the address.
+            options: those of requests, and `at_most`: bytes that an answer to this question can have
+                (default: `A_PAGE`).
+
         Raises:
             TryLater: Fluvius cannot be reached, is busy, or does not finish its answer.
+            ShapeChanged: it answers more than it can have been asked for.
         """
         for attempt in range(1, _RETRIES + 1):
             try:
@@ -118,10 +129,10 @@ class PoliteSession:
         return self._once("GET", url, **options)
 
     def post(self, url: str, **options: Any) -> Response:
-        """POST, once only: it may have been understood although its answer was lost.
+        """POST, once only: it may have been understood although its answer was lost. Otherwise as `get`.
 
         Raises:
-            TryLater: as for `get`.
+            TryLater, ShapeChanged: as for `get`.
         """
         return self._once("POST", url, **options)
 
@@ -132,14 +143,14 @@ class PoliteSession:
         left = trouble.not_before - self.now()
         return max(left.total_seconds(), 0) + jittered if left <= _PATIENCE else None
 
-    def _once(self, method: str, url: str, **options: Any) -> Response:
+    def _once(self, method: str, url: str, *, at_most: int = A_PAGE, **options: Any) -> Response:
         self.count += 1
         options.setdefault("allow_redirects", False)
         try:
-            with self._http.request(
-                method, url, timeout=(_CONNECT_SECONDS, _SILENCE_SECONDS), stream=True, **options
-            ) as answer:
-                response = Response(answer.status_code, answer.headers, answer.url, _read(answer))
+            with self._transport.all_within(self.exchange_seconds) as is_cut:
+                response = self._exchange(method, url, at_most, options)
+                if is_cut.is_set():  # what ends with the connection looks whole
+                    raise TimeoutError
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,
@@ -147,6 +158,8 @@ class PoliteSession:
             OSError,
             ValueError,
         ) as error:
+            if is_cut.is_set():
+                raise TryLater("Fluvius does not come to the end of its answer", reached=False) from error
             raise _unreachable(error) from error
         log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
         if response.status == 429 or response.status >= 500:
@@ -162,17 +175,21 @@ class PoliteSession:
             )
         return response
 
+    def _exchange(self, method: str, url: str, at_most: int, options: dict[str, Any]) -> Response:
+        timeout = _CONNECT_SECONDS, _SILENCE_SECONDS
+        with self._http.request(method, url, timeout=timeout, stream=True, **options) as answer:
+            return Response(answer.status_code, answer.headers, answer.url, _read(answer, at_most))
 
-def _read(answer: requests.Response) -> str:
-    """The whole body, unless it trickles or never ends: a stalled connection sends a byte now and then."""
-    deadline = time.monotonic() + _ANSWER_SECONDS
-    parts, size = [], 0
+
+def _read(answer: requests.Response, at_most: int) -> str:
+    """The whole body, unless it is larger than an answer can be."""
+    body = bytearray()
     while part := answer.raw.read1(64 * 1024, decode_content=True):
-        parts.append(part)
-        size += len(part)
-        if size > _LARGEST_ANSWER or time.monotonic() > deadline:
-            raise TryLater("Fluvius does not come to the end of its answer")
-    body = b"".join(parts)
+        body += part
+        if len(body) > at_most:
+            raise ShapeChanged(
+                f"Fluvius answers more than {at_most // 1024:,} kB, far more than was asked for"
+            )
     try:
         return body.decode(answer.encoding or "utf-8", "replace")
     except LookupError:

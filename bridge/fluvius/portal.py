@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 _DAYS_AT_ONCE = 31  # as clients were seen to ask
 _TRY_OTHERS_AFTER_DAYS = 30
 _ONE_MILLISECOND = timedelta(milliseconds=1)
+# Bytes that a day's slots may have: 100 quarter-hours with four amounts of 100 bytes, ten times over. Also
+# where days were asked for: which code gives which length is found by trying.
+_LARGEST_DAY = 512 * 1024
 
 # `granularity` is undocumented. The code that was seen to give what is wanted comes first. When it gives
 # slots of another length, the others are tried, once a month; what is found is remembered.
@@ -133,15 +136,21 @@ class Portal:
         }
         if what == "intervals":
             parameters["mandateDisplayMode"] = "1"
-        return self._get(meter, f"/verbruik/api/meter-measurement-history/{meter.ean}", parameters)
+        days = (spans[-1][1] - spans[0][0]).days + 1
+        path = f"/verbruik/api/meter-measurement-history/{meter.ean}"
+        return self._get(meter, path, parameters, at_most=days * _LARGEST_DAY)
 
-    def _get(self, meter: Meter, path: str, parameters: dict[str, str]) -> Response:
+    def _get(
+        self, meter: Meter, path: str, parameters: dict[str, str], *, at_most: int = _LARGEST_DAY
+    ) -> Response:
         self._http.take_time()
         bearer = self._access.bearer()
-        response = self._with_bearer(bearer, path, parameters)
+        response = self._with_bearer(bearer, path, parameters, at_most)
         for renew in (True, False):
             if response.status == 401:
-                response = self._with_bearer(self._access.another_bearer(renew=renew), path, parameters)
+                response = self._with_bearer(
+                    self._access.another_bearer(renew=renew), path, parameters, at_most
+                )
         match response.status:
             case 200:
                 return response
@@ -158,9 +167,9 @@ class Portal:
                     " look for a newer version of fluvius2mqtt"
                 )
 
-    def _with_bearer(self, bearer: str, path: str, parameters: dict[str, str]) -> Response:
+    def _with_bearer(self, bearer: str, path: str, parameters: dict[str, str], at_most: int) -> Response:
         headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
-        return self._http.get(f"{self._url}{path}", params=parameters, headers=headers)
+        return self._http.get(f"{self._url}{path}", params=parameters, headers=headers, at_most=at_most)
 
 
 def _days_at_once(first: date, last: date, energy: Energy) -> list[list[Span]]:
