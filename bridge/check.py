@@ -16,6 +16,7 @@ from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Stepwise
 from bridge.folder import make
+from bridge.foreign import clean_lines
 from bridge.homeassistant import statistics_settings
 from bridge.mandate import best
 from bridge.model import Meter
@@ -182,6 +183,8 @@ def _print(finding: Finding) -> None:
     begin = f"{'ok ' if finding.works else 'NO '} {finding.what:<14} "
     width = max(get_terminal_size().columns - 1, 60)
     print(
-        textwrap.fill(finding.words, width, initial_indent=begin, subsequent_indent=" " * len(begin)),
+        textwrap.fill(
+            clean_lines(finding.words), width, initial_indent=begin, subsequent_indent=" " * len(begin)
+        ),
         flush=True,
     )
