@@ -15,7 +15,7 @@ from bridge.fluvius import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Stepwise
-from bridge.folder import make
+from bridge.folder import FolderError, make, prove_writable
 from bridge.foreign import clean_lines
 from bridge.homeassistant import statistics_settings
 from bridge.mandate import best
@@ -23,6 +23,9 @@ from bridge.model import Meter
 from bridge.mqtt.client import Broker, BrokerAway, Event, PublishRefused, RoundTrip
 
 _SECONDS_FOR_THE_BROKER = 10.0
+_UNKEPT = (
+    "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield _broker(settings)
     if statistics := statistics_settings(settings.homeassistant, os.environ):
         yield _home_assistant(statistics)
+    try:
+        prove_writable(settings.data_dir)
+    except FolderError as error:
+        yield Finding("data_dir", works=False, words=f"{error}. {_UNKEPT}")
+        return
     http = PoliteSession()
     try:
         yield from _fluvius(settings, http)

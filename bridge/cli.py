@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
+    os.umask(0o077)  # what we make is nobody else's, SQLite's files too
     if sys.stdout is None:  # closed by who started us: nobody listens
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     try:
@@ -354,11 +355,12 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _healthcheck(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, connects=False)
     from bridge import heartbeat
-    from bridge.folder import is_claimed
+    from bridge.folder import is_claimed, prove_readable
     from bridge.homeassistant import supervisor
 
     # Its watchdog restarts what is not healthy, again and again; that mends no broker and no password.
     only_silence = supervisor.is_there(os.environ)
+    prove_readable(settings.data_dir / "heartbeat.json")
     problems = heartbeat.problems(settings.data_dir, datetime.now(UTC), only_silence=only_silence)
     if not is_claimed(settings.data_dir):
         problems = [f"no bridge works in {settings.data_dir}"]

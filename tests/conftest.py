@@ -1,3 +1,4 @@
+import os
 import signal
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -23,6 +24,14 @@ def _a_year_of_habits() -> None:
 def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command in this process leaves its log as it is, for the tests after it."""
     monkeypatch.setattr("bridge.cli._log_to_terminal", lambda *_: None)
+
+
+@pytest.fixture(autouse=True)
+def _own_umask() -> Iterator[None]:
+    """A command in this process makes private files; the tests after it may make others."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture
