@@ -13,6 +13,7 @@ from bridge.backfilling import Backfiller, Order
 from bridge.config import Settings
 from bridge.fetching import Fetcher
 from bridge.folder import FolderTaken, claim, is_claimed, make
+from bridge.foreign import clean
 from bridge.health import SourceHealth, State
 from bridge.ledger import Ledger
 from bridge.model import Backfill, Meter
@@ -186,7 +187,7 @@ class _Errand:
         if (number, words) not in self.told:
             self.told.add((number, words))
             for line in words.splitlines():
-                self.view.say(line)
+                self.view.say(clean(line))
 
     def _meter(self, job: Backfill) -> Meter:
         return self.meters[self.numbers.index(job.number)]

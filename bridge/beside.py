@@ -1,13 +1,14 @@
 """The ledger, read beside a bridge that may be working in it."""
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from bridge import mandated
 from bridge.config import Settings
-from bridge.folder import claim, is_claimed
+from bridge.folder import claim, is_claimed, prove_readable
 from bridge.ledger import Ledger, LedgerError, LedgerOutdated, Records
 from bridge.model import Meter
 
@@ -25,14 +26,16 @@ def reading(folder: Path) -> Iterator[Records]:
         LedgerError, FolderError: see there.
     """
     path = folder / "ledger.sqlite"
-    with suppress(PermissionError):  # of which the ledger speaks more clearly
-        if not path.exists():
-            raise nothing_fetched()
+    prove_readable(path)
+    if not path.exists():
+        raise nothing_fetched()
     try:
         records = Records(path)
-    except LedgerOutdated:
+    except LedgerOutdated as error:
         if is_claimed(folder):
             raise
+        if not os.access(folder, os.W_OK):
+            raise LedgerOutdated(f"{error}, in a copy of {folder} that can be written") from None
         with claim(folder), Ledger(path, stream=True):  # or what waits for the stream would be dropped
             records = Records(path)
     with records:

@@ -15,13 +15,17 @@ from bridge.fluvius import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Stepwise
-from bridge.folder import make
+from bridge.folder import FolderError, make, prove_writable
+from bridge.foreign import clean_lines
 from bridge.homeassistant import statistics_settings
 from bridge.mandate import best
 from bridge.model import Meter
 from bridge.mqtt.client import Broker, BrokerAway, Event, PublishRefused, RoundTrip
 
 _SECONDS_FOR_THE_BROKER = 10.0
+_UNKEPT = (
+    "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield _broker(settings)
     if statistics := statistics_settings(settings.homeassistant, os.environ):
         yield _home_assistant(statistics)
+    try:
+        prove_writable(settings.data_dir)
+    except FolderError as error:
+        yield Finding("data_dir", works=False, words=f"{error}. {_UNKEPT}")
+        return
     http = PoliteSession()
     try:
         yield from _fluvius(settings, http)
@@ -182,6 +191,8 @@ def _print(finding: Finding) -> None:
     begin = f"{'ok ' if finding.works else 'NO '} {finding.what:<14} "
     width = max(get_terminal_size().columns - 1, 60)
     print(
-        textwrap.fill(finding.words, width, initial_indent=begin, subsequent_indent=" " * len(begin)),
+        textwrap.fill(
+            clean_lines(finding.words), width, initial_indent=begin, subsequent_indent=" " * len(begin)
+        ),
         flush=True,
     )

@@ -18,6 +18,8 @@ from pathlib import Path
 from bridge import __version__
 from bridge.arguments import day, number_of_days
 from bridge.config import ConfigError, Settings
+from bridge.foreign import clean_lines
+from bridge.log_lines import JsonLines, PlainLines
 
 DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3  # exit status
 
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
+    os.umask(0o077)  # what we make is nobody else's, SQLite's files too
     if sys.stdout is None:  # closed by who started us: nobody listens
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):  # a meter's name may have letters that a terminal lacks
@@ -308,7 +311,7 @@ def _token(arguments: argparse.Namespace) -> int:
     make(settings.data_dir)
     http = PoliteSession()
     try:
-        print(open_access(settings, http, lambda: datetime.now(UTC)).bearer())
+        print(clean_lines(open_access(settings, http, lambda: datetime.now(UTC)).bearer()))
     except CredentialsRefused as error:
         return _complain(error, REFUSED)
     except FluviusError as error:
@@ -367,11 +370,12 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _healthcheck(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, connects=False)
     from bridge import heartbeat
-    from bridge.folder import is_claimed
+    from bridge.folder import is_claimed, prove_readable
     from bridge.homeassistant import supervisor
 
     # Its watchdog restarts what is not healthy, again and again; that mends no broker and no password.
     only_silence = supervisor.is_there(os.environ)
+    prove_readable(settings.data_dir / "heartbeat.json")
     problems = heartbeat.problems(settings.data_dir, datetime.now(UTC), only_silence=only_silence)
     if not is_claimed(settings.data_dir):
         problems = [f"no bridge works in {settings.data_dir}"]
@@ -404,30 +408,12 @@ def _settings(arguments: argparse.Namespace, level: str | None = None, *, connec
 
 def _log_to_terminal(level: str, form: str = "text") -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(_JsonLines() if form == "json" else _PlainLines())
+    handler.setFormatter(JsonLines() if form == "json" else PlainLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("urllib3").setLevel(logging.WARNING)  # its lines show whole addresses, with codes
     logging.getLogger("schedule").setLevel(logging.WARNING)
 
 
-class _PlainLines(logging.Formatter):
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
-
-
 def _complain(what: object, status: int) -> int:
-    print(f"fluvius2mqtt: {what}", file=sys.stderr)
+    print(f"fluvius2mqtt: {clean_lines(what)}", file=sys.stderr)
     return status

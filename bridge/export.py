@@ -19,6 +19,7 @@ from bridge import beside, meterday, views
 from bridge.arguments import UsageError, check_span, meters_named
 from bridge.beside import NothingKnown
 from bridge.config import Settings
+from bridge.foreign import cell
 from bridge.ledger import Records
 from bridge.model import Energy, Meter, Unit
 from bridge.output import opened
@@ -168,7 +169,7 @@ def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: st
     writer.writerow(Line._fields)
     writer.writerows(
         (
-            f"EAN {meter}" if meter == ean else meter,
+            f"EAN {meter}" if meter == ean else cell(meter),
             f"EAN {ean}",
             *slot,
             views.plain(amount).replace(".", point),

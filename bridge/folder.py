@@ -1,11 +1,34 @@
-"""The data folder: who works in it, and files in it that nobody else may read."""
+"""The data folder: who works in it, and that nobody else may read it.
 
+Quarter-hours tell when a house is empty. All that we make is its owner's alone: files 0600, folders 0700.
+"""
+
+import errno
+import logging
 import os
+import re
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_OURS = re.compile(r"claim(-journal)?|(ledger\.sqlite|heartbeat\.|token\.json|energy-api\.json).*")
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+_FULL = "the disk is full: make room"
+_FAILING = "the disk reports an error: look whether it fails"
+_ADVICE = {
+    errno.ENOSPC: _FULL,
+    getattr(errno, "EDQUOT", errno.ENOSPC): _FULL,  # of this user
+    errno.EIO: _FAILING,
+    errno.EROFS: "this disk is read-only: mount it for writing, or set data_dir",
+}
+_ADVICE_BY_SQLITE = {sqlite3.SQLITE_FULL: _FULL, sqlite3.SQLITE_IOERR: _FAILING}
+_OTHERWISE = "let this user write there, or set data_dir"
 
 
 class FolderError(Exception):
@@ -13,15 +36,62 @@ class FolderError(Exception):
 
 
 def make(folder: Path) -> None:
-    """Make a data folder where there is none.
+    """Make a data folder where there is none, and take from others the right to read what is ours.
+
+    A folder in which other things lie too (the add-on's `/data`, a home) stays open to whoever needs them.
 
     Raises:
         FolderError: it cannot be made.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        missing = [each for each in folder.parents if not each.exists()]
+        for each in [*reversed(missing), folder]:
+            each.mkdir(mode=0o700, exist_ok=True)
+        there = list(folder.iterdir())
     except OSError as error:
         raise _unwritable(folder, error) from None
+    ours = [each for each in there if _OURS.fullmatch(each.name)]
+    for each in [*ours, *([folder.resolve()] if ours and ours == there else [])]:
+        _close_to_others(each)
+
+
+def _close_to_others(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+        if mode & _OTHERS and not stat.S_ISLNK(mode):
+            path.chmod(stat.S_IMODE(mode) & ~_OTHERS)
+    except OSError as error:  # another owner's, say, or on a disk that knows no owners
+        log.debug("%s stays as readable as it is (%s)", path, error.strerror)
+
+
+def prove_writable(folder: Path) -> None:
+    """Raise what would be in the way of keeping something.
+
+    Raises:
+        FolderError: it cannot be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def prove_readable(path: Path) -> None:
+    """Say whose a file is that there is, but not for us.
+
+    Raises:
+        FolderError: another user's.
+    """
+    try:
+        path.stat()
+        if os.access(path, os.R_OK):
+            return
+    except PermissionError:
+        pass
+    except OSError:
+        return
+    raise FolderError(f"{path} may be read by the user alone who runs the bridge; run this as that user")
 
 
 class FolderTaken(FolderError):
@@ -41,6 +111,8 @@ def claim(folder: Path) -> Iterator[None]:
     """
     make(folder)
     try:
+        if not (folder / "claim").exists():
+            (folder / "claim").touch(mode=0o600)
         database = sqlite3.connect(folder / "claim", timeout=0.5, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
         raise _unwritable(folder, error) from None
@@ -93,6 +165,19 @@ def write_private(path: Path, text: str) -> None:
         raise _unwritable(path, error) from error
 
 
+def is_full(path: Path) -> bool:
+    """Whether nothing new fits on the disk of a file or folder; SQLite does not always tell."""
+    try:
+        disk = os.statvfs(path if path.is_dir() else path.parent)
+    except (AttributeError, OSError):
+        return False
+    return disk.f_bavail == 0 or (disk.f_files > 0 and disk.f_favail == 0)
+
+
 def _unwritable(path: Path, error: Exception) -> FolderError:
-    why = error.strerror if isinstance(error, OSError) else str(error)
-    return FolderError(f"{path} cannot be written ({why}); let this user write there, or set data_dir")
+    if isinstance(error, OSError):
+        why, advice = error.strerror, _ADVICE.get(error.errno or 0, _OTHERWISE)
+    else:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        why, advice = str(error), _FULL if is_full(path) else _ADVICE_BY_SQLITE.get(code, _OTHERWISE)
+    return FolderError(f"{path} cannot be written ({why}); {advice}")

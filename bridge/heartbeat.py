@@ -39,6 +39,7 @@ class Heartbeat:
         self._written = now, problems
         fresh = self._path.with_suffix(".new")
         with suppress(OSError):  # a full disk is told by the ledger; a heart that stops is what is looked for
+            fresh.touch(mode=0o600)
             fresh.write_text(json.dumps({"at": now.isoformat(), "problems": problems}), "utf-8")
             fresh.replace(self._path)
 

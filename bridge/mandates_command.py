@@ -13,6 +13,7 @@ from bridge.fluvius import open_energy_api
 from bridge.fluvius.energy_api import EnergyApi, in_utc
 from bridge.fluvius.http import PoliteSession
 from bridge.folder import make
+from bridge.foreign import clean_lines
 from bridge.mandate import Mandate
 from bridge.model import BRUSSELS
 
@@ -137,7 +138,7 @@ def _print_table(mandates: Iterable[Mandate], reference: str | None) -> None:
 
 def _print(*lines: str) -> None:
     for line in lines:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{clean_lines(line)}\n")
 
 
 def _day(instant: datetime | None) -> str:

@@ -17,7 +17,7 @@ class OutputError(Exception):
 def opened(path: Path | None) -> Iterator[TextIO]:
     """A new file that is there when it is whole, or not at all; without a path, standard output.
 
-    UTF-8, and line ends as they are written.
+    It is its owner's alone, in UTF-8, with line ends as they are written.
 
     Raises:
         OutputError: there is something of that name already, or it cannot be written.
@@ -46,7 +46,8 @@ def _whole(path: Path) -> Iterator[TextIO]:
     _must_be_new(path)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with part.open("x", encoding="utf-8", newline="") as file:
+        part.touch(mode=0o600, exist_ok=False)
+        with part.open("w", encoding="utf-8", newline="") as file:
             yield file
         _must_be_new(path)
         part.rename(path)

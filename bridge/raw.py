@@ -20,6 +20,7 @@ from bridge.fluvius.errors import NotYourMeter
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.portal import Portal
 from bridge.folder import make
+from bridge.foreign import in_json
 from bridge.ledger import LedgerError, Records
 from bridge.mandate import Mandate, best
 from bridge.meterday import ONE_DAY
@@ -169,7 +170,7 @@ def _array(answers: Iterable[str]) -> Iterator[str]:
     before = "["
     for answer in answers:
         if answer.strip():
-            yield before + answer
+            yield before + in_json(answer)
             before = ",\n"
     yield "[]" if before == "[" else "]"
 

@@ -4,7 +4,6 @@ One thread runs all of this. The broker's own thread only puts events into the i
 from anywhere.
 """
 
-import json
 import logging
 import os
 import queue
@@ -24,6 +23,7 @@ from bridge.config import Settings
 from bridge.config.checks import identifier
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
 from bridge.folder import FolderError
+from bridge.foreign import clean
 from bridge.heartbeat import Heartbeat
 from bridge.homeassistant import statistics_settings
 from bridge.homeassistant.recorder import Recorder
@@ -33,7 +33,8 @@ from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, Event, Ho
 from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS
 from bridge.publisher import Publisher
 from bridge.timetable import Timetable
-from bridge.views import Payload, local
+from bridge.views import Payload, local, to_json
+from bridge.wishes import wish
 
 log = logging.getLogger(__name__)
 
@@ -464,13 +465,13 @@ class Bridge:
 
     def _ask_for_history(self, command: Command) -> Payload:
         """Its end is answered too, for each meter."""
+        request = wish(command.payload)
+        if request is None:
+            return _refused(command, "this is no JSON object")
         try:
-            request = json.loads(command.payload or b"{}")
-            order = Order.of(request if isinstance(request, dict) else {}, self._fetcher.meters, self._now())
-        except (RecursionError, UsageError, ValueError) as error:
-            return _refused(
-                command, str(error) if isinstance(error, UsageError) else "this is no JSON object"
-            )
+            order = Order.of(request, self._fetcher.meters, self._now())
+        except UsageError as error:
+            return _refused(command, clean(error))
         try:
             self._ledger.begin_backfills(
                 order.meters, order.first, order.last, self._now(), _transaction(command)
@@ -512,10 +513,7 @@ def _outcomes(job: Backfill, name: str) -> Iterator[Payload]:
 
 def _transaction(command: Command) -> dict[str, Any]:
     """The request's own mark, so that who asked recognises the answer; anything short will do."""
-    try:
-        request = json.loads(command.payload or b"{}")
-        if "transaction" in request and len(json.dumps(request["transaction"])) <= _LONGEST_MARK:
-            return {"transaction": request["transaction"]}
-    except (RecursionError, TypeError, ValueError):
-        log.debug("a request that is no JSON object")
+    request = wish(command.payload) or {}
+    if "transaction" in request and len(to_json(request["transaction"])) <= _LONGEST_MARK:
+        return {"transaction": request["transaction"]}
     return {}

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from bridge import meterday
+from bridge.foreign import in_json
 from bridge.mandate import Mandate
 from bridge.model import (
     BRUSSELS,
@@ -312,13 +313,13 @@ def to_json(value: Any) -> str:
         return "{" + ", ".join([f"{_quoted(str(k))}: {to_json(v)}" for k, v in value.items()]) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join([to_json(each) for each in value]) + "]"
-    return json.dumps(value)
+    return json.dumps(value, allow_nan=False)
 
 
 @lru_cache(maxsize=1024)
 def _quoted(text: str) -> str:
     """As JSON. Half a character, which other people's JSON may hold, has no place in UTF-8."""
-    return json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
+    return in_json(json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False))
 
 
 def _with_silent_tariffs(

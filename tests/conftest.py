@@ -31,6 +31,14 @@ def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bridge.cli._log_to_terminal", lambda *_: None)
 
 
+@pytest.fixture(autouse=True)
+def _own_umask() -> Iterator[None]:
+    """A command in this process makes private files; the tests after it may make others."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that lets everyone in."""

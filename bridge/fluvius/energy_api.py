@@ -13,6 +13,7 @@ from bridge.fluvius.access import Access
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.source import Answer
+from bridge.foreign import LONGEST_NAME, clean
 from bridge.mandate import Mandate
 from bridge.model import Meter
 
@@ -100,7 +101,7 @@ class EnergyApi:
         data = self._ask("post", "shortUrlIdentifier", json=content)
         if data.get("status") != "success" or not data.get("shortUrlIdentifier"):
             raise ShapeChanged(f"The Energy API made no link: {data.get('status')}")
-        return str(data["shortUrlIdentifier"]), str(data.get("validTo"))
+        return clean(data["shortUrlIdentifier"]), clean(data.get("validTo"), LONGEST_NAME)
 
     def mock(self, mandate: Mapping[str, Any]) -> None:
         """Make a mandate to test with, in the sandbox.
@@ -168,7 +169,9 @@ def _data(answer: Response) -> Any:
 def _in_words(strange: Counter[str]) -> str | None:
     if not strange:
         return None
-    named = ", ".join(f"{number} times {what}" for what, number in strange.most_common(_NAMED))
+    named = ", ".join(
+        f"{number} times {clean(what, LONGEST_NAME)}" for what, number in strange.most_common(_NAMED)
+    )
     return f"not everything that Fluvius gave could be understood: {named}"
 
 

@@ -2,8 +2,10 @@
 
 from datetime import datetime
 
+from bridge.foreign import Quoting
 
-class FluviusError(Exception):
+
+class FluviusError(Quoting):
     """Anything that kept readings from coming. The message is for the user."""
 
 

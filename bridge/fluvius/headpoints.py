@@ -15,6 +15,7 @@ from bridge import meterday
 from bridge.fluvius import values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
+from bridge.foreign import LONGEST_NAME, clean
 from bridge.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
@@ -81,7 +82,7 @@ class _Reader:
             if (directions := _SUBS.get(str(sub.get("$type")))) is None:
                 self.strange[f"$type {sub.get('$type')}"] += 1
             elif directions:
-                slots = self._slots(sub, directions, str(sub.get("ean") or ""))
+                slots = self._slots(sub, directions, clean(sub.get("ean") or "", LONGEST_NAME))
                 found += [each for readings in slots.values() for each in readings or ()]
         return found
 
@@ -92,7 +93,7 @@ class _Reader:
         slots = []
         for physical in meters:
             if isinstance(serial := physical.get("meterID"), str) and serial:
-                slots.append(self._slots(physical, _DIRECTIONS, serial))
+                slots.append(self._slots(physical, _DIRECTIONS, clean(serial, LONGEST_NAME)))
             else:
                 self.strange[f"meterID {serial}"] += 1
                 slots.append(dict.fromkeys(self._slots(physical, _DIRECTIONS, "?")))

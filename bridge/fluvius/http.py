@@ -17,6 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
 from bridge.fluvius.punctual import PunctualAdapter
+from bridge.foreign import clean
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Response:
             content = json.loads(self.text)
             message = content.get("Message") or content.get("message") or content.get("Code")
             messages = [message, *(content.get("ValidationErrorMessages") or ())]
-            return "; ".join(str(each) for each in messages if each)[:_LONGEST_WORDS]
+            return clean("; ".join(str(each) for each in messages if each), _LONGEST_WORDS)
         except (AttributeError, RecursionError, TypeError, ValueError):
             return ""
 

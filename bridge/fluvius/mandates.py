@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.fluvius.errors import ShapeChanged
+from bridge.foreign import LONGEST_NAME, clean
 from bridge.mandate import Mandate
 from bridge.model import BRUSSELS, Energy
 
@@ -28,15 +29,17 @@ def read(data: Any) -> list[Mandate]:
 def _mandate(content: Mapping[str, Any]) -> Mandate | None:
     energy, ean = _ENERGY.get(str(content.get("energyType"))), content.get("ean")
     reference, status = content.get("referenceNumber"), content.get("status")
-    if not (energy and isinstance(ean, str) and ean.isdecimal() and isinstance(status, str)):
+    if not (
+        energy and isinstance(ean, str) and ean.isascii() and ean.isdecimal() and isinstance(status, str)
+    ):
         return None
     try:
         return Mandate(
-            reference=str(reference or ""),
+            reference=clean(reference or "", LONGEST_NAME),
             ean=ean,
             energy=energy,
-            status=status,
-            service=str(content.get("dataServiceType") or ""),
+            status=clean(status, LONGEST_NAME),
+            service=clean(content.get("dataServiceType") or "", LONGEST_NAME),
             since=_instant(content.get("dataPeriodFrom")),
             until=_instant(content.get("dataPeriodTo")),
             expires=_instant(content.get("mandateExpirationDate")),

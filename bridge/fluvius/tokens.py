@@ -117,7 +117,7 @@ class TokenStore:
         return kept if isinstance(kept, dict) and kept.get("account") == self._account else {}
 
     def _save(self, **kept: Any) -> None:
-        write_private(self._path, json.dumps({"account": self._account, **kept}))
+        write_private(self._path, json.dumps({"account": self._account, **kept}, allow_nan=False))
 
 
 def _aware(text: str) -> datetime:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from bridge.foreign import LONGEST_NAME, Quoting, clean
 from bridge.views import Payload, to_json
 
 _NO_ADMINISTRATOR = "the token is not an administrator's; make one with an administrator's account"
@@ -23,7 +24,7 @@ _A_MOMENT = 0.25  # seconds after which a wait looks around
 _LARGEST_ANSWER = 64 * 1024 * 1024  # bytes: a list of all statistics of a big house
 
 
-class CoreAway(Exception):
+class CoreAway(Quoting):
     """Home Assistant cannot be reached, or did not answer; again later."""
 
 
@@ -31,7 +32,7 @@ class TokenRefused(Exception):
     """Home Assistant does not accept the token, or not for this. Only the user can change that."""
 
 
-class CommandRefused(Exception):
+class CommandRefused(Quoting):
     """Home Assistant answered a command with an error."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -147,7 +148,7 @@ class Core:
                 "Home Assistant does not accept the token;"
                 " make a long-lived access token on your profile page there"
             )
-        return str(greeting.get("ha_version"))
+        return clean(greeting.get("ha_version"), LONGEST_NAME)
 
     def _say(self, message: Payload) -> None:
         with self._explained():
@@ -176,7 +177,7 @@ class Core:
         except InvalidStatus as error:
             status = error.response.status_code
             raise CoreAway(f"Home Assistant at {self._place} answers with status {status}") from error
-        except (OSError, WebSocketException, ValueError) as error:
+        except (OSError, RecursionError, WebSocketException, ValueError) as error:
             raise CoreAway(
                 f"Home Assistant at {self._place} cannot be reached: {str(error) or type(error).__name__}"
             ) from error

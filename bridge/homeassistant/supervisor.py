@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from bridge.config import ConfigError, MqttSettings, Settings, load_options
+from bridge.foreign import Quoting
 
 TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the variable's name
 _OPTIONS = "ADDON_OPTIONS"
@@ -23,7 +24,7 @@ _PATIENCE = 10.0  # seconds
 _OR = "or fill in mqtt.host in the add-on's configuration"
 
 
-class SupervisorError(Exception):
+class SupervisorError(Quoting):
     """The Supervisor does not say which broker there is; the message says why and what to do."""
 
 
@@ -94,7 +95,7 @@ def _broker(environment: Mapping[str, str]) -> dict[str, Any]:
             "password": data.get("password"),
             "protocol": "5" if data.get("protocol") == "5" else "3.1.1",
         }
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         raise _odd() from None
 
 

@@ -15,6 +15,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
+from bridge.folder import is_full
+from bridge.ledger.snapshot import how_to_read
 from bridge.model import MAX_AMOUNT, Direction, Meter, Register, Tariff, Unit
 
 _UNKNOWN = 0
@@ -121,7 +123,7 @@ class Store:
         self._path, self._read_only = path, read_only
         self._numbers: dict[tuple[str, ...], int] = {}
         with self._explained():
-            address = f"{path.absolute().as_uri()}?mode=ro" if read_only else path
+            address = f"{path.absolute().as_uri()}?{how_to_read(path)}" if read_only else path
             self._db = sqlite3.connect(
                 address, _PATIENCE, isolation_level=None, check_same_thread=False, uri=read_only
             )
@@ -273,10 +275,16 @@ class Store:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _DISK and is_full(self._path):
+                code = sqlite3.SQLITE_FULL
             advice = _ADVICE.get(code, f"cannot be used: {error}")
             raise LedgerError(f"the ledger {self._path} {advice}") from error
 
 
+_DISK = {
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+}  # what SQLite says of a full one, without telling it is
 _ADVICE = {
     sqlite3.SQLITE_FULL: "cannot be written: the disk is full. Make room; nothing that was kept is lost",
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error or is full",

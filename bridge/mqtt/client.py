@@ -29,6 +29,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.config import ConfigError, MqttSettings, TlsSettings
+from bridge.foreign import Quoting, clean
 from bridge.mqtt import problems, topics
 
 _log = logging.getLogger(__name__)
@@ -70,11 +71,11 @@ class HomeAssistantStarted:
 Event = Connected | Command | HomeAssistantStarted
 
 
-class BrokerAway(Exception):
+class BrokerAway(Quoting):
     """Not everything was acknowledged. `Connected` will be handed over when it is time to publish again."""
 
 
-class PublishRefused(Exception):
+class PublishRefused(Quoting):
     """The broker acknowledged everything, but does not want this topic. Only MQTT 5 can say so."""
 
     def __init__(self, topic: str, why: str) -> None:
@@ -451,7 +452,7 @@ class Broker:
             self._hand_over(HomeAssistantStarted())
 
     def _tell(self, problem: str) -> None:
-        self.problem = problem
+        self.problem = problem = clean(problem)
         if problem not in self._told:
             self._told.add(problem)
             _log.warning("%s Trying again.", problem)
