@@ -347,7 +347,7 @@ class Bridge:
             yield
         except BrokerAway as error:
             log.debug("not published: %s", error)
-        except LedgerError as error:
+        except (FolderError, LedgerError) as error:
             self._in_trouble(error)
 
     def _in_trouble(self, error: FolderError | LedgerError) -> None:
@@ -388,7 +388,8 @@ class Bridge:
             return None
         base = self._settings.mqtt.base_topic
         name = "" if base == "fluvius" else identifier(base)
-        return Recorder(statistics, ledger, name, self._now, self._look_around)
+        folder = self._settings.data_dir
+        return Recorder(statistics, ledger, folder, name, self._now, attend=self._look_around)
 
     def _births(self) -> set[str]:
         wanted = self._settings.homeassistant

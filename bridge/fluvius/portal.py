@@ -142,6 +142,8 @@ class Portal:
         for renew in (True, False):
             if response.status == 401:
                 response = self._with_bearer(self._access.another_bearer(renew=renew), path, parameters)
+        if response.status != 401:
+            self._access.accepted()
         match response.status:
             case 200:
                 return response

@@ -30,6 +30,10 @@ class CoreAway(Exception):
 class TokenRefused(Exception):
     """Home Assistant does not accept the token, or not for this. Only the user can change that."""
 
+    def __init__(self, message: str, *, tried: bool = True) -> None:
+        super().__init__(message)
+        self.tried = tried  # now, rather than before
+
 
 class CommandRefused(Exception):
     """Home Assistant answered a command with an error."""
