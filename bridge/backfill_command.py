@@ -128,7 +128,7 @@ class _Errand:
             fetcher.keep_to_bounds()
             for health in fetcher.health.values():
                 health.retry_at = None  # that was our own patience; now someone waits
-            self._fetch(Backfiller(ledger, fetcher, self.now, self.numbers), fetcher)
+            self._fetch(Backfiller(ledger, fetcher, self.now, self.numbers, asked=True), fetcher)
         self.works = False
         return True
 

@@ -75,6 +75,7 @@ class Backfiller:
         fetcher: knows the meters, and visits Fluvius.
         now: the present instant, aware.
         numbers: of the backfills to work on; None: all.
+        asked: whether a person waits for them.
     """
 
     def __init__(
@@ -83,8 +84,11 @@ class Backfiller:
         fetcher: Fetcher,
         now: Callable[[], datetime],
         numbers: Collection[int] | None = None,
+        *,
+        asked: bool = False,
     ) -> None:
         self._ledger, self._fetcher, self._now, self._numbers = ledger, fetcher, now, numbers
+        self._someone_waits = asked
         self._known: tuple[object, dict[date, DayFacts]] = (None, {})  # what makes a job's days, and they
         self._odd: set[date] = set()  # days, and first days of spans, that were answered oddly in this run
         self._odd_answers = 0  # in a row
@@ -170,7 +174,9 @@ class Backfiller:
 
         failure: Exception | None = None
         words: str | None = None
-        with self._fetcher.visits.to(meter.source, self._now(), asked=False, keep_open=True) as visit:
+        with self._fetcher.visits.to(
+            meter.source, self._now(), asked=self._someone_waits, keep_open=True
+        ) as visit:
             visit.http.longest_pause = _PACE
             try:
                 self._ask(visit.open_source(), meter, *question)

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from shutil import get_terminal_size
 
 from bridge import meterday, planning
@@ -17,7 +18,7 @@ from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Stepwise
 from bridge.folder import FolderError, make, prove_writable
 from bridge.foreign import clean_lines
-from bridge.homeassistant import statistics_settings
+from bridge.homeassistant import door, statistics_settings
 from bridge.mandate import best
 from bridge.model import Meter
 from bridge.mqtt.client import Broker, BrokerAway, Event, PublishRefused, RoundTrip
@@ -51,7 +52,8 @@ class _Nothing:
 def check(settings: Settings) -> int:
     """Try it all and print it; returns the exit status.
 
-    Works beside a running bridge. To ask is to ask Fluvius: refused credentials are tried once more.
+    Works beside a running bridge. To ask is to ask Fluvius: refused credentials are tried once more, if there
+    are tries left today.
     """
     make(settings.data_dir)
     worst = 0
@@ -65,7 +67,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("configuration", works=True, words=_meters_in_words(settings))
     yield _broker(settings)
     if statistics := statistics_settings(settings.homeassistant, os.environ):
-        yield _home_assistant(statistics)
+        yield _home_assistant(statistics, settings.data_dir)
     try:
         prove_writable(settings.data_dir)
     except FolderError as error:
@@ -97,19 +99,15 @@ def _broker(settings: Settings) -> Finding:
     )
 
 
-def _home_assistant(statistics: StatisticsSettings) -> Finding:
-    from bridge.homeassistant.core import (  # noqa: PLC0415 - an extra
-        CommandRefused,
-        Core,
-        CoreAway,
-        TokenRefused,
-    )
+def _home_assistant(statistics: StatisticsSettings, folder: Path) -> Finding:
+    from bridge.homeassistant.core import CommandRefused, CoreAway, TokenRefused  # noqa: PLC0415 - an extra
 
+    known = door.refusals(statistics, folder)
     try:
-        with Core(statistics.url, statistics.token.get_secret_value()) as core:
+        with door.entered(statistics, known, lambda: datetime.now(UTC), asked=True) as core:
             core.check()
             words = f"Home Assistant {core.version} takes statistics"
-    except (CoreAway, CommandRefused, TokenRefused) as error:
+    except (CoreAway, CommandRefused, FolderError, TokenRefused) as error:
         return Finding("statistics", works=False, words=str(error))
     return Finding("statistics", works=True, words=words)
 
@@ -127,7 +125,7 @@ def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
 def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
     try:
         mandates = open_energy_api(settings, http, now, asked=True).mandates()
-    except FluviusError as error:
+    except (FluviusError, FolderError) as error:
         yield _failure("energy_api", error)
         return
     good = best(mandates, now())
@@ -145,7 +143,7 @@ def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[F
 def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
     try:
         open_access(settings, http, now, asked=True).try_sign_in()
-    except FluviusError as error:
+    except (FluviusError, FolderError) as error:
         yield _failure("sign-in", error)
         return
     yield Finding("sign-in", works=True, words="Fluvius knows us")
@@ -153,11 +151,11 @@ def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Findi
     for meter in (each for each in settings.followed if each.source == "portal"):
         try:
             yield Finding(meter.label, *_meter(source, meter, now(), settings.schedule.lookback_days))
-        except FluviusError as error:
+        except (FluviusError, FolderError) as error:
             yield _failure(meter.label, error)
 
 
-def _failure(what: str, error: FluviusError) -> Finding:
+def _failure(what: str, error: FluviusError | FolderError) -> Finding:
     refused = isinstance(error, CredentialsRefused)
     return Finding(what, works=False, words=str(error), status=3 if refused else 1)
 

@@ -311,7 +311,7 @@ def _token(arguments: argparse.Namespace) -> int:
     make(settings.data_dir)
     http = PoliteSession()
     try:
-        print(clean_lines(open_access(settings, http, lambda: datetime.now(UTC)).bearer()))
+        print(clean_lines(open_access(settings, http, lambda: datetime.now(UTC), asked=True).bearer()))
     except CredentialsRefused as error:
         return _complain(error, REFUSED)
     except FluviusError as error:
@@ -407,11 +407,17 @@ def _settings(arguments: argparse.Namespace, level: str | None = None, *, connec
 
 
 def _log_to_terminal(level: str, form: str = "text") -> None:
+    """Our own log at a level; others' warnings only, for they log frames and answers, secrets and all."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else PlainLines())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("urllib3").setLevel(logging.WARNING)  # its lines show whole addresses, with codes
-    logging.getLogger("schedule").setLevel(logging.WARNING)
+    handler.addFilter(_is_ours_or_a_warning)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("bridge").setLevel(level.upper())
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings show whole addresses, with codes
+
+
+def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == "bridge"
 
 
 def _complain(what: object, status: int) -> int:

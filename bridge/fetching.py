@@ -144,7 +144,7 @@ class Fetcher:
         return self._book is None or self._book.asked_at is not None
 
     def learn_mandates(self) -> Exception | None:
-        """Ask who allows what; returns what kept us from it.
+        """Ask who allows what, for a person who waits; returns what kept us from it.
 
         Raises:
             LedgerError: the answer could not be kept, so nothing is asked.
@@ -152,7 +152,7 @@ class Fetcher:
         cycle = Cycle(Occasion.ONCE, self._now().replace(microsecond=0))
         if postponed := self.visits.too_early("energy_api", cycle.now):
             return postponed
-        with self.visits.to("energy_api", cycle.now, asked=False) as visit:
+        with self.visits.to("energy_api", cycle.now, asked=True) as visit:
             source: Any = visit.open_source()
             visit.trouble = self._learn_mandates(source, cycle)
         return visit.error or visit.trouble

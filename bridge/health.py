@@ -74,11 +74,11 @@ class SourceHealth:
         if self.state is State.WAITING and self.last_attempt and not self.last_error:
             self.state = State.OK
 
-    def refused(self, error: str, *, tried: bool) -> None:
-        """Fluvius refused the credentials, now or before. Only the user can change that."""
+    def refused(self, error: str, *, tried: bool, retry_at: datetime | None = None) -> None:
+        """The credentials were refused, now or before. Only the user can change that, or time a lock."""
         self.state, self.last_error = State.REFUSED, error
         self.failures_in_a_row += tried
-        self.retry_at = None
+        self.retry_at = retry_at
 
     def postponed(self, error: str, now: datetime, *, asked_for: datetime | None, reached: bool) -> None:
         """Fluvius could not answer: again after a pause that grows from 5 minutes to 3 hours."""

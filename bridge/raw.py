@@ -121,11 +121,11 @@ class _Fluvius:
 
     @cached_property
     def _portal(self) -> Portal:
-        return open_portal(self.settings, self.http, self.reminder, self.http.now)
+        return open_portal(self.settings, self.http, self.reminder, self.http.now, asked=True)
 
     @cached_property
     def _api(self) -> EnergyApi:
-        return open_energy_api(self.settings, self.http, self.http.now)
+        return open_energy_api(self.settings, self.http, self.http.now, asked=True)
 
     @cached_property
     def _mandates(self) -> dict[str, Mandate]:

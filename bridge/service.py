@@ -353,7 +353,7 @@ class Bridge:
         except BrokerAway as error:
             log.debug("not published: %s", error)
             troubles.append(error)
-        except LedgerError as error:
+        except (FolderError, LedgerError) as error:
             self._in_trouble(error)
             troubles.append(error)
 
@@ -401,7 +401,8 @@ class Bridge:
             return None
         base = self._settings.mqtt.base_topic
         name = "" if base == "fluvius" else identifier(base)
-        return Recorder(statistics, ledger, name, self._now, self._look_around)
+        folder = self._settings.data_dir
+        return Recorder(statistics, ledger, folder, name, self._now, attend=self._look_around)
 
     def _births(self) -> set[str]:
         wanted = self._settings.homeassistant

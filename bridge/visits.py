@@ -92,7 +92,11 @@ class Visits:
         Raises:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
-        from bridge.fluvius.errors import CredentialsRefused, TryLater  # noqa: PLC0415 - heavy, seldom needed
+        from bridge.fluvius.errors import (  # noqa: PLC0415 - heavy, seldom needed
+            AccountLocked,
+            CredentialsRefused,
+            TryLater,
+        )
 
         health = self.health[name]
         asked_before = health.last_attempt
@@ -108,7 +112,8 @@ class Visits:
                 health.succeeded(self._now())
         except CredentialsRefused as error:
             log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
-            health.refused(str(error), tried=visit.http.count > before)
+            retry_at = error.retry_at if isinstance(error, AccountLocked) else None
+            health.refused(str(error), tried=visit.http.count > before, retry_at=retry_at)
             visit.error = error
         except TryLater as error:
             health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)

@@ -605,12 +605,13 @@ def test_where_mandates_make_the_meters_the_command_learns_them(desk: World) -> 
 
 @pytest.mark.usefixtures("said")
 def test_refused_credentials_end_the_command(desk: World) -> None:
-    desk.password = "wrong"
-    for _ in range(2):
+    desk.email = "nobody@example.com"
+    for tries in (1, 2, 3, 3):
         status, why = ended(desk, "2026-11-01")
         assert status == 3
-        assert "does not accept this password" in why
-    assert desk.simulator.count("sign-in") == 1
+        assert "fluvius.portal.email" in why
+        assert desk.simulator.count("sign-in") == tries
+    assert "not before 2026-11-22 09:00" in why
 
 
 @pytest.mark.usefixtures("said")

@@ -461,7 +461,7 @@ def test_refused_by_the_official_api_the_command_says_so(desk: World) -> None:
 # --- refused, or unreachable, and nothing else due
 
 
-def test_a_refusal_is_tried_once_more_after_a_day_although_nothing_else_is_due(desk: World) -> None:
+def test_a_refusal_is_not_tried_again_for_history_either(desk: World) -> None:
     desk.meters = [{**HOME, "until": "2026-11-01"}]
     desk.password = "wrong"
     begin(desk, date(2026, 10, 20), date(2026, 10, 31))
@@ -473,7 +473,7 @@ def test_a_refusal_is_tried_once_more_after_a_day_although_nothing_else_is_due(d
                 turns += 1
             desk.clock.pass_by(hours=1)
             backfiller._fetcher.fetch(Occasion.SCHEDULE)
-        assert (desk.simulator.count("sign-in"), turns) == (2, 2)
+        assert (desk.simulator.count("sign-in"), turns) == (1, 2)
 
 
 def test_unreachable_it_is_tried_again_by_itself_and_seldom(desk: World) -> None:

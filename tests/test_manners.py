@@ -124,17 +124,6 @@ def test_after_a_refusal_someone_may_ask_for_one_more_try(desk: World) -> None:
     assert desk.simulator.count("sign-in") == 2
 
 
-def test_after_a_day_refused_credentials_are_tried_once_more(desk: World) -> None:
-    desk.password = "wrong"
-    desk.fetch()
-    desk.clock.pass_by(hours=23)
-    desk.fetch()
-    assert desk.simulator.count("sign-in") == 1
-    desk.clock.pass_by(hours=2)
-    desk.fetch()
-    assert desk.simulator.count("sign-in") == 2
-
-
 def test_a_step_that_only_the_user_can_take_is_not_asked_for_again(desk: World) -> None:
     desk.simulator.fault("extra-step")
     (error,) = desk.fetch().errors

@@ -18,7 +18,7 @@ from bridge.fluvius import slots
 from bridge.fluvius.errors import FluviusError, ShapeChanged
 from bridge.fluvius.http import Response
 from bridge.fluvius.slots import Slots
-from bridge.fluvius.tokens import Refusal, Token, TokenStore
+from bridge.fluvius.tokens import Token, TokenStore
 from bridge.fluvius.values import Span
 from bridge.model import Direction, Energy, Reading, Register, Tariff, Unit
 
@@ -386,12 +386,6 @@ def store(tmp_path: Path) -> TokenStore:
     return TokenStore(tmp_path / "token.json", "you@example.com")
 
 
-def refuse(store: TokenStore, credentials: str = "you:wrong") -> Refusal:
-    store.keep_refusal("wrong password", credentials, NOW, step_needed=False)
-    assert store.refusal
-    return store.refusal
-
-
 def test_a_token_is_the_same_after_a_restart(tmp_path: Path, store: TokenStore) -> None:
     store.keep_token(TOKEN)
     assert TokenStore(tmp_path / "token.json", "you@example.com").token == TOKEN
@@ -399,8 +393,7 @@ def test_a_token_is_the_same_after_a_restart(tmp_path: Path, store: TokenStore) 
 
 def test_another_account_does_not_get_the_token(tmp_path: Path, store: TokenStore) -> None:
     store.keep_token(TOKEN)
-    other = TokenStore(tmp_path / "token.json", "me@example.com")
-    assert (other.token, other.refusal) == (None, None)
+    assert TokenStore(tmp_path / "token.json", "me@example.com").token is None
 
 
 def test_the_token_file_is_for_its_owner_alone_and_names_no_account(
@@ -421,36 +414,25 @@ def test_a_token_never_shows_in_a_log() -> None:
     assert "secret" not in f"{TOKEN!r} {TOKEN}"
 
 
-def test_a_refusal_counts_for_a_day_and_for_these_credentials_only(store: TokenStore) -> None:
-    refusal = refuse(store)
-    assert refusal.message == "wrong password"
-    assert refusal.still_counts("you:wrong", NOW + timedelta(hours=23))
-    assert not refusal.still_counts("you:wrong", NOW + timedelta(days=1))
-    assert not refusal.still_counts("you:right", NOW)
-
-
-def test_a_refusal_forgets_the_token_and_a_token_the_refusal(store: TokenStore) -> None:
-    store.keep_token(TOKEN)
-    refuse(store)
-    assert store.token is None
-    store.prove_writable()
-    assert [store.token is None, store.refusal is None] == [True, False]
-    store.keep_token(TOKEN)
-    store.prove_writable()
-    assert [store.token == TOKEN, store.refusal is None] == [True, True]
-
-
-def test_a_refusal_does_not_hold_the_password(tmp_path: Path, store: TokenStore) -> None:
-    refuse(store, "you@example.com:hunter2")
-    assert "hunter2" not in (tmp_path / "token.json").read_text("utf-8")
-
-
 KEPT = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["access_token", "expires_at", "refresh_token", "message", "at", "salt"]), inner
+            st.sampled_from(
+                [
+                    "access_token",
+                    "expires_at",
+                    "refresh_token",
+                    "message",
+                    "at",
+                    "salt",
+                    "tries",
+                    "times",
+                    "kind",
+                ]
+            ),
+            inner,
         )
     ),
     max_leaves=6,
@@ -463,20 +445,20 @@ def test_a_token_file_of_another_kind_is_no_token(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "odd-token.json"
     path.write_bytes(content)
-    store = TokenStore(path, "you@example.com")
-    assert (store.token, store.refusal) == (None, None)
+    assert TokenStore(path, "you@example.com").token is None
 
 
-@given(KEPT, KEPT)
-def test_a_kept_token_of_another_kind_is_no_token(
-    tmp_path_factory: pytest.TempPathFactory, token: Any, refusal: Any
+@given(KEPT, KEPT, KEPT)
+def test_what_a_token_file_of_another_kind_keeps_is_neither_token_nor_refusal(
+    tmp_path_factory: pytest.TempPathFactory, token: Any, refusals: Any, locks: Any
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "other-token.json"
     store = TokenStore(path, "you@example.com")
-    store.prove_writable()
+    store.keep_token(TOKEN)
     kept = json.loads(path.read_text("utf-8"))
-    path.write_text(json.dumps({**kept, "token": token, "refusal": refusal}), "utf-8")
-    assert (store.token, store.refusal) == (None, None)
+    path.write_text(json.dumps({**kept, "token": token, "refusals": refusals, "locks": locks}), "utf-8")
+    assert store.token is None
+    assert store.refusals("you:wrong").standing(NOW, asked=False) is None
 
 
 def test_readings_come_in_the_order_of_their_registers() -> None:

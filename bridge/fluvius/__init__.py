@@ -82,6 +82,6 @@ def portal_account(portal: PortalSettings, http: PoliteSession) -> Account:
         name=portal.url,
         credentials=json.dumps([portal.url, portal.email, password, token]),
         sign_in=partial(login.sign_in, http, portal),
-        renew=partial(login.renew, http),
+        renew=partial(login.renew, http, portal),
         fixed_token=token or None,
     )

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Never
 
-from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, StepNeeded, TryLater
+from bridge.fluvius.errors import AccountLocked, CredentialsRefused, ShapeChanged, StepNeeded, TryLater
 from bridge.fluvius.tokens import Token, TokenStore
+from bridge.refusals import Kind, Refusal
 
 log = logging.getLogger(__name__)
 
 _EXPIRES_SOON = timedelta(seconds=60)
+_KINDS = {StepNeeded: Kind.STEP_NEEDED, AccountLocked: Kind.LOCKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Account:
     sign_in: Callable[[datetime], Token]
     renew: Callable[[Token, datetime], Token | None] = lambda _token, _now: None
     fixed_token: str | None = field(default=None, repr=False)  # instead of all this
+    sign_in_proves_all: bool = True  # that is in the credentials
     again_after: timedelta = timedelta.max  # how soon a run may sign in a second time
 
 
@@ -35,7 +38,7 @@ class Access:
 
     Args:
         account: how.
-        store: where the token is kept between runs.
+        store: where the token is kept between runs, and what was refused.
         now: the present instant, aware.
         asked: whether a person asked for this run, and so for another try after a refusal.
     """
@@ -44,6 +47,9 @@ class Access:
         self, account: Account, store: TokenStore, *, now: Callable[[], datetime], asked: bool = False
     ) -> None:
         self._account, self._store, self._now, self._asked = account, store, now, asked
+        self._refusals = store.refusals(account.credentials)
+        self._refused: CredentialsRefused | None = None  # in this run
+        self._heeded = self._proven = False  # in this run
         self._signed_in_at: datetime | None = None
         self._token = None if account.fixed_token else store.token
 
@@ -51,11 +57,12 @@ class Access:
         """A token that should be valid for the next request.
 
         Raises:
-            CredentialsRefused: now, or less than a day ago with the same credentials.
+            CredentialsRefused: now, or before and they did not change; says when they are tried again.
             TryLater, ShapeChanged: see there.
         """
         if self._account.fixed_token:
-            self._heed_refusal()
+            if self._refused or not self._heeded:
+                self._heed_refusals()
             return self._account.fixed_token
         if self._token is None or self._token.expires_at - _EXPIRES_SOON <= self._now():
             self._token = self._renewed() or self._signed_in_anew()
@@ -83,11 +90,18 @@ class Access:
         self._token = (self._renewed() if renew else None) or self._signed_in_anew()
         return self._token.access_token
 
+    def accepted(self) -> None:
+        """A request was let in, so all credentials are good."""
+        if not self._proven:
+            self._proven = True
+            self._refusals.forget(self._now())
+
     def refuse(self, error: CredentialsRefused) -> Never:
-        """Remember that these credentials are not good, for a day."""
-        step_needed = isinstance(error, StepNeeded)
-        self._store.keep_refusal(str(error), self._account.credentials, self._now(), step_needed=step_needed)
-        raise error
+        """Remember that these credentials are not good."""
+        kind = _KINDS.get(type(error), Kind.WRONG)
+        self._refused = _error(self._refusals.keep(kind, str(error), self._now()))
+        self._store.forget_token()
+        raise self._refused
 
     def _renewed(self) -> Token | None:
         if self._token is None or self._token.refresh_token is None:
@@ -102,8 +116,7 @@ class Access:
         now = self._now()
         if self._signed_in_at and now - self._signed_in_at < self._account.again_after:
             raise TryLater("Fluvius does not accept the token that it has just given")
-        self._heed_refusal()
-        self._store.prove_writable()
+        self._heed_refusals()
         self._signed_in_at = now
         log.info("signing in to %s", self._account.name)
         try:
@@ -113,9 +126,25 @@ class Access:
         except ShapeChanged as error:
             raise TryLater(str(error)) from error  # the same for every meter of this run
         self._store.keep_token(token)
+        if self._account.sign_in_proves_all:
+            self._refusals.forget(now)
         return token
 
-    def _heed_refusal(self) -> None:
-        refusal = None if self._asked else self._store.refusal
-        if refusal and refusal.still_counts(self._account.credentials, self._now()):
-            raise (StepNeeded if refusal.step_needed else CredentialsRefused)(refusal.message)
+    def _heed_refusals(self) -> None:
+        if self._refused:
+            raise self._refused
+        if standing := self._refusals.standing(self._now(), asked=self._asked):
+            self._refused = _error(standing)
+            raise self._refused
+        self._refusals.prove_writable()
+        self._heeded = True
+
+
+def _error(refusal: Refusal) -> CredentialsRefused:
+    match refusal.kind:
+        case Kind.LOCKED:
+            return AccountLocked(refusal.words, retry_at=refusal.not_before)
+        case Kind.STEP_NEEDED:
+            return StepNeeded(refusal.words)
+        case _:
+            return CredentialsRefused(refusal.words)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from bridge.config import EnergyApiSettings
 from bridge.fluvius.access import Account
 from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater
+from bridge.fluvius.hosts import trusted
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.tokens import Token
 
@@ -40,6 +41,7 @@ def energy_api_account(settings: EnergyApiSettings, http: PoliteSession) -> Acco
             )
         ),
         sign_in=partial(sign_in, http, settings, proof),
+        sign_in_proves_all=False,  # the subscription key is looked at later
         again_after=timedelta(0),  # a run over thousands of meters outlives its token
     )
 
@@ -62,13 +64,12 @@ def sign_in(
     import msal  # noqa: PLC0415 - an extra, and heavy
 
     address = authority(settings)
-    scheme = urlsplit(address).scheme
     try:
         client = msal.ConfidentialClientApplication(
             settings.client_id,
             client_credential=proof,
             authority=urlunsplit(urlsplit(address)._replace(scheme="https")),  # it insists
-            http_client=_Transport(http, scheme),
+            http_client=_Transport(http, address),
             instance_discovery=False,
         )
         answer = client.acquire_token_for_client(scopes=[settings.scope])
@@ -128,10 +129,13 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Transport:
-    """msal's requests through our session; unencrypted where the configuration allows it, on this machine."""
+    """msal's requests through our session; unencrypted where the configuration allows it, on this machine.
+
+    Where it asks is said by the authority's own answers, so that is looked at.
+    """
 
     http: PoliteSession
-    scheme: str
+    authority: str
 
     def get(self, url: str, **options: Any) -> _Answer:
         return self._ask("get", url, options)
@@ -145,6 +149,8 @@ class _Transport:
     def _ask(self, method: str, url: str, options: Mapping[str, Any]) -> _Answer:
         ours = {name: options[name] for name in ("params", "data") if name in options}
         ours["headers"] = {**(options.get("headers") or {}), "X-Forwarded-Proto": "https"}  # as it thinks
-        address = urlunsplit(urlsplit(url)._replace(scheme=self.scheme))
+        address = trusted(
+            urlunsplit(urlsplit(url)._replace(scheme=urlsplit(self.authority).scheme)), self.authority
+        )
         response = (self.http.get if method == "get" else self.http.post)(address, **ours)
         return _Answer(response.status, response.text, response.headers)

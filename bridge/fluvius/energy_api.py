@@ -119,6 +119,8 @@ class EnergyApi:
         response = self._with_bearer(self._access.bearer(), method, path, options)
         if response.status == 401 and "subscription key" not in response.text:
             response = self._with_bearer(self._access.another_bearer(renew=False), method, path, options)
+        if response.status != 401:
+            self._access.accepted()
         if response.status != 200:
             self._complain(response)
         return response

@@ -33,6 +33,20 @@ class StepNeeded(CredentialsRefused):
     """The user has to act in the browser: terms, two-factor authentication, a new password."""
 
 
+class AccountLocked(CredentialsRefused):
+    """Time has to pass: too many wrong passwords."""
+
+    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
+        """Say what happened.
+
+        Args:
+            message: for the user.
+            retry_at: when the account may be tried again, by whomever (aware).
+        """
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
 class NotYourMeter(FluviusError):
     """The user has to act: the EAN or serial number is not one of this account's."""
 

@@ -16,8 +16,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from bridge.config import PortalSettings, is_this_machine
-from bridge.fluvius.errors import CredentialsRefused, FluviusError, ShapeChanged, StepNeeded, TryLater
+from bridge.config import PortalSettings
+from bridge.fluvius.errors import (
+    AccountLocked,
+    CredentialsRefused,
+    FluviusError,
+    ShapeChanged,
+    StepNeeded,
+    TryLater,
+)
+from bridge.fluvius.hosts import trusted
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.tokens import Token
 
@@ -31,9 +39,12 @@ _MOST_REDIRECTS = 20
 _REFUSALS = {
     "AADB2C90053": "Fluvius knows no account with this e-mail address; correct fluvius.portal.email",
     "AADB2C90054": "Fluvius does not accept this password; correct fluvius.portal.password",
-    "AADB2C90114": "Fluvius has locked this account for a while, after too many wrong passwords; sign in"
-    " later with a browser on mijn.fluvius.be, then correct fluvius.portal.password",
 }
+_LOCKED = "AADB2C90114"
+_LOCKED_WORDS = (
+    "Fluvius has locked this account for a while, after too many wrong passwords; sign in later with a"
+    " browser on mijn.fluvius.be, and correct fluvius.portal.password if it is another"
+)
 _STEP_NEEDED = (
     "Fluvius asks for one more step that only you can take (two-factor authentication, accepted terms or a"
     " new password); sign in with a browser on mijn.fluvius.be, take it, and run `fluvius2mqtt check`"
@@ -44,24 +55,25 @@ def sign_in(http: PoliteSession, settings: PortalSettings, now: datetime) -> Tok
     """Play the sign-in of a browser, once.
 
     Raises:
-        CredentialsRefused: the e-mail address or password is wrong, or the account locked.
+        CredentialsRefused: the e-mail address or password is wrong.
+        AccountLocked: too many wrong ones were tried.
         StepNeeded: Fluvius wants more than e-mail address and password.
         TryLater, ShapeChanged: see there.
     """
     http.forget_cookies()
     config = _configuration(http, settings.url)
     proof = _Proof(*(secrets.token_urlsafe(48) for _ in range(3)))
-    page = _sign_in_page(http, config, proof, settings.email or "")
+    page = _sign_in_page(http, config, proof, settings)
     _submit_credentials(http, page, settings)
-    code = _authorization_code(http, config, page, proof, remember_me=settings.remember_me)
+    code = _authorization_code(http, config, page, proof, settings)
     return _redeem(http, config, code, proof, now)
 
 
-def renew(http: PoliteSession, token: Token, now: datetime) -> Token | None:
+def renew(http: PoliteSession, settings: PortalSettings, token: Token, now: datetime) -> Token | None:
     """A new token by refresh token; None when Fluvius does not take it any more, which is normal life.
 
     Raises:
-        TryLater, ShapeChanged: see there.
+        TryLater: see there.
     """
     form = {
         "grant_type": "refresh_token",
@@ -69,11 +81,12 @@ def renew(http: PoliteSession, token: Token, now: datetime) -> Token | None:
         "scope": token.scope,
         "refresh_token": token.refresh_token,
     }
-    answer = http.post(f"{token.authority}/oauth2/v2.0/token", data=form)
-    if answer.status != 200:
-        log.info("the token cannot be renewed (HTTP %d)", answer.status)
+    try:
+        authority = trusted(token.authority, settings.url)
+        fresh, _ = _token(http.post(f"{authority}/oauth2/v2.0/token", data=form), now)
+    except ShapeChanged as error:
+        log.info("the token cannot be renewed: %s", error)
         return None
-    fresh, _ = _token(answer, now)
     return replace(
         token,
         access_token=fresh.access_token,
@@ -128,15 +141,19 @@ def _configuration(http: PoliteSession, portal: str) -> _Configuration:
     auth = answer["auth"] if isinstance(answer.get("auth"), dict) else {}
 
     def setting(name: str, otherwise: str | None = None) -> str:
-        value = answer.get(name) or auth.get(name) or otherwise
-        if not isinstance(value, str):
-            raise _changed(f"{name} in the sign-in configuration")
-        return value
+        for value in (answer.get(name), auth.get(name), otherwise):
+            if value and isinstance(value, str):
+                return value
+        raise _changed(f"{name} in the sign-in configuration")
 
+    try:
+        redirect_uri = urljoin(f"{portal}/", setting("redirectUri", _REDIRECT))
+    except ValueError:
+        raise _changed("redirectUri in the sign-in configuration") from None
     return _Configuration(
-        authority=_safe(setting("authority", _AUTHORITY)).rstrip("/"),
+        authority=trusted(setting("authority", _AUTHORITY), portal).rstrip("/"),
         client_id=setting("clientId"),
-        redirect_uri=_safe(setting("redirectUri", _REDIRECT)),
+        redirect_uri=trusted(redirect_uri, portal),
         scope=" ".join(dict.fromkeys([*_scopes(answer), *_scopes(auth), *_SCOPES])),
     )
 
@@ -158,7 +175,9 @@ def _scopes(config: dict[str, Any]) -> Iterator[str]:
                 yield from text.split()
 
 
-def _sign_in_page(http: PoliteSession, config: _Configuration, proof: _Proof, email: str) -> _Page:
+def _sign_in_page(
+    http: PoliteSession, config: _Configuration, proof: _Proof, portal: PortalSettings
+) -> _Page:
     parameters = {
         "client_id": config.client_id,
         "redirect_uri": config.redirect_uri,
@@ -171,14 +190,14 @@ def _sign_in_page(http: PoliteSession, config: _Configuration, proof: _Proof, em
         "nonce": proof.nonce,
         "prompt": "login",
         "client_info": "1",
-        "login_hint": email,
+        "login_hint": portal.email or "",
     }
-    response = _follow(http, f"{config.authority}/oauth2/v2.0/authorize", parameters, config.redirect_uri)
+    response = _follow(http, f"{config.authority}/oauth2/v2.0/authorize", parameters, config, portal.url)
     settings, fields = _assigned(response.text, "SETTINGS"), _assigned(response.text, "SA_FIELDS")
     try:
         page = _Page(
             url=response.url,
-            tenant=_safe(urljoin(response.url, settings["hosts"]["tenant"])).rstrip("/"),
+            tenant=trusted(urljoin(response.url, settings["hosts"]["tenant"]), portal.url).rstrip("/"),
             policy=settings["hosts"]["policy"],
             api=settings.get("api") or "CombinedSigninAndSignup",
             csrf=settings["csrf"],
@@ -220,24 +239,27 @@ def _submit_credentials(http: PoliteSession, page: _Page, settings: PortalSettin
     if status is None:
         raise _changed("its answer to the password")
     code = str(answer.get("errorCode"))
-    raise CredentialsRefused(
-        _REFUSALS.get(code, f"Fluvius does not accept the sign-in ({code}: {answer.get('message')})")
-    )
+    said = f"({code}: {answer.get('message')})"
+    if code == _LOCKED:
+        raise AccountLocked(_LOCKED_WORDS)
+    if code not in _REFUSALS and not str(status).startswith("4"):  # it did not get as far as the password
+        raise TryLater(f"Fluvius could not look at the password {said}")
+    raise CredentialsRefused(_REFUSALS.get(code, f"Fluvius does not accept the sign-in {said}"))
 
 
 def _authorization_code(
-    http: PoliteSession, config: _Configuration, page: _Page, proof: _Proof, *, remember_me: bool
+    http: PoliteSession, config: _Configuration, page: _Page, proof: _Proof, portal: PortalSettings
 ) -> str:
-    parameters = {"rememberMe": str(remember_me).lower(), "csrf_token": page.csrf, **page.query}
-    landed = _follow(http, f"{page.tenant}/api/{page.api}/confirmed", parameters, config.redirect_uri)
+    parameters = {"rememberMe": str(portal.remember_me).lower(), "csrf_token": page.csrf, **page.query}
+    landed = _follow(http, f"{page.tenant}/api/{page.api}/confirmed", parameters, config, portal.url)
     if landed.status == 200:
         _heed_maintenance(landed.text)
         raise StepNeeded(_STEP_NEEDED)
     query = dict(parse_qsl(urlsplit(landed.url).query))
+    if "error" in query:  # which gives nothing away, and may come without a state
+        raise _ended(query)
     if query.get("state") != proof.state:
         raise ShapeChanged("Fluvius ended another sign-in than the one we began (the state differs)")
-    if "error" in query:
-        raise _ended(query)
     if "code" not in query:
         raise _changed("the end of the sign-in")
     return query["code"]
@@ -261,17 +283,16 @@ def _redeem(http: PoliteSession, config: _Configuration, code: str, proof: _Proo
         "redirect_uri": config.redirect_uri,
         "code_verifier": proof.verifier,
     }
-    answer = http.post(f"{config.authority}/oauth2/v2.0/token", data=form)
-    if answer.status != 200:
-        raise ShapeChanged(f"Fluvius gives no token after the sign-in (HTTP {answer.status})")
-    token, claims = _token(answer, now)
-    if claims.get("nonce") != proof.nonce:
+    token, nonce = _token(http.post(f"{config.authority}/oauth2/v2.0/token", data=form), now)
+    if nonce not in (None, proof.nonce):  # none is no harm: the verifier and the state tie the code to us
         raise ShapeChanged("Fluvius gave the token of another sign-in than ours (the nonce differs)")
     return replace(token, authority=config.authority, client_id=config.client_id, scope=config.scope)
 
 
-def _token(answer: Response, now: datetime) -> tuple[Token, dict[str, Any]]:
-    """The token of an answer, and the claims about the person it was given to."""
+def _token(answer: Response, now: datetime) -> tuple[Token, Any]:
+    """The token of an answer, and the nonce of the sign-in that it was given for, if it says that."""
+    if answer.status != 200:
+        raise ShapeChanged(f"Fluvius gives no token (HTTP {answer.status})")
     given = answer.json()
     if not isinstance(given, dict) or not isinstance(given.get("access_token"), str):
         raise _changed("the token")
@@ -285,7 +306,7 @@ def _token(answer: Response, now: datetime) -> tuple[Token, dict[str, Any]]:
         expires_at=now + lifetime,
         refresh_token=refresh_token if isinstance(refresh_token, str) else None,
     )
-    return token, _claims(given.get("id_token"))
+    return token, _claims(given.get("id_token")).get("nonce")
 
 
 def _claims(id_token: object) -> dict[str, Any]:
@@ -298,7 +319,9 @@ def _claims(id_token: object) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _follow(http: PoliteSession, url: str, parameters: dict[str, str], redirect_uri: str) -> Response:
+def _follow(
+    http: PoliteSession, url: str, parameters: dict[str, str], config: _Configuration, portal: str
+) -> Response:
     """Go where Fluvius sends us, with its cookies, until a page or the redirect URI, which is not opened."""
     response = http.get(url, params=parameters)
     for _ in range(_MOST_REDIRECTS):
@@ -309,19 +332,21 @@ def _follow(http: PoliteSession, url: str, parameters: dict[str, str], redirect_
             target = urljoin(response.url, response.headers.get("Location", ""))
         except ValueError:
             raise _changed("where it redirects the sign-in") from None
-        if _same_place(target, redirect_uri):
+        if _is_the_end(target, config.redirect_uri):
             return replace(response, url=target)
-        response = http.get(_safe(target))
+        response = http.get(trusted(target, portal))
     raise ShapeChanged("Fluvius redirects the sign-in without end")
 
 
-def _same_place(url: str, redirect_uri: str) -> bool:
-    one, other = urlsplit(url), urlsplit(redirect_uri)
-    here = (one.scheme, one.netloc, one.path or "/")
-    query = dict(parse_qsl(one.query))
-    return here == (other.scheme, other.netloc, other.path or "/") and not query.keys().isdisjoint(
-        {"code", "error"}
-    )
+def _is_the_end(url: str, redirect_uri: str) -> bool:
+    """Whether an address is the redirect URI, with what the sign-in came to."""
+    came_to = dict(parse_qsl(urlsplit(url).query))
+    return _place(url) == _place(redirect_uri) and not came_to.keys().isdisjoint({"code", "error"})
+
+
+def _place(url: str) -> tuple[str, str | None, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower().removesuffix(":443"), parts.path or "/"
 
 
 def _expect(response: Response) -> Any:
@@ -335,33 +360,20 @@ def _expect_page(response: Response) -> None:
 
 
 def _assigned(page: str, name: str) -> dict[str, Any]:
-    """The object that a page's script assigns to a variable."""
-    begin = re.search(rf"\bvar\s+{name}\s*=\s*(?=\{{)", page)
-    if not begin:
-        _heed_maintenance(page)
-        raise _changed(f"the sign-in page (no {name})")
-    try:
-        value, _ = json.JSONDecoder().raw_decode(page, begin.end())
-    except (ValueError, RecursionError):
-        raise _changed(f"the sign-in page ({name})") from None
-    return value if isinstance(value, dict) else {}
+    """The object that a page's script assigns to a variable, however it declares it."""
+    for begin in re.finditer(rf"\b{name}\s*=\s*(?=\{{)", page):
+        try:
+            value, _ = json.JSONDecoder().raw_decode(page, begin.end())
+        except (ValueError, RecursionError):
+            continue
+        return value if isinstance(value, dict) else {}
+    _heed_maintenance(page)
+    raise _changed(f"the sign-in page (no {name})")
 
 
 def _heed_maintenance(page: str) -> None:
     if "SETTINGS" not in page and re.search("maintenance|onderhoud", page, re.IGNORECASE):
         raise TryLater("Fluvius is being maintained")
-
-
-def _safe(url: str) -> str:
-    """The address, if a password may travel there."""
-    try:
-        parts = urlsplit(url)
-        safe = parts.scheme == "https" or (parts.scheme == "http" and is_this_machine(parts.hostname or ""))
-    except ValueError:
-        safe = False
-    if not safe:
-        raise ShapeChanged("Fluvius sends the sign-in to an address that is not secure")
-    return url
 
 
 def _changed(what: str) -> ShapeChanged:

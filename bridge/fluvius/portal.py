@@ -151,6 +151,8 @@ class Portal:
                 response = self._with_bearer(
                     self._access.another_bearer(renew=renew), path, parameters, at_most
                 )
+        if response.status != 401:
+            self._access.accepted()
         match response.status:
             case 200:
                 return response

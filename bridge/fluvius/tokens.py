@@ -1,16 +1,12 @@
-"""What is kept of a sign-in between runs: the token, or that Fluvius refused the credentials."""
+"""What is kept of a sign-in between runs: the token, and whether Fluvius refused the credentials."""
 
 import hashlib
-import json
-import secrets
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from bridge.folder import write_private
-
-_REFUSED_FOR = timedelta(days=1)
+from bridge import private
+from bridge.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +25,8 @@ class Token:
         return f"Token(expires_at={self.expires_at.isoformat()})"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Fluvius refused these credentials."""
-
-    message: str
-    at: datetime  # aware
-    credentials: str  # their salted fingerprint
-    salt: str
-    step_needed: bool = False
-
-    def still_counts(self, credentials: str, now: datetime) -> bool:
-        """Whether trying again would be knocking on the same closed door."""
-        return abs(now - self.at) < _REFUSED_FOR and self.credentials == _fingerprint(credentials, self.salt)
-
-
 class TokenStore:
-    """One account's token and refusal, in a file that only its owner can read.
+    """One account's token, in a file that only its owner can read.
 
     The file is read anew every time: `check` and `token` may have renewed the token meanwhile.
     """
@@ -57,67 +38,42 @@ class TokenStore:
             path: the file; its folder exists.
             account: whose token this is; another account's token is not used.
         """
-        self._path = path
+        self._path, self._name = path, account
         self._account = hashlib.sha256(account.encode()).hexdigest()
+
+    def refusals(self, credentials: str) -> Refusals:
+        """What is remembered of refusals, which outlives every token, and another account's too."""
+        return Refusals(self._path, self._name, credentials)
 
     @property
     def token(self) -> Token | None:
         """The token of the latest sign-in or renewal."""
+        parts = private.parts(self._path)
         try:
-            kept = self._load()["token"]
+            kept = parts["token"]
             texts = [kept[name] for name in ("access_token", "authority", "client_id", "scope")]
-            if not all(isinstance(text, str) and text for text in texts):
+            if parts["account"] != self._account or not all(isinstance(text, str) and text for text in texts):
                 return None
             return Token(**{**kept, "expires_at": _aware(kept["expires_at"])})
         except (KeyError, TypeError, ValueError):
             return None
 
-    @property
-    def refusal(self) -> Refusal | None:
-        """The latest refusal, unless a sign-in has succeeded since."""
-        try:
-            kept = self._load()["refusal"]
-            return Refusal(**{**kept, "at": _aware(kept["at"])})
-        except (KeyError, TypeError, ValueError):
-            return None
-
     def keep_token(self, token: Token) -> None:
-        """Keep a token; a refusal is forgotten.
+        """Keep a token.
 
         Raises:
             FolderError: the file cannot be written.
         """
-        self._save(token={**asdict(token), "expires_at": token.expires_at.isoformat()})
+        kept = {**asdict(token), "expires_at": token.expires_at.isoformat()}
+        private.replace(self._path, account=self._account, token=kept)
 
-    def keep_refusal(self, message: str, credentials: str, at: datetime, *, step_needed: bool) -> None:
-        """Keep that these credentials were refused; the token is forgotten.
-
-        Raises:
-            FolderError: the file cannot be written.
-        """
-        salt = secrets.token_hex(16)
-        refusal = Refusal(message, at, _fingerprint(credentials, salt), salt, step_needed)
-        self._save(refusal={**asdict(refusal), "at": at.isoformat()})
-
-    def prove_writable(self) -> None:
-        """Keep what is kept: a refusal that could not be would lead to try after try.
+    def forget_token(self) -> None:
+        """Keep no token.
 
         Raises:
             FolderError: the file cannot be written.
         """
-        kept = self._load()
-        kept.pop("account", None)
-        self._save(**kept)
-
-    def _load(self) -> dict[str, Any]:
-        try:
-            kept = json.loads(self._path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return kept if isinstance(kept, dict) and kept.get("account") == self._account else {}
-
-    def _save(self, **kept: Any) -> None:
-        write_private(self._path, json.dumps({"account": self._account, **kept}, allow_nan=False))
+        private.replace(self._path, token=None)
 
 
 def _aware(text: str) -> datetime:
@@ -125,8 +81,3 @@ def _aware(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"{text} says no time zone")
     return instant
-
-
-def _fingerprint(credentials: str, salt: str) -> str:
-    """Slow on purpose: the file must not help anyone to guess the password."""
-    return hashlib.pbkdf2_hmac("sha256", credentials.encode(), bytes.fromhex(salt), 200_000).hex()

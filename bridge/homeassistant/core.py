@@ -31,6 +31,10 @@ class CoreAway(Quoting):
 class TokenRefused(Exception):
     """Home Assistant does not accept the token, or not for this. Only the user can change that."""
 
+    def __init__(self, message: str, *, tried: bool = True) -> None:
+        super().__init__(message)
+        self.tried = tried  # now, rather than before
+
 
 class CommandRefused(Quoting):
     """Home Assistant answered a command with an error."""

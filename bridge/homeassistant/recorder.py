@@ -3,10 +3,13 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
+from pathlib import Path
 
 from bridge.config.settings import StatisticsSettings
-from bridge.health import SourceHealth, State
+from bridge.folder import FolderError
+from bridge.health import SourceHealth
+from bridge.homeassistant import door
 from bridge.ledger import Ledger, LedgerError
 from bridge.model import Meter
 from bridge.views import local
@@ -14,7 +17,6 @@ from bridge.views import local
 log = logging.getLogger(__name__)
 
 _NOTE = "statistics"
-_REFUSED_FOR = timedelta(days=1)
 
 
 class Recorder:
@@ -23,6 +25,7 @@ class Recorder:
     Args:
         settings: where Home Assistant is, and the token.
         ledger: the truth, and where it is remembered how things went.
+        folder: the data folder, where refusals of the token are remembered.
         bridge: tells this bridge's statistics from another one's; empty for the usual one.
         now: the present instant, aware.
         attend: called often while Home Assistant is busy; may raise to end that.
@@ -32,12 +35,15 @@ class Recorder:
         self,
         settings: StatisticsSettings,
         ledger: Ledger,
+        folder: Path,
         bridge: str,
         now: Callable[[], datetime],
+        *,
         attend: Callable[[], None],
     ) -> None:
         self._settings, self._ledger, self._bridge = settings, ledger, bridge
         self._now, self._attend = now, attend
+        self._refusals = door.refusals(settings, folder)
         self._unsure = False
         note = ledger.recall(_NOTE)
         note = note if isinstance(note, dict) else {}
@@ -66,34 +72,29 @@ class Recorder:
 
         Raises:
             LedgerError: the ledger cannot be read.
+            FolderError: a refusal could not be kept, so nothing was tried.
         """
         try:
             if not (self._unsure or any(self._ledger.restated_since(meter) for meter in meters)):
                 self.health.retry_at = None
-            elif asked or self._may_try():
-                self._try(meters)
-        except LedgerError as error:  # without a pause it would be tried again and again
+            elif asked or self.health.retry_at is None or self.is_due():
+                self._try(meters, asked=asked)
+        except (FolderError, LedgerError) as error:  # without a pause it would be tried again and again
             self.health.postponed(str(error), self._now(), asked_for=None, reached=False)
             raise
 
-    def _may_try(self) -> bool:
-        now, health = self._now(), self.health
-        if health.state is State.REFUSED and health.last_attempt:
-            return abs(now - health.last_attempt) > _REFUSED_FOR
-        return health.retry_at is None or self.is_due()
-
-    def _try(self, meters: Sequence[Meter]) -> None:
+    def _try(self, meters: Sequence[Meter], *, asked: bool) -> None:
         from bridge.homeassistant.core import CommandRefused, CoreAway, TokenRefused  # noqa: PLC0415 - heavy
 
         health = self.health
         health.last_attempt = self._now()
         try:
-            self._bring_up_to_date(meters)
+            self._bring_up_to_date(meters, asked=asked)
             health.succeeded(self._now())
             self._unsure = False
         except TokenRefused as error:
             log.error("statistics: %s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
-            health.refused(str(error), tried=True)
+            health.refused(str(error), tried=error.tried)
         except (CoreAway, CommandRefused) as error:
             health.postponed(str(error), self._now(), asked_for=None, reached=False)
             log.warning(
@@ -102,12 +103,14 @@ class Recorder:
         finally:
             self._ledger.remember(_NOTE, {**health.to_note(), "door": self._door})
 
-    def _bring_up_to_date(self, meters: Sequence[Meter]) -> None:
-        from bridge.homeassistant.core import CommandRefused, Core  # noqa: PLC0415 - heavy
+    def _bring_up_to_date(self, meters: Sequence[Meter], *, asked: bool) -> None:
+        from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
         from bridge.homeassistant.statistics import Statistics  # noqa: PLC0415 - heavy
 
         refusals = []
-        with Core(self._settings.url, self._settings.token.get_secret_value(), self._attend) as core:
+        with door.entered(
+            self._settings, self._refusals, self._now, asked=asked, attend=self._attend
+        ) as core:
             statistics = Statistics(core, self._ledger, self._bridge)
             for meter in meters:
                 since = self._ledger.restated_since(meter)
