@@ -48,6 +48,8 @@ GROUPS = {
     "all": ENDPOINTS,
 }
 
+WRITINGS = ("letters", "words", "null", "number")  # of gcuv, of which nobody knows how Fluvius writes it
+
 Slots = list[dict[str, Any]]
 
 
@@ -437,6 +439,14 @@ CATALOG: dict[str, Fault] = {
             "the first meter is exchanged for another at noon of a day (default: the latest published)",
             "",
             {"date": None, "serial": "1SAG1100999999"},
+        ),
+        Fault(
+            "provisional-gas",
+            "the kWh of gas stand on a provisional calorific value for so many weeks, then on the definitive"
+            f" one: other kWh, the same m³. gcuv is written in: {', '.join(WRITINGS)}",
+            "",
+            {"weeks": 6.0, "writing": "letters"},
+            choices={"writing": WRITINGS},
         ),
     )
 }

@@ -27,7 +27,13 @@ from bridge.simulator.household import (
     date_of,
     meter_day,
 )
-from bridge.simulator.measurements import FROM_THE_START, Correction, Measurements, Publication
+from bridge.simulator.measurements import (
+    FROM_THE_START,
+    Calorific,
+    Correction,
+    Measurements,
+    Publication,
+)
 from bridge.simulator.portal import GRANULARITIES, HISTORY, SPIKES, Portal
 from bridge.simulator.signin import API, TENANT, SignIn
 from bridge.simulator.web import RefusedError, Request, Response, as_page, as_text
@@ -216,6 +222,22 @@ class Simulator:
             days = parse_moment(days_until) if days_until else usual.days
             intervals = parse_moment(intervals_until) if intervals_until else max(days, usual.intervals)
             self.measurements.delays[ean, day] = Publication(days, intervals)
+
+    def provisional_gas(
+        self, lasting: timedelta, *, ean: str | None = None, writing: str = "letters"
+    ) -> None:
+        """Gives the kWh of gas on a provisional calorific value first: other kWh, the same cubic metres.
+
+        Args:
+            lasting: from a day's publication until its definitive kWh are there.
+            ean: of the meter; None: every gas meter of the account.
+            writing: of the portal's `gcuv`, of which nobody knows it: letters (P, D), words (Voorlopig,
+                Definitief), null, or number (the value itself). The Energy API writes P and D.
+        """
+        with self.lock:
+            for meter in [self._meter(ean)] if ean else self.meters:
+                if meter.energy == "gas":
+                    self.measurements.calorific[meter.ean] = Calorific(lasting, writing)
 
     def exchange(self, ean: str, instant: datetime, serial: str) -> None:
         """Hangs another meter there, which counts from that instant on."""
