@@ -102,6 +102,7 @@ EXPECTED: dict[str, list[Expected]] = {
     "correction-up": [Expected(complete=True, parameters={"date": "2026-11-18"})],
     "correction-down": [Expected(complete=True, parameters={"date": "2026-11-18"})],
     "exchange": [Expected()],
+    "provisional-gas": [Expected(complete=True)],
 }
 # what differs when there is a ledger and a token already
 TELLING_LATER = {
