@@ -226,8 +226,8 @@ def _too_many(parameters: Parameters, _request: Request) -> Response:
 
 def _too_many_until(parameters: Parameters, request: Request) -> Response:
     response = as_json({"statusCode": 429, "message": "Rate limit is exceeded."}, 429)
-    moment = request.now.astimezone(UTC) + timedelta(seconds=parameters["retry_after"])
-    response.headers.append(("Retry-After", format_datetime(moment, usegmt=True)))
+    moment = request.now + timedelta(seconds=parameters["retry_after"])
+    response.headers.append(("Retry-After", _http_date(moment)))
     return response
 
 
@@ -288,6 +288,19 @@ def _shuffled(slots: Slots, strike: Strike) -> Slots:
 def _with_entries(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Alteration:
     return lambda slots, _strike: [{**slot, "v": [change(entry) for entry in slot["v"]]} for slot in slots]
 
+
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+A_WEEK = timedelta(days=7)
+DATES: dict[str, Callable[[datetime], list[tuple[str, str]]]] = {
+    "missing": lambda _: [],
+    "no-date": lambda _: [("Date", "zaterdag")],
+    "empty": lambda _: [("Date", "")],
+    "cached": lambda now: [("Date", _http_date(now - A_WEEK)), ("Age", str(7 * 24 * 3600))],
+    "cached-oddly": lambda now: [("Date", _http_date(now - A_WEEK)), ("Age", "a week")],
+}
 
 ODD: dict[str, Alteration] = {
     "object": lambda slots, _: {"items": slots, "count": len(slots)},
@@ -370,6 +383,13 @@ CATALOG: dict[str, Fault] = {
             "readings",
             {"body": b"[]", "content_type": "application/json", "status": 200},
             answer=_replace,
+        ),
+        Fault(
+            "odd-date",
+            f"the Date header of the answers is another: {', '.join(DATES)}",
+            "all",
+            {"variant": "missing"},
+            choices={"variant": tuple(DATES)},
         ),
         # Readings
         Fault(

@@ -17,7 +17,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bridge.simulator import control
 from bridge.simulator.energy_api import EnergyApi
-from bridge.simulator.faults import ENERGY_API, Faults, endpoints, find, instead_of_answering, parse_moment
+from bridge.simulator.faults import (
+    DATES,
+    ENERGY_API,
+    Faults,
+    endpoints,
+    find,
+    instead_of_answering,
+    parse_moment,
+)
 from bridge.simulator.household import (
     BRUSSELS,
     CONSUMPTION,
@@ -326,6 +334,9 @@ class Simulator:
         if stall := request.strikes.get("stall"):
             response.pause = stall.parameters["seconds"]
         response.cut = "cut" in request.strikes
+        if odd_date := request.strikes.get("odd-date"):
+            response.has_date = False
+            response.headers += DATES[odd_date.parameters["variant"]](request.now)
         return response
 
     def _honest_answer(self, request: Request, endpoint: str, ean: str | None) -> Response:
@@ -447,7 +458,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send(self, response: Response) -> None:
         self.send_response_only(response.status)
-        self.send_header("Date", format_datetime(self.server.simulator.now().astimezone(UTC), usegmt=True))
+        if response.has_date:
+            moment = self.server.simulator.now().astimezone(UTC)
+            self.send_header("Date", format_datetime(moment, usegmt=True))
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
         self.send_header("Cache-Control", "no-store")
