@@ -277,7 +277,7 @@ class Backfiller:
         last = min(job.last, meter.last or date.max)
         if self._known[0] != (key := (job.number, meter, first, last)):
             days = meterday.span(*meterday.span_within(meter, first, last))
-            self._known = key, {day.date: day for day in self._ledger.facts(meter, days)}
+            self._known = key, {day.date: day for day in self._ledger.facts(meter, days, self._now())}
             self._odd.clear()
         settled = meterday.latest_settled(job.begun_at, meter.energy)  # whenever it was asked for since
         return Plan(self._known[1], job.answered, job.begun_at, _is_at_once(meter), self._odd, settled)
@@ -286,7 +286,7 @@ class Backfiller:
         """What the ledger knows now of days that changed."""
         facts = self._known[1]
         days = [day for day in meterday.span(first, last) if day in facts]
-        facts.update({day.date: day for day in self._ledger.facts(meter, days)})
+        facts.update({day.date: day for day in self._ledger.facts(meter, days, self._now())})
 
 
 def _is_at_once(meter: Meter) -> bool:

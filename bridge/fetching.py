@@ -9,19 +9,21 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from bridge import meterday, planning, views
+from bridge import meterday, planning, reviewing, views
 from bridge.config import Settings
 from bridge.health import State
+from bridge.history import SPAN
 from bridge.ledger import Ledger
 from bridge.mandate import Mandate
 from bridge.mandated import MandateBook
 from bridge.meterday import ONE_DAY
 from bridge.model import Energy, Meter, Reading
+from bridge.steps import Steps, known_days_only
 from bridge.views import Progress
-from bridge.visits import Visits
+from bridge.visits import Visit, Visits
 
 if TYPE_CHECKING:
-    from bridge.fluvius.source import AtOnce, Source, Stepwise
+    from bridge.fluvius.source import AtOnce, Stepwise
 
 log = logging.getLogger(__name__)
 
@@ -239,8 +241,10 @@ class Fetcher:
         return None
 
     def _is_due(self, meter: Meter, cycle: Cycle) -> bool:
-        if self.forbidden(meter, cycle.now) or not self._window(meter, cycle.now):
+        if self.forbidden(meter, cycle.now):
             return False
+        if not self._window(meter, cycle.now):
+            return bool(self._to_review(meter, cycle.now))
         if cycle.occasion is Occasion.ASKED:
             return True
         note = self._note(meter)
@@ -259,12 +263,15 @@ class Fetcher:
                 and planning.next_intervals_due(facts, meter.energy, cycle.now) is not None
             )
             or self._peaks_are_due(meter, note, cycle.now)
+            or bool(self._to_review(meter, cycle.now))
         )
 
     def _days_are_due(
         self, facts: Sequence[planning.DayFacts], meter: Meter, note: _MeterNote, now: datetime
     ) -> bool:
         """Also those that are late, where no newer day will bring them along: at once, then once a day."""
+        if not facts:
+            return False
         asked_at, energy = _instant(note.window_asked_at), meter.energy
         is_over = facts[-1].date < meterday.latest_ended(now, energy)
         late_too = asked_at is None or (
@@ -284,7 +291,7 @@ class Fetcher:
             eans = [meter.ean for meter in meters]
             begin = eans.index(self._failed_at) + 1 if self._failed_at in eans else 0
             in_turn = [*meters[begin:], *meters[:begin]]  # one that always fails keeps no other waiting
-            outcomes = [self._ask_for_meter(source, meter, cycle) for meter in in_turn]
+            outcomes = [self._ask_for_meter(visit, meter, cycle) for meter in in_turn]
             if outcomes and all(map(_is_odd, outcomes)):
                 visit.trouble = visit.trouble or outcomes[0]
         cycle.requests += visit.requests
@@ -306,15 +313,15 @@ class Fetcher:
             self.meters = self._followed()
         return None
 
-    def _ask_for_meter(self, source: "Source", meter: Meter, cycle: Cycle) -> Exception | None:
+    def _ask_for_meter(self, visit: Visit, meter: Meter, cycle: Cycle) -> Exception | None:
         """Bring one meter up to date; returns what is wrong with it alone, so that others are still asked."""
         from bridge.fluvius.errors import FluviusError, NotYourMeter, ShapeChanged  # noqa: PLC0415
         from bridge.fluvius.source import AtOnce  # noqa: PLC0415
 
-        note = self._note(meter)
-        exchanged = note.serial not in (None, meter.serial)
+        source, note, window = visit.open_source(), self._note(meter), self._window(meter, cycle.now)
+        exchanged = note.serial not in (None, meter.serial) and bool(window)
         if exchanged:
-            self._ledger.ask_again(meter, self._window(meter, cycle.now))
+            self._ledger.ask_again(meter, window)
         note.behind_since = note.behind_since or self._behind_since(meter, cycle.now)
         self._remember(meter, note)
         trouble = None
@@ -322,7 +329,8 @@ class Fetcher:
             if isinstance(source, AtOnce):
                 note.remark = self._fetch_at_once(source, meter, note, cycle)
             else:
-                note.remark = self._fetch_missing(source, meter, note, cycle, days_too=exchanged)
+                steps = self._steps(visit, source, meter, cycle)
+                note.remark = self._fetch_missing(steps, meter, note, cycle, days_too=exchanged)
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
             if not isinstance(source, AtOnce) and self._peaks_are_due(meter, note, cycle.now):
                 self._fetch_peaks(source, meter, note, cycle.now)
@@ -347,13 +355,15 @@ class Fetcher:
         since = self._stored_since(facts, meter, note, now)
         asked_at = self._now()
         answer = source.readings(meter, self.reference(meter), window[0], window[-1], since)
+        first_known = min((self._ledger.known_span(meter) or window)[0], window[0])
+        readings = known_days_only(self._ledger, meter, answer.readings, first_known)
         awaited = {
             day.date
             for day in facts
             if not meter.days_only and (day.corrected or not (day.complete and day.interval_count))
         }
-        record_at_once(self._ledger, meter, answer.readings, awaited, now, only_new=since is not None)
-        touched = {meterday.day_of(each.start, meter.energy) for each in answer.readings} | set(window)
+        record_at_once(self._ledger, meter, readings, awaited, now, only_new=since is not None)
+        touched = {meterday.day_of(each.start, meter.energy) for each in readings} | set(window)
         known = {day.date for day in facts if day.complete}
         self._settle(meter, cycle, known, meterday.span(min(touched), max(touched)))
         if since is None:
@@ -382,31 +392,73 @@ class Fetcher:
             return None
         return stored_until - _OVERLAP
 
-    def _fetch_missing(
-        self, source: "Stepwise", meter: Meter, note: _MeterNote, cycle: Cycle, *, days_too: bool
-    ) -> str | None:
-        """Daily amounts of the whole window, if one is missing; then intervals, a day at a time."""
-        now, energy = cycle.now, meter.energy
-        facts = self._facts(meter, now)
+    def _steps(self, visit: Visit, source: "Stepwise", meter: Meter, cycle: Cycle) -> Steps:
+        facts = self._facts(meter, cycle.now)
         known = {day.date for day in facts if day.complete}
-        remarks = []
-        days_too = days_too or cycle.occasion is Occasion.ASKED
-        if days_too or self._days_are_due(facts, meter, note, now):
-            answer = source.days(meter, facts[0].date, facts[-1].date)
-            self._ledger.record_days(meter, answer.readings, now)
+        first, last = reviewing.watched(meter, cycle.now)
+        return Steps(
+            self._ledger,
+            source,
+            meter,
+            cycle.now,
+            since=facts[0].date if facts else last,
+            planned=len(facts) + (last - first).days // SPAN + 2,  # and the peaks
+            count=lambda: visit.http.count,
+            kept=lambda: self._kept(meter, cycle, known),
+        )
+
+    def _fetch_missing(
+        self, steps: Steps, meter: Meter, note: _MeterNote, cycle: Cycle, *, days_too: bool
+    ) -> str | None:
+        """Daily amounts of the widest span, if a day is missing; then intervals, a day at a time.
+
+        Then what is older and not final, and the intervals of what was corrected.
+        """
+        now, facts = cycle.now, self._facts(meter, cycle.now)
+        days_too = days_too or cycle.occasion is Occasion.ASKED or self._days_are_due(facts, meter, note, now)
+        missing = planning.without_amounts(facts, meter.energy, now) if days_too else []
+        first, last = reviewing.watched(meter, now)
+        wanted = {*self._to_review(meter, now), *missing, *([last] if days_too else ())}
+        spans = reviewing.spans_with(wanted, first, last)
+        of_window = [span for span in spans if facts and span[1] >= facts[0].date]
+        for span in of_window:
+            steps.days(*span)
             note.window_asked_at = now.isoformat()
-            remarks.append(answer.remark)
-            self._kept(meter, cycle, known)
-        while day := planning.next_intervals_due(self._facts(meter, now), energy, now):
-            answer = source.intervals(meter, day)
-            self._ledger.record_intervals(meter, day, answer.readings, now)
-            remarks.append(answer.remark)
-            self._kept(meter, cycle, known)
-        return next(filter(None, remarks), None)
+        while day := planning.next_intervals_due(self._facts(meter, now), meter.energy, now, steps.asked):
+            steps.intervals(day)
+        for span in spans[len(of_window) :]:
+            self._review(steps, meter, span, now)
+        older = facts[0].date - ONE_DAY if facts else last
+        corrected = self._ledger.corrected_days(meter, first, older, now - reviewing.EVERY)
+        steps.more(len(corrected))
+        for day in corrected:
+            steps.intervals(day)
+        return steps.remark
+
+    def _review(self, steps: Steps, meter: Meter, span: reviewing.Span, now: datetime) -> None:
+        """Look at days again that are in nobody's way: what cannot be said of them is asked in a week."""
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+
+        try:
+            steps.days(*span)
+        except (NotYourMeter, ShapeChanged) as error:
+            log.info("%s: no news of %s to %s: %s", meter.name, *span, error)
+            self._ledger.looked_at(meter, *span, now)
+
+    def _to_review(self, meter: Meter, now: datetime) -> list[date]:
+        """The days that are not final and have not been looked at for a week.
+
+        The Energy API says by itself what it stored anew.
+        """
+        first, last = reviewing.watched(meter, now)
+        if meter.source != "portal":
+            return []
+        days = self._ledger.not_final(meter, first, last)
+        return [day for day, looked_at in days.items() if reviewing.is_due(looked_at, now)]
 
     def _peaks_are_due(self, meter: Meter, note: _MeterNote, now: datetime) -> bool:
         """Once a month, when the last one is over: one request for a whole year of peaks."""
-        if meter.energy is Energy.GAS or meter.source != "portal":
+        if meter.energy is Energy.GAS or meter.source != "portal" or not self._window(meter, now):
             return False
         failed_at = _instant(note.peaks_failed_at)
         if failed_at and abs(now - failed_at) < _PEAKS_AGAIN_AFTER:
@@ -480,7 +532,7 @@ class Fetcher:
         return (latest.date + ONE_DAY).isoformat()
 
     def _facts(self, meter: Meter, now: datetime) -> list[planning.DayFacts]:
-        return self._ledger.facts(meter, self._window(meter, now))
+        return self._ledger.facts(meter, self._window(meter, now), now)
 
     def _note(self, meter: Meter) -> _MeterNote:
         kept = self._ledger.recall(f"meter/{meter.ean}/{meter.energy}") or {}

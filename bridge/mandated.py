@@ -26,7 +26,7 @@ def kept(records: Records) -> dict[str, Mandate]:
 def made_by(mandates: Iterable[Mandate], now: datetime) -> tuple[Meter, ...]:
     """The meters that mandates make where the configuration has none: those of the good ones."""
     return tuple(
-        _allowed(Meter(mandate.ean, mandate.ean, mandate.energy, source="energy_api"), mandate)
+        allowed(Meter(mandate.ean, mandate.ean, mandate.energy, source="energy_api"), mandate)
         for mandate in mandates
         if mandate.problem(now) is None
     )
@@ -62,7 +62,7 @@ class MandateBook:
     def meters(self, now: datetime) -> tuple[Meter, ...]:
         """The meters to follow, with what their mandates allow."""
         if self._configured:
-            return tuple(_allowed(meter, self._by_ean.get(meter.ean)) for meter in self._configured)
+            return tuple(allowed(meter, self._by_ean.get(meter.ean)) for meter in self._configured)
         return made_by(self._by_ean.values(), now)
 
     def of(self, meter: Meter) -> Mandate | None:
@@ -89,7 +89,8 @@ class MandateBook:
             log.warning("mandates have to be renewed by the customer: %s%s", named, more)
 
 
-def _allowed(meter: Meter, mandate: Mandate | None) -> Meter:
+def allowed(meter: Meter, mandate: Mandate | None) -> Meter:
+    """A meter with the days, and only the days, that its mandate allows."""
     if mandate is None:
         return meter
     first = last = None

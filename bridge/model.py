@@ -91,6 +91,7 @@ class Reading:
     amount: Decimal  # in register.unit, never negative
     validated: bool
     serial: str = ""  # the physical meter that counted it
+    provisional: bool = False  # may still be corrected weeks later, even where it looks final
 
     @property
     def length(self) -> timedelta:

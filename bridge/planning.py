@@ -5,7 +5,7 @@ intervals, or with part of them, up to four days late; and a household that did 
 has daily amounts only, for ever.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -103,26 +103,41 @@ def days_are_due(days: Sequence[DayFacts], energy: Energy, now: datetime, *, lat
     )
 
 
-def next_intervals_due(days: Sequence[DayFacts], energy: Energy, now: datetime) -> date | None:
+def without_amounts(days: Iterable[DayFacts], energy: Energy, now: datetime) -> list[date]:
+    """The awaited days of which not even a daily amount is known."""
+    return awaited((day for day in days if not day.daily), energy, now)
+
+
+def next_intervals_due(
+    days: Sequence[DayFacts], energy: Energy, now: datetime, asked: Collection[date] = ()
+) -> date | None:
     """The day whose intervals to ask for next, newest first; None when nothing is due.
+
+    What was `asked` for in this cycle already is not due.
 
     While no interval was ever seen, the oldest day goes second: its silence proves that the meter has
     none, and saves asking for all the days between. Later only the newest day is tried, once.
     """
     known = [day for day in days if day.daily]
-    if known and known[-1].asked_at is None and not known[-1].interval_count:
+    open_ = [day for day in known if day.date not in asked]
+    if open_ and open_[-1] is known[-1] and known[-1].asked_at is None and not known[-1].interval_count:
         return known[-1].date
-    due = [day for day in known if _intervals_due(day, energy, now) or _was_misjudged(day, known)]
+    due = [day for day in open_ if _intervals_due(day, energy, now) or _was_misjudged(day, known, now)]
     if not due or days_only(days, energy):
         return None
     return due[-1 if any(day.interval_count for day in days) else 0].date
 
 
-def _was_misjudged(day: DayFacts, days: Sequence[DayFacts]) -> bool:
-    """Whether a day counted as complete without intervals before others showed that the meter has them."""
-    proofs = [other.asked_at for other in days if other.interval_count and other.asked_at]
+def _was_misjudged(day: DayFacts, days: Sequence[DayFacts], now: datetime) -> bool:
+    """Whether a day counted as complete without intervals before others showed that the meter has them.
+
+    An instant in the future is of a clock that was wrong, and proves nothing.
+    """
+    proofs = [
+        other.asked_at for other in days if other.interval_count and other.asked_at and other.asked_at <= now
+    ]
     misjudged = bool(proofs) and day.complete and not day.interval_count
-    return misjudged and (day.asked_at is None or day.asked_at < min(proofs))
+    return misjudged and (day.asked_at is None or not min(proofs) <= day.asked_at <= now)
 
 
 def _intervals_due(day: DayFacts, energy: Energy, now: datetime) -> bool:

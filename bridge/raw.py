@@ -57,7 +57,7 @@ def fetch(settings: Settings, arguments: argparse.Namespace, now: datetime) -> l
         meters = meters_named(fluvius.meters, arguments.meter)
         if not meters:
             raise NotYourMeter("there is no mandate that is good; see `fluvius2mqtt mandate list`")
-        spans = [_span(meter, arguments, now) for meter in meters]
+        spans = [_span(fluvius.allowed(meter), arguments, now) for meter in meters]
         daily = arguments.resolution == "day"
         arrays = {span.meter.name: _array(fluvius.answers(span, daily=daily)) for span in spans}
         file = stack.enter_context(opened(arguments.output))
@@ -107,6 +107,12 @@ class _Fluvius:
         if self.settings.meters or not self.settings.fluvius.energy_api:
             return self.settings.followed
         return mandated.made_by(self._mandates.values(), self.now)
+
+    def allowed(self, meter: Meter) -> Meter:
+        """The meter with what its mandate allows, where it needs one."""
+        if meter.source != "energy_api":
+            return meter
+        return mandated.allowed(meter, self._mandates.get(meter.ean))
 
     def answers(self, span: _Span, *, daily: bool) -> Iterator[str]:
         """What goes between the brackets of an array, without the commas between one answer and the next."""
@@ -163,7 +169,13 @@ def _span(meter: Meter, arguments: argparse.Namespace, now: datetime) -> _Span:
     first = arguments.first or last - ONE_DAY * (_A_WEEK - 1)
     if first > last:
         raise UsageError(f"{first} is not over yet for {meter.label}")
-    return _Span(meter, first, last)
+    allowed = max(first, meter.first or first), min(last, meter.last or last)
+    within = meterday.span_within(meter, *allowed)
+    if within[0] > within[1]:
+        raise UsageError(
+            f"the bounds or the mandate of {meter.label} leave nothing of {first} to {last} to ask for"
+        )
+    return _Span(meter, *within)
 
 
 def _array(answers: Iterable[str]) -> Iterator[str]:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 from bridge.config import Settings
-from bridge.health import SourceHealth
+from bridge.health import SourceHealth, State
 from bridge.ledger import Ledger
 from bridge.views import local
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_AHEAD = timedelta(hours=1)
 _LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
 
 
@@ -63,14 +64,14 @@ class Visits:
     def too_early(self, name: str, now: datetime) -> Postponed | None:
         """Why a source is to be left in peace; None if it may be asked."""
         health = self.health[name]
-        if health.not_before is None or not _counts(health.not_before, now):
+        if health.not_before is None or not _counts(health.not_before, health, now):
             return None
         return Postponed(f"{name} is not asked again before {local(health.not_before)}: {health.last_error}")
 
     def may_be_asked(self, name: str, now: datetime) -> bool:
         """Whether neither Fluvius's word nor our own patience speaks against it."""
         health = self.health[name]
-        return all(not _counts(until, now) for until in (health.not_before, health.retry_at))
+        return not any(_counts(until, health, now) for until in (health.not_before, health.retry_at))
 
     def let_go(self) -> None:
         """Close the connection that the last visit kept open."""
@@ -94,6 +95,7 @@ class Visits:
         """
         from bridge.fluvius.errors import (  # noqa: PLC0415 - heavy, seldom needed
             AccountLocked,
+            ClockWrong,
             CredentialsRefused,
             TryLater,
         )
@@ -119,9 +121,11 @@ class Visits:
             health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)
             log.warning("%s; trying again at %s", error, health.retry_at and local(health.retry_at))
             visit.error = error
+            if isinstance(error, ClockWrong):
+                health.state = State.WAITING
         finally:
             visit.requests = visit.http.count - before
-            if keep_open or not visit.requests:
+            if (keep_open or not visit.requests) and not isinstance(visit.error, ClockWrong):
                 health.last_attempt = asked_before
             if visit.error or not keep_open:
                 self.let_go()
@@ -137,11 +141,42 @@ class Visits:
             return replace(self._kept[1], requests=0, trouble=None, error=None)
         self.let_go()
         http = PoliteSession(self._pause, self._now)
-        opened = cache(partial(open_source, name, self._settings, http, self._ledger, self._now, asked=asked))
+
+        @cache
+        def opened() -> "Source":
+            self._make_sure_of_the_time(name, http)
+            return open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
+
         self._kept = name, Visit(http, opened)
         return self._kept[1]
 
+    def _make_sure_of_the_time(self, name: str, http: "PoliteSession") -> None:
+        """Where the ledger has notes of a day to come: has Fluvius say what time it is, before all else.
 
-def _counts(until: datetime | None, now: datetime) -> bool:
+        Raises:
+            ClockWrong: our clock is behind. Otherwise it was ahead once, and those notes prove nothing.
+            TryLater: see there.
+        """
+        from bridge.fluvius import address_of_the_time, clock  # noqa: PLC0415
+
+        now = self._now()
+        successes = [health.last_success for health in self.health.values()]
+        newest = max(filter(None, [self._ledger.newest_trace(), *successes]), default=now)
+        if newest <= now + clock.APART:
+            return
+        answer = http.get(address_of_the_time(name, self._settings))
+        if clock.said_by(answer.headers) is None:
+            raise clock.doubted(now, newest)
+        log.warning(
+            "the clock was wrong once: notes of %s, which is yet to come, are disbelieved", local(newest)
+        )
+        self._ledger.disbelieve(now)
+        for health in self.health.values():
+            if health.last_success and health.last_success > now:
+                health.last_success = None
+
+
+def _counts(until: datetime | None, health: SourceHealth, now: datetime) -> bool:
     """Whether it is too early, by an instant that is not of a time when the clock was wrong."""
-    return until is not None and now < until < now + _LONGEST_WAIT
+    noted_ahead = health.last_attempt is not None and health.last_attempt > now + _AHEAD
+    return until is not None and not noted_ahead and now < until < now + _LONGEST_WAIT

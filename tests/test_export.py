@@ -388,6 +388,8 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         assert waiting != (0,)
         database.execute("DROP TABLE peak")
         database.execute("DROP TABLE backfill")
+        for column in ("provisional", "reviewed_at"):
+            database.execute(f"ALTER TABLE day DROP COLUMN {column}")
         database.execute("PRAGMA user_version = 2")
     assert reader.types("export", "--format", "csv").status == DONE
     with closing(sqlite3.connect(file)) as database:
@@ -569,6 +571,30 @@ def test_a_day_that_is_not_over_has_no_answer(reader: Reader, sent: list[str]) -
     ended = reader.types(*RAW, "--meter", "home", "--from", "2026-11-21")
     assert (ended.status, ended.complaint) == (WRONG, ["fluvius2mqtt: 2026-11-21 is not over yet for home"])
     assert sent == []
+
+
+@pytest.mark.parametrize("resolution", ["day", "interval"])
+def test_raw_readings_are_asked_for_within_the_bounds_of_their_meter(reader: Reader, resolution: str) -> None:
+    reader.world.meters = [{**HOME, "from": "2026-11-03", "until": "2026-11-06T12:00"}]
+    span = ["--from", "2026-10-01", "--to", "2026-11-20", "--resolution", resolution]
+    ended = reader.types(*RAW, *span, "--output", str(reader.world.folder / "raw.json"))
+    assert ended.status == DONE
+    assert "home from 2026-11-03 to 2026-11-06" in ended.error
+    asked = [each.query for each in reader.simulator.requests if each.endpoint.startswith("readings")]
+    assert min(each["historyFrom"] for each in asked) == "2026-11-03T00:00:00.000+01:00"
+    assert max(each["historyUntil"] for each in asked) == "2026-11-06T23:59:59.999+01:00"
+    ended = reader.types(*RAW)
+    assert (ended.status, len(ended.complaint)) == (WRONG, 1)
+    assert "leave nothing of 2026-11-14 to 2026-11-20 to ask for" in ended.error
+
+
+def test_raw_readings_are_asked_for_within_the_period_of_the_mandate(reader: Reader) -> None:
+    reader.world.changes = {}
+    provider = Provider(reader.world)
+    provider.only(HOME["ean"], period_from=date(2026, 11, 3), period_to=date(2026, 11, 7))
+    ended = reader.types(*RAW, "--from", "2026-10-01", "--output", str(reader.world.folder / "raw.json"))
+    assert (ended.status, ended.complaint) == (DONE, [ended.error.strip()])
+    assert "from 2026-11-03 to 2026-11-06" in ended.error
 
 
 def test_a_customer_without_a_mandate_is_said(reader: Reader) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.fetching import Occasion
 from bridge.fluvius import http
-from bridge.simulator.faults import CATALOG, ODD
+from bridge.simulator.faults import CATALOG, DATES, ODD
 from tests.mosquitto import Ear, Heard, Mosquitto
 from tests.world import GAS, HOME, World, says
 
@@ -102,6 +102,8 @@ EXPECTED: dict[str, list[Expected]] = {
     "correction-up": [Expected(complete=True, parameters={"date": "2026-11-18"})],
     "correction-down": [Expected(complete=True, parameters={"date": "2026-11-18"})],
     "exchange": [Expected()],
+    "provisional-gas": [Expected(complete=True)],
+    "odd-date": [Expected(complete=True, parameters={"variant": variant}) for variant in DATES],
 }
 # what differs when there is a ledger and a token already
 TELLING_LATER = {

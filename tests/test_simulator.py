@@ -932,6 +932,25 @@ class TestFaultsOfReadings:
         assert len(portal.quarters(meterSerialNumber="1SAG1100999999").json()) == 48
 
     @pytest.mark.parametrize(
+        ("writing", "words"),
+        [("letters", ("P", "D")), ("words", ("Voorlopig", "Definitief")), ("null", (None, None))],
+    )
+    def test_gas_has_other_kwh_and_the_same_cubic_metres_when_they_are_definitive(
+        self, simulator: Simulator, portal: Portal, writing: str, words: tuple[Any, Any]
+    ) -> None:
+        simulator.fault("provisional-gas", weeks=6, writing=writing)
+        asked = []
+        for instant in (NOW, NOW + timedelta(weeks=6)):
+            simulator.set_today(instant)
+            portal.use_a_new_token()
+            (slot,) = portal.days(GAS, GAS_DAY, GAS_DAY).json()
+            asked.append({entry["u"]: (entry["v"], entry["gcuv"]) for entry in slot["v"]})
+        before, after = asked
+        assert before[5] == after[5] == (before[5][0], None)
+        assert before[3][0] != after[3][0]
+        assert (before[3][1], after[3][1]) == words
+
+    @pytest.mark.parametrize(
         ("variant", "check"),
         [
             ("object", lambda answer: isinstance(answer, dict)),

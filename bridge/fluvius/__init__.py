@@ -13,7 +13,7 @@ from functools import partial
 from bridge.config import PortalSettings, Settings
 from bridge.fluvius import login
 from bridge.fluvius.access import Access, Account
-from bridge.fluvius.client_credentials import energy_api_account
+from bridge.fluvius.client_credentials import authority, energy_api_account
 from bridge.fluvius.energy_api import EnergyApi
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.portal import Portal
@@ -39,6 +39,16 @@ def open_source(
     if name == "energy_api":
         return open_energy_api(settings, http, now, asked=asked)
     return open_portal(settings, http, memory, now, asked=asked)
+
+
+def address_of_the_time(name: str, settings: Settings) -> str:
+    """What anyone may ask a source for: its answer says what time it is."""
+    portal, api = settings.fluvius.portal, settings.fluvius.energy_api
+    if name == "energy_api" and api:
+        return f"{authority(api)}/v2.0/.well-known/openid-configuration"
+    if portal is None:
+        raise ValueError("fluvius.portal is not configured")
+    return f"{portal.url}{login.CONFIGURATION}"
 
 
 def open_portal(

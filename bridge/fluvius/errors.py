@@ -25,6 +25,13 @@ class TryLater(FluviusError):
         self.reached = reached
 
 
+class ClockWrong(TryLater):
+    """The user has to act: this machine does not know what day it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reached=False)  # so that it is not asked again at once
+
+
 class CredentialsRefused(FluviusError):
     """The user has to act: the e-mail address, password or token is not accepted."""
 

@@ -149,8 +149,14 @@ class _Reader:
                 silent.add((direction, unit))
             else:
                 register = Register(direction, tariff, unit)
+                is_final = self._is_of_final_value(counted, unit)
                 reading = Reading(
-                    *span, register, values.amount(counted["value"]), self._is_final(counted), serial
+                    *span,
+                    register,
+                    values.amount(counted["value"]),
+                    self._is_final(counted) and is_final is not False,
+                    serial,
+                    provisional=not is_final,
                 )
                 if readings.setdefault(register, reading) != reading:
                     raise NotUnderstood
@@ -164,6 +170,12 @@ class _Reader:
         if unit is None and counted.get("value") is not None:
             self.strange[f"unit {counted.get('unit')}"] += 1
         return unit
+
+    def _is_of_final_value(self, counted: Mapping[str, Any], unit: Unit) -> bool | None:
+        """Whether an amount changes no more with the gas's calorific value; None: that is not said."""
+        if (self._meter.energy, unit) != (Energy.GAS, Unit.KWH):
+            return True
+        return values.is_final(counted.get("gasConversionFactor"))
 
     def _is_final(self, counted: Mapping[str, Any]) -> bool:
         state = str(counted.get("validationState"))

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
+from bridge.fluvius import clock
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
 from bridge.fluvius.punctual import PunctualAdapter
 from bridge.foreign import clean
@@ -117,6 +117,7 @@ class PoliteSession:
         Raises:
             TryLater: Fluvius cannot be reached, is busy, or does not finish its answer.
             ShapeChanged: it answers more than it can have been asked for.
+            ClockWrong: its answer says that it is another day. Nothing of it may be used.
         """
         for attempt in range(1, _RETRIES + 1):
             try:
@@ -163,6 +164,7 @@ class PoliteSession:
                 raise TryLater("Fluvius does not come to the end of its answer", reached=False) from error
             raise _unreachable(error) from error
         log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
+        clock.compare(response.headers, self.now())
         if response.status == 429 or response.status >= 500:
             why = (
                 "Fluvius asks for fewer requests"
@@ -232,11 +234,8 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
         return None
     if value.strip().isdecimal():
         return now + timedelta(seconds=min(int(value.strip()[:9]), 7 * 24 * 3600))
-    try:
-        named = parsedate_to_datetime(value)
-    except (AttributeError, LookupError, OverflowError, TypeError, ValueError):  # it raises all of these
-        return None
-    return min(named if named.tzinfo else named.replace(tzinfo=UTC), now + timedelta(days=7))
+    named = clock.http_date(value)
+    return named and min(named, now + timedelta(days=7))
 
 
 def _no_number(name: str) -> None:

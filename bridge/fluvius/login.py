@@ -31,6 +31,8 @@ from bridge.fluvius.tokens import Token
 
 log = logging.getLogger(__name__)
 
+CONFIGURATION = "/api/global/msal/config"
+
 _AUTHORITY = "https://login.fluvius.be/klanten.onmicrosoft.com/B2C_1A_customer_signup_signin"
 _REDIRECT = "https://mijn.fluvius.be/"
 _SCOPES = ("openid", "offline_access", "https://klanten.onmicrosoft.com/MijnFluvius/user_impersonation")
@@ -135,7 +137,7 @@ class _Page:
 
 
 def _configuration(http: PoliteSession, portal: str) -> _Configuration:
-    answer = _expect(http.get(f"{portal}/api/global/msal/config", headers={"Accept": "application/json"}))
+    answer = _expect(http.get(f"{portal}{CONFIGURATION}", headers={"Accept": "application/json"}))
     if not isinstance(answer, dict):
         raise _changed("the sign-in configuration")
     auth = answer["auth"] if isinstance(answer.get("auth"), dict) else {}

@@ -124,7 +124,7 @@ class Portal:
 
     def _slots(self, meter: Meter, what: str, code: int, spans: Sequence[Span]) -> slots.Slots:
         answer = self._history(meter, what, code, spans)
-        return slots.read(answer.json(), set(spans), meter.serial)
+        return slots.read(answer.json(), set(spans), meter.serial, meter.energy)
 
     def _history(self, meter: Meter, what: str, code: int, spans: Sequence[Span]) -> Response:
         parameters = {

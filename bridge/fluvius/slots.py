@@ -1,8 +1,8 @@
 """The portal's slots to readings, and nothing that is not surely there.
 
-The codes (`dc`, `t`, `u`, `vs`) are those seen live up to autumn 2026. A slot counts whole or not at all: one
-amount that is null, is no number or is of an unknown tariff makes the whole slot missing, because the rest
-of it would look like a smaller total.
+The codes (`dc`, `t`, `u`, `vs`) are those seen live up to autumn 2026; which values `gcuv` takes is not
+known. A slot counts whole or not at all: one amount that is null, is no number or is of an unknown tariff
+makes the whole slot missing, because the rest of it would look like a smaller total.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from bridge.fluvius import values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
-from bridge.model import Direction, Reading, Register, Tariff, Unit
+from bridge.model import Direction, Energy, Reading, Register, Tariff, Unit
 
 _TARIFFS = {0: Tariff.TOTAL, 1: Tariff.HIGH, 2: Tariff.LOW}  # dc
 _DIRECTIONS = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}  # t
@@ -34,13 +34,14 @@ class Slots:
     misunderstood: int  # slots that could not be read
 
 
-def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
+def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = Energy.ELECTRICITY) -> Slots:
     """The readings of those slots of an answer that were asked for.
 
     Args:
         answer: the decoded JSON, numbers with a fraction as `Decimal`.
         wanted: start and end (UTC) of every slot that was asked for; others are left out.
         serial: the physical meter that was asked about.
+        energy: what it counts.
 
     Raises:
         ShapeChanged: it is no list, or nothing that was asked for can be understood.
@@ -57,7 +58,7 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str) -> Slots:
             span = _span(slot)
             spans.add(span)
             if span in wanted:
-                readings = _readings(slot, span, serial)
+                readings = _readings(slot, span, serial, energy)
                 if found.setdefault(span, readings) != readings:
                     doubtful.add(span)
         except NotThereYet:
@@ -83,7 +84,7 @@ def _span(slot: Any) -> Span:
     return start, end
 
 
-def _readings(slot: Mapping[str, Any], span: Span, serial: str) -> list[Reading]:
+def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) -> list[Reading]:
     """The readings of one slot, one for each register.
 
     Other directions and units (reactive energy, power) are other quantities, and left out.
@@ -102,7 +103,9 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str) -> list[Reading]
         if tariff is None:
             raise NotUnderstood
         register = Register(direction, tariff, unit)
-        reading = Reading(*span, register, _amount(value), value.get("vs") == _VALIDATED, serial)
+        is_final = values.is_final(value.get("gcuv")) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
+        validated = value.get("vs") == _VALIDATED and is_final is not False
+        reading = Reading(*span, register, _amount(value), validated, serial, provisional=not is_final)
         if readings.setdefault(register, reading) != reading:
             raise NotUnderstood
     if not readings:

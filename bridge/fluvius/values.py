@@ -9,6 +9,11 @@ from bridge.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
 
 _ROUNDING = Decimal("0.002")  # of three amounts with three decimals
 
+# What a gas amount in kWh says of the calorific value that it stands on: codes of the Energy API (predictive,
+# definitive, constant), words of the files that people download.
+_PROVISIONAL = {"p", "voorlopig", "provisional", "predictive"}
+_FINAL = {"d", "definitief", "definitive", "c", "constant"}
+
 Span = tuple[datetime, datetime]  # start and end, aware, UTC
 
 
@@ -44,6 +49,12 @@ def amount(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value < MAX_AMOUNT:
         raise NotUnderstood
     return Decimal(value)
+
+
+def is_final(calorific_value: Any) -> bool | None:
+    """Whether the calorific value that gas kWh stand on does not change any more; None: that is not said."""
+    word = calorific_value.strip().casefold() if isinstance(calorific_value, str) else ""
+    return True if word in _FINAL else False if word in _PROVISIONAL else None
 
 
 def without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bridge import meterday, planning
 from bridge.hourly import HourlyDay, Standing
-from bridge.ledger.jobs import Jobs
+from bridge.ledger.reviews import Reviews
 from bridge.ledger.store import heeding_damage, to_amount, to_instant, to_seconds
 from bridge.merging import Row, Slot, by_register
 from bridge.model import Counted, Day, Interval, Meter, Month, Register, Total
@@ -26,7 +26,7 @@ _TWO_MONTHS = timedelta(days=62)
 THE_END = 2**40  # seconds since 1970
 
 
-class Records(Jobs):
+class Records(Reviews):
     """Readings and days of all meters, and what history was asked for."""
 
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
@@ -34,8 +34,14 @@ class Records(Jobs):
         super().__init__(path, read_only=read_only)
 
     @heeding_damage
-    def facts(self, meter: Meter, days: Sequence[date]) -> list[DayFacts]:
-        """What is known of some consecutive days, oldest first; complete ones without their intervals."""
+    def facts(self, meter: Meter, days: Sequence[date], now: datetime | None = None) -> list[DayFacts]:
+        """What is known of some consecutive days, oldest first; complete ones without their intervals.
+
+        Args:
+            meter: whose days they are.
+            days: the days.
+            now: the present instant, aware: what is said to have been asked later proves nothing.
+        """
         if not days:
             return []
         rows = {
@@ -61,7 +67,7 @@ class Records(Jobs):
                     interval_count=count,
                     complete=bool(complete),
                     corrected=bool(corrected),
-                    asked_at=None if asked_at is None else to_instant(asked_at),
+                    asked_at=_not_later(asked_at, now),
                 )
             )
         return facts
@@ -405,6 +411,12 @@ def _seconds(meter: Meter, first: date, last: date) -> tuple[int, int]:
     start = 0 if first == date.min else to_seconds(meterday.start_of(first, meter.energy))
     end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
     return start, end
+
+
+def _not_later(seconds: int | None, now: datetime | None) -> datetime | None:
+    """An instant of the file, unless it lies in the future: a clock was wrong."""
+    instant = None if seconds is None else to_instant(seconds)
+    return None if instant and now and instant > now else instant
 
 
 def _on_the_hour(instant: datetime) -> datetime:

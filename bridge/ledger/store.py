@@ -83,6 +83,13 @@ MIGRATIONS = (
         marks TEXT NOT NULL DEFAULT '[]'
     );
     """,
+    """
+    -- whether Fluvius may still correct a day's amounts although they look final, and when its daily amounts
+    -- were last given or asked for in vain. What was kept of gas before is not known to be final.
+    ALTER TABLE day ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE day ADD COLUMN reviewed_at INTEGER;
+    UPDATE day SET provisional = 1 WHERE meter IN (SELECT id FROM meter WHERE energy = 'gas');
+    """,
 )
 
 

@@ -38,9 +38,14 @@ class Ledger(Records):
 
     def record_days(self, meter: Meter, readings: Sequence[Reading], now: datetime) -> None:
         """Keep daily amounts. A complete day whose amounts differ was corrected: its revision rises."""
+        provisional = {to_seconds(reading.start) for reading in readings if reading.provisional}
         with self._transaction():
             for start, changed in self._merge(meter, readings, daily=True).items():
                 key = self._ensure_day(meter, meterday.day_of(to_instant(start), meter.energy), now)
+                self._execute(
+                    "UPDATE day SET provisional = ?, reviewed_at = ? WHERE meter = ? AND date = ?",
+                    (start in provisional, to_seconds(now), *key),
+                )
                 if changed:
                     self._execute(
                         "UPDATE day SET fetched_at = ?, revision = revision + complete,"
@@ -96,7 +101,7 @@ class Ledger(Records):
             now: the present instant, aware.
             silent: days on which the meter had no intervals; None: those of all show whether it has any.
         """
-        facts = self.facts(without_bounds(meter), days)
+        facts = self.facts(without_bounds(meter), days, now)
         usual = planning.usual_registers(facts)
         without_intervals = meter.days_only or (silent is None and planning.days_only(facts, meter.energy))
         complete = [

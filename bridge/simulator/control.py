@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def happen(simulator: Simulator, event: Fault, ean: str | None, parameters: Mapping[str, Any]) -> None:
-    """Makes a correction or a meter exchange happen now."""
+    """Makes a correction, a meter exchange or another calorific value happen now."""
     details = complete(event, parameters)
+    if event.name == "provisional-gas":
+        lasting = timedelta(weeks=details["weeks"])
+        simulator.provisional_gas(lasting, ean=ean, writing=details["writing"])
+        return
     ean = ean or simulator.meters[0].ean
     latest = simulator.latest_day(ean)
     if event.name == "exchange":

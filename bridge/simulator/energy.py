@@ -141,13 +141,14 @@ class Readings:
         finest: list[dict[str, Any]] = []
         for day, state, whole_day, parts in days:
             counted = self.measurements.slots(meter, day, query.now, serial)
+            is_provisional = self.measurements.is_provisional(meter, day, query.now)
             if counted and whole_day:
                 slot = Slot(*meter_day(meter.energy, day), total(counted, meter.registers))
                 if self._is_asked(slot, query, mandate):
-                    daily.append(writer.slot(slot, state, is_day=True))
+                    daily.append(writer.slot(slot, state, is_day=True, is_provisional=is_provisional))
             if parts:
                 finest += [
-                    writer.slot(slot, state, is_day=False)
+                    writer.slot(slot, state, is_day=False, is_provisional=is_provisional)
                     for slot in counted
                     if (parts is True or slot.start in parts) and self._is_asked(slot, query, mandate)
                 ]
@@ -187,6 +188,8 @@ class Readings:
         if query.period_type == "readTime":
             return True
         moments = [published] if held is None else [published, max(published, held.until)]
+        if definitive_at := self.measurements.definitive_at(meter, day):
+            moments.append(max(published, definitive_at))
         if any(query.has(moment) and moment <= query.now for moment in moments):
             return True
         if (meter.ean, day) not in self.measurements.corrections:
@@ -217,6 +220,9 @@ class Readings:
             if habit.ean in (None, meter.ean):
                 reach = usual + habit.lasting
                 found.update(_dates(first - reach - 2 * ONE_DAY, last - habit.lasting + ONE_DAY))
+        if calorific := self.measurements.calorific.get(meter.ean):
+            reach = usual + calorific.lasting
+            found.update(_dates(first - reach - 2 * ONE_DAY, last - calorific.lasting + ONE_DAY))
         explicit = (self.measurements.corrections, self.measurements.delays, self.held)
         found.update(day for days in explicit for ean, day in list(days) if ean == meter.ean)
         today = date_of(meter.energy, query.now)

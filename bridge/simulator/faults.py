@@ -48,6 +48,8 @@ GROUPS = {
     "all": ENDPOINTS,
 }
 
+WRITINGS = ("letters", "words", "null", "number")  # of gcuv, of which nobody knows how Fluvius writes it
+
 Slots = list[dict[str, Any]]
 
 
@@ -224,8 +226,8 @@ def _too_many(parameters: Parameters, _request: Request) -> Response:
 
 def _too_many_until(parameters: Parameters, request: Request) -> Response:
     response = as_json({"statusCode": 429, "message": "Rate limit is exceeded."}, 429)
-    moment = request.now.astimezone(UTC) + timedelta(seconds=parameters["retry_after"])
-    response.headers.append(("Retry-After", format_datetime(moment, usegmt=True)))
+    moment = request.now + timedelta(seconds=parameters["retry_after"])
+    response.headers.append(("Retry-After", _http_date(moment)))
     return response
 
 
@@ -286,6 +288,19 @@ def _shuffled(slots: Slots, strike: Strike) -> Slots:
 def _with_entries(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Alteration:
     return lambda slots, _strike: [{**slot, "v": [change(entry) for entry in slot["v"]]} for slot in slots]
 
+
+def _http_date(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+A_WEEK = timedelta(days=7)
+DATES: dict[str, Callable[[datetime], list[tuple[str, str]]]] = {
+    "missing": lambda _: [],
+    "no-date": lambda _: [("Date", "zaterdag")],
+    "empty": lambda _: [("Date", "")],
+    "cached": lambda now: [("Date", _http_date(now - A_WEEK)), ("Age", str(7 * 24 * 3600))],
+    "cached-oddly": lambda now: [("Date", _http_date(now - A_WEEK)), ("Age", "a week")],
+}
 
 ODD: dict[str, Alteration] = {
     "object": lambda slots, _: {"items": slots, "count": len(slots)},
@@ -369,6 +384,13 @@ CATALOG: dict[str, Fault] = {
             {"body": b"[]", "content_type": "application/json", "status": 200},
             answer=_replace,
         ),
+        Fault(
+            "odd-date",
+            f"the Date header of the answers is another: {', '.join(DATES)}",
+            "all",
+            {"variant": "missing"},
+            choices={"variant": tuple(DATES)},
+        ),
         # Readings
         Fault(
             "missing-amounts",
@@ -437,6 +459,14 @@ CATALOG: dict[str, Fault] = {
             "the first meter is exchanged for another at noon of a day (default: the latest published)",
             "",
             {"date": None, "serial": "1SAG1100999999"},
+        ),
+        Fault(
+            "provisional-gas",
+            "the kWh of gas stand on a provisional calorific value for so many weeks, then on the definitive"
+            f" one: other kWh, the same m³. gcuv is written in: {', '.join(WRITINGS)}",
+            "",
+            {"weeks": 6.0, "writing": "letters"},
+            choices={"writing": WRITINGS},
         ),
     )
 }

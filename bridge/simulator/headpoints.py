@@ -83,18 +83,20 @@ class Writer:
         self.registers = shape.registers if meter.tariffs == "double" else "all"
         self.kinds = kinds
 
-    def slot(self, slot: Slot, state: State, *, is_day: bool) -> dict[str, Any]:
-        """A slot with its measurements."""
+    def slot(self, slot: Slot, state: State, *, is_day: bool, is_provisional: bool = False) -> dict[str, Any]:
+        """A slot with its measurements; the kWh of gas may stand on a provisional calorific value."""
         if self.is_gas:
-            measurements = self._gas(slot.amounts, state)
+            measurements = self._gas(slot.amounts, state, is_provisional=is_provisional)
         else:
             measurements = [self._electricity(slot.amounts, state, is_day=is_day)]
         return {"start": text(slot.start), "end": text(slot.end), "measurements": measurements}
 
-    def _gas(self, amounts: Mapping[Register, int], state: State) -> list[dict[str, Any]]:
+    def _gas(
+        self, amounts: Mapping[Register, int], state: State, *, is_provisional: bool
+    ) -> list[dict[str, Any]]:
         if "active" not in self.kinds:
             return []
-        factor = "D" if state == "VAL" else "P"
+        factor = "D" if state == "VAL" and not is_provisional else "P"
         volume = _register(amounts[CONSUMPTION, TOTAL, CUBIC_METRE], "m3", state)
         energy = _register(amounts[CONSUMPTION, TOTAL, KWH], "kWh", state, factor)
         return [{"offtake": {"total": volume}}, {"offtake": {"total": energy}}]

@@ -204,6 +204,12 @@ def conversion_factor(ean: str, day: date) -> int:
     return 11_200 + Random(f"{ean}/{day}/factor").randint(-250, 250)
 
 
+def provisional_factor(ean: str, day: date) -> int:
+    """The same as it is estimated at first: up to two per cent beside it."""
+    chance = Random(f"{ean}/{day}/provisional")
+    return conversion_factor(ean, day) + chance.choice((-1, 1)) * chance.randint(40, 220)
+
+
 @lru_cache(maxsize=256)
 def habits(hour: float, *, weekend: bool) -> float:
     """Wh per quarter-hour of a family: a fridge at night, peaks at breakfast and in the evening."""

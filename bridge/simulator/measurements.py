@@ -13,12 +13,14 @@ from bridge.simulator.household import (
     HOUR,
     KWH,
     QUARTER,
+    TOTAL,
     Register,
     SimulatedMeter,
     Slot,
     conversion_factor,
     electricity,
     meter_day,
+    provisional_factor,
     slots,
 )
 
@@ -40,6 +42,13 @@ class Correction(NamedTuple):
     stored: datetime = FROM_THE_START  # when Fluvius knew of it
 
 
+class Calorific(NamedTuple):
+    """How the kWh of gas come about: on a provisional calorific value first, on the definitive one later."""
+
+    lasting: timedelta  # from a day's publication until the definitive value is there
+    writing: str  # of `gcuv` on the portal: letters, words, null or number
+
+
 class Publication(NamedTuple):
     """When a meter day appears (UTC): its daily amounts, and its quarter-hours or hours."""
 
@@ -55,6 +64,7 @@ class Measurements:
         self.customers: dict[str, SimulatedMeter] = {}  # who are there for the Energy API only
         self.corrections: dict[tuple[str, date], list[Correction]] = defaultdict(list)
         self.delays: dict[tuple[str, date], Publication] = {}
+        self.calorific: dict[str, Calorific] = {}  # by the EANs of gas meters; without one, all is definitive
 
     def find(self, ean: str) -> SimulatedMeter | None:
         """The meter at a connection point, the account's or a customer's."""
@@ -71,9 +81,21 @@ class Measurements:
         counted = slots(meter, day)
         for correction in self._corrections(meter, day, now):
             correct(counted, correction, conversion_factor(meter.ean, day))
+        if self.is_provisional(meter, day, now):
+            counted = in_provisional_kwh(counted, provisional_factor(meter.ean, day))
         if serial is not None and meter.exchange is not None:
             counted = [slot for slot in counted if meter.serial_at(slot.start) == serial]
         return counted
+
+    def is_provisional(self, meter: SimulatedMeter, day: date, now: datetime) -> bool:
+        """Whether a gas day's kWh still stand on a provisional calorific value."""
+        until = self.definitive_at(meter, day)
+        return until is not None and now < until
+
+    def definitive_at(self, meter: SimulatedMeter, day: date) -> datetime | None:
+        """When the definitive calorific value is there; None: it always was."""
+        calorific = self.calorific.get(meter.ean)
+        return calorific and self.publication(meter, day).days + calorific.lasting
 
     def highest(
         self, meter: SimulatedMeter, day: date, now: datetime, serial: str
@@ -134,6 +156,15 @@ class Measurements:
                 f"{meter.ean} counted {sum(amounts)} Wh on {day}: cannot change that by {correction.delta} Wh"
             )
         self.corrections[meter.ean, day].append(correction)
+
+
+def in_provisional_kwh(counted: list[Slot], factor: int) -> list[Slot]:
+    """The same cubic metres in kWh of another calorific value, in Wh per cubic metre."""
+    energy, volume = (CONSUMPTION, TOTAL, KWH), (CONSUMPTION, TOTAL, CUBIC_METRE)
+    return [
+        Slot(start, end, {**amounts, energy: (amounts[volume] * factor + 500) // 1000})
+        for start, end, amounts in counted
+    ]
 
 
 def consumed(slot: Slot) -> int:

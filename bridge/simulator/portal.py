@@ -17,6 +17,7 @@ from bridge.simulator.household import (
     conversion_factor,
     date_of,
     meter_day,
+    provisional_factor,
 )
 from bridge.simulator.measurements import Measurements, Publication, in_hours
 from bridge.simulator.web import RefusedError, Request, Response, as_json
@@ -28,6 +29,7 @@ HISTORY = re.compile(r"/verbruik/api/meter-measurement-history/([^/]+)")
 SPIKES = re.compile(r"/verbruik/api/meter-measurement-spikes/([^/]+)")
 MILLISECOND = timedelta(milliseconds=1)
 VALIDATED = 2
+CALORIFIC_WORDS = {"letters": ("P", "D"), "words": ("Voorlopig", "Definitief")}  # provisional, definitive
 
 Resolution = Literal["quarter-hours", "hours", "days"]
 GRANULARITIES: dict[str, Resolution] = {"1": "quarter-hours", "2": "hours", "3": "days", "4": "days"}
@@ -76,7 +78,9 @@ class Portal:
         if not window.has_local_offsets:
             return as_json([])
         slots = self._slots(request, meter, serial, resolution, window)
-        answer = altered([_as_fluvius_writes(slot, meter) for slot in slots], request.strikes)
+        answer = altered(
+            [self._as_fluvius_writes(slot, meter, request.now) for slot in slots], request.strikes
+        )
         return Response(200, json.dumps(answer).encode(), "application/json; charset=utf-8")
 
     def spikes(self, request: Request, ean: str) -> Response:
@@ -115,6 +119,36 @@ class Portal:
         if resolution == "quarter-hours" and "hours-for-quarters" in request.strikes:
             return "hours"
         return resolution
+
+    def _as_fluvius_writes(self, slot: Slot, meter: SimulatedMeter, now: datetime) -> dict[str, Any]:
+        gcuv = self._calorific_value(slot, meter, now) if meter.energy == "gas" else None
+        return {
+            "d": _text(slot.start),
+            "de": _text(slot.end),
+            "v": [
+                {
+                    "dc": tariff,
+                    "t": direction,
+                    "st": 0,
+                    "v": _number(amount),
+                    "vs": VALIDATED,
+                    "u": unit,
+                    "gcuv": gcuv if unit == KWH else None,
+                }
+                for (direction, tariff, unit), amount in slot.amounts.items()
+            ],
+        }
+
+    def _calorific_value(self, slot: Slot, meter: SimulatedMeter, now: datetime) -> Any:
+        """What `gcuv` says of a gas slot's kWh. Nobody knows how Fluvius writes it."""
+        day, calorific = date_of("gas", slot.start), self.measurements.calorific.get(meter.ean)
+        is_provisional = self.measurements.is_provisional(meter, day, now)
+        if calorific and calorific.writing in CALORIFIC_WORDS:
+            return CALORIFIC_WORDS[calorific.writing][not is_provisional]
+        if calorific and calorific.writing == "null":
+            return None
+        factor = provisional_factor if is_provisional else conversion_factor
+        return _number(factor(meter.ean, day))
 
     def _slots(
         self, request: Request, meter: SimulatedMeter, serial: str, resolution: Resolution, window: Window
@@ -223,28 +257,6 @@ def _days_asked(meter: SimulatedMeter, window: Window) -> tuple[date, date]:
         if window == (meter_day(edges, first)[0], meter_day(edges, last)[1] - MILLISECOND):
             return first, last
     return date.max, date.min
-
-
-def _as_fluvius_writes(slot: Slot, meter: SimulatedMeter) -> dict[str, Any]:
-    factor = None
-    if meter.energy == "gas":
-        factor = _number(conversion_factor(meter.ean, date_of("gas", slot.start)))
-    return {
-        "d": _text(slot.start),
-        "de": _text(slot.end),
-        "v": [
-            {
-                "dc": tariff,
-                "t": direction,
-                "st": 0,
-                "v": _number(amount),
-                "vs": VALIDATED,
-                "u": unit,
-                "gcuv": factor if unit == KWH else None,
-            }
-            for (direction, tariff, unit), amount in slot.amounts.items()
-        ],
-    }
 
 
 def _number(thousandths: int) -> float:

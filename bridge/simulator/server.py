@@ -17,7 +17,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 from bridge.simulator import control
 from bridge.simulator.energy_api import EnergyApi
-from bridge.simulator.faults import ENERGY_API, Faults, endpoints, find, instead_of_answering, parse_moment
+from bridge.simulator.faults import (
+    DATES,
+    ENERGY_API,
+    Faults,
+    endpoints,
+    find,
+    instead_of_answering,
+    parse_moment,
+)
 from bridge.simulator.household import (
     BRUSSELS,
     CONSUMPTION,
@@ -27,7 +35,13 @@ from bridge.simulator.household import (
     date_of,
     meter_day,
 )
-from bridge.simulator.measurements import FROM_THE_START, Correction, Measurements, Publication
+from bridge.simulator.measurements import (
+    FROM_THE_START,
+    Calorific,
+    Correction,
+    Measurements,
+    Publication,
+)
 from bridge.simulator.portal import GRANULARITIES, HISTORY, SPIKES, Portal
 from bridge.simulator.signin import API, TENANT, SignIn
 from bridge.simulator.web import RefusedError, Request, Response, as_page, as_text
@@ -217,6 +231,22 @@ class Simulator:
             intervals = parse_moment(intervals_until) if intervals_until else max(days, usual.intervals)
             self.measurements.delays[ean, day] = Publication(days, intervals)
 
+    def provisional_gas(
+        self, lasting: timedelta, *, ean: str | None = None, writing: str = "letters"
+    ) -> None:
+        """Gives the kWh of gas on a provisional calorific value first: other kWh, the same cubic metres.
+
+        Args:
+            lasting: from a day's publication until its definitive kWh are there.
+            ean: of the meter; None: every gas meter of the account.
+            writing: of the portal's `gcuv`, of which nobody knows it: letters (P, D), words (Voorlopig,
+                Definitief), null, or number (the value itself). The Energy API writes P and D.
+        """
+        with self.lock:
+            for meter in [self._meter(ean)] if ean else self.meters:
+                if meter.energy == "gas":
+                    self.measurements.calorific[meter.ean] = Calorific(lasting, writing)
+
     def exchange(self, ean: str, instant: datetime, serial: str) -> None:
         """Hangs another meter there, which counts from that instant on."""
         with self.lock:
@@ -304,6 +334,9 @@ class Simulator:
         if stall := request.strikes.get("stall"):
             response.pause = stall.parameters["seconds"]
         response.cut = "cut" in request.strikes
+        if odd_date := request.strikes.get("odd-date"):
+            response.has_date = False
+            response.headers += DATES[odd_date.parameters["variant"]](request.now)
         return response
 
     def _honest_answer(self, request: Request, endpoint: str, ean: str | None) -> Response:
@@ -425,7 +458,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send(self, response: Response) -> None:
         self.send_response_only(response.status)
-        self.send_header("Date", format_datetime(self.server.simulator.now().astimezone(UTC), usegmt=True))
+        if response.has_date:
+            moment = self.server.simulator.now().astimezone(UTC)
+            self.send_header("Date", format_datetime(moment, usegmt=True))
         self.send_header("Content-Type", response.content_type)
         self.send_header("Content-Length", str(len(response.body)))
         self.send_header("Cache-Control", "no-store")

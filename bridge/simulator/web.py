@@ -62,6 +62,7 @@ class Response:
     headers: list[tuple[str, str]] = field(default_factory=list)
     pause: float = 0  # seconds of silence before it
     cut: bool = False  # the connection breaks halfway the body
+    has_date: bool = True  # a Date header of its own
 
 
 class RefusedError(Exception):

@@ -1,0 +1,75 @@
+"""Days whose amounts Fluvius may still correct: which they are, and when they were last looked at."""
+
+from datetime import date, datetime
+
+from bridge import meterday
+from bridge.ledger.jobs import Jobs
+from bridge.ledger.store import heeding_damage, to_instant, to_seconds
+from bridge.model import Meter
+
+
+class Reviews(Jobs):
+    """What the ledger remembers of days beside their readings. Spans of days include both ends."""
+
+    @heeding_damage
+    def not_final(self, meter: Meter, first: date, last: date) -> dict[date, datetime | None]:
+        """The days whose daily amounts are not final, and when these came last."""
+        rows = self._rows(
+            "SELECT date, reviewed_at FROM day WHERE meter = ? AND date BETWEEN ? AND ?"
+            " AND (provisional OR EXISTS (SELECT 1 FROM reading WHERE reading.meter = day.meter"
+            " AND daily = 1 AND reading.start = day.start AND NOT validated))",
+            (self._meter(meter), first.isoformat(), last.isoformat()),
+        )
+        return {date.fromisoformat(day): None if at is None else to_instant(at) for day, at in rows}
+
+    def looked_at(self, meter: Meter, first: date, last: date, now: datetime) -> None:
+        """Fluvius was asked for the daily amounts of these days, perhaps in vain."""
+        self._execute(
+            "UPDATE day SET reviewed_at = ? WHERE meter = ? AND date BETWEEN ? AND ?",
+            (to_seconds(now), self._meter(meter), first.isoformat(), last.isoformat()),
+        )
+
+    @heeding_damage
+    def days_with_amounts(self, meter: Meter, first: date, last: date) -> set[date]:
+        """The days of a span of which daily amounts are known."""
+        bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
+        rows = self._rows(
+            "SELECT DISTINCT start FROM reading WHERE meter = ? AND daily = 1 AND start >= ? AND start < ?",
+            (self._meter(meter), *map(to_seconds, bounds)),
+        )
+        return {meterday.day_of(to_instant(start), meter.energy) for (start,) in rows}
+
+    @heeding_damage
+    def corrected_days(self, meter: Meter, first: date, last: date, before: datetime) -> list[date]:
+        """The days whose daily amounts changed and whose intervals did not follow yet, newest first.
+
+        Args:
+            meter: whose days they are.
+            first: the first day.
+            last: the last day.
+            before: where the intervals were asked for since the correction, in vain: before this instant.
+        """
+        rows = self._rows(
+            "SELECT date FROM day WHERE meter = ? AND date BETWEEN ? AND ? AND complete AND corrected"
+            " AND (asked_at IS NULL OR asked_at < fetched_at OR asked_at < ?) ORDER BY date DESC",
+            (self._meter(meter), first.isoformat(), last.isoformat(), to_seconds(before)),
+        )
+        return [date.fromisoformat(day) for (day,) in rows]
+
+    @heeding_damage
+    def newest_trace(self) -> datetime | None:
+        """The latest instant at which Fluvius was asked or answered, by the clock of then."""
+        ((newest,),) = self._rows(
+            "SELECT MAX(MAX(fetched_at, COALESCE(asked_at, 0), COALESCE(reviewed_at, 0))) FROM day"
+        )
+        return None if newest is None else to_instant(newest)
+
+    def disbelieve(self, now: datetime) -> None:
+        """What was noted in the future was noted by a clock that was wrong."""
+        seconds = (to_seconds(now),)
+        with self._transaction():
+            for column, value in (("asked_at", None), ("reviewed_at", None), ("fetched_at", seconds[0])):
+                self._execute(
+                    f"UPDATE day SET {column} = ? WHERE {column} > ?",  # noqa: S608 - our own names
+                    (value, *seconds),
+                )
