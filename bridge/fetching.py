@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bridge import meterday, planning, views
 from bridge.config import Settings
 from bridge.health import State
+from bridge.history import INTERVALS
 from bridge.ledger import Ledger
 from bridge.mandate import Mandate
 from bridge.mandated import MandateBook
@@ -220,10 +221,13 @@ class Fetcher:
             error=self.forbidden(meter, now)
             or note.error
             or (health.last_error if health.state is not State.OK else None),
-            advice=note.remark or self._advice(meter, facts, answered=answered),
+            advice=note.remark
+            or _doubts(facts, meter.energy, now)
+            or self._advice(meter, facts, answered=answered),
             mandate=views.mandate(meter, mandate, now) if mandate else None,
             overdue=planning.overdue(hoped_for, meter.energy, now) if answered else (),
             now=now,
+            disagreements=planning.in_doubt(facts, meter.energy),
         )
 
     def _advice(self, meter: Meter, facts: Sequence[planning.DayFacts], *, answered: bool) -> str | None:
@@ -350,7 +354,8 @@ class Fetcher:
         awaited = {
             day.date
             for day in facts
-            if not meter.days_only and (day.corrected or not (day.complete and day.interval_count))
+            if not meter.days_only
+            and (day.corrected or day.disagrees or not (day.complete and day.interval_count))
         }
         record_at_once(self._ledger, meter, answer.readings, awaited, now, only_new=since is not None)
         touched = {meterday.day_of(each.start, meter.energy) for each in answer.readings} | set(window)
@@ -512,6 +517,21 @@ def record_at_once(
     ledger.record_days(meter, [each for each in readings if each.length > length], now)
     for day in sorted(intervals.keys() | asked):
         ledger.record_intervals(meter, day, intervals[day], now, only_new=only_new)
+
+
+def _doubts(facts: Sequence[planning.DayFacts], energy: Energy, now: datetime) -> str | None:
+    """What becomes of days whose intervals do not add up to them."""
+    days = list(planning.in_doubt(facts, energy))
+    late = [day for day in days if meterday.is_late(day, energy, now)]
+    what = INTERVALS[energy]
+    if late:
+        return (
+            f"the {what} of {late[-1]} do not add up to the day's amount, and Fluvius did not correct them in"
+            f" time: the day's amount counts and its {what} do not; what was streamed of them stays"
+        )
+    if days:
+        return f"the {what} of {days[-1]} do not add up to the day's amount; Fluvius is asked for them again"
+    return None
 
 
 def _is_odd(outcome: Exception | None) -> bool:

@@ -81,6 +81,11 @@ MIGRATIONS = (
         marks TEXT NOT NULL DEFAULT '[]'
     );
     """,
+    """
+    -- 1 while a day's intervals do not add up to its daily amounts: then they do not count
+    ALTER TABLE day ADD COLUMN disagrees INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX day_in_doubt ON day (meter, date) WHERE disagrees;
+    """,
 )
 
 
