@@ -363,10 +363,12 @@ class Fetcher:
         self._settle(meter, cycle, known, meterday.span(min(touched), max(touched)))
         if since is None:
             note.window_asked_at = asked_at.isoformat()
-        note.doubt_since = None if answer.is_whole else note.doubt_since or now.isoformat()
+        in_doubt = self._ledger.days_in_doubt(meter, window[0], window[-1])
+        is_whole = answer.is_whole and all(meterday.is_late(day, meter.energy, now) for day in in_doubt)
+        note.doubt_since = None if is_whole else note.doubt_since or now.isoformat()
         doubt_since = _instant(note.doubt_since)
         gave_up = doubt_since is not None and now - doubt_since > _LONGEST_DOUBT
-        if (answer.is_whole or gave_up) and (since or note.stored_until is None):
+        if (is_whole or gave_up) and (since or note.stored_until is None):
             note.stored_until = asked_at.isoformat()
         return answer.remark
 
@@ -520,18 +522,18 @@ def record_at_once(
 
 
 def _doubts(facts: Sequence[planning.DayFacts], energy: Energy, now: datetime) -> str | None:
-    """What becomes of days whose intervals do not add up to them."""
-    days = list(planning.in_doubt(facts, energy))
-    late = [day for day in days if meterday.is_late(day, energy, now)]
+    """What becomes of the newest day whose intervals do not add up to it."""
+    day = max(planning.in_doubt(facts, energy), default=None)
+    if day is None:
+        return None
     what = INTERVALS[energy]
-    if late:
-        return (
-            f"the {what} of {late[-1]} do not add up to the day's amount, and Fluvius did not correct them in"
-            f" time: the day's amount counts and its {what} do not; what was streamed of them stays"
-        )
-    if days:
-        return f"the {what} of {days[-1]} do not add up to the day's amount; Fluvius is asked for them again"
-    return None
+    said = f"the {what} of {day} do not add up to the day's amount"
+    if not meterday.is_late(day, energy, now):
+        return f"{said}; Fluvius is asked for them again"
+    return (
+        f"{said}, and Fluvius did not correct them in time: the day's amount counts and its {what} do not;"
+        " what was streamed of them stays"
+    )
 
 
 def _is_odd(outcome: Exception | None) -> bool:

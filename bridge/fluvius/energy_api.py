@@ -65,8 +65,11 @@ class EnergyApi:
             meter, reference, first, last, "daily" if meter.days_only else "daily,hourly_quarterhourly"
         )
         if since:
-            question |= {"periodType": "insertTime", "from": in_utc(since), "to": in_utc(self._http.now())}
-        found = headpoints.read(self._ask("get", "mandate/energy", params=question), meter)
+            now = self._http.now()
+            question |= {"periodType": "insertTime", "from": in_utc(since), "to": in_utc(now)}
+            today = meterday.day_of(now, meter.energy)
+            first, last = meter.first or date.min, min(meter.last or today, today)
+        found = headpoints.read(self._ask("get", "mandate/energy", params=question), meter, first, last)
         return Answer(found.readings, _in_words(found.strange), found.is_whole)
 
     def verbatim(self, meter: Meter, reference: str, first: date, last: date, *, daily: bool) -> str:

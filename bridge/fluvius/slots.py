@@ -12,7 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from bridge.fluvius import values
+from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.model import Direction, Reading, Register, Tariff, Unit
@@ -102,7 +102,13 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str) -> list[Reading]
         if tariff is None:
             raise NotUnderstood
         register = Register(direction, tariff, unit)
-        reading = Reading(*span, register, _amount(value), value.get("vs") == _VALIDATED, serial)
+        reading = Reading(
+            *span,
+            register,
+            _amount(value, limits.during(span[1] - span[0], limits.ON_THE_PORTAL, unit)),
+            value.get("vs") == _VALIDATED,
+            serial,
+        )
         if readings.setdefault(register, reading) != reading:
             raise NotUnderstood
     if not readings:
@@ -110,10 +116,10 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str) -> list[Reading]
     return values.without_double_totals(readings)
 
 
-def _amount(value: Mapping[str, Any]) -> Decimal:
+def _amount(value: Mapping[str, Any], at_most: Decimal) -> Decimal:
     if "v" in value and value["v"] is None:
         raise NotThereYet
-    return values.amount(value.get("v"))
+    return values.amount(value.get("v"), at_most)
 
 
 def _known(codes: Mapping[int, _T], code: Any) -> _T | None:

@@ -71,9 +71,11 @@ class Measurements:
         counted = slots(meter, day)
         for correction in self._corrections(meter, day, now):
             correct(counted, correction, conversion_factor(meter.ean, day))
-        if serial is not None and meter.exchange is not None:
-            counted = [slot for slot in counted if meter.serial_at(slot.start) == serial]
-        return counted
+        return _of(meter, counted, serial)
+
+    def uncorrected_slots(self, meter: SimulatedMeter, day: date, serial: str) -> list[Slot]:
+        """The same before any correction."""
+        return _of(meter, slots(meter, day), serial)
 
     def highest(
         self, meter: SimulatedMeter, day: date, now: datetime, serial: str
@@ -134,6 +136,13 @@ class Measurements:
                 f"{meter.ean} counted {sum(amounts)} Wh on {day}: cannot change that by {correction.delta} Wh"
             )
         self.corrections[meter.ean, day].append(correction)
+
+
+def _of(meter: SimulatedMeter, counted: list[Slot], serial: str | None) -> list[Slot]:
+    """What one physical meter counted; of all of them, without a serial."""
+    if serial is None or meter.exchange is None:
+        return counted
+    return [slot for slot in counted if meter.serial_at(slot.start) == serial]
 
 
 def consumed(slot: Slot) -> int:
