@@ -104,8 +104,9 @@ def _shifted(moment: str, days: int) -> str:
 
 def _disagreeing(content: Any, strike: Strike) -> Any:
     for name in LISTS[1:]:
-        for holder, key in list(places(content, f"**.{name}.0.measurements.*.offtake.*.value"))[:1]:
-            holder[key] = round(holder[key] + strike.parameters["amount"] / 1000, 3)
+        for holder, key in places(content, f"**.{name}"):
+            for counted, value in places((holder[key] or [None])[-1], "measurements.*.offtake.*.value"):
+                counted[value] = round(counted[value] + strike.parameters["amount"] / 1000, 3)
     return content
 
 
@@ -285,7 +286,7 @@ CATALOG: dict[str, Fault] = {
         ),
         Fault(
             "api-disagreeing-intervals",
-            "the first amount of the quarter-hours or hours is so many Wh more than it was",
+            "the last quarter-hour or hour consumed so many Wh more than it did",
             "energy",
             {"amount": 1000},
             alteration=_disagreeing,
