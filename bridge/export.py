@@ -20,13 +20,13 @@ from bridge.arguments import UsageError, check_span, meters_named
 from bridge.beside import NothingKnown
 from bridge.config import Settings
 from bridge.foreign import cell
+from bridge.history import INTERVALS
 from bridge.ledger import Records
-from bridge.model import Energy, Meter, Unit
+from bridge.model import Meter, Unit
 from bridge.output import opened
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _POINTS = {"point": ".", "comma": ","}
-_INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
 _NAMED = 10  # meters of which nothing is known
 _WORDS = ("false", "true")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -142,7 +142,7 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
             f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}"
         )
     if arguments.resolution == "interval" and records.first_with_intervals(meter) is None:
-        raise NothingKnown(f"no {_INTERVALS[meter.energy]} are known of {meter.label}, only days")
+        raise NothingKnown(f"no {INTERVALS[meter.energy]} are known of {meter.label}, only days")
     return _Span(meter, first, last)
 
 
@@ -212,3 +212,6 @@ def _gaps(records: Records, span: _Span, now: datetime) -> Iterator[str]:
     missing = days - len(records.complete_days(span.meter, span.first, last))
     if missing > 0:
         yield f"{span.meter.label}: {missing} of these {days} days are missing or not complete"
+    if count := len(records.days_in_doubt(span.meter, span.first, span.last)):
+        what = INTERVALS[span.meter.energy]
+        yield f"{span.meter.label}: {count} of these {days} days have {what} that do not add up to the day"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bridge import meterday, planning, reviewing, views
 from bridge.config import Settings
 from bridge.health import State
-from bridge.history import SPAN
+from bridge.history import INTERVALS, SPAN
 from bridge.ledger import Ledger
 from bridge.mandate import Mandate
 from bridge.mandated import MandateBook
@@ -222,10 +222,13 @@ class Fetcher:
             error=self.forbidden(meter, now)
             or note.error
             or (health.last_error if health.state is not State.OK else None),
-            advice=note.remark or self._advice(meter, facts, answered=answered),
+            advice=note.remark
+            or _doubts(facts, meter.energy, now)
+            or self._advice(meter, facts, answered=answered),
             mandate=views.mandate(meter, mandate, now) if mandate else None,
             overdue=planning.overdue(hoped_for, meter.energy, now) if answered else (),
             now=now,
+            disagreements=planning.in_doubt(facts, meter.energy),
         )
 
     def _advice(self, meter: Meter, facts: Sequence[planning.DayFacts], *, answered: bool) -> str | None:
@@ -360,7 +363,8 @@ class Fetcher:
         awaited = {
             day.date
             for day in facts
-            if not meter.days_only and (day.corrected or not (day.complete and day.interval_count))
+            if not meter.days_only
+            and (day.corrected or day.disagrees or not (day.complete and day.interval_count))
         }
         record_at_once(self._ledger, meter, readings, awaited, now, only_new=since is not None)
         touched = {meterday.day_of(each.start, meter.energy) for each in readings} | set(window)
@@ -368,10 +372,12 @@ class Fetcher:
         self._settle(meter, cycle, known, meterday.span(min(touched), max(touched)))
         if since is None:
             note.window_asked_at = asked_at.isoformat()
-        note.doubt_since = None if answer.is_whole else note.doubt_since or now.isoformat()
+        in_doubt = self._ledger.days_in_doubt(meter, window[0], window[-1])
+        is_whole = answer.is_whole and all(meterday.is_late(day, meter.energy, now) for day in in_doubt)
+        note.doubt_since = None if is_whole else note.doubt_since or now.isoformat()
         doubt_since = _instant(note.doubt_since)
         gave_up = doubt_since is not None and now - doubt_since > _LONGEST_DOUBT
-        if (answer.is_whole or gave_up) and (since or note.stored_until is None):
+        if (is_whole or gave_up) and (since or note.stored_until is None):
             note.stored_until = asked_at.isoformat()
         return answer.remark
 
@@ -564,6 +570,21 @@ def record_at_once(
     ledger.record_days(meter, [each for each in readings if each.length > length], now)
     for day in sorted(intervals.keys() | asked):
         ledger.record_intervals(meter, day, intervals[day], now, only_new=only_new)
+
+
+def _doubts(facts: Sequence[planning.DayFacts], energy: Energy, now: datetime) -> str | None:
+    """What becomes of the newest day whose intervals do not add up to it."""
+    day = max(planning.in_doubt(facts, energy), default=None)
+    if day is None:
+        return None
+    what = INTERVALS[energy]
+    said = f"the {what} of {day} do not add up to the day's amount"
+    if not meterday.is_late(day, energy, now):
+        return f"{said}; Fluvius is asked for them again"
+    return (
+        f"{said}, and Fluvius did not correct them in time: the day's amount counts and its {what} do not;"
+        " what was streamed of them stays"
+    )
 
 
 def _is_odd(outcome: Exception | None) -> bool:

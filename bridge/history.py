@@ -134,10 +134,15 @@ class Plan:
         return any(day.daily for day in days) if first in self.answered else None
 
     def _day_heard(self, day: DayFacts) -> bool | None:
-        if day.date in self.odd or (day.complete and day.interval_count and not day.corrected):
+        if day.date in self.odd or _has_intervals(day):
             return True
         asked = day.asked_at is not None and day.asked_at >= self.begun_at
         return bool(day.interval_count) if asked else None
+
+
+def _has_intervals(day: DayFacts) -> bool:
+    """Whether there is nothing to ask for."""
+    return day.complete and bool(day.interval_count) and not (day.corrected or day.disagrees)
 
 
 def _leapt_over(heard: Heard, leap: int, settled: int) -> list[int]:
@@ -179,6 +184,8 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     lines = [f"missing: {_from_to(days)}: {reason}" for days, reason in groups[:LISTED]]
     if rest := sum(len(days) for days, _ in groups[LISTED:]):
         lines.append(f"missing: {rest} more days")
+    if count := sum(facts.disagrees for facts in complete):
+        lines.append(f"whose {INTERVALS[energy]} do not add up to the day, and do not count: {_days(count)}")
     if count := plan.leapt_over():
         lines.append(f"not asked for one by one, because they lie in a long silence: {_days(count)}")
     return [found, *lines]
@@ -201,6 +208,8 @@ def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) ->
         )
     if not day.interval_count:
         return f"Fluvius has no {INTERVALS[energy]}"
+    if day.disagrees:
+        return f"its {INTERVALS[energy]} do not add up to the day's amount"
     return f"Fluvius does not have all amounts and {INTERVALS[energy]}"
 
 

@@ -74,6 +74,8 @@ class MandateBook:
         if self._asked_at is None:
             return None  # nobody has looked yet
         if mandate := self.of(meter):
+            if mandate.energy is not meter.energy:
+                return f"its mandate {mandate.reference} is for {mandate.energy}; is it {meter.energy}?"
             return mandate.problem(now, history=history)
         return "there is no mandate for its EAN; make a link for the customer with `mandate request`"
 

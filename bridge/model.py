@@ -121,6 +121,7 @@ class Day:
     validated: bool
     revision: int  # 1 when first complete, one more after every correction
     fetched_at: datetime  # aware, UTC: when its amounts last changed here
+    intervals_count: bool = True  # False: those that are known do not add up to it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from bridge import meterday
-from bridge.model import Direction, Energy, Register, Tariff, Unit
-
-Amounts = Mapping[Register, Decimal]
-Flow = tuple[Direction, Unit]
+from bridge import agreement, meterday
+from bridge.agreement import Amounts, Flow
+from bridge.model import Energy, Register, Tariff
 
 _A_MONTH = 31  # days: what one request may span
 _AGAIN_AFTER = timedelta(hours=20)  # how soon a day that is late already is asked for again
@@ -30,6 +28,7 @@ class DayFacts:
     interval_count: int = 0  # also where `intervals` was not loaded, because the day is complete
     complete: bool = False
     corrected: bool = False  # the daily amounts changed after the intervals were fetched
+    disagrees: bool = False  # day and intervals do not add up; `intervals` is loaded then
     asked_at: datetime | None = None  # when Fluvius was last asked for the intervals
 
 
@@ -81,11 +80,37 @@ def usual_registers(days: Iterable[DayFacts]) -> frozenset[Register]:
 
 
 def is_complete(
-    day: DayFacts, energy: Energy, usual: frozenset[Register], *, without_intervals: bool
+    day: DayFacts,
+    energy: Energy,
+    usual: frozenset[Register],
+    *,
+    without_intervals: bool,
+    is_late: bool = False,
 ) -> bool:
-    """Whether every amount of the day is there: daily amounts, and intervals where the meter has them."""
-    intervals_there = has_every_interval(day, energy) or (without_intervals and not day.interval_count)
-    return intervals_there and _has_daily_amounts(day, energy, usual)
+    """Whether every amount of the day is there: daily amounts, and intervals where the meter has them.
+
+    Intervals that do not add up to their day are waited for, until it is late: then the day counts without
+    them.
+    """
+    if day.interval_count or not without_intervals:
+        whole = has_every_interval(day, energy)
+        if not whole or (not is_late and disagreements(day, energy)):
+            return False
+    return _has_daily_amounts(day, energy, usual)
+
+
+def in_doubt(days: Iterable[DayFacts], energy: Energy) -> dict[date, list[agreement.Disagreement]]:
+    """The days whose intervals do not add up to them, and what they come to."""
+    return {day.date: found for day in days if (found := disagreements(day, energy))}
+
+
+def disagreements(day: DayFacts, energy: Energy) -> list[agreement.Disagreement]:
+    """What the intervals of a day come to otherwise than its daily amounts."""
+    if not (day.daily and day.intervals):
+        return []
+    return agreement.disagreements(
+        day.daily, day.intervals.values(), energy, is_whole=has_every_interval(day, energy)
+    )
 
 
 def days_are_due(days: Sequence[DayFacts], energy: Energy, now: datetime, *, late_too: bool = False) -> bool:
@@ -117,12 +142,19 @@ def next_intervals_due(
 
     While no interval was ever seen, the oldest day goes second: its silence proves that the meter has
     none, and saves asking for all the days between. Later only the newest day is tried, once.
+
+    Those that were given and do not add up to their day come last, the one that waits longest, and one only
+    in each cycle: however many there are, they cost one request.
     """
     known = [day for day in days if day.daily]
     open_ = [day for day in known if day.date not in asked]
     if open_ and open_[-1] is known[-1] and known[-1].asked_at is None and not known[-1].interval_count:
         return known[-1].date
     due = [day for day in open_ if _intervals_due(day, energy, now) or _was_misjudged(day, known, now)]
+    in_doubt = {day.date: day.asked_at for day in due if day.disagrees and day.asked_at}
+    due = [day for day in due if day.date not in in_doubt]
+    if not due and in_doubt and not any(day.disagrees and _asked_in(day, now) for day in known):
+        return min(in_doubt, key=lambda day: in_doubt[day])
     if not due or days_only(days, energy):
         return None
     return due[-1 if any(day.interval_count for day in days) else 0].date
@@ -141,13 +173,18 @@ def _was_misjudged(day: DayFacts, days: Sequence[DayFacts], now: datetime) -> bo
 
 
 def _intervals_due(day: DayFacts, energy: Energy, now: datetime) -> bool:
-    if day.complete and not day.corrected:
+    if day.complete and not (day.corrected or day.disagrees):
         return False
     return (
         day.asked_at is None
-        or (not meterday.is_late(day.date, energy, now) and day.asked_at != now.replace(microsecond=0))
+        or (not meterday.is_late(day.date, energy, now) and not _asked_in(day, now))
         or abs(now - day.asked_at) > _AGAIN_AFTER  # a clock that was wrong does not silence us for years
     )
+
+
+def _asked_in(day: DayFacts, now: datetime) -> bool:
+    """Whether the cycle that began at this instant asked already."""
+    return day.asked_at == now.replace(microsecond=0)
 
 
 def has_every_interval(day: DayFacts, energy: Energy, starts: Iterable[datetime] | None = None) -> bool:
@@ -158,38 +195,36 @@ def has_every_interval(day: DayFacts, energy: Energy, starts: Iterable[datetime]
         energy: what the meter counts.
         starts: the slots that count; all of the day's, if not given.
     """
-    flows = {flow for flow in _flows(day.daily) if _sum(day.daily, flow)}
+    flows = {flow for flow in agreement.flows(day.daily) if agreement.total(day.daily, flow)}
     starts = meterday.intervals_of(day.date, energy) if starts is None else starts
-    return all(start in day.intervals and flows <= _flows(day.intervals[start]) for start in starts)
+    return all(start in day.intervals and flows <= agreement.flows(day.intervals[start]) for start in starts)
 
 
 def _has_daily_amounts(day: DayFacts, energy: Energy, usual: frozenset[Register]) -> bool:
-    return bool(day.daily) and all(_is_whole(day, flow, energy, usual) for flow in _flows(usual))
+    return bool(day.daily) and all(_is_whole(day, flow, energy, usual) for flow in agreement.flows(usual))
 
 
 def _is_whole(day: DayFacts, flow: Flow, energy: Energy, usual: frozenset[Register]) -> bool:
     """Whether no register of a flow is missing from the daily amounts.
 
     A day on which only one of two tariffs is mentioned (a Sunday, say) is whole when its intervals add up
-    to the same amount.
+    to it, and know of no other tariff either.
     """
-    tariffs = {register.tariff for register in day.daily if _flow(register) == flow}
-    usual_tariffs = {register.tariff for register in usual if _flow(register) == flow}
+    tariffs = {register.tariff for register in day.daily if agreement.flow_of(register) == flow}
+    usual_tariffs = {register.tariff for register in usual if agreement.flow_of(register) == flow}
     if not tariffs:
         return False
     if Tariff.TOTAL in tariffs or tariffs >= usual_tariffs - {Tariff.TOTAL}:
         return True
-    by_interval = sum((_sum(amounts, flow) for amounts in day.intervals.values()), Decimal(0))
-    return has_every_interval(day, energy) and by_interval == _sum(day.daily, flow)
-
-
-def _flow(register: Register) -> Flow:
-    return register.direction, register.unit
-
-
-def _flows(registers: Iterable[Register]) -> set[Flow]:
-    return {_flow(register) for register in registers}
-
-
-def _sum(amounts: Amounts, flow: Flow) -> Decimal:
-    return sum((amount for register, amount in amounts.items() if _flow(register) == flow), Decimal(0))
+    if not has_every_interval(day, energy):
+        return False
+    counted = {
+        register.tariff
+        for amounts in day.intervals.values()
+        for register, amount in amounts.items()
+        if amount and agreement.flow_of(register) == flow
+    }
+    if counted <= tariffs:
+        return all(each.flow != flow for each in disagreements(day, energy))
+    by_interval = sum((agreement.total(amounts, flow) for amounts in day.intervals.values()), Decimal(0))
+    return counted == {Tariff.TOTAL} and by_interval == agreement.total(day.daily, flow)

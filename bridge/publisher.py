@@ -163,7 +163,7 @@ class Publisher:
         payloads = self._with_leaves(meter, "day", views.day(meter, day, total.amounts if total else ()))
         payloads[self._topic(meter, "day", "date")] = day.date.isoformat()
         intervals = self._ledger.intervals(meter, day.date)
-        if len(intervals) == len(meterday.intervals_within(meter, day.date)):
+        if day.intervals_count and len(intervals) == len(meterday.intervals_within(meter, day.date)):
             payloads[self._topic(meter, "intervals")] = views.to_json(views.intervals(meter, day, intervals))
             if self._draws:
                 payloads[self._topic(meter, "chart")] = picture.svg(meter, day, intervals)

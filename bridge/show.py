@@ -106,7 +106,7 @@ def _latest(records: Records, meter: Meter) -> Payload | None:
     """The latest complete day's intervals as on `M/intervals`, if it has any, and its peak in kW."""
     day = records.latest_complete_day(meter)
     intervals = records.intervals(meter, day.date) if day else []
-    if day is None or not intervals:
+    if day is None or not day.intervals_count or not intervals:
         return None
     payload = views.intervals(meter, day, intervals)
     highest = max(payload["intervals"], key=lambda each: each.get("consumption", _NOTHING))

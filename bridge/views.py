@@ -5,13 +5,14 @@ Times are local (Europe/Brussels) with their offset; amounts are exact decimals.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from bridge import meterday
+from bridge import agreement, meterday
+from bridge.agreement import Disagreement
 from bridge.foreign import in_json
 from bridge.mandate import Mandate
 from bridge.model import (
@@ -60,6 +61,7 @@ class Progress:
     overdue: Sequence[date] = ()  # awaited for longer than Fluvius ever took
     now: datetime | None = None  # aware
     mandate: Payload | None = None
+    disagreements: Mapping[date, Sequence[Disagreement]] = field(default_factory=dict)  # by day, oldest first
 
 
 def day(meter: Meter, day: Day, registers: Iterable[Register] = ()) -> Payload:
@@ -92,7 +94,8 @@ def intervals(meter: Meter, day: Day, intervals: Sequence[Interval]) -> Payload:
         "date": day.date.isoformat(),
         "resolution": resolution(intervals[0].end - intervals[0].start),
         "unit": Unit.KWH,
-        "validated": all(interval.validated for interval in intervals) or _is_vouched_for(day, intervals),
+        "validated": all(interval.validated for interval in intervals)
+        or _is_vouched_for(meter, day, intervals),
         "intervals": [_interval(meter, interval, flows) for interval in intervals],
     }
 
@@ -237,11 +240,27 @@ def status(
         "resolution": progress.resolution,
         "last_attempt": progress.last_attempt and local(progress.last_attempt),
         "last_success": progress.last_success and local(progress.last_success),
-        "problem": bool(progress.error or progress.overdue),
+        "problem": bool(progress.error or progress.overdue or progress.disagreements),
         "error": progress.error,
         "advice": progress.advice,
         **({"peak_differences": differences} if differences else {}),
+        **({"disagreements": _disagreements(progress)} if progress.disagreements else {}),
     }
+
+
+def _disagreements(progress: Progress) -> list[Payload]:
+    names = {flow: name for name, flow in SIDES.items()}
+    return [
+        {
+            "date": day.isoformat(),
+            "flow": names[each.flow],
+            "day": each.day,
+            "intervals": each.intervals,
+            "difference": each.difference,
+        }
+        for day, found in progress.disagreements.items()
+        for each in found
+    ]
 
 
 def mandate(meter: Meter, mandate: Mandate, now: datetime) -> Payload:
@@ -332,10 +351,10 @@ def _with_silent_tariffs(
     return {**dict.fromkeys(silent, Decimal(0)), **by_register}
 
 
-def _is_vouched_for(day: Day, intervals: Sequence[Interval]) -> bool:
-    """Whether the day was validated, after its intervals came, with the amount that they add up to."""
-    total = sum((amount for each in intervals for amount in each.amounts.values()), Decimal(0))
-    return day.validated and total == sum(day.amounts.values(), Decimal(0))
+def _is_vouched_for(meter: Meter, day: Day, intervals: Sequence[Interval]) -> bool:
+    """Whether the day was validated, after its intervals came, with the amounts that they add up to."""
+    counted = [each.amounts for each in intervals]
+    return day.validated and not agreement.disagreements(day.amounts, counted, meter.energy, is_whole=True)
 
 
 def _who(meter: Meter) -> Payload:

@@ -309,12 +309,12 @@ def test_a_tariff_that_a_daily_answer_leaves_out_stays(ledger: Ledger) -> None:
 
 def test_meters_do_not_mix_nor_do_energies(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
-    ledger.record_days(STOVE, daily(kwh(TOTAL=24, VOLUME=2), meter=STOVE, serial="G"), NOW)
+    ledger.record_days(STOVE, daily(kwh(TOTAL=24, VOLUME="2.4"), meter=STOVE, serial="G"), NOW)
     hours = [r for n in range(24) for r in interval(n, kwh(TOTAL=1, VOLUME="0.1"), meter=STOVE, serial="G")]
     ledger.record_intervals(STOVE, DAY, hours, NOW)
     ledger.settle(STOVE, [DAY], NOW)
     assert amounts(ledger) == kwh(TOTAL=96)
-    assert amounts(ledger, STOVE) == kwh(TOTAL=24, VOLUME=2)
+    assert amounts(ledger, STOVE) == kwh(TOTAL=24, VOLUME="2.4")
     assert [each.end - each.start for each in ledger.intervals(STOVE, DAY)] == [timedelta(hours=1)] * 24
     renamed = Meter("kitchen", STOVE.ean, Energy.GAS, "other serial")
     assert amounts(ledger, renamed) == amounts(ledger, STOVE)
@@ -323,17 +323,17 @@ def test_meters_do_not_mix_nor_do_energies(ledger: Ledger) -> None:
 def test_on_the_day_of_a_meter_exchange_both_meters_count(ledger: Ledger) -> None:
     old, new = Meter("home", HOME.ean, HOME.energy, "A"), Meter("home", HOME.ean, HOME.energy, "B")
     whole_day(ledger, kwh(TOTAL=1), BEFORE)
-    ledger.record_days(old, daily(kwh(TOTAL=30)), NOW)
+    ledger.record_days(old, daily(kwh(TOTAL="30.25")), NOW)
     first = all_intervals(kwh(TOTAL=1), numbers=range(30)) + interval(30, kwh(TOTAL="0.25"))
     ledger.record_intervals(old, DAY, first, NOW)
     for _ in range(2):
-        both = daily(kwh(TOTAL=66), serial="B") + daily(kwh(TOTAL=96), AFTER, serial="B")
+        both = daily(kwh(TOTAL="65.5"), serial="B") + daily(kwh(TOTAL=96), AFTER, serial="B")
         ledger.record_days(new, both, LATER)
         second = interval(30, kwh(TOTAL="0.5"), serial="B")
         second += all_intervals(kwh(TOTAL=1), numbers=range(31, 96), serial="B")
         ledger.record_intervals(new, DAY, second, LATER)
         ledger.settle(new, [BEFORE, DAY, AFTER], LATER)
-        assert amounts(ledger) == kwh(TOTAL=96 + 30 + 66)
+        assert amounts(ledger) == kwh(TOTAL=96 + 96 - 0.25)
         found = ledger.intervals(new, DAY)
         assert len(found) == 96
         assert found[30].amounts == kwh(TOTAL="0.75")

@@ -581,6 +581,7 @@ def test_a_day_that_is_not_complete_has_no_peak(ledger: Ledger) -> None:
 def test_a_peak_is_of_both_meters_in_the_quarter_hour_of_their_exchange(ledger: Ledger) -> None:
     day = date(2026, 11, 20)
     day_with(ledger, day, {40: "4"})
+    ledger.record_days(OURS, daily(kwh(TOTAL="0.25"), day, serial="B"), NOW)
     ledger.record_intervals(OURS, day, interval(40, kwh(TOTAL="0.25"), day, serial="B"), NOW)
     assert of_ledger(ledger, OURS, NOW)["peak"] == 5
 

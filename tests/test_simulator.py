@@ -902,6 +902,34 @@ class TestFaultsOfReadings:
         assert len(slots) == 24
         assert sums(slots) == simulator.day_amounts(HOME, DAY)
 
+    def test_impossible_amounts(self, simulator: Simulator, portal: Portal) -> None:
+        simulator.fault("impossible-amounts", every=50)
+        amounts = [entry["v"] for slot in portal.quarters().json() for entry in slot["v"]]
+        assert [i for i, amount in enumerate(amounts) if amount == 999_999_999.999] == [0, 50, 100, 150]
+
+    def test_disagreeing_intervals(self, simulator: Simulator, portal: Portal) -> None:
+        simulator.fault("disagreeing-intervals", amount=250)
+        day, quarters = simulator.day_amounts(HOME, DAY), sums(exactly(portal.quarters()))
+        assert {key: amount - day[key] for key, amount in quarters.items() if amount != day[key]} == {
+            (1, 2, 3): Decimal("0.25")
+        }
+
+    def test_uncorrected_intervals(self, simulator: Simulator, portal: Portal) -> None:
+        before = portal.quarters().json()
+        simulator.correct(HOME, DAY, delta_wh=500)
+        simulator.fault("uncorrected-intervals")
+        assert portal.quarters().json() == before
+        simulator.clear()
+        assert portal.quarters().json() != before
+
+    def test_overlapping_months(self, simulator: Simulator, portal: Portal) -> None:
+        months = date(2026, 10, 1), date(2026, 11, 30)
+        asked = portal.peaks(HOME, *months)
+        simulator.fault("overlapping-months")
+        answered = portal.peaks(HOME, *months)
+        assert answered[-len(asked) :] == asked
+        assert len(answered) > len(asked)
+
     def test_late_day(self, simulator: Simulator, portal: Portal) -> None:
         simulator.fault("late-day", days=2)
         assert len(portal.days(HOME, DAY - timedelta(days=6), DAY).json()) == 5

@@ -1002,6 +1002,37 @@ class TestFaults:
         answer = client.post("shortUrlIdentifier", TestShortUrls.ASKED)
         assert answer.json()["data"]["status"] == "failed"
 
+    @pytest.mark.parametrize(
+        ("name", "field", "said"),
+        [
+            ("api-other-ean", "ean", "541448820000000022"),
+            ("api-other-energy", "energyType", "G"),
+        ],
+    )
+    def test_an_answer_about_someone_else(
+        self, simulator: Simulator, client: Client, name: str, field: str, said: str
+    ) -> None:
+        simulator.fault(name)
+        assert client.energy().json()["data"]["headpoint"][field] == said
+
+    def test_slots_of_other_times(self, simulator: Simulator, client: Client) -> None:
+        asked = client.day()["dailyEnergy"]
+        simulator.fault("api-overlapping-slots")
+        answered = client.day()["dailyEnergy"]
+        assert [slot for slot in answered if slot in asked] == asked
+        assert len(answered) == 3 * len(asked)
+
+    def test_impossible_and_disagreeing_amounts(self, simulator: Simulator, client: Client) -> None:
+        before = client.day()
+        simulator.fault("api-disagreeing-intervals", amount=250)
+        after = client.day()
+        assert after["dailyEnergy"] == before["dailyEnergy"]
+        assert after["quarterHourlyEnergy"][:-1] == before["quarterHourlyEnergy"][:-1]
+        assert after["quarterHourlyEnergy"][-1] != before["quarterHourlyEnergy"][-1]
+        simulator.clear()
+        simulator.fault("api-impossible-amounts")
+        assert "999999999.999" in client.energy().text
+
     def test_any_field_may_be_missing(self, simulator: Simulator, client: Client) -> None:
         simulator.fault("api-missing-field", path="data.headpoint.physicalMeters.*.meterID", every=1)
         assert "meterID" not in client.day()

@@ -69,11 +69,14 @@ class EnergyApi:
         question = _question(
             meter, reference, first, last, "daily" if meter.days_only else "daily,hourly_quarterhourly"
         )
+        at_most = max((last - first).days + 1, _A_MONTH) * _LARGEST_DAY
         if since:
-            question |= {"periodType": "insertTime", "from": in_utc(since), "to": in_utc(self._http.now())}
-        days = max((last - first).days + 1, _A_MONTH)
-        data = self._ask("get", "mandate/energy", params=question, at_most=days * _LARGEST_DAY)
-        found = headpoints.read(data, meter)
+            now = self._http.now()
+            question |= {"periodType": "insertTime", "from": in_utc(since), "to": in_utc(now)}
+            today = meterday.day_of(now, meter.energy)
+            first, last = meter.first or date.min, min(meter.last or today, today)
+        data = self._ask("get", "mandate/energy", params=question, at_most=at_most)
+        found = headpoints.read(data, meter, first, last)
         return Answer(found.readings, _in_words(found.strange), found.is_whole)
 
     def verbatim(self, meter: Meter, reference: str, first: date, last: date, *, daily: bool) -> str:

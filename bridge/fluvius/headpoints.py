@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from bridge import meterday
-from bridge.fluvius import values
+from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
+from bridge.fluvius.mandates import ENERGY_TYPES
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.foreign import LONGEST_NAME, clean
 from bridge.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
@@ -43,29 +45,43 @@ class Found:
     is_whole: bool = True  # and nothing was null
 
 
-def read(data: Any, meter: Meter) -> Found:
+def read(data: Any, meter: Meter, first: date = date.min, last: date = date.max) -> Found:
     """The days and intervals of an answer.
 
     Args:
         data: the decoded `data` of `GET /api/mandate/energy`, numbers with a fraction as `Decimal`.
-        meter: whose answer it is.
+        meter: who was asked about.
+        first: the first meter day that the answer may be about; slots of others are left out.
+        last: the last one.
 
     Raises:
-        ShapeChanged: it is no answer about a headpoint.
+        ShapeChanged: it is no answer about a headpoint, or about another one.
     """
     headpoint = data.get("headpoint") if isinstance(data, dict) else None
     if headpoint is None and isinstance(data, dict):
         return Found([])
     if not isinstance(headpoint, dict):
         raise ShapeChanged("The Energy API answered something else than a headpoint")
-    reader = _Reader(meter)
+    _check_identity(headpoint, meter)
+    reader = _Reader(meter, first, last)
     readings = reader.headpoint(headpoint)
     return Found(readings, reader.strange, not (reader.strange or reader.awaits_more))
 
 
+def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
+    """Nothing of another connection's answer is ours; an answer that names none is taken at its word."""
+    if (ean := headpoint.get("ean")) and str(ean) != meter.ean:
+        raise ShapeChanged(f"asked about EAN {meter.ean}, the Energy API answered about EAN {str(ean)[:20]}")
+    energy = ENERGY_TYPES.get(str(headpoint.get("energyType")), meter.energy)
+    if energy is not meter.energy:
+        raise ShapeChanged(
+            f"asked about the {meter.energy} of EAN {meter.ean}, the Energy API answered about {energy}"
+        )
+
+
 class _Reader:
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
+    def __init__(self, meter: Meter, first: date, last: date) -> None:
+        self._meter, self._first, self._last = meter, first, last
         self.strange: Counter[str] = Counter()
         self.awaits_more = False
 
@@ -116,6 +132,8 @@ class _Reader:
             except NotUnderstood:
                 self.strange["slot"] += 1
                 continue
+            if not self._first <= meterday.day_of(span[0], self._meter.energy) <= self._last:
+                continue
             try:
                 readings = list(self._readings(slot, span, directions, serial))
                 if readings and found.setdefault(span, readings) != readings:
@@ -123,8 +141,8 @@ class _Reader:
             except NotThereYet:
                 self.awaits_more = True
                 doubtful.add(span)
-            except NotUnderstood:
-                self.strange["slot"] += 1
+            except NotUnderstood as reason:
+                self.strange[str(reason) or "slot"] += 1
                 doubtful.add(span)
         return {**found, **dict.fromkeys(doubtful)}
 
@@ -150,10 +168,11 @@ class _Reader:
             else:
                 register = Register(direction, tariff, unit)
                 is_final = self._is_of_final_value(counted, unit)
+                most = limits.during(span[1] - span[0], limits.OF_THE_GRID, unit)
                 reading = Reading(
                     *span,
                     register,
-                    values.amount(counted["value"]),
+                    values.amount(counted["value"], most),
                     self._is_final(counted) and is_final is not False,
                     serial,
                     provisional=not is_final,

@@ -9,7 +9,7 @@ from bridge.foreign import LONGEST_NAME, clean
 from bridge.mandate import Mandate
 from bridge.model import BRUSSELS, Energy
 
-_ENERGY = {"E": Energy.ELECTRICITY, "G": Energy.GAS}
+ENERGY_TYPES = {"E": Energy.ELECTRICITY, "G": Energy.GAS}
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 _RENEWALS = {"ToBeRenewed", "RenewalRequested", "Expired"}
 
@@ -27,7 +27,7 @@ def read(data: Any) -> list[Mandate]:
 
 
 def _mandate(content: Mapping[str, Any]) -> Mandate | None:
-    energy, ean = _ENERGY.get(str(content.get("energyType"))), content.get("ean")
+    energy, ean = ENERGY_TYPES.get(str(content.get("energyType"))), content.get("ean")
     reference, status = content.get("referenceNumber"), content.get("status")
     if not (
         energy and isinstance(ean, str) and ean.isascii() and ean.isdecimal() and isinstance(status, str)

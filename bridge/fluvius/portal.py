@@ -87,14 +87,16 @@ class Portal:
         Raises:
             FluviusError: see its kinds.
         """
+        start = meterday.start_of(meterday.month_of(first), meter.energy)
+        end = meterday.end_of(last, meter.energy)
         parameters = {
-            "historyFrom": _local(meterday.start_of(meterday.month_of(first), meter.energy)),
-            "historyUntil": _local(meterday.end_of(last, meter.energy) - _ONE_MILLISECOND),
+            "historyFrom": _local(start),
+            "historyUntil": _local(end - _ONE_MILLISECOND),
             "asServiceProvider": "false",
             "meterSerialNumber": meter.serial,
         }
         path = f"/verbruik/api/meter-measurement-spikes/{meter.ean}"
-        return spikes.read(self._get(meter, path, parameters).json())
+        return spikes.read(self._get(meter, path, parameters).json(), (start, end))
 
     def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
         """The readings of consecutive slots, by whichever code gives slots of that length."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from bridge.fluvius import values
+from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.model import Direction, Energy, Reading, Register, Tariff, Unit
@@ -105,7 +105,8 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) 
         register = Register(direction, tariff, unit)
         is_final = values.is_final(value.get("gcuv")) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
         validated = value.get("vs") == _VALIDATED and is_final is not False
-        reading = Reading(*span, register, _amount(value), validated, serial, provisional=not is_final)
+        amount = _amount(value, limits.during(span[1] - span[0], limits.ON_THE_PORTAL, unit))
+        reading = Reading(*span, register, amount, validated, serial, provisional=not is_final)
         if readings.setdefault(register, reading) != reading:
             raise NotUnderstood
     if not readings:
@@ -113,10 +114,10 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) 
     return values.without_double_totals(readings)
 
 
-def _amount(value: Mapping[str, Any]) -> Decimal:
+def _amount(value: Mapping[str, Any], at_most: Decimal) -> Decimal:
     if "v" in value and value["v"] is None:
         raise NotThereYet
-    return values.amount(value.get("v"))
+    return values.amount(value.get("v"), at_most)
 
 
 def _known(codes: Mapping[int, _T], code: Any) -> _T | None:

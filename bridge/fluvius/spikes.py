@@ -1,16 +1,23 @@
 """The portal's answer about monthly peaks: the highest quarter-hour of each month, in kW."""
 
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
-from bridge.fluvius import values
+from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
-from bridge.fluvius.values import NotUnderstood
-from bridge.model import Peak
+from bridge.fluvius.values import NotUnderstood, Span
+from bridge.model import Peak, Unit
+
+_MOST = Decimal(limits.ON_THE_PORTAL[Unit.KWH])  # kW: in an hour as many kWh
 
 
-def read(answer: Any) -> list[Peak]:
+def read(answer: Any, wanted: Span) -> list[Peak]:
     """The peaks of an answer; months that cannot be understood, or have none yet, are left out.
+
+    Args:
+        answer: the decoded JSON, numbers with a fraction as `Decimal`.
+        wanted: the time that was asked about; other months' peaks are left out too.
 
     Raises:
         ShapeChanged: it is no answer about peaks.
@@ -21,7 +28,7 @@ def read(answer: Any) -> list[Peak]:
     for month in answer:
         with suppress(AttributeError, IndexError, KeyError, TypeError, NotUnderstood):
             peaks.append(_peak(month))
-    return peaks
+    return [peak for peak in peaks if wanted[0] <= peak.start < wanted[1]]
 
 
 def _peak(month: Any) -> Peak:
@@ -29,4 +36,4 @@ def _peak(month: Any) -> Peak:
     start = values.instant(peak["sst"])
     if not values.instant(month["d"]) <= start < values.instant(month["de"]):
         raise NotUnderstood
-    return Peak(start, values.amount(peak["v"]), "portal")
+    return Peak(start, values.amount(peak["v"], _MOST), "portal")

@@ -7,6 +7,8 @@ from typing import Any
 
 from bridge.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
 
+IMPOSSIBLE = "amount that no connection can have"
+
 _ROUNDING = Decimal("0.002")  # of three amounts with three decimals
 
 # What a gas amount in kWh says of the calorific value that it stands on: codes of the Energy API (predictive,
@@ -40,14 +42,20 @@ def instant(text: Any) -> datetime:
         raise NotUnderstood from None
 
 
-def amount(value: Any) -> Decimal:
+def amount(value: Any, at_most: Decimal) -> Decimal:
     """An amount that a meter can count.
 
+    Args:
+        value: as Fluvius wrote it.
+        at_most: what the connection can let through, in the same unit.
+
     Raises:
-        NotUnderstood: it is none.
+        NotUnderstood: it is none, or more than that.
     """
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value < MAX_AMOUNT:
         raise NotUnderstood
+    if value > at_most:
+        raise NotUnderstood(IMPOSSIBLE)
     return Decimal(value)
 
 

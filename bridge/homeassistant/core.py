@@ -137,9 +137,14 @@ class Core:
                 period="hour",
                 types=["sum"],
             )
+            found = {
+                each: {datetime.fromtimestamp(row["start"] / 1000, UTC): row["sum"] for row in answer[each]}
+                for each in ids
+                if each in answer
+            }
             return {
-                each: {datetime.fromtimestamp(row["start"] / 1000, UTC): row["sum"] for row in rows}
-                for each, rows in answer.items()
+                each: {at: total for at, total in rows.items() if start <= at < end}
+                for each, rows in found.items()
             }
 
     def _sign_in(self, token: str) -> str:

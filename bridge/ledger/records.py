@@ -35,7 +35,9 @@ class Records(Reviews):
 
     @heeding_damage
     def facts(self, meter: Meter, days: Sequence[date], now: datetime | None = None) -> list[DayFacts]:
-        """What is known of some consecutive days, oldest first; complete ones without their intervals.
+        """What is known of some consecutive days, oldest first.
+
+        Complete ones come without their intervals, unless these do not add up.
 
         Args:
             meter: whose days they are.
@@ -47,7 +49,7 @@ class Records(Reviews):
         rows = {
             row[0]: row[1:]
             for row in self._rows(
-                "SELECT date, complete, corrected, intervals, asked_at FROM day"
+                "SELECT date, complete, corrected, disagrees, intervals, asked_at FROM day"
                 " WHERE meter = ? AND date BETWEEN ? AND ?",
                 (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
             )
@@ -56,17 +58,18 @@ class Records(Reviews):
         cut = meterday.cut_days(meter)
         facts = []
         for day in days:
-            complete, corrected, count, asked_at = rows.get(day.isoformat(), (0, 0, 0, None))
+            complete, corrected, disagrees, count, asked_at = rows.get(day.isoformat(), (0, 0, 0, 0, None))
             if day in cut:
                 complete = self._part_of(meter, day) is not None
             facts.append(
                 DayFacts(
                     date=day,
                     daily=daily.get(meterday.start_of(day, meter.energy), {}),
-                    intervals={} if complete or not count else self._slots(meter, day),
+                    intervals=self._slots(meter, day) if count and (disagrees or not complete) else {},
                     interval_count=count,
                     complete=bool(complete),
                     corrected=bool(corrected),
+                    disagrees=bool(disagrees),
                     asked_at=_not_later(asked_at, now),
                 )
             )
@@ -82,8 +85,8 @@ class Records(Reviews):
     @heeding_damage
     def complete_day(self, meter: Meter, day: date) -> Day:
         """A day that is complete."""
-        ((revision, fetched_at),) = self._rows(
-            "SELECT revision, fetched_at FROM day WHERE meter = ? AND date = ?",
+        ((revision, fetched_at, disagrees),) = self._rows(
+            "SELECT revision, fetched_at, disagrees FROM day WHERE meter = ? AND date = ?",
             (self._meter(meter), day.isoformat()),
         )
         start = meterday.start_of(day, meter.energy)
@@ -99,6 +102,7 @@ class Records(Reviews):
             else all(each.validated for each in self.intervals(meter, day)),
             revision=revision,
             fetched_at=to_instant(fetched_at),
+            intervals_count=not disagrees,
         )
 
     @heeding_damage
@@ -124,6 +128,15 @@ class Records(Reviews):
         return sorted(
             [*(date.fromisoformat(day) for (day,) in rows), *self._complete_parts(meter, first, last)]
         )
+
+    @heeding_damage
+    def days_in_doubt(self, meter: Meter, first: date = date.min, last: date = date.max) -> set[date]:
+        """Which days of a span have intervals that do not add up to their daily amounts, and do not count."""
+        rows = self._rows(
+            "SELECT date FROM day WHERE meter = ? AND disagrees AND date BETWEEN ? AND ?",
+            (self._meter(meter), first.isoformat(), last.isoformat()),
+        )
+        return {date.fromisoformat(day) for (day,) in rows}
 
     @heeding_damage
     def month(self, meter: Meter, month: date, now: datetime) -> Month:
@@ -186,7 +199,10 @@ class Records(Reviews):
 
     @heeding_damage
     def hourly(self, meter: Meter, first: date, last: date) -> list[HourlyDay]:
-        """The days of a span that have daily amounts, oldest first, with what is known of their hours."""
+        """The days of a span that have daily amounts, oldest first, with what is known of their hours.
+
+        Hours that do not add up to their day say nothing of it.
+        """
         first, last = meterday.span_within(meter, first, last)
         if first > last:
             return []
@@ -207,6 +223,8 @@ class Records(Reviews):
         for day in meterday.cut_days(meter):
             daily.pop(day, None)
         daily |= self._complete_parts(meter, first, last)
+        for day in self.days_in_doubt(meter, first, last):
+            hours.pop(day, None)
         return [
             HourlyDay(_on_the_hour(meterday.bounds_of(meter, day)[0]), daily[day], hours[day])
             for day in sorted(daily)
@@ -215,7 +233,8 @@ class Records(Reviews):
     def counted(self, meter: Meter, first: date, last: date, *, daily: bool) -> Iterator[Counted]:
         """The readings of a span of days, one by one, in order of time: days, or quarter-hours (gas: hours).
 
-        Of days that are not complete, what is known. A day that the bounds cut in two counts, as a day, when
+        Of days that are not complete, what is known. Intervals that do not add up to their day are never
+        complete. A day that the bounds cut in two counts, as a day, when
         its part is complete.
         """
         known = self.known_span(meter)
@@ -224,6 +243,7 @@ class Records(Reviews):
             return
         complete = set(self.complete_days(meter, first, last))
         if not daily:
+            complete -= self.days_in_doubt(meter, first, last)
             bounds = meterday.bounds_of(meter, first)[0], meterday.bounds_of(meter, last)[1]
             yield from self._read_out(meter, to_seconds(bounds[0]), to_seconds(bounds[1]), complete, daily)
             return
@@ -260,7 +280,9 @@ class Records(Reviews):
         return {day: part for day, part in parts.items() if part is not None}
 
     def _part_of(self, meter: Meter, day: date) -> dict[Register, Decimal] | None:
-        """The sum of those intervals of a day that count; None while one is missing."""
+        """The sum of those intervals of a day that count; None while one is missing, or in doubt."""
+        if self.days_in_doubt(meter, day, day):
+            return None
         whole = self._sums(meter, day, day, daily=True).get(meterday.start_of(day, meter.energy), {})
         slots = self._slots(meter, day)
         starts = meterday.intervals_within(meter, day)

@@ -90,6 +90,11 @@ MIGRATIONS = (
     ALTER TABLE day ADD COLUMN reviewed_at INTEGER;
     UPDATE day SET provisional = 1 WHERE meter IN (SELECT id FROM meter WHERE energy = 'gas');
     """,
+    """
+    -- 1 while a day's intervals do not add up to its daily amounts: then they do not count
+    ALTER TABLE day ADD COLUMN disagrees INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX day_in_doubt ON day (meter, date) WHERE disagrees;
+    """,
 )
 
 

@@ -6,14 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge import meterday, planning
 from bridge.ledger.records import THE_END, Records
 from bridge.ledger.store import LedgerError, heeding_damage, to_amount, to_billionths, to_instant, to_seconds
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
-from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, without_bounds
+from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, Register, without_bounds
 from bridge.planning import DayFacts
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _A_MONTH = timedelta(days=31)
 
@@ -37,21 +40,29 @@ class Ledger(Records):
     # What Fluvius answered
 
     def record_days(self, meter: Meter, readings: Sequence[Reading], now: datetime) -> None:
-        """Keep daily amounts. A complete day whose amounts differ was corrected: its revision rises."""
+        """Keep daily amounts. A complete day whose amounts differ was corrected: its revision rises.
+
+        Its intervals are due again then, however lately they were asked for.
+        """
         provisional = {to_seconds(reading.start) for reading in readings if reading.provisional}
         with self._transaction():
             for start, changed in self._merge(meter, readings, daily=True).items():
-                key = self._ensure_day(meter, meterday.day_of(to_instant(start), meter.energy), now)
+                day = meterday.day_of(to_instant(start), meter.energy)
+                key = self._ensure_day(meter, day, now)
                 self._execute(
                     "UPDATE day SET provisional = ?, reviewed_at = ? WHERE meter = ? AND date = ?",
                     (start in provisional, to_seconds(now), *key),
                 )
-                if changed:
-                    self._execute(
-                        "UPDATE day SET fetched_at = ?, revision = revision + complete,"
-                        " corrected = complete AND intervals > 0 WHERE meter = ? AND date = ?",
-                        (to_seconds(now), *key),
-                    )
+                if not changed:
+                    continue
+                ((intervals,),) = self._rows(
+                    "UPDATE day SET fetched_at = ?, revision = revision + complete,"
+                    " corrected = complete AND intervals > 0, asked_at = IIF(intervals > 0, NULL, asked_at)"
+                    " WHERE meter = ? AND date = ? RETURNING intervals",
+                    (to_seconds(now), *key),
+                )
+                if intervals:
+                    self._compare(meter, day, self._known_of(meter, day))
 
     def record_intervals(
         self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, *, only_new: bool = False
@@ -60,21 +71,24 @@ class Ledger(Records):
 
         With `only_new`, what the answer does not hold has not changed.
 
-        A correction that the daily amounts announced already does not raise the revision again.
+        A correction that the daily amounts announced already does not raise the revision again, nor do
+        intervals that begin to count.
         """
         with self._transaction():
             changed = any(self._merge(meter, readings, daily=False).values())
             key = self._ensure_day(meter, day, now)
+            known = self._known_of(meter, day)
             if changed:
                 self._execute(
                     "UPDATE day SET fetched_at = ?,"
-                    " revision = revision + (complete AND NOT corrected AND intervals > 0),"
+                    " revision = revision + (complete AND NOT corrected AND NOT disagrees AND intervals > 0),"
                     " intervals = ? WHERE meter = ? AND date = ?",
-                    (to_seconds(now), len(self._slots(meter, day)), *key),
+                    (to_seconds(now), len(known.intervals), *key),
                 )
             expected = meterday.intervals_of(day, meter.energy)
-            answered = self._as_answered(meter, day, None if only_new else readings)
+            answered = known if only_new else _as_answered(known, readings)
             whole = planning.has_every_interval(answered, meter.energy)
+            self._compare(meter, day, known)
             self._execute(
                 "UPDATE day SET asked_at = ?,"
                 " corrected = NOT ? AND (corrected OR (complete AND intervals BETWEEN 1 AND ?))"
@@ -105,20 +119,32 @@ class Ledger(Records):
         usual = planning.usual_registers(facts)
         without_intervals = meter.days_only or (silent is None and planning.days_only(facts, meter.energy))
         complete = [
-            day.date
+            day
             for day in facts
             if not day.complete
             and planning.is_complete(
-                day, meter.energy, usual, without_intervals=without_intervals or day.date in (silent or ())
+                day,
+                meter.energy,
+                usual,
+                without_intervals=without_intervals or day.date in (silent or ()),
+                is_late=meterday.is_late(day.date, meter.energy, now),
             )
         ]
         if complete:
             key = self._meter(meter)
             with self._transaction():
-                self._touch(meter, complete[0], complete[-1])
+                self._touch(meter, complete[0].date, complete[-1].date)
                 self._db.executemany(
-                    "UPDATE day SET complete = 1, fetched_at = ? WHERE meter = ? AND date = ?",
-                    [(to_seconds(now), key, day.isoformat()) for day in complete],
+                    "UPDATE day SET complete = 1, disagrees = ?, fetched_at = ? WHERE meter = ? AND date = ?",
+                    [
+                        (
+                            bool(planning.disagreements(day, meter.energy)),
+                            to_seconds(now),
+                            key,
+                            day.date.isoformat(),
+                        )
+                        for day in complete
+                    ],
                 )
 
     @heeding_damage
@@ -279,13 +305,30 @@ class Ledger(Records):
             ],
         )
 
-    def _as_answered(self, meter: Meter, day: date, readings: Sequence[Reading] | None) -> DayFacts:
-        """The day with just the intervals of an answer; None: with all that are known."""
-        intervals = self._slots(meter, day) if readings is None else defaultdict(dict)
-        for reading in readings or ():
-            intervals[reading.start][reading.register] = reading.amount
+    def _known_of(self, meter: Meter, day: date) -> DayFacts:
+        """A day's daily amounts, and all intervals that are known of it."""
         daily = self._sums(meter, day, day, daily=True)
-        return DayFacts(day, daily.get(meterday.start_of(day, meter.energy), {}), intervals)
+        start = meterday.start_of(day, meter.energy)
+        return DayFacts(day, daily.get(start, {}), self._slots(meter, day))
+
+    def _compare(self, meter: Meter, day: date, known: DayFacts) -> None:
+        """Remember whether a day's intervals add up to its daily amounts."""
+        disagrees = bool(planning.disagreements(known, meter.energy))
+        self._stream_what_adds_up(meter, day, known, disagrees=disagrees)
+        self._execute(
+            "UPDATE day SET disagrees = ?1 WHERE meter = ?2 AND date = ?3 AND disagrees != ?1",
+            (disagrees, self._meter(meter), day.isoformat()),
+        )
+
+    def _stream_what_adds_up(self, meter: Meter, day: date, known: DayFacts, *, disagrees: bool) -> None:
+        """Intervals that do not add up to their day wait with it; they are all news when they do."""
+        if not self._stream:
+            return
+        starts = [(self._meter(meter), to_seconds(start)) for start in known.intervals]
+        if disagrees:
+            self._db.executemany("DELETE FROM unstreamed WHERE meter = ? AND start = ?", starts)
+        elif self.days_in_doubt(meter, day, day):
+            self._db.executemany("INSERT OR IGNORE INTO unstreamed VALUES (?, ?)", starts)
 
     def _touch(self, meter: Meter, first: date, last: date) -> None:
         """Days of a span change: what was worked out of them does not count any more."""
@@ -325,7 +368,7 @@ class Ledger(Records):
     def _highest(self, meter: Meter, month: date) -> Peak | None:
         """A month's highest quarter-hour of complete days."""
         first, last = meterday.span_within(meter, month, meterday.last_of(month))
-        complete = set(self.complete_days(meter, first, last))
+        complete = set(self.complete_days(meter, first, last)) - self.days_in_doubt(meter, first, last)
         rows = complete and self._rows(
             "SELECT start, SUM(amount) FROM reading"
             " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ?"
@@ -352,10 +395,11 @@ class Ledger(Records):
         )
 
     def _days_with_intervals(self, meter: Meter, first: date, last: date) -> set[str]:
-        """The complete days of a span that have intervals, as the ledger names days."""
+        """The complete days of a span that have intervals which count, as the ledger names days."""
         rows = self._rows(
             "SELECT date FROM day"
-            " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ? AND intervals > 0",
+            " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?"
+            " AND intervals > 0 AND NOT disagrees",
             (self._meter(meter), *self._whole(meter, first, last)),
         )
         return {day for (day,) in rows}
@@ -368,6 +412,14 @@ class Ledger(Records):
             (*key, start, to_seconds(now)),
         )
         return key
+
+
+def _as_answered(known: DayFacts, readings: Sequence[Reading]) -> DayFacts:
+    """The day with just the intervals of an answer."""
+    intervals: dict[datetime, dict[Register, Decimal]] = defaultdict(dict)
+    for reading in readings:
+        intervals[reading.start][reading.register] = reading.amount
+    return DayFacts(known.date, known.daily, intervals)
 
 
 def _seconds_between(since: datetime | None, until: datetime | None) -> tuple[int, int]:

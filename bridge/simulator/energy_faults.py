@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,28 @@ def _twice(content: Any, _strike: Strike) -> Any:
 def _shuffled(content: Any, strike: Strike) -> Any:
     for slots in _slot_lists(content):
         Random(strike.number).shuffle(slots)
+    return content
+
+
+def _overlapping(content: Any, _strike: Strike) -> Any:
+    for slots in _slot_lists(content):
+        slots[:] = [
+            {**slot, **{edge: _shifted(slot[edge], days) for edge in ("start", "end")}}
+            for slot in slots
+            for days in (-400, 0, 400)
+        ]
+    return content
+
+
+def _shifted(moment: str, days: int) -> str:
+    return (datetime.fromisoformat(moment) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _disagreeing(content: Any, strike: Strike) -> Any:
+    for name in LISTS[1:]:
+        for holder, key in places(content, f"**.{name}"):
+            for counted, value in places((holder[key] or [None])[-1], "measurements.*.offtake.*.value"):
+                counted[value] = round(counted[value] + strike.parameters["amount"] / 1000, 3)
     return content
 
 
@@ -248,6 +271,40 @@ CATALOG: dict[str, Fault] = {
             choices={"variant": ("each", *ODD)},
         ),
         Fault("api-duplicate-slots", "every slot twice", "energy", alteration=_twice),
+        Fault(
+            "api-overlapping-slots",
+            "every slot also of a day long before and of one long after",
+            "energy",
+            alteration=_overlapping,
+        ),
+        Fault(
+            "api-impossible-amounts",
+            "one in so many amounts is so large, beginning with the first",
+            "energy",
+            {"path": "**.value", "value": 999_999_999.999, "every": 100_000},
+            alteration=_with,
+        ),
+        Fault(
+            "api-disagreeing-intervals",
+            "the last quarter-hour or hour consumed so many Wh more than it did",
+            "energy",
+            {"amount": 1000},
+            alteration=_disagreeing,
+        ),
+        Fault(
+            "api-other-ean",
+            "the answer is about another EAN",
+            "energy",
+            {"path": "data.headpoint.ean", "value": "541448820000000022", "every": 1},
+            alteration=_with,
+        ),
+        Fault(
+            "api-other-energy",
+            "the answer is about another energy: E or G",
+            "energy",
+            {"path": "data.headpoint.energyType", "value": "G", "every": 1},
+            alteration=_with,
+        ),
         Fault("api-shuffled-slots", "slots out of order", "energy", alteration=_shuffled),
         # Mandates
         Fault(

@@ -267,6 +267,18 @@ def _not_validated(slots: Slots, strike: Strike) -> Slots:
     return slots
 
 
+def _impossible(slots: Slots, strike: Strike) -> Slots:
+    for _, entry in _every(slots, strike.parameters["every"]):
+        entry["v"] = strike.parameters["amount"]
+    return slots
+
+
+def _disagreeing(slots: Slots, strike: Strike) -> Slots:
+    for entry in [entry for slot in slots for entry in slot["v"]][:1]:
+        entry["v"] = round(entry["v"] + strike.parameters["amount"] / 1000, 3)
+    return slots
+
+
 def _renamed(slots: Slots, _strike: Strike) -> Slots:
     names = {"d": "from", "de": "until", "v": "values", "dc": "register", "t": "direction", "u": "unit"}
     return [
@@ -413,6 +425,26 @@ CATALOG: dict[str, Fault] = {
             {"status": 1},
             alteration=_not_validated,
         ),
+        Fault(
+            "impossible-amounts",
+            "one in so many amounts is so large, beginning with the first",
+            "readings-interval",
+            {"every": 100_000, "amount": 999_999_999.999},
+            alteration=_impossible,
+        ),
+        Fault(
+            "disagreeing-intervals",
+            "the first amount of a day's quarter-hours or hours is so many Wh more than it was",
+            "readings-interval",
+            {"amount": 1000},
+            alteration=_disagreeing,
+        ),
+        Fault(
+            "uncorrected-intervals",
+            "quarter-hours and hours as they were before any correction",
+            "readings-interval",
+        ),
+        Fault("overlapping-months", "the monthly peaks of the year before too", "spikes"),
         Fault("renamed-fields", "the readings' fields have other names", "readings", alteration=_renamed),
         Fault(
             "odd-json",

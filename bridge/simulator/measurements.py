@@ -83,9 +83,11 @@ class Measurements:
             correct(counted, correction, conversion_factor(meter.ean, day))
         if self.is_provisional(meter, day, now):
             counted = in_provisional_kwh(counted, provisional_factor(meter.ean, day))
-        if serial is not None and meter.exchange is not None:
-            counted = [slot for slot in counted if meter.serial_at(slot.start) == serial]
-        return counted
+        return _of(meter, counted, serial)
+
+    def uncorrected_slots(self, meter: SimulatedMeter, day: date, serial: str) -> list[Slot]:
+        """The same before any correction."""
+        return _of(meter, slots(meter, day), serial)
 
     def is_provisional(self, meter: SimulatedMeter, day: date, now: datetime) -> bool:
         """Whether a gas day's kWh still stand on a provisional calorific value."""
@@ -165,6 +167,13 @@ def in_provisional_kwh(counted: list[Slot], factor: int) -> list[Slot]:
         Slot(start, end, {**amounts, energy: (amounts[volume] * factor + 500) // 1000})
         for start, end, amounts in counted
     ]
+
+
+def _of(meter: SimulatedMeter, counted: list[Slot], serial: str | None) -> list[Slot]:
+    """What one physical meter counted; of all of them, without a serial."""
+    if serial is None or meter.exchange is None:
+        return counted
+    return [slot for slot in counted if meter.serial_at(slot.start) == serial]
 
 
 def consumed(slot: Slot) -> int:

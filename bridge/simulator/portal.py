@@ -89,6 +89,8 @@ class Portal:
         window = _window(request)
         if meter.energy == "gas" or not window.has_local_offsets:
             return as_json([])
+        if "overlapping-months" in request.strikes:
+            window = Window(window.start - timedelta(days=366), window.end)
         return as_json(list(self._peaks(request, meter, serial, window)))
 
     def _authorised(self, request: Request, ean: str) -> tuple[SimulatedMeter, str]:
@@ -181,6 +183,8 @@ class Portal:
 
     def _interval_slots(self, request: Request, meter: SimulatedMeter, serial: str, day: date) -> list[Slot]:
         publication = self._publication(request, meter, day)
+        if publication.intervals <= request.now and "uncorrected-intervals" in request.strikes:
+            return self.measurements.uncorrected_slots(meter, day, serial)
         if publication.intervals <= request.now:
             return self.measurements.slots(meter, day, request.now, serial)
         late = request.strikes.get("late-intervals")
