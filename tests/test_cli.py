@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +17,7 @@ import pytest
 
 from bridge import __version__, check
 from bridge.cli import main
+from bridge.model import BRUSSELS
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
@@ -683,11 +684,14 @@ def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosq
 
 @pytest.mark.parametrize(
     "words",
-    [["show"], ["show", "--json"], ["export", "--format", "csv"], ["backfill", "--from", "2026-11-20"]],
+    [["show"], ["show", "--json"], ["export", "--format", "csv"], ["backfill", "--from", "YESTERDAY"]],
 )
 @pytest.mark.parametrize("to", ["a full disk", "nobody"])
 def test_standard_output_that_takes_nothing(desk: World, words: list[str], to: str) -> None:
+    desk.clock.instant = datetime.now(UTC)  # as the command's own clock says
     desk.fetch()
+    yesterday = str(datetime.now(BRUSSELS).date() - timedelta(days=1))
+    words = [word.replace("YESTERDAY", yesterday) for word in words]
     command = [sys.executable, "-m", "bridge", *words, "--config", str(desk.write_configuration())]
     redirected = ">/dev/full" if to == "a full disk" else ">&-"
     ended = subprocess.run(

@@ -227,7 +227,7 @@ class ScheduleSettings(_Section):
         default=7,
         ge=5,  # Fluvius publishes up to four days late, and only then shows that a meter has no intervals
         le=31,  # one request
-        description="How far back days are awaited and corrections looked for, 5 to 31 days",
+        description="How far back days are awaited, 5 to 31 days; corrections are looked for in 31",
     )
 
 

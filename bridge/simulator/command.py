@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default: {DEFAULT_PORT})"
     )
     parser.add_argument(
-        "--today", metavar="DATE", help="the simulated day, such as 2026-11-21, or a moment with its offset"
+        "--today",
+        metavar="DATE",
+        help="the simulated day, such as 2026-11-21, or a moment with its offset; a bridge needs the same clock",
     )
     parser.add_argument(
         "--fault",
