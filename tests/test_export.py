@@ -20,7 +20,7 @@ import pytest
 
 from bridge.fluvius.http import PoliteSession
 from bridge.folder import claim
-from bridge.ledger import store
+from bridge.ledger import migrations
 from bridge.meterday import day_of, end_of, intervals_of, start_of
 from bridge.model import BRUSSELS, Energy
 from bridge.simulator import DEFAULT_METERS, Simulator
@@ -356,7 +356,8 @@ def outdated(world: World) -> None:
     world.data_dir.mkdir()
     with closing(sqlite3.connect(world.data_dir / "ledger.sqlite")) as database:
         database.executescript(
-            f"{store.MIGRATIONS[0]} PRAGMA application_id = {store.APPLICATION_ID}; PRAGMA user_version = 1;"
+            f"{migrations.MIGRATIONS[0]} PRAGMA application_id = {migrations.APPLICATION_ID};"
+            " PRAGMA user_version = 1;"
         )
 
 
@@ -388,7 +389,7 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         assert waiting != (0,)
         database.execute("DROP TABLE peak")
         database.execute("DROP TABLE backfill")
-        for column in ("provisional", "reviewed_at"):
+        for column in ("provisional", "reviewed_at", "checksum"):
             database.execute(f"ALTER TABLE day DROP COLUMN {column}")
         database.execute("DROP INDEX day_in_doubt")
         database.execute("ALTER TABLE day DROP COLUMN disagrees")

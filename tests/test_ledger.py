@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge import meterday
-from bridge.ledger import Ledger, LedgerError, Records, store
+from bridge.ledger import Ledger, LedgerError, Records, migrations
 from bridge.model import Direction, Energy, Interval, Meter, Reading, Register, Tariff, Total, Unit
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY, "A")
@@ -748,8 +748,8 @@ def test_a_ledger_of_a_newer_version_is_left_alone(path: Path) -> None:
 def a_ledger_of_the_first_version(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.executescript(
-            f"{store.MIGRATIONS[0]}; PRAGMA user_version = 1;"
-            f" PRAGMA application_id = {store.APPLICATION_ID};"
+            f"{migrations.MIGRATIONS[0]}; PRAGMA user_version = 1;"
+            f" PRAGMA application_id = {migrations.APPLICATION_ID};"
             f" INSERT INTO meter VALUES (1, '{HOME.ean}', '{HOME.energy}');"
             " INSERT INTO day (meter, date, start, fetched_at) VALUES (1, '2026-11-01', 0, 0);"
             " INSERT INTO published VALUES ('fluvius/home/day');"
@@ -806,10 +806,12 @@ def test_what_changed_meanwhile_is_not_forgotten(ledger: Ledger) -> None:
     assert ledger.restated_since(HOME) == since - timedelta(days=1)
 
 
-def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
+@pytest.mark.parametrize("opens", [Ledger, Records])
+def test_a_ledger_without_a_byte_was_emptied_and_is_no_new_one(path: Path, opens: type[Records]) -> None:
     path.touch()
-    fill(path)
-    assert use(path)
+    with pytest.raises(LedgerError, match=r"was emptied: .* Restore a backup, or remove the file"):
+        opens(path)
+    assert path.read_bytes() == b""
 
 
 def test_a_folder_where_the_ledger_should_be_is_said(path: Path) -> None:

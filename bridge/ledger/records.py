@@ -16,7 +16,7 @@ from typing import Any
 from bridge import meterday, planning
 from bridge.hourly import HourlyDay, Standing
 from bridge.ledger.reviews import Reviews
-from bridge.ledger.store import heeding_damage, to_amount, to_instant, to_seconds
+from bridge.ledger.store import heeding_damage, heeding_damage_while_read, to_amount, to_instant, to_seconds
 from bridge.merging import Row, Slot, by_register
 from bridge.model import Counted, Day, Interval, Meter, Month, Register, Total
 from bridge.planning import DayFacts
@@ -89,6 +89,7 @@ class Records(Reviews):
             "SELECT revision, fetched_at, disagrees FROM day WHERE meter = ? AND date = ?",
             (self._meter(meter), day.isoformat()),
         )
+        self.heed_damage(meter, day, day)
         start = meterday.start_of(day, meter.energy)
         part = self._part_of(meter, day) if day in meterday.cut_days(meter) else None
         bounds = meterday.bounds_of(meter, day)
@@ -122,7 +123,8 @@ class Records(Reviews):
     def complete_days(self, meter: Meter, first: date, last: date) -> list[date]:
         """Which days of a span are complete, oldest first."""
         rows = self._rows(
-            "SELECT date FROM day WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ? ORDER BY date",
+            # +: of the table, which has checksums, and not of an index
+            "SELECT date FROM day WHERE meter = ? AND +complete = 1 AND date BETWEEN ? AND ? ORDER BY date",
             (self._meter(meter), *self._whole(meter, first, last)),
         )
         return sorted(
@@ -206,6 +208,7 @@ class Records(Reviews):
         first, last = meterday.span_within(meter, first, last)
         if first > last:
             return []
+        self.heed_damage(meter, first, last)
         bounds = meterday.bounds_of(meter, first)[0], meterday.bounds_of(meter, last)[1]
         hours: dict[date, dict[datetime, dict[Register, Decimal]]] = defaultdict(lambda: defaultdict(dict))
         rows = self._rows(
@@ -230,6 +233,7 @@ class Records(Reviews):
             for day in sorted(daily)
         ]
 
+    @heeding_damage_while_read
     def counted(self, meter: Meter, first: date, last: date, *, daily: bool) -> Iterator[Counted]:
         """The readings of a span of days, one by one, in order of time: days, or quarter-hours (gas: hours).
 
@@ -241,6 +245,7 @@ class Records(Reviews):
         first, last = meterday.span_within(meter, first, last)
         if known is None or not (first := max(first, known[0])) <= (last := min(last, known[1])):
             return
+        self.heed_damage(meter, first, last)
         complete = set(self.complete_days(meter, first, last))
         if not daily:
             complete -= self.days_in_doubt(meter, first, last)

@@ -3,12 +3,12 @@
 from datetime import date, datetime
 
 from bridge import meterday
-from bridge.ledger.jobs import Jobs
+from bridge.ledger.checksums import Checksums
 from bridge.ledger.store import heeding_damage, to_instant, to_seconds
 from bridge.model import Meter
 
 
-class Reviews(Jobs):
+class Reviews(Checksums):
     """What the ledger remembers of days beside their readings. Spans of days include both ends."""
 
     @heeding_damage

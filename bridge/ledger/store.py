@@ -5,10 +5,12 @@ three decimals, and its own binary noise (11.332999999999998) lies far below the
 since 1970, UTC.
 """
 
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import wraps
@@ -16,86 +18,17 @@ from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
 from bridge.folder import is_full
+from bridge.ledger.migrations import APPLICATION_ID, MIGRATIONS, statements
 from bridge.ledger.snapshot import how_to_read
 from bridge.model import MAX_AMOUNT, Direction, Meter, Register, Tariff, Unit
 
 _UNKNOWN = 0
 _PATIENCE = 5.0  # seconds, with other processes that hold the file
-APPLICATION_ID = 0x466C7632  # "Flv2": tells our file from other people's SQLite databases
+
+ADVICE_ON_DAMAGE = "is damaged. Restore a backup, or move it away to start again"
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-MIGRATIONS = (
-    """
-    CREATE TABLE meter (
-        id INTEGER PRIMARY KEY, ean TEXT NOT NULL, energy TEXT NOT NULL, UNIQUE (ean, energy)
-    );
-    CREATE TABLE device (id INTEGER PRIMARY KEY, serial TEXT NOT NULL UNIQUE);
-    CREATE TABLE register (
-        id INTEGER PRIMARY KEY, direction TEXT NOT NULL, tariff TEXT NOT NULL, unit TEXT NOT NULL,
-        UNIQUE (direction, tariff, unit)
-    );
-    -- daily: 1 a meter day's amount, 0 an interval's. device: the physical meter that counted it.
-    CREATE TABLE reading (
-        meter INTEGER NOT NULL, daily INTEGER NOT NULL, start INTEGER NOT NULL, register INTEGER NOT NULL,
-        device INTEGER NOT NULL, amount INTEGER NOT NULL, validated INTEGER NOT NULL,
-        revision INTEGER NOT NULL DEFAULT 1,
-        PRIMARY KEY (meter, daily, start, register, device)
-    ) WITHOUT ROWID;
-    CREATE TABLE day (
-        meter INTEGER NOT NULL, date TEXT NOT NULL, start INTEGER NOT NULL,
-        complete INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 1,
-        corrected INTEGER NOT NULL DEFAULT 0, intervals INTEGER NOT NULL DEFAULT 0,
-        asked_at INTEGER, fetched_at INTEGER NOT NULL,
-        PRIMARY KEY (meter, date)
-    ) WITHOUT ROWID;
-    CREATE INDEX day_by_completeness ON day (meter, complete, date, start);
-    -- intervals that are new or corrected and were not streamed yet
-    CREATE TABLE unstreamed (
-        meter INTEGER NOT NULL, start INTEGER NOT NULL, PRIMARY KEY (meter, start)
-    ) WITHOUT ROWID;
-    -- retained topics that a broker may hold because of us
-    CREATE TABLE published (topic TEXT PRIMARY KEY) WITHOUT ROWID;
-    CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    """,
-    """
-    -- whose topic it is: a meter's EAN or `bridge`, so that a renamed meter's old topics are found
-    ALTER TABLE published ADD COLUMN owner TEXT NOT NULL DEFAULT '';
-    -- from when on a meter's amounts are other than those that long-term statistics were made of
-    CREATE TABLE restated (meter INTEGER PRIMARY KEY, since INTEGER NOT NULL);
-    INSERT INTO restated SELECT DISTINCT meter, 0 FROM day;
-    """,
-    """
-    -- the highest quarter-hours of months: worked out here ('ledger'; amount in billionths of a kWh, NULL
-    -- where there is none), or said by Fluvius ('portal'; in billionths of a kW), also while the month was
-    -- under way ('so far')
-    CREATE TABLE peak (
-        meter INTEGER NOT NULL, month TEXT NOT NULL, source TEXT NOT NULL,
-        start INTEGER NOT NULL, amount INTEGER,
-        PRIMARY KEY (meter, month, source)
-    ) WITHOUT ROWID;
-    -- history that someone asked for
-    CREATE TABLE backfill (
-        id INTEGER PRIMARY KEY, meter INTEGER NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL,
-        begun_at INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'open', done INTEGER NOT NULL DEFAULT 0,
-        of_all INTEGER NOT NULL DEFAULT 0, answered TEXT NOT NULL DEFAULT '[]', step TEXT, words TEXT,
-        marks TEXT NOT NULL DEFAULT '[]'
-    );
-    """,
-    """
-    -- whether Fluvius may still correct a day's amounts although they look final, and when its daily amounts
-    -- were last given or asked for in vain. What was kept of gas before is not known to be final.
-    ALTER TABLE day ADD COLUMN provisional INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE day ADD COLUMN reviewed_at INTEGER;
-    UPDATE day SET provisional = 1 WHERE meter IN (SELECT id FROM meter WHERE energy = 'gas');
-    """,
-    """
-    -- 1 while a day's intervals do not add up to its daily amounts: then they do not count
-    ALTER TABLE day ADD COLUMN disagrees INTEGER NOT NULL DEFAULT 0;
-    CREATE INDEX day_in_doubt ON day (meter, date) WHERE disagrees;
-    """,
-)
 
 
 class LedgerError(Exception):
@@ -111,12 +44,29 @@ def heeding_damage(method: Callable[_P, _T]) -> Callable[_P, _T]:
 
     @wraps(method)
     def heeding(*arguments: _P.args, **options: _P.kwargs) -> _T:
-        try:
+        with _blaming_damage(arguments[0]):
             return method(*arguments, **options)
-        except (KeyError, OverflowError, TypeError, ValueError) as error:
-            raise LedgerError(f"the ledger {arguments[0]} {_ADVICE[sqlite3.SQLITE_CORRUPT]}") from error
 
     return heeding
+
+
+def heeding_damage_while_read(method: Callable[_P, Iterator[_T]]) -> Callable[_P, Iterator[_T]]:
+    """The same for what is read row by row, long after the call."""
+
+    @wraps(method)
+    def heeding(*arguments: _P.args, **options: _P.kwargs) -> Iterator[_T]:
+        with _blaming_damage(arguments[0]):
+            yield from method(*arguments, **options)
+
+    return heeding
+
+
+@contextmanager
+def _blaming_damage(ledger: object) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        raise LedgerError(f"the ledger {ledger} {ADVICE_ON_DAMAGE}") from error
 
 
 class Store:
@@ -134,7 +84,14 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path, self._read_only = path, read_only
         self._numbers: dict[tuple[str, ...], int] = {}
+        if path.is_file() and path.stat().st_size == 0:
+            raise LedgerError(
+                f"the ledger {path} was emptied: it has no bytes any more."
+                " Restore a backup, or remove the file to start again"
+            )
         with self._explained():
+            if not (read_only or path.exists()):
+                self._make()
             address = f"{path.absolute().as_uri()}?{how_to_read(path)}" if read_only else path
             self._db = sqlite3.connect(
                 address, _PATIENCE, isolation_level=None, check_same_thread=False, uri=read_only
@@ -198,6 +155,8 @@ class Store:
         if version < len(MIGRATIONS) and self._read_only:
             raise LedgerOutdated(f"{self._path} was written by an older fluvius2mqtt; start the bridge once")
         if not self._read_only:
+            if 0 < version < len(MIGRATIONS):
+                self._keep_a_copy()
             self._keep_a_log()
             self._db.execute("PRAGMA synchronous = NORMAL")
             if version < len(MIGRATIONS):
@@ -237,11 +196,46 @@ class Store:
     def _migrate(self) -> None:
         """Bring the file up to date, unless another process was quicker."""
         with self._transaction():
-            for migration in MIGRATIONS[self._version() :]:
-                for statement in _statements(migration):
+            for number in range(self._version(), len(MIGRATIONS)):
+                for statement in statements(number):
                     self._execute(statement)
             self._execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self._execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _make(self) -> None:
+        """A new file is there as a whole, or not at all; or as another process has made it meanwhile."""
+        fresh = self._unfinished()
+        try:
+            with closing(sqlite3.connect(fresh, isolation_level=None)) as self._db:
+                self._migrate()
+            _put(fresh, self._path)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def _unfinished(self) -> Path:
+        """A name beside the ledger that nobody else takes."""
+        return self._path.with_name(f"{self._path.name}.{os.getpid()}.{threading.get_ident()}.new")
+
+    def _keep_a_copy(self) -> None:
+        """Of the file as the older version left it, until the next time; nothing is changed without it."""
+        copy = self._path.with_name(f"{self._path.name}.before-{len(MIGRATIONS)}")
+        fresh = self._unfinished()
+        try:
+            with closing(sqlite3.connect(fresh)) as target:
+                self._db.backup(target)
+            fresh.replace(copy)
+        except (OSError, sqlite3.Error) as error:
+            why = (
+                "the disk is full: make room"
+                if is_full(self._path)
+                else f"{error}: let this user write there"
+            )
+            raise LedgerError(f"an older ledger is copied to {copy} first, which fails ({why})") from error
+        finally:
+            fresh.unlink(missing_ok=True)
+        for older in self._path.parent.glob(f"{self._path.name}.before-*"):
+            if older != copy:
+                older.unlink(missing_ok=True)
 
     def _know_registers(self) -> None:
         self._registers = {
@@ -293,6 +287,17 @@ class Store:
             raise LedgerError(f"the ledger {self._path} {advice}") from error
 
 
+def _put(fresh: Path, path: Path) -> None:
+    """Give a file its name, unless something has it."""
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a disk that knows no second names
+        if not path.exists():
+            fresh.rename(path)
+
+
 _DISK = {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN,
@@ -304,19 +309,9 @@ _ADVICE = {
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; let this user write in its folder",
     sqlite3.SQLITE_PERM: "cannot be opened; give this user the right to read and write it",
     sqlite3.SQLITE_BUSY: "is held by another program; stop that program first",
-    sqlite3.SQLITE_CORRUPT: "is damaged. Restore a backup, or move it away to start again",
+    sqlite3.SQLITE_CORRUPT: ADVICE_ON_DAMAGE,
     sqlite3.SQLITE_NOTADB: "is damaged or no ledger. Restore a backup, or move it away to start again",
 }
-
-
-def _statements(script: str) -> Iterator[str]:
-    """One by one, because `executescript` would end the transaction that they belong to."""
-    statement = ""
-    for piece in script.split(";")[:-1]:
-        statement += piece + ";"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def to_seconds(instant: datetime) -> int:

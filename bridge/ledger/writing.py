@@ -46,7 +46,8 @@ class Ledger(Records):
         """
         provisional = {to_seconds(reading.start) for reading in readings if reading.provisional}
         with self._transaction():
-            for start, changed in self._merge(meter, readings, daily=True).items():
+            changes = self._merge(meter, readings, daily=True)
+            for start, changed in changes.items():
                 day = meterday.day_of(to_instant(start), meter.energy)
                 key = self._ensure_day(meter, day, now)
                 self._execute(
@@ -63,6 +64,11 @@ class Ledger(Records):
                 )
                 if intervals:
                     self._compare(meter, day, self._known_of(meter, day))
+            if changes:
+                span = (
+                    meterday.day_of(to_instant(each), meter.energy) for each in (min(changes), max(changes))
+                )
+                self._seal(meter, *span)
 
     def record_intervals(
         self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, *, only_new: bool = False
@@ -95,6 +101,8 @@ class Ledger(Records):
                 " WHERE meter = ? AND date = ?",
                 (to_seconds(now), whole, len(expected) - 1, *key),
             )
+            if readings:
+                self._seal(meter, day, day)
 
     def ask_again(self, meter: Meter, days: Sequence[date]) -> None:
         """Forget that the intervals of days that are not complete were asked for, perhaps in vain."""
@@ -146,6 +154,7 @@ class Ledger(Records):
                         for day in complete
                     ],
                 )
+                self._seal(meter, complete[0].date, complete[-1].date)
 
     @heeding_damage
     def keep_to_bounds(self, meter: Meter) -> None:
@@ -332,6 +341,7 @@ class Ledger(Records):
 
     def _touch(self, meter: Meter, first: date, last: date) -> None:
         """Days of a span change: what was worked out of them does not count any more."""
+        self.heed_damage(meter, first, last)
         key = self._meter(meter)
         self._editions[key] += 1
         if key in self._long_ago and first < self._long_ago[key][0][1]:
@@ -407,10 +417,11 @@ class Ledger(Records):
     def _ensure_day(self, meter: Meter, day: date, now: datetime) -> tuple[int, str]:
         key = self._meter(meter), day.isoformat()
         start = to_seconds(meterday.start_of(day, meter.energy))
-        self._execute(
-            "INSERT OR IGNORE INTO day (meter, date, start, fetched_at) VALUES (?, ?, ?, ?)",
+        if self._rows(
+            "INSERT OR IGNORE INTO day (meter, date, start, fetched_at) VALUES (?, ?, ?, ?) RETURNING 1",
             (*key, start, to_seconds(now)),
-        )
+        ):
+            self._seal(meter, day, day)
         return key
 
 

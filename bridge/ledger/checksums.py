@@ -1,0 +1,74 @@
+"""A checksum of each meter day: a file that rots must not say other amounts than Fluvius did."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from bridge import meterday
+from bridge.ledger.jobs import Jobs
+from bridge.ledger.migrations import OF_READINGS, OF_THE_DAY
+from bridge.ledger.store import ADVICE_ON_DAMAGE, LedgerError, to_instant, to_seconds
+from bridge.model import Energy, Meter
+
+_A_MONTH = 31  # days
+# Every reading lies within a day of the table, so each of them reaches to the next one's start.
+_DAYS = (
+    "(SELECT date, LEAD(start, 1, ?4) OVER (ORDER BY start) AS end FROM day"
+    " WHERE meter = ?1 AND date BETWEEN ?2 AND ?3) AS span"
+)
+_CHECKSUM = (
+    f"{OF_THE_DAY} + (SELECT {OF_READINGS} FROM reading WHERE reading.meter = ?1 AND daily IN (0, 1)"  # noqa: S608 - our own words
+    " AND reading.start >= day.start AND reading.start < span.end)"
+)
+
+
+class Checksums(Jobs):
+    """Whether what is read is what was written. Spans of days include both ends."""
+
+    def damaged_days(self, meter: Meter, first: date, last: date) -> list[date]:
+        """The days of a span that are not as they were written, or are gone."""
+        rows = self._rows(
+            f"SELECT day.start FROM day, {_DAYS} WHERE meter = ?1 AND day.date = span.date"  # noqa: S608 - likewise
+            f" AND checksum IS NOT {_CHECKSUM} UNION"
+            " SELECT start FROM reading WHERE meter = ?1 AND daily = 1 AND start >= ?5 AND start < ?4"
+            " AND start NOT IN"
+            " (SELECT start FROM day WHERE meter = ?1 AND date BETWEEN ?2 AND ?3) ORDER BY 1",
+            (*self._of_span(meter, first, last), to_seconds(meterday.start_of(first, meter.energy))),
+        )
+        return [meterday.day_of(to_instant(start), meter.energy) for (start,) in rows]
+
+    def heed_damage(self, meter: Meter, first: date, last: date) -> None:
+        """Make sure of some days before they are read.
+
+        Raises:
+            LedgerError: one of them is not as it was written.
+        """
+        if days := self.damaged_days(meter, first, last):
+            raise LedgerError(f"the ledger {self} {ADVICE_ON_DAMAGE} ({meter.label}: {days[0]})")
+
+    def examination(self) -> Iterator[None]:
+        """Make sure of the whole ledger, a month of a meter at each step.
+
+        Raises:
+            LedgerError: it is damaged.
+        """
+        for number, ean, energy, start, end in self._rows(
+            "SELECT id, ean, energy, MIN(start), MAX(start) FROM meter JOIN day ON meter = id GROUP BY id"
+        ):
+            self._numbers["meter", ean, energy] = number
+            meter = Meter(ean, ean, Energy(energy))
+            days = meterday.span(*(meterday.day_of(to_instant(each), meter.energy) for each in (start, end)))
+            for i in range(0, len(days), _A_MONTH):
+                self.heed_damage(meter, days[i], days[min(i + _A_MONTH, len(days)) - 1])
+                yield
+
+    def _seal(self, meter: Meter, first: date, last: date) -> None:
+        """What stands there now is what was written."""
+        self._execute(
+            f"UPDATE day SET checksum = {_CHECKSUM} FROM {_DAYS}"  # noqa: S608 - likewise
+            " WHERE meter = ?1 AND day.date = span.date",
+            self._of_span(meter, first, last),
+        )
+
+    def _of_span(self, meter: Meter, first: date, last: date) -> tuple[object, ...]:
+        end = to_seconds(meterday.end_of(last, meter.energy))
+        return self._meter(meter), first.isoformat(), last.isoformat(), end

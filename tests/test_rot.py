@@ -1,0 +1,203 @@
+"""A ledger whose disk rots: no other amounts than Fluvius gave, and no silence about it."""
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from bridge import meterday
+from bridge.ledger import Ledger, LedgerError, Records, migrations
+from bridge.model import Counted
+from tests.test_ledger import (
+    DAY,
+    HOME,
+    NOW,
+    a_ledger_of_the_first_version,
+    a_used_ledger,
+    all_intervals,
+    daily,
+    kwh,
+    whole_day,
+)
+
+FIRST = DAY - timedelta(days=5)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+@pytest.fixture
+def used(path: Path) -> Path:
+    a_used_ledger(path)
+    return path
+
+
+def exported(path: Path) -> list[Counted]:
+    with Records(path) as records:
+        return [
+            *records.counted(HOME, FIRST, DAY, daily=True),
+            *records.counted(HOME, FIRST, DAY, daily=False),
+        ]
+
+
+def change(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        assert database.execute(sql).rowcount
+
+
+def test_no_flipped_bit_changes_an_export_without_a_word(used: Path) -> None:
+    good, truth = used.read_bytes(), exported(used)
+    chance = random.Random(2026)
+    told = 0
+    for _ in range(400):
+        bad = bytearray(good)
+        bad[chance.randrange(100, len(bad))] ^= 1 << chance.randrange(8)
+        used.write_bytes(bad)
+        try:
+            assert exported(used) == truth
+        except LedgerError as error:
+            assert str(used) in str(error)  # noqa: PT017 - the message is what counts, if there is one
+            told += 1
+    assert told > 100
+
+
+AMOUNTS = {
+    "an amount": "UPDATE reading SET amount = amount + 1 WHERE daily = 0 AND start % 86400 = 36000",
+    "an amount of zero": "UPDATE reading SET amount = 0 WHERE daily = 1",
+    "a reading that is gone": "DELETE FROM reading WHERE daily = 0 AND start % 86400 = 36000",
+    "a reading too many": "INSERT INTO reading SELECT meter, daily, start, register, 77, amount, 1, 1"
+    " FROM reading WHERE daily = 1",
+    "a reading at another time": "UPDATE reading SET start = start + 1 WHERE start % 86400 = 36000",
+    "its register": "UPDATE reading SET register = 9 - register WHERE start % 86400 = 36000",
+    "its validation": "UPDATE reading SET validated = NOT validated WHERE daily = 1",
+    "its revision": "UPDATE reading SET revision = revision + 64 WHERE daily = 0",
+    "whether the day is complete": "UPDATE day SET complete = 0",
+    "the day's revision": "UPDATE day SET revision = 3",
+    "the day's date": "UPDATE day SET date = replace(date, '26-', '2v-')",
+    "the checksum": "UPDATE day SET checksum = checksum + 1",
+}
+
+
+@pytest.mark.parametrize("what", AMOUNTS)
+def test_what_is_not_as_it_was_written_is_not_read(used: Path, what: str) -> None:
+    change(used, AMOUNTS[what])
+    with pytest.raises(LedgerError, match=rf"is damaged\. Restore a backup.*\({HOME.name}: {FIRST}\)"):
+        exported(used)
+    with Ledger(used) as ledger:
+        with pytest.raises(LedgerError, match="is damaged"):
+            ledger.complete_day(HOME, DAY)
+        with pytest.raises(LedgerError, match="is damaged"):
+            ledger.hourly(HOME, FIRST, DAY)
+        with pytest.raises(LedgerError, match="is damaged"):
+            list(ledger.examination())
+
+
+def test_amounts_that_change_places_are_noticed(path: Path) -> None:
+    with Ledger(path) as ledger:
+        ledger.record_days(HOME, daily(kwh(HIGH=144)), NOW)
+        morning, evening = all_intervals(kwh(HIGH=1))[:48], all_intervals(kwh(HIGH=2))[48:]
+        ledger.record_intervals(HOME, DAY, [*morning, *evening], NOW)
+    noon = int(meterday.intervals_of(DAY, HOME.energy)[48].timestamp())
+    change(path, f"UPDATE reading SET amount = 3000000000 - amount WHERE start IN ({noon}, {noon - 900})")
+    with pytest.raises(LedgerError, match="is damaged"):
+        exported(path)
+
+
+def test_a_damaged_day_is_not_written_over(used: Path) -> None:
+    change(used, AMOUNTS["an amount"])
+    with Ledger(used) as ledger:
+        with pytest.raises(LedgerError, match="is damaged"):
+            ledger.record_days(HOME, daily(kwh(HIGH=1)), NOW)
+        with pytest.raises(LedgerError, match="is damaged"):
+            ledger.record_intervals(HOME, DAY, all_intervals(kwh(HIGH=1)), NOW)
+
+
+def test_a_day_of_garbage_is_said_also_in_the_middle_of_an_export(used: Path) -> None:
+    """What is read row by row is read long after it was asked for."""
+    change(used, "UPDATE register SET direction = 'sideways'")
+    with pytest.raises(LedgerError, match="is damaged"):
+        exported(used)
+
+
+def test_each_month_is_looked_at_once(path: Path) -> None:
+    with Ledger(path) as ledger:
+        for back in range(0, 100, 10):
+            whole_day(ledger, kwh(TOTAL=1), DAY - timedelta(days=back))
+        assert len(list(ledger.examination())) == 3
+
+
+# Older versions
+
+
+def test_an_older_ledger_gets_its_checksums(path: Path) -> None:
+    a_ledger_of_the_first_version(path)
+    start = int(meterday.start_of(date(2026, 11, 1), HOME.energy).timestamp())
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE day SET start = ?", (start,))
+        database.execute("INSERT INTO register VALUES (1, 'consumption', 'total', 'kWh')")
+        database.executemany(
+            "INSERT INTO reading VALUES (1, ?, ?, 1, 0, 96000000000, 1, 1)",
+            [(1, start), *((0, start + 900 * each) for each in range(96))],
+        )
+    with Ledger(path) as ledger:
+        list(ledger.examination())
+        whole_day(ledger, kwh(TOTAL=1), date(2026, 11, 2))
+        list(ledger.examination())
+    change(path, "UPDATE reading SET amount = amount + 1 WHERE daily = 0")
+    with Ledger(path) as ledger, pytest.raises(LedgerError, match="2026-11-01"):
+        list(ledger.examination())
+
+
+def copies(path: Path) -> Iterator[Path]:
+    return path.parent.glob("ledger.sqlite.before-*")
+
+
+def test_a_copy_is_kept_before_an_older_ledger_is_brought_up_to_date(path: Path) -> None:
+    path.with_name("ledger.sqlite.before-2").touch()
+    a_ledger_of_the_first_version(path)
+    with closing(sqlite3.connect(path)) as database:
+        before = list(database.iterdump())
+    with Ledger(path):
+        pass
+    (copy,) = copies(path)
+    assert copy.name == f"ledger.sqlite.before-{len(migrations.MIGRATIONS)}"
+    with closing(sqlite3.connect(copy)) as database:
+        assert list(database.iterdump()) == before
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    with Ledger(path):
+        pass
+    assert list(copies(path)) == [copy]
+
+
+def test_nothing_is_changed_without_a_copy(path: Path) -> None:
+    a_ledger_of_the_first_version(path)
+    before = path.read_bytes()
+    path.with_name(f"ledger.sqlite.before-{len(migrations.MIGRATIONS)}").mkdir()
+    with pytest.raises(LedgerError, match=r"copied to .* first, which fails"):
+        Ledger(path)
+    assert path.read_bytes() == before
+    assert not [each for each in path.parent.iterdir() if each.name.endswith(".new")]
+
+
+def test_a_new_ledger_has_no_older_copy(path: Path) -> None:
+    with Ledger(path):
+        pass
+    assert list(copies(path)) == []
+
+
+def test_a_start_that_was_killed_leaves_no_empty_ledger(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or it would be taken for one that somebody emptied."""
+
+    def killed(_: Ledger) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "_migrate", killed)
+    with suppress(KeyboardInterrupt):
+        Ledger(path)
+    assert not path.exists()
