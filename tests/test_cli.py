@@ -684,14 +684,14 @@ def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosq
 
 @pytest.mark.parametrize(
     "words",
-    [["show"], ["show", "--json"], ["export", "--format", "csv"], ["backfill", "--from", "YESTERDAY"]],
+    [["show"], ["show", "--json"], ["export", "--format", "csv"], ["backfill", "--from", "LATELY"]],
 )
 @pytest.mark.parametrize("to", ["a full disk", "nobody"])
 def test_standard_output_that_takes_nothing(desk: World, words: list[str], to: str) -> None:
     desk.clock.instant = datetime.now(UTC)  # as the command's own clock says
     desk.fetch()
-    yesterday = str(datetime.now(BRUSSELS).date() - timedelta(days=1))
-    words = [word.replace("YESTERDAY", yesterday) for word in words]
+    lately = str(datetime.now(BRUSSELS).date() - timedelta(days=3))
+    words = [word.replace("LATELY", lately) for word in words]
     command = [sys.executable, "-m", "bridge", *words, "--config", str(desk.write_configuration())]
     redirected = ">/dev/full" if to == "a full disk" else ">&-"
     ended = subprocess.run(

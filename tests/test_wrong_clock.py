@@ -249,22 +249,21 @@ def test_quarter_hours_that_were_switched_on_while_the_clock_was_ahead_are_asked
     desk.simulator.now = desk.clock
     desk.fetch()
     meters = desk.simulator.measurements.meters
-    meters[SHED["ean"]] = replace(meters[SHED["ean"]], intervals=True)
+    switched_on = replace(meters[SHED["ean"]], intervals=True, intervals_since=date(2026, 11, 20))
+    meters[SHED["ean"]] = switched_on
     desk.clock.pass_by(days=1)
     desk.fetch()
     with desk.ledger() as ledger:  # as a clock that was ahead would have noted it
         seconds = int(ahead.total_seconds())
         ledger._execute("UPDATE day SET asked_at = asked_at + ? WHERE intervals > 0", (seconds,))
-        ledger._execute("UPDATE day SET complete = 1, intervals = 0 WHERE date < '2026-11-18'")
-        ledger._execute("DELETE FROM reading WHERE daily = 0 AND start < unixepoch('2026-11-17 23:00')")
-    for _ in range(3):
-        desk.clock.pass_by(days=1)
+    for hours in (1, 23, 24):
+        desk.clock.pass_by(hours=hours)
         desk.simulator.forget_requests()
-        assert not desk.fetch().errors
+        assert not desk.fetch(Occasion.ASKED).errors
         assert desk.asked("readings") <= 1 + 7
         assert list(asked_twice(desk)) == []
     with desk.ledger() as ledger:
-        facts = ledger.facts(desk.meter("shed"), [date(2026, 11, 18), date(2026, 11, 19)])
+        facts = ledger.facts(desk.meter("shed"), [date(2026, 11, 20), date(2026, 11, 21)])
     assert all(day.interval_count == 96 for day in facts)
 
 

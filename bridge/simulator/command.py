@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--today",
         metavar="DATE",
-        help="the simulated day, such as 2026-11-21, or a moment with its offset; a bridge needs this clock",
+        help="the simulated day, such as 2026-11-21, or a moment with its offset: a bridge needs it too",
     )
     parser.add_argument(
         "--fault",
