@@ -393,6 +393,7 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
             database.execute(f"ALTER TABLE day DROP COLUMN {column}")
         database.execute("DROP INDEX day_in_doubt")
         database.execute("ALTER TABLE day DROP COLUMN disagrees")
+        database.execute("ALTER TABLE unstreamed DROP COLUMN held")
         database.execute("PRAGMA user_version = 2")
     assert reader.types("export", "--format", "csv").status == DONE
     with closing(sqlite3.connect(file)) as database:

@@ -137,10 +137,11 @@ class Core:
                 period="hour",
                 types=["sum"],
             )
+            if answer.keys() - set(ids):
+                raise ValueError("an answer about statistics that were not asked for")
             found = {
-                each: {datetime.fromtimestamp(row["start"] / 1000, UTC): row["sum"] for row in answer[each]}
-                for each in ids
-                if each in answer
+                each: {datetime.fromtimestamp(row["start"] / 1000, UTC): row["sum"] for row in rows}
+                for each, rows in answer.items()
             }
             return {
                 each: {at: total for at, total in rows.items() if start <= at < end}

@@ -85,6 +85,8 @@ MIGRATIONS = (
     -- 1 while a day's intervals do not add up to its daily amounts: then they do not count
     ALTER TABLE day ADD COLUMN disagrees INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX day_in_doubt ON day (meter, date) WHERE disagrees;
+    -- 1 while an interval's day does not add up: then it is not streamed
+    ALTER TABLE unstreamed ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
     """,
     f"""
     -- of each day's readings, to tell what was written from what became of it

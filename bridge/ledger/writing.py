@@ -211,11 +211,12 @@ class Ledger(Records):
     def unstreamed(self, meter: Meter, at_most: int = 1000) -> list[Interval]:
         """Intervals that are new or corrected since they were last streamed, oldest first.
 
-        Those outside the bounds wait, in case these are moved; and those of a later month, for the next call.
+        Those outside the bounds wait, in case these are moved; those of a day that does not add up; and those
+        of a later month, for the next call.
         """
         rows = self._rows(
             "SELECT start FROM unstreamed"
-            " WHERE meter = ? AND start >= ? AND start < ? ORDER BY start LIMIT ?",
+            " WHERE meter = ? AND start >= ? AND start < ? AND NOT held ORDER BY start LIMIT ?",
             (self._meter(meter), *_seconds_between(meter.since, meter.until), at_most),
         )
         starts = {to_instant(start) for (start,) in rows}
@@ -287,7 +288,7 @@ class Ledger(Records):
             self._restate(key, min(start for start, changed in changes.items() if changed))
         if self._stream and not daily:
             waiting = [(key, start) for start, changed in changes.items() if changed]
-            self._db.executemany("INSERT OR IGNORE INTO unstreamed VALUES (?, ?)", waiting)
+            self._db.executemany("INSERT OR IGNORE INTO unstreamed (meter, start) VALUES (?, ?)", waiting)
         return changes
 
     def _restate(self, key: int, since: int) -> None:
@@ -321,23 +322,18 @@ class Ledger(Records):
         return DayFacts(day, daily.get(start, {}), self._slots(meter, day))
 
     def _compare(self, meter: Meter, day: date, known: DayFacts) -> None:
-        """Remember whether a day's intervals add up to its daily amounts."""
+        """Remember whether a day's intervals add up to its daily amounts; until then none is streamed."""
         disagrees = bool(planning.disagreements(known, meter.energy))
-        self._stream_what_adds_up(meter, day, known, disagrees=disagrees)
+        key = self._meter(meter)
         self._execute(
             "UPDATE day SET disagrees = ?1 WHERE meter = ?2 AND date = ?3 AND disagrees != ?1",
-            (disagrees, self._meter(meter), day.isoformat()),
+            (disagrees, key, day.isoformat()),
         )
-
-    def _stream_what_adds_up(self, meter: Meter, day: date, known: DayFacts, *, disagrees: bool) -> None:
-        """Intervals that do not add up to their day wait with it; they are all news when they do."""
-        if not self._stream:
-            return
-        starts = [(self._meter(meter), to_seconds(start)) for start in known.intervals]
-        if disagrees:
-            self._db.executemany("DELETE FROM unstreamed WHERE meter = ? AND start = ?", starts)
-        elif self.days_in_doubt(meter, day, day):
-            self._db.executemany("INSERT OR IGNORE INTO unstreamed VALUES (?, ?)", starts)
+        if self._stream:
+            self._execute(
+                "UPDATE unstreamed SET held = ? WHERE meter = ? AND start >= ? AND start < ?",
+                (disagrees, key, *map(to_seconds, meterday.bounds_of(without_bounds(meter), day))),
+            )
 
     def _touch(self, meter: Meter, first: date, last: date) -> None:
         """Days of a span change: what was worked out of them does not count any more."""
