@@ -1,5 +1,6 @@
 """The sign-in, against a Fluvius that is strict about every step of it."""
 
+import base64
 import json
 import logging
 import stat
@@ -9,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from bridge.fetching import Occasion
-from bridge.fluvius import http, portal_account
+from bridge.fluvius import http, login, portal_account
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, FluviusError, StepNeeded, TryLater
 from bridge.fluvius.tokens import TokenStore
@@ -101,6 +102,84 @@ def test_another_sign_in_than_ours_gives_no_token(desk: World, fault: str, word:
     assert word in str(error)
     assert desk.simulator.count("readings") == 0
     assert TokenStore(desk.data_dir / "token.json", "any").token is None
+
+
+def id_token(claims: object) -> str:
+    return f"x.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.x"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "",
+        5,
+        "unreadable",
+        "a.b.c",
+        id_token({}),
+        id_token({"nonce": None}),
+        id_token([]),
+        id_token("x"),
+    ],
+)
+def test_an_id_token_without_a_nonce_or_that_cannot_be_read_is_no_harm(desk: World, given: object) -> None:
+    """PKCE and `state` tie the code to us."""
+    token = desk.simulator.sign_in.issue_access_token(desk.clock())
+    answer = {"access_token": token, "expires_in": 3600, "id_token": given}
+    desk.simulator.fault("replace", where="token", body=json.dumps(answer), times=1)
+    assert not desk.fetch().errors
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "var SETTINGS = ",
+        "let SETTINGS = ",
+        "const SETTINGS=",
+        "window.SETTINGS =\n",
+        "// SETTINGS = {x\nSETTINGS=",
+    ],
+)
+def test_a_page_may_declare_its_variables_as_it_likes(declared: str) -> None:
+    page = f'<script>{declared}{{"csrf": "}};", "hosts": {{}}}};var SA_FIELDS = {{}};</script>'
+    assert login._assigned(page, "SETTINGS") == {"csrf": "};", "hosts": {}}
+
+
+@pytest.mark.parametrize("redirect_uri", ["/", "", None, 5])
+def test_a_redirect_uri_may_be_relative_or_left_out(desk: World, redirect_uri: object) -> None:
+    """msal.js, which reads this configuration in a browser, takes both."""
+    here = desk.simulator.url
+    config = {
+        "authority": f"{here}{TENANT}",
+        "clientId": desk.simulator.sign_in.client_id,
+        "redirectUri": redirect_uri,
+        "auth": {"redirectUri": f"{here}/"},
+    }
+    desk.simulator.fault("replace", where="config", body=json.dumps(config))
+    assert not desk.fetch().errors
+
+
+def test_an_error_that_comes_back_without_our_state_still_says_why(desk: World) -> None:
+    desk.simulator.fault("redirect-error", description="AADB2C90118: forgotten")
+    desk.simulator.fault("wrong-state")
+    assert "forgotten" in str(error_of(desk))
+
+
+@pytest.mark.parametrize("status", ["500", 503])
+def test_a_password_that_could_not_be_looked_at_was_not_refused(desk: World, status: object) -> None:
+    answer = {"status": status, "errorCode": "AADB2C99001", "message": "Something went wrong"}
+    desk.simulator.fault("replace", where="self-asserted", body=json.dumps(answer), times=1)
+    assert type(error_of(desk)) is TryLater
+    desk.clock.pass_by(hours=1)
+    assert not desk.fetch().errors
+
+
+@pytest.mark.parametrize("body", [b"{}", b"null", b"[]", b'{"access_token": 5}', b"not JSON"])
+def test_a_renewal_that_is_answered_oddly_leads_to_a_sign_in(desk: World, body: bytes) -> None:
+    desk.fetch()
+    desk.clock.pass_by(hours=2)
+    desk.simulator.fault("replace", where="renewal", body=body)
+    assert cost(desk) == {"sign-in": 1, "renewal": 1}
 
 
 def test_a_new_client_id_is_noticed_at_the_next_sign_in(desk: World) -> None:
