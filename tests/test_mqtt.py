@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 
 from bridge.config import ConfigError, MqttSettings, TlsSettings
-from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, Message, PublishRefused, RoundTrip
+from bridge.mqtt import (
+    Broker,
+    BrokerAway,
+    Command,
+    Connected,
+    Event,
+    Message,
+    PublishRefused,
+    RoundTrip,
+    SubscriptionRefused,
+)
 from tests.mosquitto import Certificates, Mosquitto, eventually
 
 STATE = "fluvius/bridge/state"
@@ -59,6 +69,17 @@ def connected(mosquitto: Mosquitto, **settings: Any) -> Iterator[Bridge]:
     with bridge(mosquitto, **settings) as started:
         eventually(lambda: started.connected)
         yield started
+
+
+@contextmanager
+def visiting(mosquitto: Mosquitto, **settings: Any) -> Iterator[Broker]:
+    visitor = Broker(
+        MqttSettings(host=mosquitto.host, port=mosquitto.port, **settings), lambda _: None, visitor=True
+    )
+    visitor.start()
+    eventually(lambda: visitor.connected)
+    yield visitor
+    visitor.stop()
 
 
 def problem_of(mosquitto: Mosquitto, containing: str, **settings: Any) -> str:
@@ -348,6 +369,30 @@ def test_a_refused_subscription_is_told(
     ):
         assert broker.round_trip() is RoundTrip.SUBSCRIBE_REFUSED
         assert "no command will arrive" in caplog.text
+
+
+@both_protocols
+def test_a_visitor_sees_what_the_broker_remembers(mosquitto: Mosquitto, protocol: str) -> None:
+    for topic in ("fluvius/bridge/request/refresh", "homeassistant/sensor/x/config", "elsewhere/x"):
+        mosquitto.publish(topic, "é", retain=True)
+    with connected(mosquitto, client_id="other", protocol=protocol) as broker:
+        broker.publish(days("1", meters=50))
+        with visiting(mosquitto, protocol=protocol) as visitor:
+            found = visitor.retained(["fluvius/#", "homeassistant/+/+/config"], quiet=0.3)
+    assert found.pop("fluvius/m7/day/39") == b"1"
+    assert found.pop("homeassistant/sensor/x/config") == "é".encode()
+    assert found.pop("fluvius/bridge/request/refresh") == "é".encode()
+    assert found.pop(STATE) == b"online"
+    assert len(found) == 1999
+
+
+def test_a_visitor_says_what_it_may_not_see(tmp_path: Path) -> None:
+    with (
+        Mosquitto(tmp_path, refuse_subscriptions=True) as mosquitto,
+        visiting(mosquitto) as visitor,
+        pytest.raises(SubscriptionRefused, match="fluvius/#"),
+    ):
+        visitor.retained(["fluvius/#"])
 
 
 # --- brokers that come and go

@@ -8,6 +8,7 @@ from bridge.mqtt.client import (
     Message,
     PublishRefused,
     RoundTrip,
+    SubscriptionRefused,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "Message",
     "PublishRefused",
     "RoundTrip",
+    "SubscriptionRefused",
 ]

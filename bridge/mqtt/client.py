@@ -83,6 +83,15 @@ class PublishRefused(Exception):
         self.why = why
 
 
+class SubscriptionRefused(Exception):
+    """The broker does not let us listen."""
+
+    def __init__(self, topic_filter: str, why: str) -> None:
+        super().__init__(f"The broker does not let us listen to {topic_filter}: {why}")
+        self.topic_filter = topic_filter
+        self.why = why
+
+
 class RoundTrip(Enum):
     """What became of a message that we sent to ourselves."""
 
@@ -192,6 +201,49 @@ class Broker:
             self._client.unsubscribe(topic)
             self._client.message_callback_remove(topic)
 
+    def retained(
+        self, topic_filters: Collection[str], within: float = 30.0, quiet: float = 1.0
+    ) -> dict[str, bytes]:
+        """What the broker remembers below some topics, by topic.
+
+        Args:
+            topic_filters: with or without wildcards; none that commands arrive on, unless as a visitor.
+            within: seconds in all.
+            quiet: when nothing came for so many seconds, that was all; MQTT has no other end.
+
+        Raises:
+            BrokerAway: as in `publish`, or more was still coming at the end.
+            SubscriptionRefused: names the first filter that the broker does not let us listen to.
+        """
+        deadline = time.monotonic() + within
+        arrived: queue.SimpleQueue[paho.MQTTMessage] = queue.SimpleQueue()
+        self._make_ready()
+        for topic_filter in topic_filters:
+            self._client.message_callback_add(topic_filter, lambda _client, _userdata, it: arrived.put(it))
+        try:
+            waiting = {self._client.subscribe(each, qos=1)[1] or 0: each for each in topic_filters}
+            for refusal in self._settle(waiting, 0, deadline):
+                raise SubscriptionRefused(refusal.topic, refusal.why)
+            return self._gathered(arrived, deadline, quiet)
+        finally:
+            for topic_filter in topic_filters:
+                self._client.unsubscribe(topic_filter)
+                self._client.message_callback_remove(topic_filter)
+
+    def _gathered(
+        self, arrived: "queue.SimpleQueue[paho.MQTTMessage]", deadline: float, quiet: float
+    ) -> dict[str, bytes]:
+        found = {}
+        with suppress(queue.Empty):
+            while time.monotonic() < deadline:
+                message = arrived.get(timeout=quiet)
+                if message.retain:
+                    found[message.topic] = bytes(message.payload)
+            raise BrokerAway("The broker did not come to an end in time.")
+        if not self.connected:
+            raise BrokerAway(self.problem or "The connection to the broker was lost.")
+        return found
+
     def interrupt(self) -> None:
         """Make a `publish` under way, and every later one, raise `BrokerAway` at once.
 
@@ -295,7 +347,8 @@ class Broker:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
-        client.message_callback_add(topics.request(settings.base_topic, "+"), self._on_command)
+        if not self._visitor:
+            client.message_callback_add(topics.request(settings.base_topic, "+"), self._on_command)
         for topic in self._births:
             client.message_callback_add(topic, self._on_birth)
         return client
