@@ -108,6 +108,8 @@ class Publisher:
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
+        if self._in_doubt:  # the connection was lost: go on here too, should it never last for the rest
+            self._stream(meter)
         edition = (meter, self._ledger.edition(meter), progress.mandate is None, _days(meter, progress))
         if self._editions.get(meter.ean) == edition:
             untold = self._told(meter, self._owned[meter.ean]) if meter.ean in self._untold else {}
@@ -116,8 +118,8 @@ class Publisher:
             self._replace(meter.ean, self._all_of(meter, progress))
             self._editions[meter.ean] = edition
         self._untold.discard(meter.ean)
-        while waiting := self._ledger.unstreamed(meter, _PIECE):
-            self._stream(meter, waiting)
+        while self._stream(meter):
+            pass
 
     def remove_all_but(self, meters: Sequence[Meter]) -> None:
         """Take away what belongs to meters that left the configuration."""
@@ -130,8 +132,16 @@ class Publisher:
         """Answer a command."""
         self._send([Message(topics.response(self._base, command), views.to_json(answer), retain=False)])
 
-    def _stream(self, meter: Meter, waiting: Sequence[Interval]) -> None:
-        """Tick off what was acknowledged, also when the rest was not."""
+    def _stream(self, meter: Meter) -> bool:
+        """Stream a piece, and tick off what was acknowledged, also when the rest was not.
+
+        What a broker does not take waits on.
+
+        Returns:
+            whether anything was ticked off: then there may be more.
+        """
+        if not (waiting := self._ledger.unstreamed(meter, _PIECE)):
+            return False
         topic = self._topic(meter, "reading")
         messages = [
             Message(topic, views.to_json(views.reading(meter, each)), retain=False) for each in waiting
@@ -142,6 +152,7 @@ class Publisher:
             self._send(messages, lambda message: done.append(of_message[message]))
         finally:
             self._ledger.streamed(meter, done)
+        return bool(done)
 
     def _all_of(self, meter: Meter, progress: Progress) -> dict[str, str]:
         total = self._ledger.total(meter)

@@ -101,7 +101,7 @@ def soon(action: Callable[[], object]) -> Iterator[None]:
     timer.join()
 
 
-def shrink_send_buffer(broker: Bridge) -> None:
+def shrink_send_buffer(broker: Broker) -> None:
     """As small as on a slow line."""
     connection = broker._connection.client.socket()
     assert connection is not None

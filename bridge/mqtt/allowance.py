@@ -1,7 +1,7 @@
 """What a broker allows: what it said, and what had to be learnt because it said nothing."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -99,21 +99,22 @@ class Doubts:
         self._alone.pop(topic, None)
         self._convicted_before.discard(topic)
 
-    def lost(self, under_way: Mapping[str, int], reason: int | None) -> None:
+    def lost(self, under_way: Collection[tuple[str, int]], reason: int | None) -> None:
         """The connection was lost, or the broker fell silent.
 
         Args:
-            under_way: topic → bytes of what was not acknowledged.
+            under_way: topic and bytes of each message that was not acknowledged.
             reason: a reason code of MQTT 5, if there is one.
         """
         if not under_way or reason in _EXCUSES:
             return
-        common = self._suspects & under_way.keys()
+        topics = frozenset(topic for topic, _ in under_way)
+        common = self._suspects & topics
         self._careful = bool(common) or reason in _BLAMES
-        self._suspects = frozenset(common or under_way)
+        self._suspects = common or topics
         if len(under_way) > 1:
             return
-        ((topic, size),) = under_way.items()
+        ((topic, size),) = under_way
         self._alone[topic] = self._alone.get(topic, 0) + 1
         if self._alone[topic] > 1 or reason in _BLAMES or topic in self._convicted_before:
             self._convict(topic, size)

@@ -85,7 +85,7 @@ class Deliveries:
             allowance: what the broker allows.
             messages: in this order.
             patience: seconds without any acknowledgement after which the broker is given up.
-            acknowledged: told of each that needs not be sent again, also of one that was refused or left out.
+            acknowledged: told of each that was answered, refused ones too, but not of what is left out.
 
         Raises:
             TimeoutError: the broker said nothing for so long.
@@ -101,7 +101,6 @@ class Deliveries:
         for message in messages:
             size = packet_size(message, self._settings)
             if self.doubts.leaves_out(message.topic, size, allowance):
-                acknowledged(message)
                 continue
             alone = self.doubts.is_suspect(message.topic)
             settle(0 if alone else at_once - 1, size)
@@ -167,4 +166,4 @@ class Deliveries:
             return answer
 
     def _blame(self, reason: int | None) -> None:
-        self.doubts.lost({message.topic: size for message, size in self._waiting.values()}, reason)
+        self.doubts.lost([(message.topic, size) for message, size in self._waiting.values()], reason)
