@@ -50,9 +50,13 @@ class Allowance:
 def packet_size(message: Message, settings: MqttSettings) -> int:
     """Bytes of the PUBLISH packet at QoS 1 (MQTT 3.1.1 and 5, part 3.3)."""
     identifier_and_properties = 3 if settings.protocol == "5" else 2
-    rest = 2 + len(message.topic.encode()) + identifier_and_properties + len(message.payload.encode())
+    rest = 2 + _length(message.topic) + identifier_and_properties + _length(message.payload)
     digits = 1 + (rest > 127) + (rest > 16_383) + (rest > 2_097_151)
     return 1 + digits + rest
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 class Doubts:
@@ -95,7 +99,8 @@ class Doubts:
     def taken(self, topic: str, size: int) -> None:
         """The broker acknowledged it."""
         self._largest_taken = max(self._largest_taken, size)
-        self._suspects -= {topic}
+        if topic in self._suspects:
+            self._suspects -= {topic}
         self._alone.pop(topic, None)
         self._convicted_before.discard(topic)
 

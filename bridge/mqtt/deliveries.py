@@ -96,7 +96,8 @@ class Deliveries:
 
         def settle(messages: int, room: int = 0) -> None:
             while len(self._waiting) > messages or (self._waiting and self._bytes + room > BYTES_UNDER_WAY):
-                refusals.extend(self._settle_one(patience, acknowledged))
+                if refusal := self._settle_one(patience, acknowledged):
+                    refusals.append(refusal)
 
         for message in messages:
             size = packet_size(message, self._settings)
@@ -129,22 +130,23 @@ class Deliveries:
             raise BrokerAway("The connection to the broker was lost.")
         self._waiting[info.mid] = message, size
         self._bytes += size
-        self.largest = max(self.largest or (0, ""), (size, message.topic))
+        if self.largest is None or size > self.largest[0]:
+            self.largest = size, message.topic
 
     def _settle_one(
         self, patience: float, acknowledged: Callable[[Message], object]
-    ) -> Iterable[PublishRefused]:
+    ) -> PublishRefused | None:
         mid, reason = self._next_answer(patience)
         if mid not in self._waiting:
-            return
+            return None
         message, size = self._waiting.pop(mid)
         self._bytes -= size
         if not self._waiting:
             self.largest = None
         self.doubts.taken(message.topic, size)
         acknowledged(message)
-        if reason is not None and reason.is_failure:
-            yield PublishRefused(message.topic, str(reason).lower())
+        refused = reason is not None and reason.is_failure
+        return PublishRefused(message.topic, str(reason).lower()) if refused else None
 
     def _next_answer(self, patience: float) -> tuple[int, ReasonCode | None]:
         give_up = time.monotonic() + patience
