@@ -1,7 +1,6 @@
 """`fluvius2mqtt check`: tries everything that a run needs, and says what to do about what does not work."""
 
 import os
-import queue
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 
 from bridge import meterday, planning
+from bridge.broker_check import try_broker
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching import SWITCH_ON
 from bridge.fluvius import Now, open_access, open_energy_api, open_portal
@@ -21,9 +21,7 @@ from bridge.foreign import clean_lines
 from bridge.homeassistant import door, statistics_settings
 from bridge.mandate import best
 from bridge.model import Meter
-from bridge.mqtt.client import Broker, BrokerAway, Event, PublishRefused, RoundTrip
 
-_SECONDS_FOR_THE_BROKER = 10.0
 _UNKEPT = (
     "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
 )
@@ -65,7 +63,7 @@ def check(settings: Settings) -> int:
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("configuration", works=True, words=_meters_in_words(settings))
-    yield _broker(settings)
+    yield Finding("broker", *try_broker(settings))
     if statistics := statistics_settings(settings.homeassistant, os.environ):
         yield _home_assistant(statistics, settings.data_dir)
     try:
@@ -78,25 +76,6 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from _fluvius(settings, http)
     finally:
         http.close()
-
-
-def _broker(settings: Settings) -> Finding:
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    broker = Broker(settings.mqtt, events.put, visitor=True)
-    broker.start()
-    try:
-        events.get(timeout=_SECONDS_FOR_THE_BROKER)
-        came = broker.round_trip()
-    except (queue.Empty, BrokerAway, PublishRefused) as error:
-        return Finding("broker", works=False, words=broker.problem or str(error) or "it does not answer")
-    finally:
-        broker.stop()
-    place = f"{settings.mqtt.host}:{settings.mqtt.port}"
-    if came is RoundTrip.ARRIVED:
-        return Finding("broker", works=True, words=f"{place} takes and delivers messages")
-    return Finding(
-        "broker", works=False, words=f"{place}: {came.value}; it must allow {settings.mqtt.base_topic}/#"
-    )
 
 
 def _home_assistant(statistics: StatisticsSettings, folder: Path) -> Finding:

@@ -2,16 +2,15 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
 from bridge import meterday, picture, views
 from bridge.config import Settings
 from bridge.ledger import Ledger
-from bridge.model import Energy, Meter, PeakMonth, Total
-from bridge.mqtt import topics
-from bridge.mqtt.client import Broker, Message, PublishRefused
+from bridge.model import Energy, Interval, Meter, PeakMonth, Total
+from bridge.mqtt import Broker, Message, PublishRefused, topics
 from bridge.mqtt.discovery import MIGRATE, Discovery
 from bridge.views import Payload, Progress
 
@@ -19,6 +18,9 @@ log = logging.getLogger(__name__)
 
 _TIME_TO_LET_GO = 1.0  # seconds: 2026.11.0 complains if something new comes before it has
 _BRIDGE = "bridge"  # who owns the topics that are no meter's
+_PIECE = (
+    100  # readings of the stream between two notes of what was acknowledged: after kill -9 so many come twice
+)
 
 
 class Publisher:
@@ -36,6 +38,7 @@ class Publisher:
         self._draws, self._floor = settings.mqtt.chart, settings.capacity_tariff.floor_kw
         base = self._base
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
+        self._in_doubt: dict[str, int] = {}  # topic → when, among all, a former connection acknowledged it
         self._editions: dict[str, object] = {}  # EAN → what of it the broker has whole
         self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
         self._untold: set[str] = set()  # EANs of which Home Assistant may have missed what it was told
@@ -54,7 +57,13 @@ class Publisher:
             self._editions.clear()
 
     def forget(self) -> None:
-        """The broker may have lost its memory."""
+        """The broker may have lost its memory.
+
+        What it never acknowledged goes first from then on, so that all gets through even where no connection
+        lasts for all of it.
+        """
+        in_order = [*self._in_doubt, *self._acknowledged]
+        self._in_doubt = {topic: number for number, topic in enumerate(in_order)}
         self._acknowledged.clear()
         self._editions.clear()
         self.refusal = None
@@ -73,6 +82,18 @@ class Publisher:
         told = [topic for owner in owners for topic in self._owned.get(owner, ())]
         self._let_go(told)
 
+    def most_urgent_first(self, meters: Sequence[Meter]) -> Sequence[Meter]:
+        """Those of which no broker acknowledged everything, and then those of which one did longest ago."""
+        in_doubt = self._in_doubt
+        if not in_doubt:
+            return meters
+
+        def since(meter: Meter) -> int:
+            mine = self._owned.get(meter.ean, ())
+            return min((in_doubt.get(topic, -1) for topic in mine), default=-1)
+
+        return sorted(meters, key=since)
+
     def bridge(self, info: Payload, health: Payload) -> None:
         """Publish what there is to know about the bridge itself."""
         payloads = {
@@ -89,6 +110,8 @@ class Publisher:
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
+        if self._in_doubt:  # the connection was lost: go on here too, should it never last for the rest
+            self._stream(meter)
         edition = (meter, self._ledger.edition(meter), progress.mandate is None, _days(meter, progress))
         if self._editions.get(meter.ean) == edition:
             untold = self._told(meter, self._owned[meter.ean]) if meter.ean in self._untold else {}
@@ -97,12 +120,8 @@ class Publisher:
             self._replace(meter.ean, self._all_of(meter, progress))
             self._editions[meter.ean] = edition
         self._untold.discard(meter.ean)
-        while waiting := self._ledger.unstreamed(meter):
-            topic = self._topic(meter, "reading")
-            self._send(
-                [Message(topic, views.to_json(views.reading(meter, each)), retain=False) for each in waiting]
-            )
-            self._ledger.streamed(meter, waiting)
+        while self._stream(meter):
+            pass
 
     def remove_all_but(self, meters: Sequence[Meter]) -> None:
         """Take away what belongs to meters that left the configuration."""
@@ -114,6 +133,28 @@ class Publisher:
     def respond(self, command: str, answer: Payload) -> None:
         """Answer a command."""
         self._send([Message(topics.response(self._base, command), views.to_json(answer), retain=False)])
+
+    def _stream(self, meter: Meter) -> bool:
+        """Stream a piece, and tick off what was acknowledged, also when the rest was not.
+
+        What a broker does not take waits on.
+
+        Returns:
+            whether anything was ticked off: then there may be more.
+        """
+        if not (waiting := self._ledger.unstreamed(meter, _PIECE)):
+            return False
+        topic = self._topic(meter, "reading")
+        messages = [
+            Message(topic, views.to_json(views.reading(meter, each)), retain=False) for each in waiting
+        ]
+        of_message = dict(zip(messages, waiting, strict=True))
+        done: list[Interval] = []
+        try:
+            self._send(messages, lambda message: done.append(of_message[message]))
+        finally:
+            self._ledger.streamed(meter, done)
+        return bool(done)
 
     def _all_of(self, meter: Meter, progress: Progress) -> dict[str, str]:
         total = self._ledger.total(meter)
@@ -197,8 +238,14 @@ class Publisher:
             if self._acknowledged.get(topic) != hash(payload)
         }
         self._remember(owner, [topic for topic in changed if self._owners.get(topic) != owner])
-        self._send([Message(topic, payload) for topic, payload in changed.items()])
-        self._acknowledged |= {topic: hash(payload) for topic, payload in changed.items()}
+        messages = [Message(topic, payload) for topic, payload in changed.items()]
+        self._send(sorted(messages, key=lambda message: self._in_doubt.get(message.topic, -1)), self._note)
+
+    def _note(self, message: Message) -> None:
+        """The broker has it."""
+        self._in_doubt.pop(message.topic, None)
+        self._acknowledged.pop(message.topic, None)  # so that the last is last
+        self._acknowledged[message.topic] = hash(message.payload)
 
     def _remember(self, owner: str, new: Collection[str]) -> None:
         """Topics of an owner, perhaps another one's until now, that a broker will hold because of us."""
@@ -217,13 +264,16 @@ class Publisher:
         for topic in gone:
             self._owned[self._owners.pop(topic)].discard(topic)
             self._acknowledged.pop(topic, None)
+            self._in_doubt.pop(topic, None)
 
-    def _send(self, messages: Sequence[Message]) -> None:
+    def _send(
+        self, messages: Sequence[Message], acknowledged: Callable[[Message], object] = lambda _: None
+    ) -> None:
         """Publish; a topic that the broker does not want is worth one warning and stops nothing else."""
         if not messages:
             return
         try:
-            self._broker.publish(messages)
+            self._broker.publish(messages, acknowledged=acknowledged)
         except PublishRefused as refusal:
             self.refusal = refusal
             if refusal.topic not in self._refused:

@@ -1,6 +1,5 @@
 """`fluvius2mqtt remove`: takes everything of ours off the broker, whether or not the ledger remembers it."""
 
-import queue
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,16 +9,7 @@ from pathlib import Path
 from bridge.config import Settings
 from bridge.folder import FolderError, FolderTaken, claim
 from bridge.ledger import Ledger, LedgerError
-from bridge.mqtt import topics
-from bridge.mqtt.client import (
-    Broker,
-    BrokerAway,
-    Event,
-    Message,
-    PublishRefused,
-    RoundTrip,
-    SubscriptionRefused,
-)
+from bridge.mqtt import BrokerAway, Message, PublishRefused, RoundTrip, SubscriptionRefused, Visitor, topics
 from bridge.mqtt.ours import BRIDGE, DISCOVERY, ours
 from bridge.publisher import discovery_first
 
@@ -55,7 +45,7 @@ def remove(settings: Settings, *, yes: bool) -> int:
 class _Errand:
     """One removal."""
 
-    def __init__(self, settings: Settings, broker: "_Caller", ledger: Ledger | None) -> None:
+    def __init__(self, settings: Settings, broker: Visitor, ledger: Ledger | None) -> None:
         self._broker, self._ledger = broker, ledger
         self._base, self._prefix = settings.mqtt.base_topic, settings.homeassistant.discovery_prefix
         self._discovers = settings.homeassistant.discovery
@@ -104,7 +94,8 @@ class _Errand:
         except SubscriptionRefused as refusal:
             places = [refusal.topic_filter]
         except BrokerAway:  # some hang up on a wildcard
-            self._broker.wait_for_it()
+            if not self._broker.connected:
+                self._broker.arrive(_PATIENCE)
         _warn(f"the broker does not show us {', '.join(places)}; there, the ledger is all we know")
         self._blind.update(places)
         return self._look()
@@ -152,32 +143,14 @@ class _Errand:
         return refused
 
 
-class _Caller(Broker):
-    """A visitor to the broker, who waits for it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        super().__init__(settings.mqtt, self._events.put, visitor=True)
-
-    def wait_for_it(self) -> None:
-        try:
-            if not self.connected:
-                self._events.get(timeout=_PATIENCE)
-        except queue.Empty:
-            raise BrokerAway(self.problem or "the broker does not answer") from None
-
-
 @contextmanager
-def _broker(settings: Settings) -> Iterator[_Caller]:
-    broker = _Caller(settings)
-    broker.start()
+def _broker(settings: Settings) -> Iterator[Visitor]:
     try:
-        broker.wait_for_it()
-        yield broker
+        with Visitor(settings.mqtt) as broker:
+            broker.arrive(_PATIENCE)
+            yield broker
     except BrokerAway as error:
         raise NotRemoved(error) from None
-    finally:
-        broker.stop()
 
 
 @contextmanager

@@ -29,7 +29,8 @@ from bridge.homeassistant import statistics_settings
 from bridge.homeassistant.recorder import Recorder
 from bridge.ledger import Ledger, LedgerError
 from bridge.model import BRUSSELS, Backfill, Meter
-from bridge.mqtt.client import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
+from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
+from bridge.mqtt.allowance import in_words
 from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS
 from bridge.publisher import Publisher
 from bridge.timetable import Timetable
@@ -81,7 +82,7 @@ class Bridge:
         self._started = now()
         self._stopping = threading.Event()
         self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._broker = Broker(settings.mqtt, self._hand_over, births=self._births())
+        self._broker = Broker(settings.mqtt, self._hand_over, births=self._births(), meanwhile=self._beat)
         self._publisher = Publisher(self._broker, ledger, settings)
         self._recorder = self._open_recorder(ledger)
         self._fetcher = Fetcher(
@@ -161,6 +162,7 @@ class Bridge:
 
     def _attend(self, seconds: float) -> None:
         """Wait for events and heed those that are there; more may come meanwhile, for ever."""
+        self._broker.look_after()
         self._beat()
         with suppress(queue.Empty):
             self._heed(self._inbox.get(timeout=seconds))
@@ -216,6 +218,8 @@ class Bridge:
         return retry_at is not None and retry_at <= self._now()
 
     def _beat(self) -> None:
+        if not self._broker.alive:
+            return  # its thread cannot be had again: who listens to the heart starts the bridge anew
         states = {name: health.state for name, health in self._fetcher.health.items()}
         self._heartbeat.beat(
             self._now(), broker=self._broker.problem, ledger=self._ledger_trouble, sources=states
@@ -248,6 +252,7 @@ class Bridge:
 
     def _look_around(self) -> None:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
+        self._broker.look_after()
         self._beat()
         for event in self._drained():
             if isinstance(event, Command) and event.name == "backfill":
@@ -314,10 +319,12 @@ class Bridge:
 
     def _publish_everything(self) -> None:
         self._unpublished = "the bridge was interrupted while it published"
-        self._published_on = self._today()
+        if self._published_on != self._today():
+            self._published_on = self._today()
+            self._broker.try_again()
         with self._publishing() as troubles:
             self._publisher.migrate(self._fetcher.meters)
-            for meter in self._fetcher.meters:  # which may be thousands
+            for meter in self._publisher.most_urgent_first(self._fetcher.meters):  # which may be thousands
                 self._beat()
                 if self._stopping.is_set():
                     raise Stopped
@@ -326,6 +333,13 @@ class Bridge:
             self._publisher.remove_all_but(self._fetcher.meters)
             self._answer_for_history()
         self._unpublished = "; ".join(map(str, troubles)) or None
+
+    def _publish_anew(self) -> None:
+        self._broker.try_again()
+        with self._publishing():
+            self._broker.say_online()
+        self._publisher.forget()
+        self._publish_everything()
 
     def _answer_for_history(self) -> None:
         for job in self._ledger.unanswered_backfills():
@@ -386,6 +400,8 @@ class Bridge:
         report: Payload = {name: health.to_payload(now) for name, health in self._fetcher.health.items()}
         if self._recorder:
             report["statistics"] = self._recorder.health.to_payload(now)
+        if left_out := self._broker.left_out:
+            report["broker"] = {"state": "limited", "last_error": in_words(left_out)}
         if self._ledger_trouble:
             report["ledger"] = {"state": "unusable", "last_error": self._ledger_trouble}
         return report
@@ -443,9 +459,8 @@ class Bridge:
         self._respond(command.name, answer)
 
     def _republish(self, command: Command) -> Payload:
-        self._publisher.forget()
-        self._publish_everything()
-        if why := self._unpublished or self._publisher.refusal:
+        self._publish_anew()
+        if why := self._unpublished or self._publisher.refusal or in_words(self._broker.left_out):
             return _refused(command, f"not everything could be published: {why}")
         return _done(command, {})
 

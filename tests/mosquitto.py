@@ -112,6 +112,7 @@ class Mosquitto:
     websockets: bool = False
     refuse_subscriptions: bool = False  # an access list only hides messages
     settings: str = ""  # more lines for mosquitto.conf
+    of_listener: str = ""  # the same, for the door under test
     host: str = "localhost"
     port: int = 0  # chosen at the first start; `reserve_port` chooses earlier
 
@@ -295,6 +296,7 @@ class Mosquitto:
         # Mosquitto 2.0 does not start with nothing but a websockets listener: the plain one comes first
         lines += [self.settings, f"listener {self._plain_port} 127.0.0.1", f"listener {self.port}"]
         lines.append("protocol websockets" if self.websockets else "socket_domain ipv4")
+        lines.append(self.of_listener)
         if self.certificates is not None:
             lines += [
                 f"cafile {self.certificates.ca}",

@@ -73,6 +73,7 @@ OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each opti
     ("mqtt", "username"): "0123",
     ("mqtt", "password"): "0123",
     ("mqtt", "tls"): True,
+    ("mqtt", "keepalive"): 30,
     ("mqtt", "base_topic"): "meters",
     ("mqtt", "chart"): False,
     ("mqtt", "stream"): True,

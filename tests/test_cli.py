@@ -15,7 +15,7 @@ from typing import Self
 
 import pytest
 
-from bridge import __version__, check
+from bridge import __version__, broker_check, check
 from bridge.cli import main
 from bridge.model import BRUSSELS
 from bridge.simulator import DEFAULT_METERS, Simulator
@@ -642,7 +642,7 @@ def test_a_check_with_fluvius_away(house: World) -> None:
 def test_a_check_without_a_broker_goes_on_to_fluvius(
     hut: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(check, "_SECONDS_FOR_THE_BROKER", 0.5)
+    monkeypatch.setattr(broker_check, "_TO_CONNECT", 0.5)
     monkeypatch.setenv("COLUMNS", "500")
     assert check.check(hut.settings) == COULD_NOT
     table = findings(Ended(COULD_NOT, capsys.readouterr().out, ""))
@@ -655,7 +655,7 @@ def test_a_check_without_a_broker_goes_on_to_fluvius(
 def test_a_check_with_a_broker_that_refuses(
     hut: World, refused: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(check, "_SECONDS_FOR_THE_BROKER", 1.0)
+    monkeypatch.setattr(broker_check, "_TO_CONNECT", 1.0)
     monkeypatch.setenv("COLUMNS", "500")
     users = {"bridge": "another" if refused == "mqtt.password" else PASSWORD}
     access = "user bridge\ntopic readwrite other/#\n"
@@ -675,7 +675,10 @@ def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosq
         heard = len(ear.messages)
         assert checked(house).status == DONE
         assert mosquitto.retained() == before
-        assert {message.topic for message in ear.messages[heard:]} <= {"fluvius/bridge/response/check"}
+        assert {message.topic for message in ear.messages[heard:]} <= {
+            "fluvius/bridge/check",
+            "fluvius/home/check",
+        }
         assert bridge.process.poll() is None
         assert ear.payloads(STATE)[-1] == "online"
         _, took = bridge.terminate()

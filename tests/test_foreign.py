@@ -20,7 +20,7 @@ from bridge.foreign import cell, clean, in_json
 from bridge.homeassistant.core import CommandRefused, CoreAway
 from bridge.homeassistant.supervisor import SupervisorError
 from bridge.log_lines import JsonLines, PlainLines
-from bridge.mqtt.client import Broker, BrokerAway, PublishRefused
+from bridge.mqtt import Broker, BrokerAway, PublishRefused
 from bridge.wishes import wish
 from tests.mosquitto import Mosquitto
 from tests.test_cli import DONE, REFUSED, Ended, house, hut, once, today, typed
@@ -250,7 +250,7 @@ def test_what_could_not_be_understood(provider: Provider, mosquitto: Mosquitto) 
 
 def test_a_broker_s_reason(home: World) -> None:
     broker = Broker(home.settings.mqtt, lambda _: None)
-    broker._tell(EVIL)
+    broker._connection._tell(EVIL)
     assert broker.problem == HARMLESS
 
 

@@ -23,6 +23,7 @@ from bridge.mqtt import (
     PublishRefused,
     RoundTrip,
     SubscriptionRefused,
+    Visitor,
 )
 from tests.mosquitto import Certificates, Mosquitto, eventually
 
@@ -72,14 +73,10 @@ def connected(mosquitto: Mosquitto, **settings: Any) -> Iterator[Bridge]:
 
 
 @contextmanager
-def visiting(mosquitto: Mosquitto, **settings: Any) -> Iterator[Broker]:
-    visitor = Broker(
-        MqttSettings(host=mosquitto.host, port=mosquitto.port, **settings), lambda _: None, visitor=True
-    )
-    visitor.start()
-    eventually(lambda: visitor.connected)
-    yield visitor
-    visitor.stop()
+def visiting(mosquitto: Mosquitto, **settings: Any) -> Iterator[Visitor]:
+    with Visitor(MqttSettings(host=mosquitto.host, port=mosquitto.port, **settings)) as visitor:
+        visitor.arrive(5)
+        yield visitor
 
 
 def problem_of(mosquitto: Mosquitto, containing: str, **settings: Any) -> str:
@@ -104,9 +101,9 @@ def soon(action: Callable[[], object]) -> Iterator[None]:
     timer.join()
 
 
-def shrink_send_buffer(broker: Bridge) -> None:
+def shrink_send_buffer(broker: Broker) -> None:
     """As small as on a slow line."""
-    connection = broker._client.socket()
+    connection = broker._connection.client.socket()
     assert connection is not None
     with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as twin:
         twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64_000)
@@ -169,7 +166,7 @@ def test_no_more_is_under_way_than_an_mqtt_5_broker_allows(tmp_path: Path) -> No
     with Mosquitto(tmp_path, settings="max_inflight_messages 7") as mosquitto:
         with connected(mosquitto, protocol="5") as broker:
             broker.publish(days("1", meters=5))
-            assert broker._window == 7
+            assert broker.allowance.under_way == 7
         assert len(mosquitto.retained("fluvius/+/day/#")) == 200
 
 
@@ -300,7 +297,7 @@ def test_over_websockets_to_a_slow_broker_nothing_is_lost(tmp_path: Path) -> Non
         shrink_send_buffer(broker)
         mosquitto.pause()
         with soon(mosquitto.resume):
-            broker.publish(intervals, within=5)
+            broker.publish(intervals, patience=5)
         assert broker.connections == 1
         assert len(mosquitto.retained("fluvius/+/intervals")) == 100
 
@@ -339,11 +336,10 @@ def test_a_refused_topic_is_named_and_the_others_are_published(tmp_path: Path) -
 
 @both_protocols
 def test_a_round_trip_tells_what_arrives(mosquitto: Mosquitto, protocol: str) -> None:
-    with connected(mosquitto, protocol=protocol) as broker:
-        assert broker.round_trip() is RoundTrip.ARRIVED
-        assert broker.round_trip("homeassistant/fluvius2mqtt/check") is RoundTrip.ARRIVED
-        assert not broker.commands
-    assert mosquitto.retained().keys() == {STATE}
+    with visiting(mosquitto, protocol=protocol) as visitor:
+        assert visitor.round_trip() is RoundTrip.ARRIVED
+        assert visitor.round_trip("homeassistant/fluvius2mqtt/check", retain=True) is RoundTrip.ARRIVED
+    assert mosquitto.retained() == {}
 
 
 @pytest.mark.parametrize(
@@ -354,9 +350,9 @@ def test_a_round_trip_tells_what_may_not_be_written(
 ) -> None:
     with (
         Mosquitto(tmp_path, access="topic read #") as mosquitto,
-        connected(mosquitto, protocol=protocol) as broker,
+        visiting(mosquitto, protocol=protocol) as visitor,
     ):
-        assert broker.round_trip(within=0.3) is outcome
+        assert visitor.round_trip(within=0.3) is outcome
 
 
 @both_protocols
@@ -365,10 +361,11 @@ def test_a_refused_subscription_is_told(
 ) -> None:
     with (
         Mosquitto(tmp_path, refuse_subscriptions=True) as mosquitto,
-        connected(mosquitto, protocol=protocol) as broker,
+        visiting(mosquitto, protocol=protocol) as visitor,
+        connected(mosquitto, protocol=protocol),
     ):
-        assert broker.round_trip() is RoundTrip.SUBSCRIBE_REFUSED
-        assert "no command will arrive" in caplog.text
+        assert visitor.round_trip() is RoundTrip.SUBSCRIBE_REFUSED
+        eventually(lambda: "no command will arrive" in caplog.text)
 
 
 @both_protocols
@@ -442,7 +439,7 @@ def test_the_log_tells_each_thing_once(mosquitto: Mosquitto, caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     with connected(mosquitto) as broker:
         mosquitto.stop()
-        eventually(lambda: broker._pause == 0.2)  # after several attempts
+        eventually(lambda: broker._connection.pause == 0.2)  # after several attempts
         mosquitto.start()
         eventually(lambda: broker.connected)
     told = [record.getMessage().replace(f" at localhost:{mosquitto.port}", "") for record in caplog.records]
@@ -468,7 +465,7 @@ def test_a_stalled_broker_is_given_up_in_time_and_found_again(mosquitto: Mosquit
     with connected(mosquitto) as broker:
         mosquitto.pause()
         with pytest.raises(BrokerAway, match="acknowledge"):
-            assert seconds(lambda: broker.publish(days("1", meters=100), within=0.3)) < 0.5
+            assert seconds(lambda: broker.publish(days("1", meters=100), patience=0.3)) < 0.5
         eventually(lambda: not broker.connected)
         mosquitto.resume()
         eventually(lambda: broker.connections == 2)
@@ -508,7 +505,7 @@ def test_nothing_stale_arrives_after_something_newer(mosquitto: Mosquitto) -> No
     with mosquitto.listen("fluvius/+/day/#") as ear, connected(mosquitto) as broker:
         mosquitto.pause()
         with pytest.raises(BrokerAway):
-            broker.publish(days("stale", meters=100), within=0.3)
+            broker.publish(days("stale", meters=100), patience=0.3)
         mosquitto.resume()
         eventually(lambda: broker.connections == 2)
         broker.publish(days("new", meters=100))

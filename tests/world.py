@@ -105,7 +105,8 @@ class World:
         options = {"now": self.clock, "pause": lambda _: None, **options}
         with self.ledger() as ledger:
             bridge = Bridge(self.settings, ledger, **options)
-            bridge._broker._shortest_pause, bridge._broker._longest_pause = 0.05, 0.2
+            connection = bridge._broker._connection
+            connection.shortest_pause, connection.longest_pause = 0.05, 0.2
             failures: list[BaseException] = []
             thread = threading.Thread(target=_heeding(bridge.run, failures), name="bridge")
             thread.start()

@@ -52,6 +52,12 @@ def host(value: str) -> str:
     return value
 
 
+def path(value: str) -> str:
+    if not value.startswith("/") or not value.isascii() or not value.isprintable() or " " in value:
+        raise _wrong("is no path that begins with /")
+    return value
+
+
 def _topic(value: str) -> str:
     if not value.isprintable() or not value or set(value) & set("#+") or value[0] in "/$" or value[-1] == "/":
         raise _wrong("{it} is no topic")

@@ -81,6 +81,15 @@ class MqttSettings(_Section):
     )
     protocol: Literal["3.1.1", "5"] = Field(default="3.1.1", description='The MQTT version, "3.1.1" or "5"')
     transport: Literal["tcp", "websockets"] = Field(default="tcp", description="One of tcp and websockets")
+    path: Annotated[str, AfterValidator(checks.path)] = Field(
+        default="/mqtt", description="The path of the broker's websockets, such as /mqtt"
+    )
+    keepalive: int = Field(
+        default=60,
+        ge=10,
+        le=3600,
+        description="After how many seconds of silence to see whether the broker is there, 10 to 3600",
+    )
     base_topic: Topic = Field(
         default="fluvius",
         description="The topic above all others, without # and +, no / at either end, no $ in front",

@@ -1,5 +1,5 @@
-from bridge.mqtt.client import (
-    Broker,
+from bridge.mqtt.client import Broker
+from bridge.mqtt.messages import (
     BrokerAway,
     Command,
     Connected,
@@ -10,6 +10,7 @@ from bridge.mqtt.client import (
     RoundTrip,
     SubscriptionRefused,
 )
+from bridge.mqtt.visitor import Visitor
 
 __all__ = [
     "Broker",
@@ -22,4 +23,5 @@ __all__ = [
     "PublishRefused",
     "RoundTrip",
     "SubscriptionRefused",
+    "Visitor",
 ]

@@ -27,8 +27,13 @@ REASONS = {
     144: "it does not accept the topic of the last will: check mqtt.base_topic and the broker's access list",
     149: "a message was larger than it accepts: look at the broker's settings",
     151: "a quota of the broker is used up",
-    154: "it does not keep retained messages, which the bridge needs: change the broker's settings",
+    154: "it does not keep retained messages, without which the bridge cannot work: "
+    "switch them on (Mosquitto: retain_available true), or use another broker",
+    155: "it takes no messages at QoS 1, without which the bridge cannot work: "
+    "allow them (Mosquitto: max_qos 1 or 2), or use another broker",
 }
+
+FOR_GOOD = {154, 155}  # until someone changes the broker: no use in asking often
 
 KEEPALIVE_TIMEOUT = 141  # the same list
 
@@ -44,9 +49,9 @@ CERTIFICATES = {
 }
 
 
-def of_reason(reason: ReasonCode, settings: MqttSettings) -> str:
-    """The broker answered, and said why not."""
-    words = REASONS.get(reason.value, f"it says {str(reason).lower()!r}")
+def of_reason(code: int, name: str, settings: MqttSettings) -> str:
+    """The broker answered, and said why not: a reason code, and how the standard calls it."""
+    words = REASONS.get(code, f"it says {name.lower()!r}")
     return f"The broker at {_place(settings)} turned us away: " + words.format(
         protocol=settings.protocol,
         other_protocol='"3.1.1"' if settings.protocol == "5" else '"5"',
@@ -71,16 +76,50 @@ def of_no_answer(reason: ReasonCode, settings: MqttSettings) -> str:
     tls = "a client certificate (mqtt.tls.cert_file)" if settings.tls_settings else "TLS (mqtt.tls)"
     return (
         f"The broker at {_place(settings)} closes the connection without an answer: does it want {tls}, "
-        f"a transport other than {settings.transport}, or a protocol other than {settings.protocol}?"
+        f"a transport other than {settings.transport}, or a protocol other than {settings.protocol}? "
+        "Or does it keep no retained messages, or take none at QoS 1?"
     )
 
 
-def of_loss(reason: ReasonCode, from_broker: bool, held: float, settings: MqttSettings) -> str:
-    """There was a connection, for `held` seconds."""
+def of_standstill(settings: MqttSettings) -> str:
+    """There is a connection, and nothing comes by it."""
+    return f"The broker at {_place(settings)} stopped answering."
+
+
+def of_exception(error: Exception, settings: MqttSettings) -> str:
+    """What no one foresaw ended the thread that speaks with the broker."""
+    return (
+        f"The connection to the broker at {_place(settings)} broke with {error!r}: "
+        "the broker said what no MQTT broker would, or this is a bug."
+    )
+
+
+def of_loss(
+    reason: ReasonCode,
+    from_broker: bool,
+    held: float,
+    largest: tuple[int, str] | None,
+    settings: MqttSettings,
+) -> str:
+    """There was a connection.
+
+    Args:
+        reason: as paho gives it.
+        from_broker: whether the broker said so.
+        held: for how many seconds.
+        largest: of the messages under way: bytes and topic.
+        settings: to name.
+    """
     if from_broker:
-        return of_reason(reason, settings)
+        return of_reason(reason.value, str(reason), settings)
     if reason.value == KEEPALIVE_TIMEOUT:
-        return f"The broker at {_place(settings)} stopped answering."
+        return of_standstill(settings)
+    if largest:
+        size, topic = largest
+        return (
+            f"The broker at {_place(settings)} closed the connection while it was told something, "
+            f"at most {size} bytes on {topic}: is that more than it accepts, or forbidden?"
+        )
     if held < SOON:  # Mosquitto 2.0 does not tell why it does so, even in MQTT 5
         question = f"does another client use {settings.client_id!r} too? Give each its own mqtt.client_id"
         return f"The broker at {_place(settings)} closed the connection soon after it was made: {question}."
@@ -97,7 +136,8 @@ def of_error(error: Exception, settings: MqttSettings) -> str:
             reason = (error.reason or str(error)).replace("_", " ").lower()
             words = f"{place} does not speak TLS with us ({reason}): check mqtt.port and mqtt.tls."
         case WebsocketConnectionError():
-            words = f"{place} does not speak websockets at /mqtt: check mqtt.transport and mqtt.port."
+            keys = "check mqtt.path, mqtt.transport and mqtt.port"
+            words = f"{place} does not speak websockets at {settings.path}: {keys}."
         case socket.gaierror() | UnicodeError():  # the latter for a..b
             words = f"The host {settings.host!r} is not known: check mqtt.host, or the network."
         case ConnectionRefusedError():

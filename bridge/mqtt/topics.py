@@ -6,6 +6,11 @@ def bridge_state(base: str) -> str:
     return f"{base}/bridge/state"
 
 
+def bridge_check(base: str) -> str:
+    """Where `check` tries what the broker takes."""
+    return f"{base}/bridge/check"
+
+
 def bridge_info(base: str) -> str:
     """Version, meters and next run."""
     return f"{base}/bridge/info"
@@ -14,6 +19,14 @@ def bridge_info(base: str) -> str:
 def bridge_health(base: str) -> str:
     """How each source does."""
     return f"{base}/bridge/health"
+
+
+REQUESTS = ("refresh", "republish", "backfill")
+
+
+def requests(base: str, wildcards: bool = True) -> list[str]:
+    """What to subscribe to for all commands; where the broker knows no wildcards, one by one."""
+    return [request(base, name) for name in (("+",) if wildcards else REQUESTS)]
 
 
 def request(base: str, name: str) -> str:
