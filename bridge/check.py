@@ -2,7 +2,7 @@
 
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,8 +54,13 @@ def check(settings: Settings) -> int:
     are tries left today.
     """
     make(settings.data_dir)
+    return show(_findings(settings))
+
+
+def show(findings: Iterable[Finding]) -> int:
+    """Print findings as they come; returns the exit status."""
     worst = 0
-    for finding in _findings(settings):
+    for finding in findings:
         _print(finding)
         worst = max(worst, 0 if finding.works else finding.status)
     return worst

@@ -88,7 +88,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
     command("run", _run, "the bridge: connects, catches up, then works to its schedule until stopped")
     command("once", _once, "one cycle, then exits: for cron")
-    command("check", _check, "tries the configuration, the broker, the sign-in and each meter")
+    check = command("check", _check, "tries the configuration, the broker, the sign-in and each meter")
+    check.add_argument(
+        "--ledger", action="store_true", help="only looks whether all that is kept is as it was written"
+    )
     backfill = command(
         "backfill", _backfill, "fetches history into the ledger; goes on where it was interrupted"
     )
@@ -188,8 +191,11 @@ def _once(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    settings = _settings(arguments, "error")
-    from bridge.check import check
+    settings = _settings(arguments, "error", connects=not arguments.ledger)
+    if arguments.ledger:
+        from bridge.ledger_check import check
+    else:
+        from bridge.check import check
 
     return check(settings)
 

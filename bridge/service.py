@@ -100,7 +100,8 @@ class Bridge:
         self._history_shown = self._started
         self._heartbeat = Heartbeat(settings.data_dir)
         self._last_cycle = self._started
-        self._ledger_trouble: str | None = None
+        self._ledger_trouble: str | None = None  # until it can be used again
+        self._ledger_damage: str | None = None  # found once after each start
         self._unpublished: str | None = None  # why not everything is on the broker: it is tried again
         self._published_on: date | None = None
         self._errands: deque[Callable[[], None]] = deque()
@@ -114,8 +115,10 @@ class Bridge:
             if self._recorder:
                 self._recorder.doubt()
             self._cycle(Occasion.START)
+            examination = self._ledger.examination()
             while True:
                 self._attend(self._until_next())
+                self._examine(examination)
                 if self._timetable.is_due() or self._retry_is_due():
                     self._cycle(Occasion.SCHEDULE)
                 elif self._recorder and self._recorder.is_due():
@@ -222,7 +225,10 @@ class Bridge:
             return  # its thread cannot be had again: who listens to the heart starts the bridge anew
         states = {name: health.state for name, health in self._fetcher.health.items()}
         self._heartbeat.beat(
-            self._now(), broker=self._broker.problem, ledger=self._ledger_trouble, sources=states
+            self._now(),
+            broker=self._broker.problem,
+            ledger=self._ledger_trouble or self._ledger_damage,
+            sources=states,
         )
 
     # A cycle
@@ -249,6 +255,15 @@ class Bridge:
     def _after_a_meter(self, meter: Meter) -> None:
         self._publish_meter(meter)
         self._look_around()
+
+    def _examine(self, examination: Iterator[None]) -> None:
+        """A month of a meter at a time, once after each start: rot is found while there is a backup."""
+        try:
+            next(examination, None)
+        except LedgerError as error:
+            log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
+            self._ledger_damage = str(error)
+            self._publish_bridge()
 
     def _look_around(self) -> None:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
@@ -402,8 +417,9 @@ class Bridge:
             report["statistics"] = self._recorder.health.to_payload(now)
         if left_out := self._broker.left_out:
             report["broker"] = {"state": "limited", "last_error": in_words(left_out)}
-        if self._ledger_trouble:
-            report["ledger"] = {"state": "unusable", "last_error": self._ledger_trouble}
+        if trouble := self._ledger_trouble or self._ledger_damage:
+            state = "unusable" if self._ledger_trouble else "damaged"
+            report["ledger"] = {"state": state, "last_error": trouble}
         return report
 
     def _today(self) -> date:

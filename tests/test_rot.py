@@ -12,6 +12,9 @@ import pytest
 from bridge import meterday
 from bridge.ledger import Ledger, LedgerError, Records, migrations
 from bridge.model import Counted
+from tests.mosquitto import Mosquitto, eventually
+from tests.reading import Reader
+from tests.test_cli import COULD_NOT, DONE
 from tests.test_ledger import (
     DAY,
     HOME,
@@ -23,6 +26,7 @@ from tests.test_ledger import (
     kwh,
     whole_day,
 )
+from tests.world import World, says
 
 FIRST = DAY - timedelta(days=5)
 
@@ -201,3 +205,39 @@ def test_a_start_that_was_killed_leaves_no_empty_ledger(path: Path, monkeypatch:
     with suppress(KeyboardInterrupt):
         Ledger(path)
     assert not path.exists()
+
+
+# `check --ledger`
+
+
+def test_a_sound_ledger_is_said_to_be_as_it_was_written(reader: Reader) -> None:
+    reader.world.fetch()
+    before = reader.simulator.count()
+    ended = reader.types("check", "--ledger")
+    assert ended.status == DONE
+    assert "31 complete days from 2026-10-21 to 2026-11-20, all as they were written" in " ".join(
+        ended.out.split()
+    )
+    assert reader.simulator.count() == before
+
+
+def test_a_damaged_day_is_named_and_the_other_meters_are_looked_at(reader: Reader) -> None:
+    reader.world.fetch()
+    file = reader.world.data_dir / "ledger.sqlite"
+    change(file, "UPDATE reading SET amount = amount + 1 WHERE meter = 1 AND daily = 1")
+    ended = reader.types("check", "--ledger")
+    assert ended.status == COULD_NOT
+    said = " ".join(ended.out.split())
+    assert "31 days are not as they were written (2026-10-21, 2026-10-22" in said
+    assert "restore a backup" in said
+    assert said.count("all as they were written") == len(reader.world.settings.followed) - 1
+
+
+def test_the_running_bridge_finds_rot_in_its_idle_time(home: World, mosquitto: Mosquitto) -> None:
+    home.fetch()
+    with home.ledger() as ledger:
+        whole_day(ledger, kwh(TOTAL=1), date(2026, 1, 1))
+    change(home.data_dir / "ledger.sqlite", "UPDATE reading SET amount = 7 WHERE start < 1770000000")
+    with home.running():
+        eventually(lambda: "2026-01-01" in mosquitto.retained().get("fluvius/bridge/health", ""))
+    assert "is damaged" in says(mosquitto.retained(), "fluvius/bridge/health")["ledger"]["last_error"]

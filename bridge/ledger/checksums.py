@@ -6,7 +6,7 @@ from datetime import date
 from bridge import meterday
 from bridge.ledger.jobs import Jobs
 from bridge.ledger.migrations import OF_READINGS, OF_THE_DAY
-from bridge.ledger.store import ADVICE_ON_DAMAGE, LedgerError, to_instant, to_seconds
+from bridge.ledger.store import ADVICE_ON_DAMAGE, THE_END, LedgerError, heeding_damage, to_instant, to_seconds
 from bridge.model import Energy, Meter
 
 _A_MONTH = 31  # days
@@ -32,7 +32,10 @@ class Checksums(Jobs):
             " SELECT start FROM reading WHERE meter = ?1 AND daily = 1 AND start >= ?5 AND start < ?4"
             " AND start NOT IN"
             " (SELECT start FROM day WHERE meter = ?1 AND date BETWEEN ?2 AND ?3) ORDER BY 1",
-            (*self._of_span(meter, first, last), to_seconds(meterday.start_of(first, meter.energy))),
+            (
+                *self._of_span(meter, first, last),
+                0 if first == date.min else to_seconds(meterday.start_of(first, meter.energy)),
+            ),
         )
         return [meterday.day_of(to_instant(start), meter.energy) for (start,) in rows]
 
@@ -45,21 +48,31 @@ class Checksums(Jobs):
         if days := self.damaged_days(meter, first, last):
             raise LedgerError(f"the ledger {self} {ADVICE_ON_DAMAGE} ({meter.label}: {days[0]})")
 
+    @heeding_damage
+    def known_meters(self) -> list[Meter]:
+        """All of which there is something, by their EANs alone."""
+        rows = self._rows("SELECT ean, energy FROM meter WHERE id IN (SELECT meter FROM day) ORDER BY id")
+        return [Meter(ean, ean, Energy(energy)) for ean, energy in rows]
+
     def examination(self) -> Iterator[None]:
         """Make sure of the whole ledger, a month of a meter at each step.
 
         Raises:
             LedgerError: it is damaged.
         """
-        for number, ean, energy, start, end in self._rows(
-            "SELECT id, ean, energy, MIN(start), MAX(start) FROM meter JOIN day ON meter = id GROUP BY id"
-        ):
-            self._numbers["meter", ean, energy] = number
-            meter = Meter(ean, ean, Energy(energy))
-            days = meterday.span(*(meterday.day_of(to_instant(each), meter.energy) for each in (start, end)))
+        for meter in self.known_meters():
+            bounds = self._rows(
+                "SELECT MIN(start), MAX(start) FROM day WHERE meter = ?", (self._meter(meter),)
+            )
+            days = meterday.span(*(meterday.day_of(to_instant(each), meter.energy) for each in bounds[0]))
             for i in range(0, len(days), _A_MONTH):
                 self.heed_damage(meter, days[i], days[min(i + _A_MONTH, len(days)) - 1])
                 yield
+
+    def problems(self) -> str:
+        """What SQLite itself finds wrong in the file; empty when it is nothing."""
+        found = [text for (text,) in self._rows("PRAGMA integrity_check(5)") if text != "ok"]
+        return f"{self} {ADVICE_ON_DAMAGE}. SQLite says: {'; '.join(found)}" if found else ""
 
     def _seal(self, meter: Meter, first: date, last: date) -> None:
         """What stands there now is what was written."""
@@ -70,5 +83,5 @@ class Checksums(Jobs):
         )
 
     def _of_span(self, meter: Meter, first: date, last: date) -> tuple[object, ...]:
-        end = to_seconds(meterday.end_of(last, meter.energy))
+        end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
         return self._meter(meter), first.isoformat(), last.isoformat(), end

@@ -16,14 +16,20 @@ from typing import Any
 from bridge import meterday, planning
 from bridge.hourly import HourlyDay, Standing
 from bridge.ledger.reviews import Reviews
-from bridge.ledger.store import heeding_damage, heeding_damage_while_read, to_amount, to_instant, to_seconds
+from bridge.ledger.store import (
+    THE_END,
+    heeding_damage,
+    heeding_damage_while_read,
+    to_amount,
+    to_instant,
+    to_seconds,
+)
 from bridge.merging import Row, Slot, by_register
 from bridge.model import Counted, Day, Interval, Meter, Month, Register, Total
 from bridge.planning import DayFacts
 
 _NOTHING = Decimal(0)
 _TWO_MONTHS = timedelta(days=62)
-THE_END = 2**40  # seconds since 1970
 
 
 class Records(Reviews):

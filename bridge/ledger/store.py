@@ -23,6 +23,7 @@ from bridge.ledger.snapshot import how_to_read
 from bridge.model import MAX_AMOUNT, Direction, Meter, Register, Tariff, Unit
 
 _UNKNOWN = 0
+THE_END = 2**40  # seconds since 1970
 _PATIENCE = 5.0  # seconds, with other processes that hold the file
 
 ADVICE_ON_DAMAGE = "is damaged. Restore a backup, or move it away to start again"

@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge import meterday, planning
-from bridge.ledger.records import THE_END, Records
-from bridge.ledger.store import LedgerError, heeding_damage, to_amount, to_billionths, to_instant, to_seconds
+from bridge.ledger.records import Records
+from bridge.ledger.store import (
+    THE_END,
+    LedgerError,
+    heeding_damage,
+    to_amount,
+    to_billionths,
+    to_instant,
+    to_seconds,
+)
 from bridge.merging import Row, Slot, by_register, claimed_twice, replace
 from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, Register, without_bounds
 from bridge.planning import DayFacts
