@@ -14,6 +14,7 @@ import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
+from bridge.deadline import all_within
 from bridge.fluvius import clock
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
 from bridge.fluvius.punctual import PunctualAdapter
@@ -149,7 +150,7 @@ class PoliteSession:
         self.count += 1
         options.setdefault("allow_redirects", False)
         try:
-            with self._transport.all_within(self.exchange_seconds) as is_cut:
+            with all_within(self.exchange_seconds, self._transport.sockets) as is_cut:
                 response = self._exchange(method, url, at_most, options)
                 if is_cut.is_set():  # what ends with the connection looks whole
                     raise TimeoutError

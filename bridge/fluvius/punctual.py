@@ -1,9 +1,6 @@
-"""A transport whose exchanges end, whatever trickles: requests bounds each read, not all of them together."""
+"""A transport that knows its sockets, so that an exchange which trickles can be cut."""
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -12,30 +9,15 @@ from requests.adapters import HTTPAdapter
 
 
 class PunctualAdapter(HTTPAdapter):
-    """Requests' own transport, with connections that can be cut while somebody waits for an answer."""
+    """Requests' own transport, with sockets that can be cut while somebody waits for an answer."""
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
         super().__init__()
 
-    @contextmanager
-    def all_within(self, seconds: float) -> Iterator[threading.Event]:
-        """Cut the connections if what happens here is not over in time; yields whether that was done."""
-        is_cut = threading.Event()
-
-        def cut() -> None:
-            is_cut.set()
-            for each in list(self._sockets):
-                with suppress(OSError):  # below TLS, which would first want to say goodbye
-                    socket.socket.shutdown(each, socket.SHUT_RDWR)
-
-        timer = threading.Timer(seconds, cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield is_cut
-        finally:
-            timer.cancel()
+    def sockets(self) -> list[socket.socket]:
+        """Those that are open now, also where only an answer still knows its own."""
+        return list(self._sockets)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """As requests does it."""

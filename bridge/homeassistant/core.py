@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from bridge.deadline import all_within
 from bridge.foreign import LONGEST_NAME, Quoting, clean
 from bridge.views import Payload, to_json
 
@@ -94,7 +95,8 @@ class Core:
         """
         self._number += 1
         self._say({"id": self._number, "type": command, **fields})
-        while (answer := self._hear()).get("id") != self._number or answer.get("type") != "result":
+        deadline = time.monotonic() + _PATIENCE
+        while (answer := self._hear(deadline)).get("id") != self._number or answer.get("type") != "result":
             pass
         if answer.get("success"):
             return answer.get("result")
@@ -149,11 +151,12 @@ class Core:
             }
 
     def _sign_in(self, token: str) -> str:
-        greeting = self._hear()
+        deadline = time.monotonic() + _PATIENCE
+        greeting = self._hear(deadline)
         if greeting.get("type") != "auth_required":
             raise CoreAway(f"what answers at {self._place} is not Home Assistant")
         self._say({"type": "auth", "access_token": token})
-        if self._hear().get("type") != "auth_ok":
+        if self._hear(deadline).get("type") != "auth_ok":
             raise TokenRefused(
                 "Home Assistant does not accept the token;"
                 " make a long-lived access token on your profile page there"
@@ -161,11 +164,11 @@ class Core:
         return clean(greeting.get("ha_version"), LONGEST_NAME)
 
     def _say(self, message: Payload) -> None:
-        with self._explained():
+        """Send a message; the library itself would wait for ever for one who does not take it."""
+        with self._explained(), all_within(_PATIENCE, lambda: [self._connection.socket]):
             self._connection.send(to_json(message))
 
-    def _hear(self) -> Mapping[str, Any]:
-        deadline = time.monotonic() + _PATIENCE
+    def _hear(self, deadline: float) -> Mapping[str, Any]:
         while time.monotonic() < deadline:
             self._attend()
             with self._explained(), suppress(TimeoutError):

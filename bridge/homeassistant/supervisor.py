@@ -14,13 +14,15 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from bridge.config import ConfigError, MqttSettings, Settings, load_options
+from bridge.deadline import all_within
 from bridge.foreign import Quoting
 
 TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the variable's name
 _OPTIONS = "ADDON_OPTIONS"
 _ADDRESS = "SUPERVISOR_URL"
 
-_PATIENCE = 10.0  # seconds
+_PATIENCE = 10.0  # seconds for the whole answer
+_LARGEST_ANSWER = 64 * 1024  # bytes: it is a dozen short lines
 _OR = "or fill in mqtt.host in the add-on's configuration"
 
 
@@ -106,16 +108,23 @@ def _ask(environment: Mapping[str, str], path: str) -> tuple[int, bytes]:
     place = urlsplit(_address(environment))
     connection = HTTPConnection(place.hostname or "", place.port, timeout=_PATIENCE)
     try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {environment[TOKEN]}"})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        connection.connect()
+        opened = connection.sock  # which the connection forgets as soon as the answer begins
+        with all_within(_PATIENCE, lambda: [opened]) as is_cut:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {environment[TOKEN]}"})
+            answer = connection.getresponse()
+            text = answer.read(_LARGEST_ANSWER)
     except (OSError, HTTPException) as error:
-        reason = str(error) or type(error).__name__
-        raise SupervisorError(
-            f"the Supervisor at {place.netloc} cannot be reached ({reason}); restart the add-on, {_OR}"
-        ) from None
+        raise _unreachable(place.netloc, str(error) or type(error).__name__) from None
     finally:
         connection.close()
+    if is_cut.is_set():  # what ends with the connection looks whole
+        raise _unreachable(place.netloc, "it does not come to the end of its answer")
+    return answer.status, text
+
+
+def _unreachable(place: str, why: str) -> SupervisorError:
+    return SupervisorError(f"the Supervisor at {place} cannot be reached ({why}); restart the add-on, {_OR}")
 
 
 def _odd() -> SupervisorError:
