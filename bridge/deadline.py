@@ -1,4 +1,4 @@
-"""A deadline for a whole exchange: a socket's time-out is one of each read, and bytes may trickle for ever."""
+"""A deadline for a whole exchange: a socket's time-out is one of each read, and bytes may trickle on."""
 
 import socket
 import threading
