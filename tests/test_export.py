@@ -548,12 +548,12 @@ def test_raw_works_beside_a_bridge_and_writes_nothing_into_its_ledger(reader: Re
     assert reader.simulator.count("sign-in") == 1
 
 
-def test_refused_credentials_are_tried_once(reader: Reader) -> None:
-    reader.world.password = "wrong"
-    for _ in range(2):
+def test_refused_credentials_are_tried_three_times_a_day(reader: Reader) -> None:
+    reader.world.email = "nobody@example.com"
+    for _ in range(5):
         ended = reader.types(*RAW)
         assert (ended.status, len(ended.complaint)) == (REFUSED, 1)
-    assert reader.simulator.count("self-asserted") == 1
+    assert reader.simulator.count("self-asserted") == 3
 
 
 @pytest.mark.parametrize("body", ["<html>Back soon</html>", "oops", '{"slots": []}', ""])
