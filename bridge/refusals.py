@@ -2,7 +2,8 @@
 
 Refused credentials are left alone until they change, by restarts too. Who asks gets a try, but there are at
 most three in 24 hours in all. An account that is locked is left alone for an hour, then for two, four and so
-on, whoever asks and by whichever password; a lock passes, so that the bridge may then try by itself.
+on, whoever asks and by whichever password; a lock passes, so that the bridge may then try by itself. It
+may, too, once a day where the password was right and the user has to take a step in a browser.
 """
 
 import hashlib
@@ -56,10 +57,16 @@ class _Note:
     def not_before(self) -> datetime:
         return self.tries[-_TRIES] + _WITHIN if len(self.tries) >= _TRIES else _LONG_AGO
 
+    def passes_by_itself(self, now: datetime) -> bool:
+        a_day_ago = self.tries[-1] + _WITHIN <= now
+        return self.kind is Kind.LOCKED or (self.kind is Kind.STEP_NEEDED and a_day_ago)
+
     @classmethod
     def read(cls, kept: Any, now: datetime) -> Self:
         bytes.fromhex(kept["salt"])
         tries = [_not_of_the_future(at, now) for at in kept["tries"]]
+        if not tries:
+            raise ValueError("it was never tried")
         return cls(**{**kept, "kind": Kind(kept["kind"]), "tries": tries})
 
     def written(self) -> dict[str, Any]:
@@ -120,8 +127,7 @@ class Refusals:
         tried_enough_until = note.not_before if note else _LONG_AGO
         if lock and now < lock.not_before:
             return _refusal(Kind.LOCKED, lock.message, max(lock.not_before, tried_enough_until), now)
-        may_try = asked or note is None or note.kind is Kind.LOCKED
-        if note is None or (may_try and tried_enough_until <= now):
+        if note is None or (tried_enough_until <= now and (asked or note.passes_by_itself(now))):
             return None
         return _refusal(note.kind, note.message, tried_enough_until, now)
 
@@ -233,6 +239,8 @@ def _refusal(kind: Kind, message: str, not_before: datetime, now: datetime) -> R
     if kind is Kind.LOCKED:
         rule = f"It is not tried again before {when}, whoever asks"
     else:
-        rule = "Until that changes it is tried only when someone asks, at most three times a day"
+        steps = kind is Kind.STEP_NEEDED
+        begin = "It is tried again in a day, or" if steps else "Until that changes it is tried only"
+        rule = f"{begin} when someone asks, at most three times a day"
         rule += f": not before {when}" if when else ""
     return Refusal(kind, f"{message}. {rule}", not_before)

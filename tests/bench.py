@@ -508,6 +508,7 @@ def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> 
                 for day in dates
             ],
         )
+        ledger._seal(meter, dates[0], dates[-1])
     ledger._db.execute("COMMIT")
     ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     ((count,),) = ledger._db.execute("SELECT COUNT(*) FROM reading").fetchall()

@@ -99,7 +99,8 @@ class OddBroker:
                 self.received.append(received)
                 answer = self.answer(received)
                 if answer is None:
-                    connection.shutdown(socket.SHUT_RDWR)
+                    connection.shutdown(socket.SHUT_WR)
+                    file.read()  # or what was answered before would be lost with what was not heard
                     return
                 connection.sendall(answer)
 

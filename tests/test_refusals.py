@@ -130,6 +130,15 @@ def test_nothing_secret_shows_in_a_repr(file: Path) -> None:
     assert "hunter2" not in repr(known(file, "hunter2"))
 
 
+def test_a_step_that_the_user_had_to_take_is_looked_for_once_a_day(file: Path) -> None:
+    """The password was right, so that it locks nobody out; and the step is taken in a browser."""
+    refusal = known(file).keep(Kind.STEP_NEEDED, "take the step", NOW)
+    assert refusal.words.startswith("take the step. It is tried again in a day, or when someone asks")
+    assert not may_try(known(file), NOW + 23 * HOUR, asked=False)
+    assert may_try(known(file), NOW + HOUR, asked=True)
+    assert may_try(known(file), NOW + 24 * HOUR, asked=False)
+
+
 # --- locked
 
 
