@@ -801,6 +801,13 @@ class TestFaultsOfHttp:
         assert answer.headers["Retry-After"] == "Sat, 21 Nov 2026 11:01:00 GMT"
         assert answer.headers["Date"] == "Sat, 21 Nov 2026 11:00:00 GMT"
 
+    @pytest.mark.parametrize(("variant", "date"), [("missing", None), ("empty", ""), ("no-date", "zaterdag")])
+    def test_the_date_of_an_answer_may_be_odd(
+        self, simulator: Simulator, portal: Portal, variant: str, date: str | None
+    ) -> None:
+        simulator.fault("odd-date", variant=variant)
+        assert portal.day().headers.get("Date") == date
+
     def test_maintenance_is_a_page_with_200(self, simulator: Simulator, portal: Portal) -> None:
         simulator.fault("maintenance")
         answer = portal.day()

@@ -41,6 +41,7 @@ class Broker:
         pauses: seconds between two attempts to connect: after the first, and at most.
         births: topics on which Home Assistant says `online` when it starts.
         meanwhile: called every few seconds while the broker is waited for.
+        failed: called on paho's thread, when an attempt to connect has failed.
         visitor: no state, no commands; see `Visitor`.
 
     Raises:
@@ -57,6 +58,7 @@ class Broker:
         *,
         births: Collection[str] = (),
         meanwhile: Callable[[], object] = _nothing,
+        failed: Callable[[], object] = _nothing,
         visitor: bool = False,
     ) -> None:
         base = settings.base_topic
@@ -75,6 +77,7 @@ class Broker:
             None if visitor else self._listening,
             self._deliveries,
             lambda: hand_over(Connected()),
+            failed=failed,
             pauses=pauses,
         )
         self._interrupted = False

@@ -31,6 +31,7 @@ class Connection:
         listening: what to subscribe to; None for a visitor, which also says nothing.
         deliveries: told what the broker answers.
         ready: called on paho's thread, when everything may be published.
+        failed: called on paho's thread, when an attempt to connect has failed.
         pauses: seconds between two attempts to connect: after the first, and at most.
 
     Attributes:
@@ -51,6 +52,7 @@ class Connection:
         deliveries: Deliveries,
         ready: Callable[[], None],
         *,
+        failed: Callable[[], object],
         pauses: tuple[float, float],
     ) -> None:
         self.connected = False
@@ -59,7 +61,7 @@ class Connection:
         self.shortest_pause, self.longest_pause = pauses
         self.pause = 0.0
         self._settings, self._will, self._listening = settings, will, listening
-        self._deliveries, self._ready = deliveries, ready
+        self._deliveries, self._ready, self._failed = deliveries, ready, failed
         self._accepted_at: float | None = None
         self._connack_seen = False
         self._greeting: int | None = None  # the packet identifier of `online`
@@ -126,6 +128,7 @@ class Connection:
 
     def _on_connect_failed(self, error: Exception) -> None:
         self._tell(problems.of_error(error, self._settings))
+        self._failed()
 
     def _on_broken(self, error: Exception) -> None:
         _log.debug("The client broke.", exc_info=error)
@@ -160,6 +163,7 @@ class Connection:
 
     def _turned_away(self, code: int, name: str = "") -> None:
         self._tell(problems.of_reason(code, name, self._settings))
+        self._failed()
         if code in problems.FOR_GOOD:
             self.pause = self.longest_pause
 
@@ -199,6 +203,7 @@ class Connection:
             self._tell(problems.of_loss(reason, from_broker, held, largest, self._settings))
         elif not self._connack_seen:
             self._tell(problems.of_no_answer(reason, self._settings))
+            self._failed()
         self._deliveries.lost(reason.value)
         self._ended.set()
 

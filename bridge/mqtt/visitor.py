@@ -30,9 +30,9 @@ class Visitor(Broker):
     """
 
     def __init__(self, settings: MqttSettings, pauses: tuple[float, float] = PAUSES) -> None:
-        self._arrived = threading.Event()
+        self._arrived = threading.Event()  # or was turned away
         own = settings.model_copy(update={"client_id": f"{settings.client_id}-check"})
-        super().__init__(own, lambda _: self._arrived.set(), pauses, visitor=True)
+        super().__init__(own, lambda _: self._arrived.set(), pauses, failed=self._arrived.set, visitor=True)
 
     def __enter__(self) -> Self:
         self.start()
@@ -44,7 +44,7 @@ class Visitor(Broker):
         self.stop()
 
     def arrive(self, within: float) -> None:
-        """Wait for the connection, or for the next one after it was lost, so many seconds.
+        """Wait for the connection, or for the next one after it was lost, some seconds or one attempt.
 
         Raises:
             BrokerAway: there is none.
