@@ -16,7 +16,9 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-_OURS = re.compile(r"claim(-journal)?|(ledger\.sqlite|heartbeat\.|token\.json|energy-api\.json).*")
+_OURS = re.compile(
+    r"claim(-journal)?|(ledger\.sqlite|heartbeat\.|token\.json|energy-api\.json|home-assistant\.json).*"
+)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 _FULL = "the disk is full: make room"
@@ -49,7 +51,7 @@ def make(folder: Path) -> None:
             each.mkdir(mode=0o700, exist_ok=True)
         there = list(folder.iterdir())
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     ours = [each for each in there if _OURS.fullmatch(each.name)]
     for each in [*ours, *([folder.resolve()] if ours and ours == there else [])]:
         _close_to_others(each)
@@ -74,7 +76,7 @@ def prove_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(4096))
     except OSError as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
 
 
 def prove_readable(path: Path) -> None:
@@ -115,14 +117,14 @@ def claim(folder: Path) -> Iterator[None]:
             (folder / "claim").touch(mode=0o600)
         database = sqlite3.connect(folder / "claim", timeout=0.5, isolation_level=None)
     except (OSError, sqlite3.Error) as error:
-        raise _unwritable(folder, error) from None
+        raise unwritable(folder, error) from None
     with closing(database):
         try:
             database.execute("BEGIN EXCLUSIVE")
             database.execute("PRAGMA user_version = 1")  # a file that cannot be written locks nobody out
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise _unwritable(folder, error) from None
+                raise unwritable(folder, error) from None
             raise FolderTaken(
                 f"another fluvius2mqtt works in {folder} already; stop it first, or give this one a data_dir"
                 " of its own"
@@ -162,7 +164,7 @@ def write_private(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def is_full(path: Path) -> bool:
@@ -174,7 +176,8 @@ def is_full(path: Path) -> bool:
     return disk.f_bavail == 0 or (disk.f_files > 0 and disk.f_favail == 0)
 
 
-def _unwritable(path: Path, error: Exception) -> FolderError:
+def unwritable(path: Path, error: Exception) -> FolderError:
+    """What to say of a file, or of a folder, that could not be written."""
     if isinstance(error, OSError):
         why, advice = error.strerror, _ADVICE.get(error.errno or 0, _OTHERWISE)
     else:

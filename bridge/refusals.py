@@ -32,6 +32,7 @@ class Kind(StrEnum):
     WRONG = "wrong"  # the user corrects them
     STEP_NEEDED = "step needed"  # the user takes it
     LOCKED = "locked"  # time passes
+    UNANSWERED = "unanswered"  # perhaps nothing: nobody heard what came of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class _Note:
 
     def passes_by_itself(self, now: datetime) -> bool:
         a_day_ago = self.tries[-1] + _WITHIN <= now
-        return self.kind is Kind.LOCKED or (self.kind is Kind.STEP_NEEDED and a_day_ago)
+        return self.kind in {Kind.LOCKED, Kind.UNANSWERED} or (self.kind is Kind.STEP_NEEDED and a_day_ago)
 
     @classmethod
     def read(cls, kept: Any, now: datetime) -> Self:
@@ -108,6 +109,7 @@ class Refusals:
         self._path, self._credentials = path, credentials
         self._account = hashlib.sha256(account.encode()).hexdigest()
         self._fingerprints: dict[str, str] = {}  # by salt
+        self._has_begun = False  # a try of which nothing has been heard yet
 
     def __repr__(self) -> str:
         return f"Refusals({self._path})"
@@ -143,11 +145,10 @@ class Refusals:
             FolderError: the file cannot be written.
         """
         notes, locks = self._read(now)
-        note = self._note(notes)
-        if note is None:
-            salt = notes[0].salt if notes else secrets.token_hex(16)
-            note = _Note(self._fingerprint(salt), salt)
-        note.kind, note.message, note.tries = kind, message, [*note.tries, now][-_TRIES:]
+        note = self._note(notes) or self._new_note(notes)
+        before = note.tries[:-1] if self._has_begun else note.tries  # the last one is this one
+        note.kind, note.message, note.tries = kind, message, [*before, now][-_TRIES:]
+        self._has_begun = False
         notes = [*(each for each in notes if each is not note), note]
         not_before = note.not_before
         if kind is Kind.LOCKED:
@@ -157,6 +158,21 @@ class Refusals:
             not_before = max(not_before, lock.not_before)
         self._write(notes, locks)
         return _refusal(kind, message, not_before, now)
+
+    def begin(self, now: datetime) -> None:
+        """Keep that a try begins: a wrong password counts also where the answer is lost, or we are killed.
+
+        Raises:
+            FolderError: the file cannot be written.
+        """
+        notes, locks = self._read(now)
+        note = self._note(notes)
+        if note is None:
+            note = self._new_note(notes)
+            note.kind, note.message = Kind.UNANSWERED, "Fluvius did not answer the last sign-ins"
+        note.tries = [*note.tries, now][-_TRIES:]
+        self._has_begun = True
+        self._write([*(each for each in notes if each is not note), note], locks)
 
     def forget(self, now: datetime) -> None:
         """Forget it all about these credentials, which are good, and about this account.
@@ -178,6 +194,10 @@ class Refusals:
             FolderError: the file cannot be written.
         """
         private.replace(self._path)
+
+    def _new_note(self, notes: list[_Note]) -> _Note:
+        salt = notes[0].salt if notes else secrets.token_hex(16)
+        return _Note(self._fingerprint(salt), salt)
 
     def _note(self, notes: list[_Note]) -> _Note | None:
         return next((each for each in notes if each.credentials == self._fingerprint(each.salt)), None)
@@ -236,7 +256,7 @@ def _refusal(kind: Kind, message: str, not_before: datetime, now: datetime) -> R
         if not_before > now
         else ""
     )
-    if kind is Kind.LOCKED:
+    if kind in {Kind.LOCKED, Kind.UNANSWERED}:
         rule = f"It is not tried again before {when}, whoever asks"
     else:
         steps = kind is Kind.STEP_NEEDED

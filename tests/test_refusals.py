@@ -1,25 +1,37 @@
 """Refused credentials: tried when they change, and otherwise at most three times a day, whoever asks."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from bridge.fetching import Occasion
+from bridge.fluvius import open_access
+from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, StepNeeded
+from bridge.fluvius.http import PoliteSession
 from bridge.folder import FolderError
 from bridge.refusals import Kind, Refusal, Refusals
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.reading import DONE, REFUSED, Reader
+from tests.test_cli import ROOT, hut, today, typed
 from tests.test_commands import ask
 from tests.test_energy_api import Provider
 from tests.world import World, says
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+
+__all__ = ["hut", "today"]  # fixtures
 
 
 @pytest.fixture
@@ -39,8 +51,123 @@ def locked(refusals: Refusals, at: datetime) -> Refusal:
     return refusals.keep(Kind.LOCKED, "the account is locked", at)
 
 
+def access(desk: World, *, asked: bool) -> Access:
+    http = PoliteSession(pause=lambda _: None, now=desk.clock)
+    return open_access(desk.settings, http, desk.clock, asked=asked)
+
+
 def may_try(refusals: Refusals, at: datetime, *, asked: bool) -> bool:
     return refusals.standing(at, asked=asked) is None
+
+
+# --- tries whose answer is lost
+
+
+def test_a_try_that_nobody_heard_of_counts_and_does_not_stop_the_schedule(file: Path) -> None:
+    for hours in (0, 1, 2):
+        assert may_try(known(file), NOW + hours * HOUR, asked=False)
+        known(file).begin(NOW + hours * HOUR)
+    standing = known(file).standing(NOW + 3 * HOUR, asked=True)
+    assert standing
+    assert "not tried again before 2026-11-22 09:00" in standing.words
+    assert may_try(known(file), NOW + 24 * HOUR, asked=False)
+
+
+def test_a_try_that_was_refused_counts_once(file: Path) -> None:
+    for hours in (0, 1, 2):
+        refusals = known(file)
+        assert may_try(refusals, NOW + hours * HOUR, asked=True)
+        refusals.begin(NOW + hours * HOUR)
+        wrong(refusals, NOW + hours * HOUR)
+    assert not may_try(known(file), NOW + 3 * HOUR, asked=True)
+    assert not may_try(known(file), NOW + timedelta(days=9), asked=False)
+
+
+def test_a_try_that_succeeds_is_forgotten(file: Path) -> None:
+    refusals = known(file)
+    refusals.begin(NOW)
+    refusals.forget(NOW)
+    assert json.loads(file.read_text())["refusals"] == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"name": "cut"},
+        {"name": "server-error"},
+        {"name": "bad-request"},
+        {"name": "replace", "body": b"{}"},
+    ],
+    ids=lambda fault: str(fault["name"]),
+)
+def test_a_password_whose_answer_is_lost_is_posted_three_times_a_day(
+    desk: World, fault: dict[str, Any]
+) -> None:
+    desk.password = "wrong"
+    desk.simulator.fault(**fault, where="self-asserted")
+    for _ in range(24):
+        desk.fetch(Occasion.ONCE)
+        desk.fetch(Occasion.ASKED)
+        desk.clock.pass_by(hours=1)
+    assert desk.simulator.count("self-asserted") == 3
+
+
+def test_five_who_ask_at_the_same_moment_share_three_tries(hut: World) -> None:
+    hut.password = "wrong"
+    with ThreadPoolExecutor(5) as others:
+        asked = [
+            others.submit(typed, hut.folder, "token", "--config", str(hut.write_configuration()))
+            for _ in range(5)
+        ]
+    assert {each.result().status for each in asked} == {REFUSED}
+    assert hut.simulator.count("self-asserted") == 3
+
+
+def test_a_token_that_is_renewed_proves_no_password(desk: World) -> None:
+    """A visit that began before the password was mistyped goes on with its token."""
+    assert not desk.fetch().errors
+    under_way = access(desk, asked=False)
+    under_way.bearer()
+    desk.password = "wrong"
+    for _ in range(6):
+        with pytest.raises(CredentialsRefused):
+            access(desk, asked=True).try_sign_in()
+        under_way.another_bearer(renew=True)
+        access(desk, asked=False).accepted()
+        desk.clock.pass_by(minutes=30)
+    assert desk.simulator.count("self-asserted") == 1 + 3
+
+
+def test_a_note_that_cannot_be_read_is_not_written_over(file: Path) -> None:
+    """`sudo fluvius2mqtt check` leaves it to root, and the bridge is somebody else."""
+    wrong(known(file), NOW)
+    kept = file.read_bytes()
+    script = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from bridge.folder import FolderError
+from bridge.refusals import Refusals
+os.setgid(65534)
+os.setuid(65534)
+try:
+    Refusals(Path(sys.argv[1]), "you", "x").standing(datetime.now(UTC), asked=True)
+except FolderError as error:
+    print(error)
+"""
+    if os.getuid():
+        pytest.skip("only root can be somebody else")
+    with TemporaryDirectory() as folder:  # one that others may reach
+        Path(folder).chmod(0o777)
+        note = Path(folder) / "token.json"
+        note.write_bytes(kept)
+        note.chmod(0o600)
+        ended = subprocess.run(
+            [sys.executable, "-c", script, str(note)],
+            check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert "cannot be read" in ended.stdout
+        assert note.read_bytes() == kept
 
 
 # --- the rule

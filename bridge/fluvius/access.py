@@ -20,13 +20,13 @@ _KINDS = {StepNeeded: Kind.STEP_NEEDED, AccountLocked: Kind.LOCKED}
 class Account:
     """How a token is got.
 
-    `sign_in` raises CredentialsRefused, StepNeeded, TryLater or ShapeChanged; `renew` returns None where
-    that is not to be had.
+    `sign_in` takes the present instant and what to call just before a password leaves the house; it raises
+    CredentialsRefused, StepNeeded, TryLater or ShapeChanged. `renew` returns None where there is none.
     """
 
     name: str  # for the log
     credentials: str = field(repr=False)  # all that the user may have to correct
-    sign_in: Callable[[datetime], Token]
+    sign_in: Callable[[datetime, Callable[[], None]], Token]
     renew: Callable[[Token, datetime], Token | None] = lambda _token, _now: None
     fixed_token: str | None = field(default=None, repr=False)  # instead of all this
     sign_in_proves_all: bool = True  # that is in the credentials
@@ -65,7 +65,7 @@ class Access:
                 self._heed_refusals()
             return self._account.fixed_token
         if self._token is None or self._token.expires_at - _EXPIRES_SOON <= self._now():
-            self._token = self._renewed() or self._signed_in_anew()
+            self._token = self._renewed() or self._signed_in_anew(unless_another_did=True)
         return self._token.access_token
 
     def try_sign_in(self) -> None:
@@ -92,7 +92,7 @@ class Access:
 
     def accepted(self) -> None:
         """A request was let in, so all credentials are good."""
-        if not self._proven:
+        if not self._proven and (self._account.fixed_token or not self._account.sign_in_proves_all):
             self._proven = True
             self._refusals.forget(self._now())
 
@@ -112,23 +112,32 @@ class Access:
             self._store.keep_token(renewed)
         return renewed
 
-    def _signed_in_anew(self) -> Token:
+    def _signed_in_anew(self, *, unless_another_did: bool = False) -> Token:
+        """One process at a time: the others wait, and heed what came of it."""
         now = self._now()
         if self._signed_in_at and now - self._signed_in_at < self._account.again_after:
             raise TryLater("Fluvius does not accept the token that it has just given")
-        self._heed_refusals()
-        self._signed_in_at = now
-        log.info("signing in to %s", self._account.name)
-        try:
-            token = self._account.sign_in(now)
-        except CredentialsRefused as error:
-            self.refuse(error)
-        except ShapeChanged as error:
-            raise TryLater(str(error)) from error  # the same for every meter of this run
-        self._store.keep_token(token)
-        if self._account.sign_in_proves_all:
-            self._refusals.forget(now)
-        return token
+        with self._store.alone():
+            if unless_another_did and (token := self._token_of_another(now)):
+                return token
+            self._heed_refusals()
+            self._signed_in_at = now
+            log.info("signing in to %s", self._account.name)
+            try:
+                token = self._account.sign_in(now, lambda: self._refusals.begin(now))
+            except CredentialsRefused as error:
+                self.refuse(error)
+            except ShapeChanged as error:
+                raise TryLater(str(error)) from error  # the same for every meter of this run
+            self._store.keep_token(token)
+            if self._account.sign_in_proves_all:
+                self._refusals.forget(now)
+            return token
+
+    def _token_of_another(self, now: datetime) -> Token | None:
+        kept = self._store.token
+        is_new = kept and (self._token is None or kept.access_token != self._token.access_token)
+        return kept if kept and is_new and kept.expires_at - _EXPIRES_SOON > now else None
 
     def _heed_refusals(self) -> None:
         if self._refused:

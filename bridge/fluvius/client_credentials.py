@@ -6,7 +6,6 @@ In the sandbox a secret proves who is asking, in production an assertion signed 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -40,7 +39,7 @@ def energy_api_account(settings: EnergyApiSettings, http: PoliteSession) -> Acco
                 proof,
             )
         ),
-        sign_in=partial(sign_in, http, settings, proof),
+        sign_in=lambda now, _trying: sign_in(http, settings, proof, now),  # no account is locked there
         sign_in_proves_all=False,  # the subscription key is looked at later
         again_after=timedelta(0),  # a run over thousands of meters outlives its token
     )

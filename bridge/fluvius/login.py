@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,8 +53,10 @@ _STEP_NEEDED = (
 )
 
 
-def sign_in(http: PoliteSession, settings: PortalSettings, now: datetime) -> Token:
-    """Play the sign-in of a browser, once.
+def sign_in(
+    http: PoliteSession, settings: PortalSettings, now: datetime, trying: Callable[[], None]
+) -> Token:
+    """Play the sign-in of a browser, once; `trying` is called just before the password leaves the house.
 
     Raises:
         CredentialsRefused: the e-mail address or password is wrong.
@@ -66,6 +68,7 @@ def sign_in(http: PoliteSession, settings: PortalSettings, now: datetime) -> Tok
     config = _configuration(http, settings.url)
     proof = _Proof(*(secrets.token_urlsafe(48) for _ in range(3)))
     page = _sign_in_page(http, config, proof, settings)
+    trying()
     _submit_credentials(http, page, settings)
     code = _authorization_code(http, config, page, proof, settings)
     return _redeem(http, config, code, proof, now)

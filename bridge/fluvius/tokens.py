@@ -1,11 +1,14 @@
 """What is kept of a sign-in between runs: the token, and whether Fluvius refused the credentials."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
 from bridge import private
+from bridge.fluvius.errors import TryLater
 from bridge.refusals import Refusals
 
 
@@ -44,6 +47,20 @@ class TokenStore:
     def refusals(self, credentials: str) -> Refusals:
         """What is remembered of refusals, which outlives every token, and another account's too."""
         return Refusals(self._path, self._name, credentials)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While one process signs in, the others wait for what comes of it.
+
+        Raises:
+            TryLater: one takes too long.
+            FolderError: the folder cannot be written.
+        """
+        try:
+            with private.alone(self._path):
+                yield
+        except private.Busy:
+            raise TryLater("another fluvius2mqtt is signing in just now", reached=False) from None
 
     @property
     def token(self) -> Token | None:

@@ -156,7 +156,9 @@ class Core:
         if greeting.get("type") != "auth_required":
             raise CoreAway(f"what answers at {self._place} is not Home Assistant")
         self._say({"type": "auth", "access_token": token})
-        if self._hear(deadline).get("type") != "auth_ok":
+        if (said := self._hear(deadline).get("type")) not in {"auth_ok", "auth_invalid"}:
+            raise CoreAway(f"Home Assistant at {self._place} answers something unexpected")
+        if said == "auth_invalid":
             raise TokenRefused(
                 "Home Assistant does not accept the token;"
                 " make a long-lived access token on your profile page there"
