@@ -196,7 +196,7 @@ def _check(arguments: argparse.Namespace) -> int:
         from bridge.ledger_check import check
     else:
         from bridge.check import check
-
+    _end_as_by_ctrl_c()  # so that nothing that was tried stays on the broker
     return check(settings)
 
 
@@ -266,15 +266,19 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 def _export(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, "error", connects=False)
-    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C does, so that no half file stays
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    _end_as_by_ctrl_c()  # so that no half file stays
     if arguments.raw or arguments.fetch:
         return _export_raw(settings, arguments)
     from bridge.export import export
 
     _tell(export(settings, arguments, datetime.now(UTC)))
     return DONE
+
+
+def _end_as_by_ctrl_c() -> None:
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def _export_raw(settings: Settings, arguments: argparse.Namespace) -> int:

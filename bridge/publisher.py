@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -48,6 +49,7 @@ class Publisher:
             self._owned.setdefault(owner, set()).add(topic)
         self._remember(_BRIDGE, [topics.bridge_state(base)])
         self._refused: set[str] = set()
+        self._emptied: set[str] = set()  # topics whose payload the broker does not take
         self.refusal: PublishRefused | None = None  # the last one since `forget`
 
     def outlive_the_bridge(self) -> None:
@@ -66,6 +68,7 @@ class Publisher:
         self._in_doubt = {topic: number for number, topic in enumerate(in_order)}
         self._acknowledged.clear()
         self._editions.clear()
+        self._emptied.clear()
         self.refusal = None
 
     def forget_discovery(self) -> None:
@@ -240,12 +243,20 @@ class Publisher:
         self._remember(owner, [topic for topic in changed if self._owners.get(topic) != owner])
         messages = [Message(topic, payload) for topic, payload in changed.items()]
         self._send(sorted(messages, key=lambda message: self._in_doubt.get(message.topic, -1)), self._note)
+        self._empty([topic for topic in changed if topic in self._broker.left_out])
+
+    def _empty(self, left_out: Iterable[str]) -> None:
+        """What cannot be said must not leave standing what was said before: yesterday's intervals, say."""
+        if fresh := set(left_out) - self._emptied:
+            self._send([Message(topic, "") for topic in sorted(fresh)])
+            self._emptied |= fresh
 
     def _note(self, message: Message) -> None:
         """The broker has it."""
         self._in_doubt.pop(message.topic, None)
         self._acknowledged.pop(message.topic, None)  # so that the last is last
         self._acknowledged[message.topic] = hash(message.payload)
+        self._emptied.discard(message.topic)
 
     def _remember(self, owner: str, new: Collection[str]) -> None:
         """Topics of an owner, perhaps another one's until now, that a broker will hold because of us."""
@@ -259,19 +270,25 @@ class Publisher:
     def _remove(self, gone: Collection[str]) -> None:
         if not gone:
             return
-        self._send([Message(topic, "") for topic in discovery_first(gone)])
-        self._ledger.remove_published_topics(gone)
-        for topic in gone:
+        heard: list[Message] = []
+        refused = self._send([Message(topic, "") for topic in discovery_first(gone)], heard.append)
+        removed = {message.topic for message in heard} - refused  # the others are tried again next time
+        self._ledger.remove_published_topics(removed)
+        for topic in removed:
             self._owned[self._owners.pop(topic)].discard(topic)
             self._acknowledged.pop(topic, None)
             self._in_doubt.pop(topic, None)
 
     def _send(
         self, messages: Sequence[Message], acknowledged: Callable[[Message], object] = lambda _: None
-    ) -> None:
-        """Publish; a topic that the broker does not want is worth one warning and stops nothing else."""
+    ) -> AbstractSet[str]:
+        """Publish; a topic that the broker does not want is worth one warning and stops nothing else.
+
+        Returns:
+            The topics that it did not want.
+        """
         if not messages:
-            return
+            return frozenset()
         try:
             self._broker.publish(messages, acknowledged=acknowledged)
         except PublishRefused as refusal:
@@ -279,6 +296,8 @@ class Publisher:
             if refusal.topic not in self._refused:
                 self._refused.add(refusal.topic)
                 log.warning("%s. Look at the broker's access list.", refusal)
+            return refusal.topics
+        return frozenset()
 
 
 def _discovery(settings: Settings) -> Discovery | None:

@@ -537,3 +537,38 @@ def test_solar_panels_that_are_taken_off_leave_no_injection(
         retained = published(home, mosquitto)
     assert retained["home/day/date"] == "2026-11-28"
     assert not any("injection" in topic for topic in topics_of(retained, "home") if topic.startswith("day"))
+
+
+def test_yesterdays_intervals_do_not_stay_where_todays_do_not_fit(home: World, mosquitto: Mosquitto) -> None:
+    home.changes["mqtt.protocol"] = "5"
+    home.once()
+    assert "fluvius/home/intervals" in mosquitto.retained()
+    mosquitto.settings = "max_packet_size 10000"
+    mosquitto.restart(keep_memory=True)
+    home.clock.pass_by(days=1)
+    home.once()
+    assert mosquitto.retained()["fluvius/home/day/date"] == "2026-11-21"
+    assert "fluvius/home/intervals" not in mosquitto.retained()
+    mosquitto.settings = ""
+    mosquitto.restart(keep_memory=True)
+    home.clock.pass_by(days=1)
+    home.once()
+    assert says(mosquitto.retained(), "fluvius/home/intervals")["date"] == "2026-11-22"
+
+
+def test_what_the_broker_does_not_let_us_take_away_is_taken_away_later(
+    home: World, mosquitto: Mosquitto
+) -> None:
+    home.changes["mqtt.protocol"] = "5"
+    home.meters = [HOME, GAS]
+    home.once()
+    assert "fluvius/gas/day" in mosquitto.retained()
+    mosquitto.access = "topic read #\ntopic readwrite fluvius/bridge/#\ntopic readwrite fluvius/home/#"
+    mosquitto.restart(keep_memory=True)
+    home.meters = [HOME]
+    home.once()
+    assert "fluvius/gas/day" in mosquitto.retained()
+    mosquitto.access = None
+    mosquitto.restart(keep_memory=True)
+    home.once()
+    assert not [topic for topic in mosquitto.retained() if topic.startswith("fluvius/gas")]

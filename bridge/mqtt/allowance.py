@@ -78,8 +78,8 @@ class Doubts:
         self._alone: dict[str, int] = {}  # topic → at how many losses in a row
         self._convicted_before: set[str] = set()
 
-    def leaves_out(self, topic: str, size: int, allowance: Allowance) -> bool:
-        """Whether to leave a message out; says so once."""
+    def leaves_out(self, topic: str, size: int, allowance: Allowance, *, empty: bool = False) -> bool:
+        """Whether to leave a message out; says so once. One that only empties its topic proves nothing."""
         if allowance.largest_packet is not None and size > allowance.largest_packet:
             why = f"it takes {size} bytes, and the broker accepts {allowance.largest_packet}"
         elif self._too_large is not None and size >= self._too_large:
@@ -87,7 +87,8 @@ class Doubts:
         elif topic in self._unwanted:
             why = "the broker seems not to accept this topic"
         else:
-            self.left_out.pop(topic, None)
+            if not empty:
+                self.left_out.pop(topic, None)
             return False
         self._tell(topic, why)
         return True

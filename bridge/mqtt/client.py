@@ -213,4 +213,5 @@ class Broker:
             self._connection.give_up()
             raise BrokerAway("The broker did not acknowledge in time.") from None
         if refusals:
+            refusals[0].topics = {refusal.topic for refusal in refusals}
             raise refusals[0]

@@ -15,7 +15,7 @@ from bridge.foreign import clean
 from bridge.mqtt import problems
 from bridge.mqtt.allowance import Allowance
 from bridge.mqtt.deliveries import Deliveries
-from bridge.mqtt.link import Link
+from bridge.mqtt.link import Link, tls_context
 from bridge.mqtt.listening import Listening
 from bridge.mqtt.messages import Message
 
@@ -61,6 +61,8 @@ class Connection:
         self.shortest_pause, self.longest_pause = pauses
         self.pause = 0.0
         self._settings, self._will, self._listening = settings, will, listening
+        # read once: files that are away for a moment later on are in nobody's way
+        self._tls = tls_context(settings.tls_settings) if settings.tls_settings else None
         self._deliveries, self._ready, self._failed = deliveries, ready, failed
         self._accepted_at: float | None = None
         self._connack_seen = False
@@ -107,7 +109,7 @@ class Connection:
         self.connected = False
 
     def _new_client(self) -> Link:
-        client = Link(self._settings, self._may_connect, self._on_connect_failed, self._on_broken)
+        client = Link(self._settings, self._tls, self._may_connect, self._on_connect_failed, self._on_broken)
         client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect

@@ -101,7 +101,7 @@ class Deliveries:
 
         for message in messages:
             size = packet_size(message, self._settings)
-            if self.doubts.leaves_out(message.topic, size, allowance):
+            if self.doubts.leaves_out(message.topic, size, allowance, empty=not message.payload):
                 continue
             alone = self.doubts.is_suspect(message.topic)
             settle(0 if alone else at_once - 1, size)

@@ -29,20 +29,19 @@ class Link(paho.Client):
 
     Args:
         settings: how to connect.
+        tls: with which TLS, if with any.
         may_connect: waits until it is time to connect; false when that will never be again.
         on_failed: told why an attempt to connect failed.
         on_broken: told, as the last thing on paho's thread, what this client will not survive.
 
     Attributes:
         gone: whether the thread has ended.
-
-    Raises:
-        ConfigError: a TLS file can not be used.
     """
 
     def __init__(
         self,
         settings: MqttSettings,
+        tls: ssl.SSLContext | None,
         may_connect: Callable[[], bool],
         on_failed: Callable[[Exception], None],
         on_broken: Callable[[Exception], None],
@@ -63,8 +62,8 @@ class Link(paho.Client):
         if settings.username is not None:
             password = settings.password.get_secret_value() if settings.password else None
             self.username_pw_set(settings.username, password)
-        if settings.tls_settings:
-            self.tls_set_context(_tls_context(settings.tls_settings))
+        if tls:
+            self.tls_set_context(tls)
         self.connect_async(settings.host, settings.port, keepalive=settings.keepalive, clean_start=True)
 
     def reconnect(self) -> MQTTErrorCode:
@@ -113,7 +112,12 @@ class Link(paho.Client):
         return socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)
 
 
-def _tls_context(tls: TlsSettings) -> ssl.SSLContext:
+def tls_context(tls: TlsSettings) -> ssl.SSLContext:
+    """What the configuration says of TLS, with its files read.
+
+    Raises:
+        ConfigError: a file can not be used.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if tls.insecure:
         context.check_hostname = False

@@ -41,11 +41,12 @@ class BrokerAway(Quoting):
 
 
 class PublishRefused(Quoting):
-    """The broker acknowledged everything, but does not want this topic. Only MQTT 5 can say so."""
+    """All was acknowledged, but the broker does not want this topic, the first of some. MQTT 5 only."""
 
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(f"The broker refused {topic}: {why}")
         self.topic = topic
+        self.topics = {topic}
         self.why = why
 
 

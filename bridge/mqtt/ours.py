@@ -19,7 +19,7 @@ BRIDGE, DISCOVERY = "the bridge", "Home Assistant's discovery"  # no meter's nam
 
 _WHOSE = frozenset({"day", "intervals", "total", "month", "peak", "status", "mandate"})  # JSON of a meter
 _AMOUNT = rf"(?:{'|'.join(SIDES)})/(?:{'|'.join(Tariff)})|net|days|days_missing"
-_BELOW = re.compile(rf"day/date|chart|cost(?:/[a-z_]+)+|(?:day|total|month|month/last)/(?:{_AMOUNT})")
+_BELOW = re.compile(rf"day/date|chart|check|cost(?:/[a-z_]+)+|(?:day|total|month|month/last)/(?:{_AMOUNT})")
 _EAN = re.compile("[0-9]{18}")
 
 
