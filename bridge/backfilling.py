@@ -11,7 +11,7 @@ from bridge.arguments import UsageError, day, meters_named
 from bridge.fetching import Fetcher, record_at_once
 from bridge.health import State
 from bridge.history import SPAN, Plan
-from bridge.ledger import Ledger
+from bridge.ledger import Damaged, Ledger
 from bridge.meterday import ONE_DAY
 from bridge.model import BRUSSELS, Backfill, Meter, Reading
 
@@ -172,6 +172,10 @@ class Backfiller:
     def _asked(self, meter: Meter, job: Backfill, question: tuple[date, date | None]) -> Backfill:
         from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged  # noqa: PLC0415
 
+        try:  # what could not be kept is not asked for
+            self._ledger.heed_damage(meter, question[0], question[1] or question[0])
+        except Damaged as error:
+            return self._ended(job, "failed", str(error))
         failure: Exception | None = None
         words: str | None = None
         with self._fetcher.visits.to(

@@ -13,7 +13,7 @@ from bridge import meterday, planning, reviewing, views
 from bridge.config import Settings
 from bridge.health import State
 from bridge.history import INTERVALS, SPAN
-from bridge.ledger import Ledger
+from bridge.ledger import Damaged, Ledger
 from bridge.mandate import Mandate
 from bridge.mandated import MandateBook
 from bridge.meterday import ONE_DAY
@@ -31,6 +31,7 @@ AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may mak
 
 _MANDATES_EVERY = _WINDOW_EVERY = _PEAKS_AGAIN_AFTER = timedelta(hours=20)
 _MONTHS_OF_PEAKS = 13  # this one, and the twelve that the capacity tariff bills
+_OLD_AT_ONCE = 7  # corrected days older than the window, of one meter in one run
 _NAMED = 20  # meters in the log of one run; more are counted
 _LATELY = timedelta(days=2)
 _OVERLAP = timedelta(minutes=15)  # clocks differ
@@ -247,7 +248,12 @@ class Fetcher:
         if self.forbidden(meter, cycle.now):
             return False
         if not self._window(meter, cycle.now):
-            return bool(self._to_review(meter, cycle.now))
+            first, last = reviewing.watched(meter, cycle.now)
+            before = cycle.now - reviewing.EVERY
+            return bool(
+                self._to_review(meter, cycle.now)
+                or (meter.source == "portal" and self._ledger.corrected_days(meter, first, last, before))
+            )
         if cycle.occasion is Occasion.ASKED:
             return True
         note = self._note(meter)
@@ -325,10 +331,10 @@ class Fetcher:
         exchanged = note.serial not in (None, meter.serial) and bool(window)
         if exchanged:
             self._ledger.ask_again(meter, window)
-        note.behind_since = note.behind_since or self._behind_since(meter, cycle.now)
-        self._remember(meter, note)
         trouble = None
         try:
+            note.behind_since = note.behind_since or self._behind_since(meter, cycle.now)
+            self._remember(meter, note)
             if isinstance(source, AtOnce):
                 note.remark = self._fetch_at_once(source, meter, note, cycle)
             else:
@@ -337,7 +343,7 @@ class Fetcher:
             note.last_success, note.error, note.behind_since = self._now().isoformat(), None, None
             if not isinstance(source, AtOnce) and self._peaks_are_due(meter, note, cycle.now):
                 self._fetch_peaks(source, meter, note, cycle.now)
-        except (NotYourMeter, ShapeChanged) as error:
+        except (NotYourMeter, ShapeChanged, Damaged) as error:
             cycle.errors.append(error)
             few = len(cycle.errors) <= _NAMED
             log.log(logging.WARNING if few else logging.DEBUG, "%s: %s", meter.name, error)
@@ -435,11 +441,23 @@ class Fetcher:
         for span in spans[len(of_window) :]:
             self._review(steps, meter, span, now)
         older = facts[0].date - ONE_DAY if facts else last
-        corrected = self._ledger.corrected_days(meter, first, older, now - reviewing.EVERY)
-        steps.more(len(corrected))
-        for day in corrected:
-            steps.intervals(day)
+        before_the_window = meter, first, older, now - reviewing.EVERY
+        older_days = self._ledger.corrected_days(*before_the_window)[:_OLD_AT_ONCE]
+        if not steps.asked & self._ledger.days_in_doubt(meter):  # at most one of those in a run
+            older_days += self._ledger.days_that_do_not_add_up(*before_the_window)[:1]
+        steps.more(len(older_days))
+        for day in older_days:
+            self._follow_up(steps, meter, day, now)
         return steps.remark
+
+    def _follow_up(self, steps: Steps, meter: Meter, day: date, now: datetime) -> None:
+        from bridge.fluvius.errors import NotYourMeter, ShapeChanged  # noqa: PLC0415
+
+        try:
+            steps.intervals(day)
+        except (NotYourMeter, ShapeChanged) as error:
+            log.info("%s: no news of %s: %s", meter.name, day, error)
+            self._ledger.record_intervals(meter, day, [], now)  # asked in vain: again in a week
 
     def _review(self, steps: Steps, meter: Meter, span: reviewing.Span, now: datetime) -> None:
         """Look at days again that are in nobody's way: what cannot be said of them is asked in a week."""

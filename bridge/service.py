@@ -27,7 +27,7 @@ from bridge.foreign import clean
 from bridge.heartbeat import Heartbeat
 from bridge.homeassistant import statistics_settings
 from bridge.homeassistant.recorder import Recorder
-from bridge.ledger import Ledger, LedgerError
+from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.model import BRUSSELS, Backfill, Meter
 from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
 from bridge.mqtt.allowance import in_words
@@ -261,9 +261,13 @@ class Bridge:
         try:
             next(examination, None)
         except LedgerError as error:
-            log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
-            self._ledger_damage = str(error)
+            self._damaged(error)
             self._publish_bridge()
+
+    def _damaged(self, error: LedgerError) -> None:
+        if self._ledger_damage != str(error):
+            log.error("%s", error)
+        self._ledger_damage = str(error)
 
     def _look_around(self) -> None:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
@@ -343,7 +347,10 @@ class Bridge:
                 self._beat()
                 if self._stopping.is_set():
                     raise Stopped
-                self._publisher.meter(meter, self._fetcher.progress(meter))
+                try:
+                    self._publisher.meter(meter, self._fetcher.progress(meter))
+                except Damaged as error:  # the other meters are not
+                    self._damaged(error)
             self._publisher.bridge(self._info(), self._health_report())
             self._publisher.remove_all_but(self._fetcher.meters)
             self._answer_for_history()

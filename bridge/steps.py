@@ -63,6 +63,7 @@ class Steps:
             FluviusError: see its kinds. `ShapeChanged` also where there were too many requests.
         """
         self._keep_within_reason()
+        self._ledger.heed_damage(self._meter, first, last)  # what could not be kept is not asked for
         answer = self._source.days(self._meter, first, last)
         readings = known_days_only(self._ledger, self._meter, answer.readings, self._since)
         self._ledger.record_days(self._meter, readings, self._now)
@@ -77,6 +78,7 @@ class Steps:
             FluviusError: as for `days`.
         """
         self._keep_within_reason()
+        self._ledger.heed_damage(self._meter, day, day)
         self.asked.add(day)
         answer = self._source.intervals(self._meter, day)
         self._ledger.record_intervals(self._meter, day, answer.readings, self._now)

@@ -1,6 +1,8 @@
 """The kWh of gas stand on a calorific value that is provisional for weeks: later corrections come too."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -14,7 +16,7 @@ from bridge.simulator.faults import WRITINGS
 from tests.mosquitto import Mosquitto
 from tests.test_energy_api import Provider
 from tests.test_years import in_our_words
-from tests.world import GAS, HOME, World, says
+from tests.world import GAS, HOME, SHED, World, says
 
 SIX_WEEKS = timedelta(weeks=6)
 FIRST = date(2026, 11, 11)  # the first gas day of the first window
@@ -263,3 +265,73 @@ def test_days_that_are_stored_anew_and_were_never_asked_for_do_not_begin_a_total
     assert total
     assert total.since == FIRST
     assert total.days == 17
+
+
+# --- what the ledger cannot keep, and what Fluvius cannot say
+
+
+def damage(world: World, day: date) -> None:
+    with closing(sqlite3.connect(world.data_dir / "ledger.sqlite")) as database, database:
+        assert database.execute(
+            "UPDATE reading SET amount = amount + 4096 WHERE meter = 1 AND daily = 1"
+            " AND start = (SELECT start FROM day WHERE date = ? AND meter = 1)",
+            (day.isoformat(),),
+        ).rowcount
+
+
+def test_a_damaged_day_is_not_asked_about_and_holds_up_no_other_meter(desk: World) -> None:
+    desk.meters = [HOME, SHED]
+    desk.fetch()
+    live(desk, 5)
+    damage(desk, date(2026, 11, 20))
+    desk.clock.pass_by(days=1)
+    desk.simulator.forget_requests()
+    for _ in range(24):
+        cycle = desk.fetch()
+        assert "is damaged" in str(cycle.errors[0])
+        desk.clock.pass_by(minutes=5)
+    assert desk.simulator.count("readings-day", ean=HOME["ean"]) == 0
+    assert desk.simulator.count("readings-day", ean=SHED["ean"]) == 1
+    with desk.ledger() as ledger:
+        shed = ledger.latest_complete_day(desk.meter("shed"))
+    assert shed
+    assert shed.date == date(2026, 11, 26)
+
+
+def test_a_total_is_not_published_of_amounts_that_are_not_as_they_were_written(
+    home: World, mosquitto: Mosquitto
+) -> None:
+    home.meters = [HOME, SHED]
+    home.fetch()
+    damage(home, date(2026, 11, 15))
+    home.once()
+    topics = mosquitto.retained()
+    assert "fluvius/home/total" not in topics
+    assert "fluvius/shed/total" in topics
+    assert "is damaged" in topics["fluvius/bridge/health"]
+
+
+def test_quarter_hours_that_lag_behind_an_old_correction_are_asked_for_again(desk: World) -> None:
+    desk.fetch()
+    live(desk, 20)
+    day = date(2026, 11, 20)
+    desk.simulator.correct(HOME["ean"], day, delta_wh=700)
+    desk.simulator.fault("uncorrected-intervals")
+    live(desk, 1)
+    desk.simulator.clear()
+    live(desk, 15)
+    with desk.ledger() as ledger:
+        (facts,) = ledger.facts(desk.meter(), [day])
+    assert (facts.complete, facts.corrected, facts.disagrees) == (True, False, False)
+
+
+def test_the_final_kwh_of_a_month_cost_a_few_requests_a_day(desk: World) -> None:
+    desk.meters = [GAS]
+    desk.simulator.provisional_gas(SIX_WEEKS)
+    desk.fetch()
+    most = 0
+    for _ in range(80):
+        desk.simulator.forget_requests()
+        live(desk, 1)
+        most = max(most, desk.asked("readings-interval"))
+    assert most <= 7 + 7 + 1

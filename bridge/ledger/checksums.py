@@ -6,7 +6,7 @@ from datetime import date
 from bridge import meterday
 from bridge.ledger.jobs import Jobs
 from bridge.ledger.migrations import OF_READINGS, OF_THE_DAY
-from bridge.ledger.store import ADVICE_ON_DAMAGE, THE_END, LedgerError, heeding_damage, to_instant, to_seconds
+from bridge.ledger.store import ADVICE_ON_DAMAGE, THE_END, Damaged, heeding_damage, to_instant, to_seconds
 from bridge.model import Energy, Meter
 
 _A_MONTH = 31  # days
@@ -46,7 +46,7 @@ class Checksums(Jobs):
             LedgerError: one of them is not as it was written.
         """
         if days := self.damaged_days(meter, first, last):
-            raise LedgerError(f"the ledger {self} {ADVICE_ON_DAMAGE} ({meter.label}: {days[0]})")
+            raise Damaged(f"the ledger {self} {ADVICE_ON_DAMAGE} ({meter.label}: {days[0]})")
 
     @heeding_damage
     def known_meters(self) -> list[Meter]:

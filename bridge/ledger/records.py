@@ -37,6 +37,7 @@ class Records(Reviews):
 
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
         self._long_ago: dict[int, tuple[tuple[date, date], list[Total]]] = {}  # meter → span, its total
+        self._proved: set[int] = set()  # meters
         super().__init__(path, read_only=read_only)
 
     @heeding_damage
@@ -119,7 +120,14 @@ class Records(Reviews):
 
     @heeding_damage
     def total(self, meter: Meter, first: date = date.min, last: date = date.max) -> Total | None:
-        """The exact sum of the complete days, of all or from the first to the last; None if there is none."""
+        """The exact sum of the complete days, of all or from the first to the last; None if there is none.
+
+        Everything that is known of the meter is proved to be as it was written, the first time.
+        """
+        key = self._meter(meter)
+        if key not in self._proved:
+            self.heed_damage(meter, date.min, date.max)
+            self._proved.add(key)
         parts = self._complete_parts(meter, first, last)
         totals = [Total(day, day, 1, part) for day, part in parts.items()]
         totals += self._of_whole_days(meter, *meterday.whole_within(meter, first, last))
@@ -276,6 +284,7 @@ class Records(Reviews):
     def _forget(self) -> None:
         super()._forget()
         self._long_ago.clear()
+        self._proved.clear()
 
     @staticmethod
     def _whole(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[str, str]:

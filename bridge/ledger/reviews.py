@@ -49,8 +49,18 @@ class Reviews(Checksums):
             last: the last day.
             before: where the intervals were asked for since the correction, in vain: before this instant.
         """
+        return self._waiting_for_intervals("corrected", meter, first, last, before)
+
+    @heeding_damage
+    def days_that_do_not_add_up(self, meter: Meter, first: date, last: date, before: datetime) -> list[date]:
+        """Likewise the others whose intervals do not add up to their daily amounts."""
+        return self._waiting_for_intervals("disagrees AND NOT corrected", meter, first, last, before)
+
+    def _waiting_for_intervals(
+        self, why: str, meter: Meter, first: date, last: date, before: datetime
+    ) -> list[date]:
         rows = self._rows(
-            "SELECT date FROM day WHERE meter = ? AND date BETWEEN ? AND ? AND complete AND corrected"
+            f"SELECT date FROM day WHERE meter = ? AND date BETWEEN ? AND ? AND complete AND {why}"  # noqa: S608 - our own words
             " AND (asked_at IS NULL OR asked_at < fetched_at OR asked_at < ?) ORDER BY date DESC",
             (self._meter(meter), first.isoformat(), last.isoformat(), to_seconds(before)),
         )

@@ -36,6 +36,10 @@ class LedgerError(Exception):
     """The ledger cannot be read or written; the message says why and what to do."""
 
 
+class Damaged(LedgerError):
+    """Some days of one meter are not as they were written; what else there is can be used."""
+
+
 class LedgerOutdated(LedgerError):
     """It was written by an older version, and only who may write it brings it up to date."""
 
