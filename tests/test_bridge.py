@@ -467,7 +467,7 @@ def test_a_token_that_cannot_be_kept_does_not_end_the_bridge(home: World, mosqui
     home.clock.pass_by(days=1)
     with home.running():
         until_published(mosquitto)
-        eventually(lambda: "cannot be written" in mosquitto.retained().get("fluvius/bridge/health", ""))
+        eventually(lambda: "cannot be read" in mosquitto.retained().get("fluvius/bridge/health", ""))
         assert home.simulator.count("sign-in") == 1  # of the first day: without a place to keep it, none
         token.rmdir()
         home.clock.pass_by(minutes=30)

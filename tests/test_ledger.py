@@ -573,6 +573,7 @@ def test_whatever_is_answered_in_whatever_order_the_totals_are_those_of_a_plain_
         known = {facts.date: facts.daily for facts in ledger.facts(HOME, days) if facts.daily}
         assert known == {days[number]: slot for number, slot in slots.items()}
         ledger._execute("UPDATE day SET complete = 1")
+        ledger._seal(HOME, days[0], days[-1])
         sums: Amounts = {}
         for slot in slots.values():
             for register, amount in slot.items():
