@@ -47,8 +47,13 @@ def interval_length(energy: Energy) -> timedelta:
 
 def intervals_of(day: date, energy: Energy) -> list[datetime]:
     """The starts of a meter day's intervals: 92, 96 or 100 quarter-hours, 23, 24 or 25 gas hours."""
+    return list(_intervals_of(day, energy))
+
+
+@lru_cache(maxsize=40)  # a window's, which are looked at again and again in a cycle
+def _intervals_of(day: date, energy: Energy) -> tuple[datetime, ...]:
     start, length = start_of(day, energy), _INTERVAL[energy]
-    return [start + length * i for i in range((end_of(day, energy) - start) // length)]
+    return tuple(start + length * i for i in range((end_of(day, energy) - start) // length))
 
 
 def latest_ended(now: datetime, energy: Energy) -> date:
