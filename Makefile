@@ -3,13 +3,17 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test check format bench interop lock audit image-test
+.PHONY: demo test soak check format bench interop lock audit image-test
 
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
 
 test: .venv/installed mosquitto
 	$(BIN)/pytest -n auto --dist worksteal
+
+# The same tests, with what is left to chance tried far more often: years, kills, odd answers.
+soak: .venv/installed mosquitto
+	SOAK=1 $(BIN)/pytest -n auto --dist worksteal
 
 check: .venv/installed
 	$(BIN)/ruff format --check

@@ -20,9 +20,10 @@ from bridge.config.keys import anywhere
 from bridge.folder import claim
 from bridge.heartbeat import Heartbeat
 from bridge.simulator import DEFAULT_METERS, Simulator
+from tests.forks import Forked
 from tests.mosquitto import SBIN, Mosquitto, eventually
 from tests.supervisor import ADDON, KIND, NotStartedError, Supervisor, manifest
-from tests.test_cli import Ended, Running, command, environment, typed
+from tests.test_cli import Ended, Running, environment, typed
 from tests.world import GAS, HOME
 
 PROJECT = ADDON.parent
@@ -183,17 +184,9 @@ def typed_there(supervisor: Supervisor, *words: str, fluvius: Simulator | None =
 
 @contextmanager
 def started(supervisor: Supervisor, fluvius: Simulator) -> Iterator[Running]:
-    """The container's entry point, in its working directory; killed in the end if need be."""
+    """The container's command, in its working directory; killed in the end if need be."""
     log = supervisor.data.parent / "log"
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command("run"),
-            cwd=supervisor.data,
-            env=environment(**in_the_addon(supervisor, fluvius)),
-            stdout=file,
-            stderr=file,
-            text=True,
-        )
+    process = Forked(supervisor.data, ("run",), environment(**in_the_addon(supervisor, fluvius)), log, log)
     try:
         yield Running(process, log)
     finally:

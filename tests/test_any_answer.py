@@ -33,6 +33,7 @@ from bridge.model import Direction, Meter, Register, Tariff, Unit
 from bridge.simulator import Simulator
 from bridge.simulator.portal import Portal
 from bridge.simulator.web import Request, Response
+from tests.chance import often
 from tests.world import GAS, HOME, SHED, Clock, World
 
 SIGN_IN = ["config", "authorize", "redirect", "self-asserted", "confirmed", "token", "renewal"]
@@ -40,7 +41,7 @@ READINGS = ["readings-day", "readings-interval"]
 LOOKED_AT = span(date(2026, 11, 12), date(2026, 11, 24))
 
 pytestmark = pytest.mark.timeout(
-    120, method="thread"
+    often(120, soak=1200), method="thread"
 )  # a signal does not interrupt int(Decimal("1e999999999"))
 in_examples = settings(
     deadline=None,
@@ -433,7 +434,7 @@ def listen(desk: Desk, where: str, oddity: Any) -> None:
     indirect=["pasts"],
 )
 @pytest.mark.parametrize("where", READINGS)
-@settings(in_examples, max_examples=28)
+@settings(in_examples, max_examples=often(20, soak=200))
 @given(oddity=oddities)
 @example(oddity=HUGE_NUMBER)
 @example(oddity=HUGE_PATIENCE)
@@ -444,7 +445,7 @@ def test_odd_readings_are_no_readings(pasts: dict[str, Past], past: str, where: 
 
 @pytest.mark.parametrize("pasts", [pytest.param(SHED, id="sign-in")], indirect=True)
 @pytest.mark.parametrize("where", SIGN_IN)
-@settings(in_examples, max_examples=24)
+@settings(in_examples, max_examples=often(16, soak=160))
 @given(oddity=oddities)
 @example(oddity=HUGE_NUMBER)
 @example(oddity=HUGE_PATIENCE)

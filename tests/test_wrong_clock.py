@@ -181,8 +181,9 @@ def test_patience_that_was_noted_by_a_clock_that_was_ahead_silences_nobody(desk:
 )
 @pytest.mark.parametrize("days", [-1500, 30])
 def test_no_command_sends_a_password_by_a_wrong_clock(
-    reader: Reader, words: tuple[str, ...], days: int, caplog: pytest.LogCaptureFixture
+    reader: Reader, mosquitto: Mosquitto, words: tuple[str, ...], days: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    reader.world.broker_port = mosquitto.port
     reader.clock.pass_by(days=days)
     ended = reader.types(*words)
     assert ended.status == COULD_NOT
