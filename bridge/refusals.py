@@ -206,7 +206,7 @@ class Refusals:
         return next((each for each in locks if each.account == self._account), None)
 
     def _fingerprint(self, salt: str) -> str:
-        """Takes 8 MB of memory and a moment, on purpose: the file must not help anyone to guess the password."""
+        """Takes 8 MB and a moment, on purpose: the file must not help anyone to guess the password."""
         if salt not in self._fingerprints:
             digest = hashlib.scrypt(self._credentials.encode(), salt=bytes.fromhex(salt), n=2**13, r=8, p=1)
             self._fingerprints[salt] = digest.hex()

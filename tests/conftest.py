@@ -91,8 +91,8 @@ def reader(
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: commands keep to their pauses and brokers to their time-outs, and others can compute."""
-    return (os.cpu_count() or 1) * 3 // 2
+    """For `-n auto`: brokers keep to their time-outs, and others can compute meanwhile."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

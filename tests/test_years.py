@@ -2,7 +2,7 @@
 
 Two clock changes a year, and a leap day. Each morning may bring a correction, up or down, of any day of the
 window, daily amounts or intervals up to three days late, a machine that is off, answers that are spoilt,
-doubled, out of order or of neighbouring days too. What Fluvius says in the end is what the ledger has to hold.
+doubled, out of order or of neighbouring days too. What Fluvius says in the end is what the ledger holds.
 """
 
 from dataclasses import dataclass, field
