@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from paho.mqtt import client as paho
 
-from bridge.config import MqttSettings
+from bridge.config import MqttSettings, TlsSettings
 from bridge.mqtt import Broker, BrokerAway, Connected, Event, Message
 from bridge.mqtt.allowance import packet_size
-from tests.mosquitto import Mosquitto, eventually
+from tests.mosquitto import Certificates, Mosquitto, eventually
 from tests.oddbroker import (
     CONNACK,
     CONNECT,
@@ -234,6 +234,28 @@ def test_an_exception_on_pahos_thread_costs_one_line_and_a_new_connection(
     told = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert ["ZeroDivisionError" in record.getMessage() for record in told] == [True]
     assert mosquitto.retained()[STATE] == "offline"
+
+
+def test_tls_files_that_are_away_for_a_moment_are_in_nobody_s_way(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path / "certificates")
+    files = [certificates.ca, certificates.certificate("client"), certificates.key("client")]
+    events: list[Event] = []
+
+    def fail_and_lose_them(event: Event) -> None:
+        events.append(event)
+        if len(events) == 1:
+            for file in files:
+                file.unlink()
+            raise ZeroDivisionError
+
+    with Mosquitto(tmp_path, certificates=certificates, client_certificates=True) as mosquitto:
+        tls = TlsSettings(ca_file=files[0], cert_file=files[1], key_file=files[2])
+        settings = MqttSettings(host=mosquitto.host, port=mosquitto.port, tls=tls)
+        broker = Broker(settings, fail_and_lose_them, pauses=(0.02, 0.1))
+        broker.start()
+        eventually(lambda: events == [Connected(), Connected()])
+        broker.publish(SMALL)
+        broker.stop()
 
 
 def test_a_subscription_that_is_answered_with_nothing_ends_nothing() -> None:

@@ -103,12 +103,12 @@ def checked(world: World) -> Ended:
 
 
 @contextmanager
-def run(world: World, *words: str, program: list[str] | None = None) -> Iterator[Running]:
-    """`fluvius2mqtt run`, killed in the end if need be."""
+def run(world: World, *words: str, program: list[str] | None = None, name: str = "run") -> Iterator[Running]:
+    """`fluvius2mqtt run`, or another command, killed in the end if need be."""
     log = world.folder / "log"
     with log.open("w") as file:
         process = subprocess.Popen(
-            [*(program or command()), "run", "--config", str(world.write_configuration()), *words],
+            [*(program or command()), name, "--config", str(world.write_configuration()), *words],
             cwd=world.folder,
             env=environment(),
             stdout=file,
@@ -652,6 +652,29 @@ def test_a_check_without_a_broker_goes_on_to_fluvius(
     assert not table["broker"][0]
     assert "mqtt.host" in table["broker"][1]
     assert table["home"][0]
+
+
+def test_a_check_that_is_ended_takes_away_what_it_tried(tmp_path: Path, hut: World) -> None:
+    """A broker that shows nothing is listened to for a while, and has a message for each meter."""
+    with Mosquitto(tmp_path / "mosquitto", access="topic write #") as mosquitto:
+        hut.broker_port = mosquitto.port
+        with run(hut, name="check") as checking:
+            eventually(lambda: "fluvius/home/check" in mosquitto.retained(), 15)
+            ended, took = checking.terminate()
+        assert (ended.status, ended.complaint[-1]) == (COULD_NOT, "fluvius2mqtt: interrupted")
+        assert took < 2
+        assert mosquitto.retained() == {}
+    assert hut.simulator.count() == 0
+
+
+def test_a_check_is_ended_in_the_middle_of_a_request(house: World, mosquitto: Mosquitto) -> None:
+    house.simulator.fault("stall", where="readings-interval")
+    with run(house, name="check") as checking:
+        eventually(lambda: house.simulator.count("readings-interval") == 1, 15)
+        ended, took = checking.terminate()
+    assert (ended.status, ended.complaint[-1]) == (COULD_NOT, "fluvius2mqtt: interrupted")
+    assert took < 2
+    assert mosquitto.retained() == {}
 
 
 @pytest.mark.parametrize("refused", ["mqtt.password", "fluvius/#"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge import folder
+from tests.core import Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.test_cli import (
     COULD_NOT,
@@ -64,6 +65,17 @@ def test_what_an_older_version_made_is_put_right_at_the_start(house: World) -> N
     for file in house.data_dir.iterdir():
         file.chmod(0o644)
     assert once(house).status == DONE
+    assert set(modes(house.data_dir).values()) == {"600"}
+    assert mode(house.data_dir) == "700"
+
+
+def test_what_is_kept_of_home_assistant_is_put_right_too(house: World) -> None:
+    with Core().open() as core:
+        house.changes["homeassistant.statistics"] = {"url": core.url, "token": "wrong"}
+        once(house)
+        house.data_dir.chmod(0o755)
+        (house.data_dir / "home-assistant.json").chmod(0o644)
+        once(house)
     assert set(modes(house.data_dir).values()) == {"600"}
     assert mode(house.data_dir) == "700"
 
