@@ -122,6 +122,11 @@ def run(world: World, *words: str, program: list[str] | None = None, name: str =
         process.wait(10)
 
 
+def until_healthy(mosquitto: Mosquitto) -> None:
+    """Until a bridge has caught up."""
+    eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+
+
 @pytest.fixture
 def today() -> Iterator[Simulator]:
     """A Fluvius that lives today, for a command has no other clock, and is never late."""
@@ -359,7 +364,7 @@ def test_no_token_while_fluvius_is_away(hut: World) -> None:
 
 def test_sigterm_at_rest(house: World, mosquitto: Mosquitto) -> None:
     with run(house) as bridge:
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         assert mosquitto.retained()[STATE] == "online"
         ended, took = bridge.terminate()
     assert ended.status == DONE
@@ -449,7 +454,7 @@ def healthcheck(world: World) -> Ended:
 def test_a_running_bridge_is_healthy_and_a_stopped_one_is_not(house: World, mosquitto: Mosquitto) -> None:
     assert healthcheck(house).status == COULD_NOT
     with run(house) as bridge:
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         ended = healthcheck(house)
         assert (ended.status, ended.out) == (DONE, "healthy\n")
         assert bridge.process.poll() is None
@@ -498,13 +503,18 @@ runpy.run_module("bridge", run_name="__main__")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
 
 
+def without_privileges(world: World, *words: str) -> Ended:
+    """A command of someone who may read and write no more than the files say."""
+    words = (*words, "--config", str(world.write_configuration()))
+    return typed(world.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+
+
 @linux
 @pytest.mark.parametrize("name", ["run", "once", "token", "check"])
 def test_a_read_only_data_folder_is_said(house: World, name: str) -> None:
     house.data_dir.mkdir()
     house.data_dir.chmod(0o555)
-    words = (name, "--config", str(house.write_configuration()))
-    ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+    ended = without_privileges(house, name)
     assert ended.status == COULD_NOT
     assert "cannot be written" in ended.error + ended.out
     assert "data_dir" in ended.error + ended.out
@@ -518,8 +528,7 @@ def test_a_ledger_that_may_only_be_read_is_said(house: World) -> None:
         file.chmod(0o444)
     house.data_dir.chmod(0o555)
     requests = house.simulator.count()
-    words = ("once", "--config", str(house.write_configuration()))
-    ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+    ended = without_privileges(house, "once")
     assert ended.status == COULD_NOT
     assert "cannot be written" in ended.error
     assert house.simulator.count() == requests
@@ -696,7 +705,7 @@ def test_a_check_with_a_broker_that_refuses(
 
 def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosquitto) -> None:
     with run(house) as bridge, mosquitto.listen("fluvius/#") as ear:
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         before = mosquitto.retained()
         heard = len(ear.messages)
         assert checked(house).status == DONE
