@@ -356,13 +356,6 @@ class Bridge:
             self._answer_for_history()
         self._unpublished = "; ".join(map(str, troubles)) or None
 
-    def _publish_anew(self) -> None:
-        self._broker.try_again()
-        with self._publishing():
-            self._broker.say_online()
-        self._publisher.forget()
-        self._publish_everything()
-
     def _answer_for_history(self) -> None:
         for job in self._ledger.unanswered_backfills():
             for answer in _outcomes(job, self._name(job)):
@@ -482,7 +475,11 @@ class Bridge:
         self._respond(command.name, answer)
 
     def _republish(self, command: Command) -> Payload:
-        self._publish_anew()
+        self._broker.try_again()
+        with self._publishing():
+            self._broker.say_online()
+        self._publisher.forget()
+        self._publish_everything()
         if why := self._unpublished or self._publisher.refusal or in_words(self._broker.left_out):
             return _refused(command, f"not everything could be published: {why}")
         return _done(command, {})
