@@ -1,7 +1,8 @@
 """Brokers that do not take everything, lines that carry little, and threads that end."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -194,20 +195,12 @@ def announcing(properties: bytes) -> Any:
     return answer
 
 
-class own:  # noqa: N801 - reads like `connected`
+@contextmanager
+def own(settings: MqttSettings) -> Iterator[Broker]:
     """A broker connection of the test's own, connected."""
-
-    def __init__(self, settings: MqttSettings) -> None:
-        self.events: list[Event] = []
-        self.broker = Broker(settings, self.events.append, pauses=(0.02, 0.1))
-
-    def __enter__(self) -> Broker:
-        self.broker.start()
-        eventually(lambda: self.broker.connected)
-        return self.broker
-
-    def __exit__(self, *_: object) -> None:
-        self.broker.stop()
+    with Broker(settings, lambda _: None, pauses=(0.02, 0.1)) as broker:
+        eventually(lambda: broker.connected)
+        yield broker
 
 
 # --- threads that end
@@ -251,11 +244,9 @@ def test_tls_files_that_are_away_for_a_moment_are_in_nobody_s_way(tmp_path: Path
     with Mosquitto(tmp_path, certificates=certificates, client_certificates=True) as mosquitto:
         tls = TlsSettings(ca_file=files[0], cert_file=files[1], key_file=files[2])
         settings = MqttSettings(host=mosquitto.host, port=mosquitto.port, tls=tls)
-        broker = Broker(settings, fail_and_lose_them, pauses=(0.02, 0.1))
-        broker.start()
-        eventually(lambda: events == [Connected(), Connected()])
-        broker.publish(SMALL)
-        broker.stop()
+        with Broker(settings, fail_and_lose_them, pauses=(0.02, 0.1)) as broker:
+            eventually(lambda: events == [Connected(), Connected()])
+            broker.publish(SMALL)
 
 
 def test_a_subscription_that_is_answered_with_nothing_ends_nothing() -> None:
