@@ -436,7 +436,7 @@ class Fetcher:
         for span in of_window:
             steps.days(*span)
             note.window_asked_at = now.isoformat()
-        while day := planning.next_intervals_due(self._facts(meter, now), meter.energy, now, steps.asked):
+        while day := planning.next_intervals_due(self._facts(meter, now), meter.energy, now):
             steps.intervals(day)
         for span in spans[len(of_window) :]:
             self._review(steps, meter, span, now)

@@ -5,7 +5,7 @@ intervals, or with part of them, up to four days late; and a household that did 
 has daily amounts only, for ever.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -133,12 +133,10 @@ def without_amounts(days: Iterable[DayFacts], energy: Energy, now: datetime) -> 
     return awaited((day for day in days if not day.daily), energy, now)
 
 
-def next_intervals_due(
-    days: Sequence[DayFacts], energy: Energy, now: datetime, asked: Collection[date] = ()
-) -> date | None:
+def next_intervals_due(days: Sequence[DayFacts], energy: Energy, now: datetime) -> date | None:
     """The day whose intervals to ask for next, newest first; None when nothing is due.
 
-    What was `asked` for in this cycle already is not due.
+    What the cycle that began now asked for already is not due.
 
     While no interval was ever seen, the oldest day goes second: its silence proves that the meter has
     none, and saves asking for all the days between. Later only the newest day is tried, once.
@@ -147,10 +145,9 @@ def next_intervals_due(
     in each cycle: however many there are, they cost one request.
     """
     known = [day for day in days if day.daily]
-    open_ = [day for day in known if day.date not in asked]
-    if open_ and open_[-1] is known[-1] and known[-1].asked_at is None and not known[-1].interval_count:
+    if known and known[-1].asked_at is None and not known[-1].interval_count:
         return known[-1].date
-    due = [day for day in open_ if _intervals_due(day, energy, now) or _was_misjudged(day, known, now)]
+    due = [day for day in known if _intervals_due(day, energy, now) or _was_misjudged(day, known, now)]
     in_doubt = {day.date: day.asked_at for day in due if day.disagrees and day.asked_at}
     due = [day for day in due if day.date not in in_doubt]
     if not due and in_doubt and not any(day.disagrees and _asked_in(day, now) for day in known):

@@ -109,7 +109,7 @@ class Bridge:
 
     def run(self) -> None:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
-        with self._on_the_broker():
+        with self._broker, suppress(Stopped):
             self._attend(_GREETING)
             self._say_how_to_get_more()
             if self._recorder:
@@ -134,7 +134,7 @@ class Bridge:
         """
         cycle = Cycle(Occasion.ONCE, self._now())
         self._publisher.outlive_the_bridge()
-        with self._on_the_broker():
+        with self._broker, suppress(Stopped):
             self._attend(greeting)
             self._say_how_to_get_more()
             cycle = self._cycle(Occasion.ONCE)
@@ -153,15 +153,6 @@ class Bridge:
         self._inbox.put(None)
 
     # The loop
-
-    @contextmanager
-    def _on_the_broker(self) -> Iterator[None]:
-        self._broker.start()
-        try:
-            with suppress(Stopped):
-                yield
-        finally:
-            self._broker.stop()
 
     def _attend(self, seconds: float) -> None:
         """Wait for events and heed those that are there; more may come meanwhile, for ever."""
@@ -356,13 +347,6 @@ class Bridge:
             self._answer_for_history()
         self._unpublished = "; ".join(map(str, troubles)) or None
 
-    def _publish_anew(self) -> None:
-        self._broker.try_again()
-        with self._publishing():
-            self._broker.say_online()
-        self._publisher.forget()
-        self._publish_everything()
-
     def _answer_for_history(self) -> None:
         for job in self._ledger.unanswered_backfills():
             for answer in _outcomes(job, self._name(job)):
@@ -482,7 +466,11 @@ class Bridge:
         self._respond(command.name, answer)
 
     def _republish(self, command: Command) -> Payload:
-        self._publish_anew()
+        self._broker.try_again()
+        with self._publishing():
+            self._broker.say_online()
+        self._publisher.forget()
+        self._publish_everything()
         if why := self._unpublished or self._publisher.refusal or in_words(self._broker.left_out):
             return _refused(command, f"not everything could be published: {why}")
         return _done(command, {})

@@ -413,7 +413,7 @@ def two_mornings(file: str, morning: str, url: str) -> None:
     clock.instant = datetime.fromisoformat(morning)
     with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
         bridge = Bridge(settings, ledger, now=clock, pause=lambda _: None)
-        with bridge._on_the_broker():
+        with bridge._broker:
             bridge._attend(10)
             bridge._cycle(Occasion.START)
             clock.pass_by(days=1)
@@ -462,7 +462,7 @@ def import_everything(url: str, token: str, ledger: Ledger, meter: Meter) -> Non
 def on_the_broker(stage: Stage, world: World) -> Iterator[Bridge]:
     with world.ledger() as ledger:
         bridge = Bridge(world.settings, ledger, now=stage.clock, pause=lambda _: None)
-        with bridge._on_the_broker():
+        with bridge._broker:
             bridge._attend(10)
             yield bridge
 

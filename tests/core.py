@@ -36,6 +36,7 @@ class Core:
     forgets_imports: bool = False  # says yes, and writes nothing
     odd_answers: dict[str, Any] = field(default_factory=dict)  # by command
     refused_ids: str = "none"  # a part of the statistic ids that it does not want
+    odd_welcome: Any = None  # what it says to every token, if anything
     is_silent: bool = False  # lets everyone in, and answers nothing
     port: int = 0
 
@@ -67,7 +68,11 @@ class Core:
     def _lets_in(self, connection: ServerConnection) -> bool:
         connection.send(json.dumps({"type": "auth_required", "ha_version": self.version}))
         self.sign_ins += 1
-        if json.loads(connection.recv()) != {"type": "auth", "access_token": TOKEN}:
+        said = json.loads(connection.recv())
+        if self.odd_welcome is not None:
+            connection.send(json.dumps(self.odd_welcome))
+            return False
+        if said != {"type": "auth", "access_token": TOKEN}:
             connection.send(json.dumps({"type": "auth_invalid", "message": "Invalid access token"}))
             return False
         connection.send(json.dumps({"type": "auth_ok", "ha_version": self.version}))

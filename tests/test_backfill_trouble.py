@@ -43,6 +43,7 @@ from tests.test_backfill import (
 )
 from tests.test_cli import environment
 from tests.test_energy_api import Provider
+from tests.test_gas import damage
 from tests.world import GAS, HOME, SHED, Clock, World
 
 __all__ = ["said"]  # a fixture
@@ -271,6 +272,23 @@ def test_quarter_hours_that_are_only_late_are_awaited_although_all_that_is_known
     desk.clock.pass_by(hours=6)
     desk.fetch()
     assert days_of(desk) == 7
+
+
+def test_history_that_has_a_damaged_day_in_it_costs_fluvius_nothing_and_keeps_no_other_waiting(
+    desk: World,
+) -> None:
+    desk.meters = [HOME, GAS]
+    desk.fetch()
+    damage(desk, date(2026, 11, 15))
+    desk.simulator.forget_requests()
+    begin(desk, NOVEMBER)
+    work(desk)
+    job = job_of(desk)
+    assert job.state == "failed"
+    assert "is damaged" in (job.words or "")
+    assert "2026-11-15" in (job.words or "")
+    assert desk.simulator.count("readings", ean=HOME["ean"]) == 0
+    assert job_of(desk, 2).state == "done"
 
 
 def test_a_known_day_that_turns_out_corrected_has_its_quarter_hours_asked_for_again(desk: World) -> None:

@@ -1,17 +1,18 @@
 """Brokers that do not take everything, lines that carry little, and threads that end."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from paho.mqtt import client as paho
 
-from bridge.config import MqttSettings
+from bridge.config import MqttSettings, TlsSettings
 from bridge.mqtt import Broker, BrokerAway, Connected, Event, Message
 from bridge.mqtt.allowance import packet_size
-from tests.mosquitto import Mosquitto, eventually
+from tests.mosquitto import Certificates, Mosquitto, eventually
 from tests.oddbroker import (
     CONNACK,
     CONNECT,
@@ -194,20 +195,12 @@ def announcing(properties: bytes) -> Any:
     return answer
 
 
-class own:  # noqa: N801 - reads like `connected`
+@contextmanager
+def own(settings: MqttSettings) -> Iterator[Broker]:
     """A broker connection of the test's own, connected."""
-
-    def __init__(self, settings: MqttSettings) -> None:
-        self.events: list[Event] = []
-        self.broker = Broker(settings, self.events.append, pauses=(0.02, 0.1))
-
-    def __enter__(self) -> Broker:
-        self.broker.start()
-        eventually(lambda: self.broker.connected)
-        return self.broker
-
-    def __exit__(self, *_: object) -> None:
-        self.broker.stop()
+    with Broker(settings, lambda _: None, pauses=(0.02, 0.1)) as broker:
+        eventually(lambda: broker.connected)
+        yield broker
 
 
 # --- threads that end
@@ -234,6 +227,26 @@ def test_an_exception_on_pahos_thread_costs_one_line_and_a_new_connection(
     told = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert ["ZeroDivisionError" in record.getMessage() for record in told] == [True]
     assert mosquitto.retained()[STATE] == "offline"
+
+
+def test_tls_files_that_are_away_for_a_moment_are_in_nobody_s_way(tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path / "certificates")
+    files = [certificates.ca, certificates.certificate("client"), certificates.key("client")]
+    events: list[Event] = []
+
+    def fail_and_lose_them(event: Event) -> None:
+        events.append(event)
+        if len(events) == 1:
+            for file in files:
+                file.unlink()
+            raise ZeroDivisionError
+
+    with Mosquitto(tmp_path, certificates=certificates, client_certificates=True) as mosquitto:
+        tls = TlsSettings(ca_file=files[0], cert_file=files[1], key_file=files[2])
+        settings = MqttSettings(host=mosquitto.host, port=mosquitto.port, tls=tls)
+        with Broker(settings, fail_and_lose_them, pauses=(0.02, 0.1)) as broker:
+            eventually(lambda: events == [Connected(), Connected()])
+            broker.publish(SMALL)
 
 
 def test_a_subscription_that_is_answered_with_nothing_ends_nothing() -> None:

@@ -113,16 +113,21 @@ def started(
 
 
 @contextmanager
-def run(world: World, *words: str, program: list[str] | None = None) -> Iterator[Running]:
-    """`fluvius2mqtt run`, killed in the end if need be."""
+def run(world: World, *words: str, program: list[str] | None = None, name: str = "run") -> Iterator[Running]:
+    """`fluvius2mqtt run`, or another command, killed in the end if need be."""
     log = world.folder / "log"
-    words = "run", "--config", str(world.write_configuration()), *words
+    words = name, "--config", str(world.write_configuration()), *words
     process = started(world.folder, words, environment(), log, program)
     try:
         yield Running(process, log)
     finally:
         process.kill()
         process.wait(10)
+
+
+def until_healthy(mosquitto: Mosquitto) -> None:
+    """Until a bridge has caught up."""
+    eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
 
 
 @pytest.fixture
@@ -362,7 +367,7 @@ def test_no_token_while_fluvius_is_away(hut: World) -> None:
 
 def test_sigterm_at_rest(house: World, mosquitto: Mosquitto) -> None:
     with run(house) as bridge:
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         assert mosquitto.retained()[STATE] == "online"
         ended, took = bridge.terminate()
     assert ended.status == DONE
@@ -452,7 +457,7 @@ def healthcheck(world: World) -> Ended:
 def test_a_running_bridge_is_healthy_and_a_stopped_one_is_not(house: World, mosquitto: Mosquitto) -> None:
     assert healthcheck(house).status == COULD_NOT
     with run(house) as bridge:
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         ended = healthcheck(house)
         assert (ended.status, ended.out) == (DONE, "healthy\n")
         assert bridge.process.poll() is None
@@ -501,13 +506,18 @@ runpy.run_module("bridge", run_name="__main__")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
 
 
+def without_privileges(world: World, *words: str) -> Ended:
+    """A command of someone who may read and write no more than the files say."""
+    words = (*words, "--config", str(world.write_configuration()))
+    return typed(world.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+
+
 @linux
 @pytest.mark.parametrize("name", ["run", "once", "token", "check"])
 def test_a_read_only_data_folder_is_said(house: World, name: str) -> None:
     house.data_dir.mkdir()
     house.data_dir.chmod(0o555)
-    words = (name, "--config", str(house.write_configuration()))
-    ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+    ended = without_privileges(house, name)
     assert ended.status == COULD_NOT
     assert "cannot be written" in ended.error + ended.out
     assert "data_dir" in ended.error + ended.out
@@ -521,8 +531,7 @@ def test_a_ledger_that_may_only_be_read_is_said(house: World) -> None:
         file.chmod(0o444)
     house.data_dir.chmod(0o555)
     requests = house.simulator.count()
-    words = ("once", "--config", str(house.write_configuration()))
-    ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+    ended = without_privileges(house, "once")
     assert ended.status == COULD_NOT
     assert "cannot be written" in ended.error
     assert house.simulator.count() == requests
@@ -657,6 +666,29 @@ def test_a_check_without_a_broker_goes_on_to_fluvius(
     assert table["home"][0]
 
 
+def test_a_check_that_is_ended_takes_away_what_it_tried(tmp_path: Path, hut: World) -> None:
+    """A broker that shows nothing is listened to for a while, and has a message for each meter."""
+    with Mosquitto(tmp_path / "mosquitto", access="topic write #") as mosquitto:
+        hut.broker_port = mosquitto.port
+        with run(hut, name="check") as checking:
+            eventually(lambda: "fluvius/home/check" in mosquitto.retained(), 15)
+            ended, took = checking.terminate()
+        assert (ended.status, ended.complaint[-1]) == (COULD_NOT, "fluvius2mqtt: interrupted")
+        assert took < 2
+        assert mosquitto.retained() == {}
+    assert hut.simulator.count() == 0
+
+
+def test_a_check_is_ended_in_the_middle_of_a_request(house: World, mosquitto: Mosquitto) -> None:
+    house.simulator.fault("stall", where="readings-interval")
+    with run(house, name="check") as checking:
+        eventually(lambda: house.simulator.count("readings-interval") == 1, 15)
+        ended, took = checking.terminate()
+    assert (ended.status, ended.complaint[-1]) == (COULD_NOT, "fluvius2mqtt: interrupted")
+    assert took < 2
+    assert mosquitto.retained() == {}
+
+
 @pytest.mark.parametrize("refused", ["mqtt.password", "fluvius/#"])
 def test_a_check_with_a_broker_that_refuses(
     hut: World, refused: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -677,7 +709,7 @@ def test_a_check_with_a_broker_that_refuses(
 
 def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosquitto) -> None:
     with run(house) as bridge, mosquitto.listen("fluvius/#") as ear:
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         before = mosquitto.retained()
         heard = len(ear.messages)
         assert checked(house).status == DONE
@@ -715,7 +747,8 @@ def test_standard_output_that_takes_nothing(desk: World, words: list[str], to: s
         assert (ended.returncode, len(ended.stderr.splitlines())) == (COULD_NOT, 1)
         assert "No space left on device" in ended.stderr
     else:
-        said = r"(home: \d+ of these \d+ days are missing or not complete\n)?" if "export" in words else ""
+        in_the_morning = r"(home: \d+ of these \d+ days are missing or not complete\n)?"  # yesterday is
+        said = in_the_morning if "export" in words else ""
         assert (ended.returncode, bool(re.fullmatch(said, ended.stderr))) == (DONE, True), ended.stderr
 
 

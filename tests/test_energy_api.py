@@ -756,7 +756,7 @@ def test_a_mandate_that_comes_back_brings_all_topics_back(home: World, mosquitto
     provider.only(HOME_EAN)
     with home.ledger() as ledger:
         bridge = Bridge(home.settings, ledger, now=home.clock, pause=lambda _: None)
-        with bridge._on_the_broker():
+        with bridge._broker:
             bridge._attend(10)
             bridge._cycle(Occasion.SCHEDULE)
             before = set(mosquitto.retained())

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -320,9 +321,56 @@ def test_quarter_hours_that_lag_behind_an_old_correction_are_asked_for_again(des
     live(desk, 1)
     desk.simulator.clear()
     live(desk, 15)
-    with desk.ledger() as ledger:
-        (facts,) = ledger.facts(desk.meter(), [day])
-    assert (facts.complete, facts.corrected, facts.disagrees) == (True, False, False)
+    assert is_settled(desk, day)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"name": "replace", "body": b'{"slots": 3}'}, {"name": "not-found"}], ids=lambda it: it["name"]
+)
+def test_one_old_correction_that_is_answered_oddly_keeps_no_other_waiting(
+    desk: World, fault: dict[str, Any]
+) -> None:
+    desk.fetch()
+    live(desk, 20)
+    odd, other = date(2026, 11, 20), date(2026, 11, 18)  # in the order in which they are asked for
+    for day in (odd, other):
+        desk.simulator.correct(HOME["ean"], day, delta_wh=700)
+    desk.simulator.fault(**fault, where="readings-interval", after=1, times=1)
+    desk.simulator.forget_requests()
+    live(desk, 1)
+    assert desk.simulator.count("readings-interval") == 3
+    assert (is_settled(desk, odd), is_settled(desk, other)) == (False, True)
+    live(desk, 8)
+    assert is_settled(desk, odd)
+    again = [each for each in desk.simulator.requests if asked_about(each, odd)]
+    assert len(again) == 2, "again after a week"
+
+
+def test_a_correction_that_waits_when_the_meter_s_time_is_over_is_not_forgotten(desk: World) -> None:
+    day = date(2026, 11, 20)
+    desk.fetch()
+    desk.simulator.correct(HOME["ean"], day, delta_wh=700)
+    desk.simulator.fault("replace", where="readings-interval", body=b"[]")
+    live(desk, 1)
+    desk.meters = [{**HOME, "until": "2026-11-21"}]
+    live(desk, 8)
+    desk.simulator.forget_requests()
+    live(desk, 14)
+    assert not is_settled(desk, day)
+    assert desk.simulator.count("readings-interval") == 2, "once a week at most"
+    desk.simulator.clear()
+    live(desk, 8)
+    assert is_settled(desk, day)
+    desk.simulator.forget_requests()
+    live(desk, 14)
+    assert desk.asked() == 0
+
+
+def is_settled(world: World, day: date) -> bool:
+    """Whether a day's intervals have followed its daily amounts."""
+    with world.ledger() as ledger:
+        (facts,) = ledger.facts(world.meter(), [day])
+    return (facts.complete, facts.corrected, facts.disagrees) == (True, False, False)
 
 
 def test_the_final_kwh_of_a_month_cost_a_few_requests_a_day(desk: World) -> None:

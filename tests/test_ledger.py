@@ -783,6 +783,9 @@ def test_many_who_open_a_ledger_at_the_same_moment_make_it_once(tmp_path: Path, 
             answers = [others.submit(opened) for _ in range(4)]
         known = {"fluvius/home/day": ""} if version else {}
         assert [answer.result() for answer in answers] == [known] * 4
+        for copy in tmp_path.glob(f"{path.name}.before-*"):
+            with closing(sqlite3.connect(copy)) as before:
+                assert before.execute("PRAGMA user_version").fetchone() == (version,)
 
 
 def test_what_changed_is_remembered_from_the_first_change_on(ledger: Ledger) -> None:

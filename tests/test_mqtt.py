@@ -55,19 +55,8 @@ class Bridge(Broker):
 
 
 @contextmanager
-def bridge(mosquitto: Mosquitto, **settings: Any) -> Iterator[Bridge]:
-    """A bridge that has been started, and is stopped in the end."""
-    started = Bridge(mosquitto, **settings)
-    started.start()
-    try:
-        yield started
-    finally:
-        started.stop()
-
-
-@contextmanager
 def connected(mosquitto: Mosquitto, **settings: Any) -> Iterator[Bridge]:
-    with bridge(mosquitto, **settings) as started:
+    with Bridge(mosquitto, **settings) as started:
         eventually(lambda: started.connected)
         yield started
 
@@ -80,7 +69,7 @@ def visiting(mosquitto: Mosquitto, **settings: Any) -> Iterator[Visitor]:
 
 
 def problem_of(mosquitto: Mosquitto, containing: str, **settings: Any) -> str:
-    with bridge(mosquitto, **settings) as trying:
+    with Bridge(mosquitto, **settings) as trying:
         eventually(lambda: containing in (trying.problem or ""))
         assert not trying.connected
         return str(trying.problem)
@@ -194,7 +183,7 @@ def test_a_refused_password_is_explained_and_tried_again_until_it_is_accepted(
     caplog.set_level(logging.DEBUG)
     with (
         Mosquitto(tmp_path, users={"bridge": "other"}) as mosquitto,
-        bridge(mosquitto, username="bridge", password=SECRET, protocol=protocol) as broker,
+        Bridge(mosquitto, username="bridge", password=SECRET, protocol=protocol) as broker,
     ):
         eventually(lambda: mosquitto.log.count("not authorised") >= 3)
         assert "check mqtt.username and mqtt.password" in str(broker.problem)
@@ -314,7 +303,7 @@ def test_a_host_that_does_not_exist_is_explained(mosquitto: Mosquitto) -> None:
 def test_something_that_is_no_broker_is_explained_and_tried_again(mosquitto: Mosquitto) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         silent = {"host": "127.0.0.1", "port": other.getsockname()[1]}
-        with bridge(mosquitto, **silent) as broker:
+        with Bridge(mosquitto, **silent) as broker:
             other.accept()[0].close()
             eventually(lambda: "without an answer" in str(broker.problem))
             other.accept()[0].close()
@@ -398,7 +387,7 @@ def test_a_visitor_says_what_it_may_not_see(tmp_path: Path) -> None:
 def test_a_broker_that_is_away_at_the_start_is_awaited(tmp_path: Path) -> None:
     mosquitto = Mosquitto(tmp_path)
     mosquitto.reserve_port()
-    with bridge(mosquitto) as broker:
+    with Bridge(mosquitto) as broker:
         eventually(lambda: "is it running" in str(broker.problem))
         with pytest.raises(BrokerAway, match="is it running"):
             broker.publish(days("stale"))
@@ -452,7 +441,7 @@ def test_the_log_tells_each_thing_once(mosquitto: Mosquitto, caplog: pytest.LogC
 def test_the_pauses_between_attempts_grow_up_to_the_longest(mosquitto: Mosquitto) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         attempts = []
-        with bridge(mosquitto, host="127.0.0.1", port=other.getsockname()[1]):
+        with Bridge(mosquitto, host="127.0.0.1", port=other.getsockname()[1]):
             for _ in range(6):
                 other.accept()[0].close()
                 attempts.append(time.monotonic())
@@ -474,7 +463,7 @@ def test_a_stalled_broker_is_given_up_in_time_and_found_again(mosquitto: Mosquit
 
 def test_a_broker_that_never_answers_holds_nothing_up(mosquitto: Mosquitto) -> None:
     mosquitto.pause()
-    with bridge(mosquitto) as broker:
+    with Bridge(mosquitto) as broker:
         with pytest.raises(BrokerAway, match="has not answered yet"):
             broker.publish(days("1"))
         assert seconds(broker.stop) < 0.2
@@ -621,7 +610,7 @@ def test_stopping_takes_no_longer_than_a_second_when_the_broker_stalls(mosquitto
 def test_stopping_is_immediate_when_the_broker_is_away(tmp_path: Path) -> None:
     mosquitto = Mosquitto(tmp_path)
     mosquitto.reserve_port()
-    with bridge(mosquitto) as broker:
+    with Bridge(mosquitto) as broker:
         assert seconds(broker.stop) < 0.2
 
 

@@ -2,30 +2,30 @@
 
 import os
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bridge import folder
-from tests.mosquitto import Mosquitto, eventually
+from tests.core import Core
+from tests.mosquitto import Mosquitto
 from tests.test_cli import (
     COULD_NOT,
     DONE,
-    WITHOUT_PRIVILEGES,
     healthcheck,
     house,
-    hut,
     linux,
     once,
     run,
     today,
     typed,
+    until_healthy,
+    without_privileges,
 )
 from tests.world import World
 
-__all__ = ["house", "hut", "today"]
+__all__ = ["house", "today"]
 
 OURS = {"claim", "ledger.sqlite", "heartbeat.json", "token.json"}
 
@@ -49,7 +49,7 @@ def modes(folder: Path) -> dict[str, str]:
 def test_a_running_bridge_lets_nobody_else_read_what_it_makes(house: World, mosquitto: Mosquitto) -> None:
     house.changes["data_dir"] = str(house.folder / "new" / "data")
     with run(house):
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         found = modes(house.data_dir)
     assert found.keys() >= OURS | {"ledger.sqlite-wal", "ledger.sqlite-shm"}
     assert set(found.values()) == {"600"}
@@ -64,6 +64,17 @@ def test_what_an_older_version_made_is_put_right_at_the_start(house: World) -> N
     for file in house.data_dir.iterdir():
         file.chmod(0o644)
     assert once(house).status == DONE
+    assert set(modes(house.data_dir).values()) == {"600"}
+    assert mode(house.data_dir) == "700"
+
+
+def test_what_is_kept_of_home_assistant_is_put_right_too(house: World) -> None:
+    with Core().open() as core:
+        house.changes["homeassistant.statistics"] = {"url": core.url, "token": "wrong"}
+        once(house)
+        house.data_dir.chmod(0o755)
+        (house.data_dir / "home-assistant.json").chmod(0o644)
+        once(house)
     assert set(modes(house.data_dir).values()) == {"600"}
     assert mode(house.data_dir) == "700"
 
@@ -116,8 +127,7 @@ def test_another_user_is_told_to_be_the_bridge_s(house: World, words: list[str],
     closed = [house.data_dir] if what == "folder" else list(house.data_dir.iterdir())
     for each in closed:
         each.chmod(0)
-    words = [*words, "--config", str(house.write_configuration())]
-    ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+    ended = without_privileges(house, *words)
     assert ended.status == COULD_NOT
     [complaint] = ended.complaint
     assert str(house.data_dir) in complaint
@@ -126,5 +136,5 @@ def test_another_user_is_told_to_be_the_bridge_s(house: World, words: list[str],
 
 def test_a_healthy_bridge_is_healthy_to_its_own_user(house: World, mosquitto: Mosquitto) -> None:
     with run(house):
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         assert healthcheck(house).status == DONE

@@ -1,7 +1,10 @@
 """A ledger whose disk rots: no other amounts than Fluvius gave, and no silence about it."""
 
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import date, timedelta
@@ -186,7 +189,31 @@ def test_nothing_is_changed_without_a_copy(path: Path) -> None:
     with pytest.raises(LedgerError, match=r"copied to .* first, which fails"):
         Ledger(path)
     assert path.read_bytes() == before
-    assert not [each for each in path.parent.iterdir() if each.name.endswith(".new")]
+    assert unfinished(path) == []
+
+
+KILLED_WHILE_IT_COPIES = """
+import os, signal, sys
+from pathlib import Path
+from bridge.ledger import Ledger
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Ledger(Path(sys.argv[1]))
+"""
+
+
+def test_a_copy_that_was_not_finished_is_cleared_up_by_the_next_start(path: Path) -> None:
+    a_ledger_of_the_first_version(path)
+    for _ in range(2):
+        command = [sys.executable, "-c", KILLED_WHILE_IT_COPIES, str(path)]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        assert len(unfinished(path)) == 1, "they do not pile up"
+    with Ledger(path):
+        assert unfinished(path) == []
+        assert len(list(copies(path))) == 1
+
+
+def unfinished(path: Path) -> list[Path]:
+    return [each for each in path.parent.iterdir() if ".new" in each.name]
 
 
 def test_a_new_ledger_has_no_older_copy(path: Path) -> None:

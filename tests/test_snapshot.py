@@ -6,7 +6,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,23 +15,23 @@ import pytest
 from bridge.folder import FolderError, claim, make, prove_writable, write_private
 from bridge.ledger import Ledger, LedgerError
 from bridge.ledger.snapshot import how_to_read
-from tests.mosquitto import Mosquitto, eventually
+from tests.mosquitto import Mosquitto
 from tests.test_cli import (
     COULD_NOT,
     DONE,
-    WITHOUT_PRIVILEGES,
     findings,
     house,
-    hut,
     linux,
     once,
     run,
     today,
     typed,
+    until_healthy,
+    without_privileges,
 )
 from tests.world import World
 
-__all__ = ["house", "hut", "today"]
+__all__ = ["house", "today"]
 
 pytestmark = linux
 LEDGER = "ledger.sqlite"
@@ -56,8 +55,7 @@ def snapshot(world: World, *names: str) -> Iterator[Path]:
 
 def reads(world: World, *words: str) -> list[str]:
     """The dates in what a command shows of a folder that it cannot write."""
-    words = (*words, "--config", str(world.write_configuration()))
-    ended = typed(world.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+    ended = without_privileges(world, *words)
     assert ended.status == DONE, ended.error
     if words[0] == "show":
         [meter] = json.loads(ended.out)["meters"]
@@ -80,7 +78,7 @@ def test_a_snapshot_of_a_working_bridge_is_shown_with_what_waits_in_its_log(
     house: World, mosquitto: Mosquitto
 ) -> None:
     with run(house):
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         with snapshot(house, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm"):
             assert shows_and_exports_the_same_days(house)
 
@@ -89,7 +87,7 @@ def test_beside_a_bridge_that_may_write_there_everything_new_is_seen(
     house: World, mosquitto: Mosquitto
 ) -> None:
     with run(house):
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         house.data_dir.chmod(0o555)
         assert "immutable" not in how_to_read(house.data_dir / LEDGER)
         assert shows_and_exports_the_same_days(house)
@@ -113,10 +111,9 @@ def test_a_read_only_mount_is_shown_and_exported(house: World) -> None:
 
 def test_a_log_without_its_index_is_said_and_never_left_out(house: World, mosquitto: Mosquitto) -> None:
     with run(house):
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
+        until_healthy(mosquitto)
         with snapshot(house, LEDGER, f"{LEDGER}-wal"):
-            words = ("show", "--config", str(house.write_configuration()))
-            ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+            ended = without_privileges(house, "show")
     assert (ended.status, len(ended.complaint)) == (COULD_NOT, 1)
     assert "let this user write in its folder" in ended.error
 
@@ -127,8 +124,7 @@ def test_a_snapshot_of_an_older_version_says_what_to_do(house: World) -> None:
     database.execute("PRAGMA user_version = 1")
     database.close()
     with snapshot(house, LEDGER):
-        words = ("show", "--config", str(house.write_configuration()))
-        ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+        ended = without_privileges(house, "show")
     assert ended.status == COULD_NOT
     assert "older fluvius2mqtt" in ended.error
     assert "in a copy" in ended.error
@@ -138,15 +134,14 @@ def test_a_check_there_signs_in_nowhere_and_says_why(house: World) -> None:
     once(house)
     house.simulator.forget_requests()
     with snapshot(house, LEDGER, "token.json"):
-        words = ("check", "--config", str(house.write_configuration()))
-        ended = typed(house.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
+        ended = without_privileges(house, "check")
     found = findings(ended)
     assert ended.status == COULD_NOT
     assert found["broker"][0]
-    works, words_ = found["data_dir"]
+    works, words = found["data_dir"]
     assert not works
-    assert "cannot be written" in words_
-    assert "could not be remembered" in words_
+    assert "cannot be written" in words
+    assert "could not be remembered" in words
     assert house.simulator.count() == 0
 
 

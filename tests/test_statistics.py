@@ -464,6 +464,16 @@ def test_an_odd_answer_is_tried_again_later(world: World, core: Core, command: s
     is_right(world, core, HOME, FIRST, LAST + timedelta(days=1))
 
 
+@pytest.mark.parametrize("answer", [{"type": "auth_required"}, {"type": "result", "success": False}, {}, []])
+def test_an_odd_answer_to_the_token_is_no_refusal(world: World, core: Core, answer: Any) -> None:
+    core.odd_welcome = answer
+    assert "answers something unexpected" in str(world.once().errors[-1])
+    core.odd_welcome = None
+    world.clock.pass_by(hours=1)
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST)
+
+
 def test_a_meter_that_is_refused_keeps_no_other_waiting(world: World, core: Core) -> None:
     world.meters = [HOME, GAS]
     core.refused_ids = HOME["ean"]

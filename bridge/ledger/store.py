@@ -225,22 +225,35 @@ class Store:
         """Of the file as the older version left it, until the next time; nothing is changed without it."""
         copy = self._path.with_name(f"{self._path.name}.before-{len(MIGRATIONS)}")
         fresh = self._unfinished()
-        try:
-            with closing(sqlite3.connect(fresh)) as target:
-                self._db.backup(target)
-            fresh.replace(copy)
-        except (OSError, sqlite3.Error) as error:
-            why = (
-                "the disk is full: make room"
-                if is_full(self._path)
-                else f"{error}: let this user write there"
-            )
-            raise LedgerError(f"an older ledger is copied to {copy} first, which fails ({why})") from error
-        finally:
-            fresh.unlink(missing_ok=True)
-        for older in self._path.parent.glob(f"{self._path.name}.before-*"):
-            if older != copy:
-                older.unlink(missing_ok=True)
+        with self._transaction():  # of one process at a time: what is unfinished is of those that were killed
+            if self._version() == len(MIGRATIONS):
+                return  # another process was quicker, and has the copy
+            try:
+                self._remove(f"{self._path.name}.*.new*")
+                with (
+                    closing(sqlite3.connect(self._path)) as source,
+                    closing(sqlite3.connect(fresh)) as target,
+                ):
+                    source.backup(target)
+                fresh.replace(copy)
+            except (OSError, sqlite3.Error) as error:
+                why = (
+                    "the disk is full: make room"
+                    if is_full(self._path)
+                    else f"{error}: let this user write there"
+                )
+                raise LedgerError(
+                    f"an older ledger is copied to {copy} first, which fails ({why})"
+                ) from error
+            finally:
+                fresh.unlink(missing_ok=True)
+            self._remove(f"{self._path.name}.before-*", but=copy)
+
+    def _remove(self, pattern: str, but: Path | None = None) -> None:
+        """Files beside the ledger."""
+        for each in self._path.parent.glob(pattern):
+            if each != but:
+                each.unlink(missing_ok=True)
 
     def _know_registers(self) -> None:
         self._registers = {

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from typing import Self
 
 from paho.mqtt import client as paho
 
@@ -83,6 +84,13 @@ class Broker:
         self._interrupted = False
         self._contradicted_at = -_CONTRADICT
         self._conflict_told = False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def connected(self) -> bool:

@@ -5,8 +5,6 @@ import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 from paho.mqtt import client as paho
 
@@ -33,15 +31,6 @@ class Visitor(Broker):
         self._arrived = threading.Event()  # or was turned away
         own = settings.model_copy(update={"client_id": f"{settings.client_id}-check"})
         super().__init__(own, lambda _: self._arrived.set(), pauses, failed=self._arrived.set, visitor=True)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def arrive(self, within: float) -> None:
         """Wait for the connection, or for the next one after it was lost, some seconds or one attempt.
