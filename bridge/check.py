@@ -18,7 +18,7 @@ from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Stepwise
 from bridge.folder import FolderError, make, prove_writable
 from bridge.foreign import clean_lines
-from bridge.homeassistant import door, statistics_settings
+from bridge.homeassistant import advice, door, statistics_settings
 from bridge.mandate import best
 from bridge.model import Meter
 
@@ -71,6 +71,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("broker", *try_broker(settings))
     if statistics := statistics_settings(settings.homeassistant, os.environ):
         yield _home_assistant(statistics, settings.data_dir)
+    elif missing := advice(settings.homeassistant):
+        yield Finding("statistics", works=True, words=f"off: {missing}")
     try:
         prove_writable(settings.data_dir)
     except FolderError as error:

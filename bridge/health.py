@@ -11,6 +11,8 @@ from bridge.views import Payload, local
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=3)
 
+_MANY, _LONG = 3, timedelta(days=2)  # failures where nothing ever worked, and how long nothing has
+
 
 class State(StrEnum):
     """In one word."""
@@ -62,6 +64,17 @@ class SourceHealth:
             "requests_today": self.requests if self.requests_on == _local_date(now) else 0,
             "not_before": local(self.not_before) if self.not_before and self.not_before > now else None,
         }
+
+    def problem(self, now: datetime) -> str | None:
+        """What a person should know of: a refusal at once, and else what has failed for long."""
+        if self.state is State.REFUSED or self._fails_for_long(now):
+            return self.last_error
+        return None
+
+    def _fails_for_long(self, now: datetime) -> bool:
+        if self.last_success is None:
+            return self.failures_in_a_row >= _MANY
+        return now - self.last_success > _LONG
 
     def succeeded(self, now: datetime) -> None:
         """Fluvius answered."""

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from bridge import meterday, picture, views
@@ -22,6 +22,16 @@ _BRIDGE = "bridge"  # who owns the topics that are no meter's
 _PIECE = (
     100  # readings of the stream between two notes of what was acknowledged: after kill -9 so many come twice
 )
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeStatus:
+    """What stands below `bridge/`: a JSON object each."""
+
+    info: Payload
+    health: Payload
+    problem: Payload
+    history: Payload
 
 
 class Publisher:
@@ -97,14 +107,16 @@ class Publisher:
 
         return sorted(meters, key=since)
 
-    def bridge(self, info: Payload, health: Payload) -> None:
+    def bridge(self, status: BridgeStatus) -> None:
         """Publish what there is to know about the bridge itself."""
         payloads = {
-            topics.bridge_info(self._base): views.to_json(info),
-            topics.bridge_health(self._base): views.to_json(health),
+            topics.bridge_info(self._base): views.to_json(status.info),
+            topics.bridge_health(self._base): views.to_json(status.health),
+            topics.bridge_problem(self._base): views.to_json(status.problem),
+            topics.bridge_history(self._base): views.to_json(status.history),
         }
         if self._discovery:
-            payloads |= _as_json(self._discovery.of_bridge(health.keys()))
+            payloads |= _as_json(self._discovery.of_bridge(status.health.keys()))
         self._replace(_BRIDGE, payloads, besides={topics.bridge_state(self._base)})
 
     def latest_day(self, meter: Meter) -> None:
@@ -122,6 +134,7 @@ class Publisher:
         else:
             self._replace(meter.ean, self._all_of(meter, progress))
             self._editions[meter.ean] = edition
+            self._announce(meter)
         self._untold.discard(meter.ean)
         while self._stream(meter):
             pass
@@ -136,6 +149,21 @@ class Publisher:
     def respond(self, command: str, answer: Payload) -> None:
         """Answer a command."""
         self._send([Message(topics.response(self._base, command), views.to_json(answer), retain=False)])
+
+    def _announce(self, meter: Meter) -> None:
+        """Say once that there is another latest day, or another revision of it: an event is not retained."""
+        if (day := self._ledger.latest_complete_day(meter)) is None:
+            return
+        note, fresh = f"announced/{meter.ean}/{meter.energy}", [day.date.isoformat(), day.revision]
+        told = self._ledger.recall(note) or ["", 0]
+        if told >= fresh:
+            return
+        kind = "corrected_day" if told[0] == fresh[0] else "new_day"
+        event = views.to_json({"event_type": kind, "date": fresh[0], "revision": day.revision})
+        self._send([Message(self._topic(meter, "event"), event, retain=False)])
+        self._ledger.remember(
+            note, fresh
+        )  # after it: killed in between, it is said twice, and never not at all
 
     def _stream(self, meter: Meter) -> bool:
         """Stream a piece, and tick off what was acknowledged, also when the rest was not.
@@ -304,7 +332,12 @@ def _discovery(settings: Settings) -> Discovery | None:
     wanted = settings.homeassistant
     if not wanted.discovery:
         return None
-    return Discovery(settings.mqtt.base_topic, wanted.discovery_prefix, wanted.discovery_format)
+    return Discovery(
+        settings.mqtt.base_topic,
+        wanted.discovery_prefix,
+        wanted.discovery_format,
+        language=settings.language,
+    )
 
 
 def _days(meter: Meter, progress: Progress) -> tuple[date, ...]:

@@ -10,7 +10,7 @@ import queue
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -25,14 +25,15 @@ from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
 from bridge.folder import FolderError
 from bridge.foreign import clean
 from bridge.heartbeat import Heartbeat
-from bridge.homeassistant import statistics_settings
+from bridge.homeassistant import advice, statistics_settings
 from bridge.homeassistant.recorder import Recorder
 from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.model import BRUSSELS, Backfill, Meter
-from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
+from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted, topics
 from bridge.mqtt.allowance import in_words
 from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS
-from bridge.publisher import Publisher
+from bridge.publisher import BridgeStatus, Publisher
+from bridge.status import Condition, history, of_backfill
 from bridge.timetable import Timetable
 from bridge.views import Payload, local, to_json
 from bridge.wishes import wish
@@ -40,11 +41,13 @@ from bridge.wishes import wish
 log = logging.getLogger(__name__)
 
 _LOOK_AROUND = 2.0  # seconds, for what does not come by the inbox: the clock, history that was asked for
-_SHOW_HISTORY = timedelta(minutes=1)  # how often a backfill is shown while it goes on
+_SHOW_HISTORY = timedelta(minutes=1)  # how often a meter is published while its history is fetched
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
 _LET_IT_START = (3.0, 10.0)  # seconds: Home Assistant says that it starts when it is busiest
 _WAITING_COMMANDS = 100  # more than that is a flood
 _SHOWN = 100  # meters on bridge/info
+_ONLY_NOTED = {"backfill", "history_from", "fetch_history", "stop_history"}  # so never too early
+_HISTORY_FROM = "history_from"  # the note
 _LONGEST_MARK = 200  # characters of a request's transaction
 
 
@@ -265,8 +268,8 @@ class Bridge:
         self._broker.look_after()
         self._beat()
         for event in self._drained():
-            if isinstance(event, Command) and event.name == "backfill":
-                self._obey(event)  # which only makes a note of it
+            if isinstance(event, Command) and event.name in _ONLY_NOTED:
+                self._obey(event)
             elif isinstance(event, Command):
                 self._respond(event.name, _refused(event, "busy just now; ask again in a minute"))
             else:
@@ -307,23 +310,16 @@ class Bridge:
         if job and job.state != "open":
             self._publish_everything()
             self._import_statistics()
-        elif job and (self._backfiller.trouble or abs(self._now() - self._history_shown) > _SHOW_HISTORY):
-            self._history_shown = self._now()
-            if meter := self._backfiller.meter_of(job):
-                self._publish_meter(meter)
+        elif job:
+            if self._backfiller.trouble or abs(self._now() - self._history_shown) > _SHOW_HISTORY:
+                self._history_shown = self._now()
+                if meter := self._backfiller.meter_of(job):
+                    self._publish_meter(meter)
             self._publish_bridge()
 
     def _name(self, job: Backfill) -> str:
         meter = self._backfiller.meter_of(job)
         return meter.name if meter else job.ean
-
-    def _history(self) -> Payload:
-        """Of `bridge/info`: the backfill that is worked on."""
-        job = self._backfiller.job
-        if job is None:
-            return {}
-        about = {"meter": self._name(job), "from": job.first.isoformat(), "to": job.last.isoformat()}
-        return {"backfill": {**about, "done": job.done, "of": job.of_all}}
 
     # Publishing
 
@@ -342,7 +338,7 @@ class Bridge:
                     self._publisher.meter(meter, self._fetcher.progress(meter))
                 except Damaged as error:  # the other meters are not
                     self._damaged(error)
-            self._publisher.bridge(self._info(), self._health_report())
+            self._publisher.bridge(self._status())
             self._publisher.remove_all_but(self._fetcher.meters)
             self._answer_for_history()
         self._unpublished = "; ".join(map(str, troubles)) or None
@@ -359,7 +355,7 @@ class Bridge:
 
     def _publish_bridge(self) -> None:
         with self._publishing():
-            self._publisher.bridge(self._info(), self._health_report())
+            self._publisher.bridge(self._status())
 
     @contextmanager
     def _publishing(self) -> Iterator[list[Exception]]:
@@ -382,7 +378,30 @@ class Bridge:
             log.error("%s", error)
         self._ledger_trouble = str(error)
 
-    def _info(self) -> Payload:
+    def _status(self) -> BridgeStatus:
+        condition = self._condition()
+        job = self._backfiller.job
+        trouble = self._backfiller.trouble
+        return BridgeStatus(
+            info=self._info(job),
+            health=condition.health(),
+            problem=condition.problem(advice(self._settings.homeassistant)),
+            history=history(
+                self._history_from(), job, self._name(job) if job else "", str(trouble) if trouble else None
+            ),
+        )
+
+    def _condition(self) -> Condition:
+        statistics = {"statistics": self._recorder.health} if self._recorder else {}
+        return Condition(
+            self._now(),
+            {**self._fetcher.health, **statistics},
+            left_out=in_words(self._broker.left_out),
+            ledger_unusable=self._ledger_trouble or "",
+            ledger_damaged=self._ledger_damage or "",
+        )
+
+    def _info(self, job: Backfill | None) -> Payload:
         return {
             "version": __version__,
             "started": local(self._started),
@@ -398,20 +417,8 @@ class Bridge:
                 for meter in self._fetcher.meters[:_SHOWN]
             ],
             "next_run": local(min(filter(None, (self._timetable.next_run, self._retry_at())))),
-            **self._history(),
+            **({"backfill": of_backfill(job, self._name(job))} if job else {}),
         }
-
-    def _health_report(self) -> Payload:
-        now = self._now()
-        report: Payload = {name: health.to_payload(now) for name, health in self._fetcher.health.items()}
-        if self._recorder:
-            report["statistics"] = self._recorder.health.to_payload(now)
-        if left_out := self._broker.left_out:
-            report["broker"] = {"state": "limited", "last_error": in_words(left_out)}
-        if trouble := self._ledger_trouble or self._ledger_damage:
-            state = "unusable" if self._ledger_trouble else "damaged"
-            report["ledger"] = {"state": state, "last_error": trouble}
-        return report
 
     def _today(self) -> date:
         return self._now().astimezone(BRUSSELS).date()
@@ -461,8 +468,14 @@ class Bridge:
                 answer = self._ask_for_history(command)
             case "republish":
                 answer = self._republish(command)
+            case "history_from":
+                answer = self._set_history_from(command)
+            case "fetch_history":
+                answer = self._order_history(command, {"from": self._history_from().isoformat()})
+            case "stop_history":
+                answer = self._stop_history(command)
             case _:
-                answer = _refused(command, "no such request; there are refresh, republish and backfill")
+                answer = _refused(command, f"no such request; there are {', '.join(topics.REQUESTS)}")
         self._respond(command.name, answer)
 
     def _republish(self, command: Command) -> Payload:
@@ -495,6 +508,9 @@ class Bridge:
         request = wish(command.payload)
         if request is None:
             return _refused(command, "this is no JSON object")
+        return self._order_history(command, request)
+
+    def _order_history(self, command: Command, request: Mapping[str, Any]) -> Payload:
         try:
             order = Order.of(request, self._fetcher.meters, self._now())
         except UsageError as error:
@@ -510,6 +526,33 @@ class Bridge:
         names = [meter.name for meter in order.meters]
         span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
         return _done(command, {"state": "started", "meters": names, **span})
+
+    def _history_from(self) -> date:
+        """The day from which on `fetch_history` fetches."""
+        written = self._ledger.recall(_HISTORY_FROM)
+        return date.fromisoformat(written) if written else date(self._today().year - 1, 1, 1)
+
+    def _set_history_from(self, command: Command) -> Payload:
+        try:
+            text = command.payload.decode("utf-8", "replace").strip()
+            first = Order.of({"from": text}, self._fetcher.meters, self._now()).first
+            self._ledger.remember(_HISTORY_FROM, first.isoformat())
+        except (LedgerError, UsageError) as error:
+            return _refused(command, clean(error))
+        finally:
+            self._publish_bridge()  # who wrote something else sees again what holds
+        return _done(command, {"from": first.isoformat()})
+
+    def _stop_history(self, command: Command) -> Payload:
+        try:
+            stopped = self._ledger.stop_backfills()
+        except LedgerError as error:
+            self._in_trouble(error)
+            return _refused(command, str(error))
+        self._publish_bridge()
+        if not stopped:
+            return _refused(command, "no history is being fetched")
+        return _done(command, {"stopped": stopped})
 
     def _respond(self, name: str, answer: Payload) -> None:
         with self._publishing():

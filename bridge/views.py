@@ -177,13 +177,15 @@ def peak(meter: Meter, months: Sequence[PeakMonth], floor: Decimal) -> Payload |
     if not (billed or now):
         return None
     eleven = [billed[each.first] for each in before[1:] if each.first in billed]
+    latest = this.first if now else max(billed)
     return {
         **_who(meter),
-        "month": f"{this.first:%Y-%m}",
-        **_peak(now),
+        **_month_s_peak(this.first, now),
         "unit": "kW",
+        "latest": _month_s_peak(latest, now or known[latest]),
+        "last": _month_s_peak(before[-1].first, known[before[-1].first]),
         "months": [
-            {"month": f"{first:%Y-%m}", **_peak(peak), "billed": billed[first], "source": peak.source}
+            {**_month_s_peak(first, peak), "billed": billed[first], "source": peak.source}
             for first, peak in reversed(known.items())
             if peak
         ],
@@ -211,8 +213,9 @@ def _billed(month: PeakMonth) -> Peak | None:
     return month.given or month.counted
 
 
-def _peak(peak: Peak | None) -> Payload:
+def _month_s_peak(first: date, peak: Peak | None) -> Payload:
     return {
+        "month": f"{first:%Y-%m}",
         "peak": peak and peak.power,
         "start": peak and local(peak.start),
         "end": peak and local(peak.start + meterday.interval_length(Energy.ELECTRICITY)),
@@ -230,12 +233,11 @@ def status(
     meter: Meter, latest: Day | None, progress: Progress, differences: Sequence[Payload] = ()
 ) -> Payload:
     """What is known, what is awaited, and what went wrong."""
-    today = progress.now and progress.now.astimezone(BRUSSELS).date()
     return {
         **_who(meter),
         **{name: local(bound) for name, bound in (("from", meter.since), ("until", meter.until)) if bound},
         "latest_complete_day": latest.date.isoformat() if latest else None,
-        "age_days": (today - latest.date).days if latest and today else None,
+        "age_days": _age(meter, latest.date, progress.now) if latest and progress.now else None,
         "days_awaited": [day.isoformat() for day in progress.awaited],
         "resolution": progress.resolution,
         "last_attempt": progress.last_attempt and local(progress.last_attempt),
@@ -246,6 +248,13 @@ def status(
         **({"peak_differences": differences} if differences else {}),
         **({"disagreements": _disagreements(progress)} if progress.disagreements else {}),
     }
+
+
+def _age(meter: Meter, day: date, now: datetime) -> int:
+    """How many days ago it was, or was when the meter's last day was over."""
+    _, last = meterday.span_within(meter, last=meter.last or date.max)
+    yesterday = now.astimezone(BRUSSELS).date() - meterday.ONE_DAY
+    return (min(yesterday, last) - day).days + 1
 
 
 def _disagreements(progress: Progress) -> list[Payload]:

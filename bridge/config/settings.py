@@ -306,6 +306,9 @@ class Settings(_Section):
     capacity_tariff: CapacityTariffSettings = Field(
         default=CapacityTariffSettings(), description="The key floor_kw"
     )
+    language: Literal["en", "nl", "fr", "de"] = Field(
+        default="en", description="The language of names in Home Assistant, one of en, nl, fr and de"
+    )
     data_dir: LocalPath = Field(
         default=Path("data"),
         validate_default=True,

@@ -9,6 +9,13 @@ from bridge.config import ConfigError, HomeAssistantSettings
 from bridge.config.settings import StatisticsSettings
 from bridge.homeassistant import supervisor
 
+_NEEDS_STATISTICS = "Home Assistant's Energy dashboard needs statistics; set homeassistant.statistics"
+
+
+def advice(settings: HomeAssistantSettings) -> str | None:
+    """What is probably missing, for the user: the Energy dashboard shows statistics only."""
+    return _NEEDS_STATISTICS if settings.discovery and settings.statistics is False else None
+
 
 def statistics_settings(
     settings: HomeAssistantSettings, environment: Mapping[str, str]

@@ -80,6 +80,14 @@ class Jobs(Store):
         """Those that have ended, while someone still waits for the answer."""
         return self._backfills("state IN ('done', 'failed') AND marks != '[]'", ())
 
+    def stop_backfills(self) -> int:
+        """Leave those that are open where they are, until they are asked for again; returns how many."""
+        with self._transaction():
+            open_ones = self.open_backfills()
+            for job in open_ones:
+                self.keep_backfill(replace(job, state="stopped"))
+        return len(open_ones)
+
     def answered_backfill(self, number: int) -> None:
         """Nobody waits for this one any more."""
         self._execute("UPDATE backfill SET marks = '[]' WHERE id = ?", (number,))

@@ -21,7 +21,17 @@ def bridge_health(base: str) -> str:
     return f"{base}/bridge/health"
 
 
-REQUESTS = ("refresh", "republish", "backfill")
+def bridge_problem(base: str) -> str:
+    """Whether anything is wrong, and what, in words."""
+    return f"{base}/bridge/problem"
+
+
+def bridge_history(base: str) -> str:
+    """From which day on history is wanted, and how far a backfill has come."""
+    return f"{base}/bridge/history"
+
+
+REQUESTS = ("refresh", "republish", "backfill", "history_from", "fetch_history", "stop_history")
 
 
 def requests(base: str, wildcards: bool = True) -> list[str]:

@@ -1,0 +1,279 @@
+"""What Home Assistant shows of a meter and of the bridge: a row per entity.
+
+None has a `state_class`: Home Assistant would make statistics of its own by it, and count what it sees at the
+hour at which it comes. A day late, several days at once, or corrected, that is always wrong. Its Energy
+dashboard offers only what has statistics: so it offers ours, which are right.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """Something that Home Assistant shows."""
+
+    key: str  # the end of its ids: never changed, or people's dashboards lose it
+    topic: str  # what it shows, below the meter, or below `bridge`
+    needs: str  # the topic below the meter without which there is nothing to show
+    about: Mapping[str, str | int | list[str]] = field(default_factory=dict)
+    platform: str = "sensor"
+    attributes: str = ""  # a template
+    attributes_topic: str = ""  # what the template is for; by default the topic
+    command: str = ""  # what it writes to, below `bridge`
+
+
+_UNIT = {
+    "consumption": {"device_class": "energy", "unit_of_measurement": "kWh"},
+    "injection": {"device_class": "energy", "unit_of_measurement": "kWh"},
+    "net": {"device_class": "energy", "unit_of_measurement": "kWh"},
+    "volume": {"device_class": "gas", "unit_of_measurement": "m³"},
+    "production": {"device_class": "energy", "unit_of_measurement": "kWh"},
+    "auxiliary": {"device_class": "energy", "unit_of_measurement": "kWh"},
+}
+_POWER = {"device_class": "power", "unit_of_measurement": "kW"}
+_DIAGNOSTIC = {"entity_category": "diagnostic"}
+
+
+def _picked(value: str, *keys: str) -> str:
+    """A template for attributes: some keys of a JSON value."""
+    return "{{ {" + ", ".join(f"'{key}': {value}.{key}" for key in keys) + "} | tojson }}"
+
+
+def _of(span: str, leaf: str, attributes: str) -> Entity:
+    """An amount of the day or of the month."""
+    about = {**_UNIT[leaf.partition("/")[0]], "value_template": _template(leaf)}
+    return Entity(_key(span, leaf), span, f"{span}/{leaf}", about, attributes=attributes)
+
+
+def _of_day(leaf: str) -> Entity:
+    return _of("day", leaf, _picked("value_json", "date", "validated"))
+
+
+def _of_month(leaf: str) -> Entity:
+    return _of("month", leaf, _picked("value_json", "month", "days", "days_missing"))
+
+
+def _of_last_month(leaf: str) -> Entity:
+    about = {**_UNIT[leaf.partition("/")[0]], "value_template": _template(f"last/{leaf}")}
+    attributes = _picked("value_json.last", "month", "days", "days_missing")
+    return Entity(_key("last_month", leaf), "month", f"month/last/{leaf}", about, attributes=attributes)
+
+
+def _running(leaf: str) -> Entity:
+    return Entity(
+        _key("total", leaf),
+        f"total/{leaf}",
+        f"total/{leaf}",
+        _UNIT[leaf.partition("/")[0]],
+        attributes=_picked("value_json", "since", "until", "days"),
+        attributes_topic="total",
+    )
+
+
+def _key(what: str, leaf: str) -> str:
+    return f"{what}_{leaf.removesuffix('/total').replace('/', '_')}"
+
+
+def _template(leaf: str) -> str:
+    return "{{ value_json." + leaf.replace("/", ".") + " }}"
+
+
+def _button(key: str, icon: str) -> Entity:
+    return Entity(key, "", "info", {"icon": icon}, platform="button", command=f"request/{key}")
+
+
+OF_METER = (
+    _of_day("consumption/total"),
+    _of_day("consumption/high"),
+    _of_day("consumption/low"),
+    _of_day("injection/total"),
+    _of_day("injection/high"),
+    _of_day("injection/low"),
+    _of_day("net"),
+    _of_day("volume/total"),
+    _of_day("production/total"),
+    _of_day("auxiliary/total"),
+    _running("consumption/total"),
+    _running("consumption/high"),
+    _running("consumption/low"),
+    _running("injection/total"),
+    _running("injection/high"),
+    _running("injection/low"),
+    _running("volume/total"),
+    _running("production/total"),
+    _running("auxiliary/total"),
+    _of_month("consumption/total"),
+    _of_month("injection/total"),
+    _of_month("net"),
+    _of_month("volume/total"),
+    _of_last_month("consumption/total"),
+    _of_last_month("injection/total"),
+    _of_last_month("net"),
+    _of_last_month("volume/total"),
+    Entity(
+        "peak",
+        "peak",
+        "peak",
+        {**_POWER, "value_template": "{{ value_json.latest.peak }}"},
+        attributes=_picked("value_json.latest", "month", "start", "end"),
+    ),
+    Entity(
+        "last_month_peak",
+        "peak",
+        "peak",
+        {**_POWER, "value_template": "{{ value_json.last.peak }}"},
+        attributes=_picked("value_json.last", "month", "start", "end"),
+    ),
+    Entity(
+        "peak_mean",
+        "peak",
+        "peak",
+        {**_POWER, "value_template": "{{ value_json.mean }}"},
+        attributes="{{ {'months': value_json.months, 'with_this_month': value_json.mean_with_this_month}"
+        " | tojson }}",
+    ),
+    Entity(
+        "chart",
+        "chart",
+        "chart",
+        {"content_type": "image/svg+xml", "icon": "mdi:chart-bar"},
+        platform="image",
+    ),
+    Entity("latest_day", "day/date", "day/date", {"device_class": "date"}),
+    Entity(
+        "latest_day_age",
+        "status",
+        "day/date",
+        {
+            **_DIAGNOSTIC,
+            "device_class": "duration",
+            "unit_of_measurement": "d",
+            "value_template": "{{ value_json.age_days }}",
+        },
+    ),
+    Entity(
+        "new_day",
+        "event",
+        "status",
+        {"event_types": ["new_day", "corrected_day"], "icon": "mdi:calendar-plus"},
+        platform="event",
+    ),
+    Entity(
+        "problem",
+        "status",
+        "status",
+        {
+            **_DIAGNOSTIC,
+            "device_class": "problem",
+            "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
+        },
+        platform="binary_sensor",
+        attributes=_picked("value_json", "error", "advice", "days_awaited"),
+    ),
+    Entity(
+        "mandate_expires",
+        "mandate",
+        "mandate",
+        {**_DIAGNOSTIC, "device_class": "timestamp", "value_template": "{{ value_json.expires }}"},
+    ),
+    Entity(
+        "mandate_problem",
+        "mandate",
+        "mandate",
+        {
+            **_DIAGNOSTIC,
+            "device_class": "problem",
+            "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
+        },
+        platform="binary_sensor",
+        attributes=_picked("value_json", "reference", "status", "renewal"),
+    ),
+)
+
+OF_BRIDGE = (
+    Entity(
+        "state",
+        "state",
+        "info",
+        {**_DIAGNOSTIC, "device_class": "connectivity", "payload_on": "online", "payload_off": "offline"},
+        platform="binary_sensor",
+    ),
+    Entity(
+        "problem",
+        "problem",
+        "info",
+        {
+            **_DIAGNOSTIC,
+            "device_class": "problem",
+            "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
+        },
+        platform="binary_sensor",
+        attributes="{{ value_json | tojson }}",
+    ),
+    Entity(
+        "version",
+        "info",
+        "info",
+        {**_DIAGNOSTIC, "icon": "mdi:tag-outline", "value_template": "{{ value_json.version }}"},
+    ),
+    *(
+        Entity(
+            f"{source}_last_success",
+            "health",
+            source,
+            {
+                **_DIAGNOSTIC,
+                "device_class": "timestamp",
+                "value_template": "{{ value_json." + source + ".last_success }}",
+            },
+        )
+        for source in ("portal", "energy_api")
+    ),
+    Entity(
+        "next_run",
+        "info",
+        "info",
+        {**_DIAGNOSTIC, "device_class": "timestamp", "value_template": "{{ value_json.next_run }}"},
+    ),
+    _button("refresh", "mdi:cloud-refresh-outline"),
+    _button("republish", "mdi:upload-outline"),
+    Entity(
+        "answer",
+        "response/+",
+        "info",
+        {
+            "event_types": ["ok", "error"],
+            "icon": "mdi:message-reply-text-outline",
+            "value_template": "{{ dict(value_json, event_type=value_json.status) | tojson }}",
+        },
+        platform="event",
+    ),
+    Entity(
+        "history_from",
+        "history",
+        "info",
+        {
+            "icon": "mdi:calendar-start",
+            "value_template": "{{ value_json.from }}",
+            "min": 8,
+            "max": 10,
+        },
+        platform="text",
+        command="request/history_from",
+    ),
+    _button("fetch_history", "mdi:history"),
+    _button("stop_history", "mdi:stop"),
+    Entity(
+        "history",
+        "history",
+        "info",
+        {
+            "icon": "mdi:progress-clock",
+            "unit_of_measurement": "%",
+            "value_template": "{{ value_json.progress }}",
+        },
+        attributes="{{ dict(value_json.backfill or {}, state=value_json.state, words=value_json.words)"
+        " | tojson }}",
+    ),
+)
