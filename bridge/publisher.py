@@ -161,9 +161,7 @@ class Publisher:
         kind = "corrected_day" if told[0] == fresh[0] else "new_day"
         event = views.to_json({"event_type": kind, "date": fresh[0], "revision": day.revision})
         self._send([Message(self._topic(meter, "event"), event, retain=False)])
-        self._ledger.remember(
-            note, fresh
-        )  # after it: killed in between, it is said twice, and never not at all
+        self._ledger.remember(note, fresh)  # only now: killed in between, we say it twice, not never
 
     def _stream(self, meter: Meter) -> bool:
         """Stream a piece, and tick off what was acknowledged, also when the rest was not.

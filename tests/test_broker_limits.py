@@ -10,7 +10,7 @@ import pytest
 from paho.mqtt import client as paho
 
 from bridge.config import MqttSettings, TlsSettings
-from bridge.mqtt import Broker, BrokerAway, Connected, Event, Message
+from bridge.mqtt import Broker, BrokerAway, Connected, Event, Message, topics
 from bridge.mqtt.allowance import packet_size
 from tests.mosquitto import Certificates, Mosquitto, eventually
 from tests.oddbroker import (
@@ -174,7 +174,7 @@ def test_a_broker_without_wildcards_is_asked_for_each_request() -> None:
     with OddBroker(announcing(b"\x28\x00")).open() as odd:
         with own(MqttSettings(host="127.0.0.1", port=odd.port, protocol="5")):
             requests = [topic for topic in odd.topics(SUBSCRIBE) if "request" in topic]
-        assert requests == [f"fluvius/bridge/request/{name}" for name in ("refresh", "republish", "backfill")]
+        assert requests == [f"fluvius/bridge/request/{name}" for name in topics.REQUESTS]
 
 
 def at(port: int, protocol: str) -> MqttSettings:

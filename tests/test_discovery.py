@@ -12,7 +12,10 @@ from tests.world import GAS, HOME, SHED, World
 
 Configs = dict[str, dict[str, Any]]
 
-BRIDGE = {"state", "version", "portal_last_success", "next_run", "refresh"}
+BRIDGE = {
+    *("state", "problem", "version", "portal_last_success", "next_run", "refresh", "republish", "answer"),
+    *("history_from", "fetch_history", "stop_history", "history"),
+}
 OF_DAY = {
     *("day_consumption", "day_consumption_high", "day_consumption_low"),
     *("day_injection", "day_injection_high", "day_injection_low", "day_net"),
@@ -22,8 +25,8 @@ RUNNING = {
     *("total_injection", "total_injection_high", "total_injection_low"),
 }
 OF_MONTH = {"month_consumption", "month_injection", "month_net"}
-PEAKS = {"peak", "peak_mean"}
-ABOUT = {"latest_day", "latest_day_age", "problem"}
+PEAKS = {"peak", "peak_mean", "last_month_peak"}
+ABOUT = {"latest_day", "latest_day_age", "new_day", "problem"}
 
 
 def told(mosquitto: Mosquitto, prefix: str = "homeassistant") -> Configs:
@@ -76,14 +79,17 @@ def test_every_entity_points_at_a_topic_that_is_there(whole_house: World, mosqui
     configs, retained = told(mosquitto), mosquitto.retained()
     for meter in ("bridge", HOME["ean"], GAS["ean"], SHED["ean"]):
         for key, entity in entities(configs, meter).items():
-            where = "image_topic" if key == "chart" else "state_topic"
-            assert key == "refresh" or entity[where] in retained, key
+            if key in {"new_day", "answer"}:  # events are not retained
+                continue
+            shown = [entity[name] for name in ("state_topic", "image_topic") if name in entity]
+            assert set(shown) <= retained.keys(), key
+            assert shown or "command_topic" in entity, key
 
 
 def test_an_amount_of_a_day(home: World, mosquitto: Mosquitto) -> None:
     home.once()
     assert told(mosquitto)[f"sensor/fluvius_{HOME['ean']}/day_consumption_high/config"] == {
-        "name": "Consumption of the day, high tariff",
+        "name": "Day high consumption",
         "unique_id": f"fluvius_{HOME['ean']}_day_consumption_high",
         "default_entity_id": "sensor.fluvius_home_day_consumption_high",
         "object_id": "fluvius_home_day_consumption_high",
@@ -91,15 +97,18 @@ def test_an_amount_of_a_day(home: World, mosquitto: Mosquitto) -> None:
         "state_topic": "fluvius/home/day",
         "device_class": "energy",
         "unit_of_measurement": "kWh",
-        "state_class": "total",
         "value_template": "{{ value_json.consumption.high }}",
-        "last_reset_value_template": "{{ value_json.start }}",
+        "json_attributes_topic": "fluvius/home/day",
+        "json_attributes_template": (
+            "{{ {'date': value_json.date, 'validated': value_json.validated} | tojson }}"
+        ),
         "device": {
             "identifiers": [f"fluvius_{HOME['ean']}"],
             "name": "home",
             "manufacturer": "Fluvius",
             "model": "Electricity meter",
             "serial_number": HOME["serial"],
+            "configuration_url": "https://mijn.fluvius.be",
             "via_device": "fluvius_bridge",
         },
         "origin": {
@@ -110,11 +119,13 @@ def test_an_amount_of_a_day(home: World, mosquitto: Mosquitto) -> None:
     }
 
 
-def test_a_running_total_is_no_meter_that_was_reset(home: World, mosquitto: Mosquitto) -> None:
-    home.once()
-    total = entities(told(mosquitto), HOME["ean"])["total_injection_low"]
-    assert (total["state_class"], total["state_topic"]) == ("total", "fluvius/home/total/injection/low")
-    assert "last_reset_value_template" not in total
+def test_home_assistant_is_given_nothing_to_make_statistics_of(
+    whole_house: World, mosquitto: Mosquitto
+) -> None:
+    whole_house.once()
+    for meter in ("bridge", HOME["ean"], GAS["ean"], SHED["ean"]):
+        for entity in entities(told(mosquitto), meter).values():
+            assert not {"state_class", "last_reset_value_template"} & entity.keys()
 
 
 def test_a_volume_of_gas(home: World, mosquitto: Mosquitto) -> None:
@@ -147,8 +158,7 @@ def test_the_quarter_hours_are_small_attributes_of_one_entity(home: World, mosqu
     home.meters = [HOME, SHED]
     home.once()
     configs = told(mosquitto)
-    for key, entity in entities(configs, HOME["ean"]).items():
-        assert ("json_attributes_topic" in entity) == (key in {"latest_day", "problem", "peak", "peak_mean"})
+    assert entities(configs, HOME["ean"])["latest_day"]["json_attributes_topic"] == "fluvius/home/intervals"
     assert "json_attributes_topic" not in entities(configs, SHED["ean"])["latest_day"]
 
 
@@ -247,9 +257,9 @@ def test_two_bridges_in_one_home_assistant(home: World, mosquitto: Mosquitto) ->
     home.once()
     configs = told(mosquitto)
     ids = [each["unique_id"] for each in configs.values()]
-    assert len(ids) == len(set(ids)) == 2 * (22 + 5)
+    assert len(ids) == len(set(ids)) == 2 * (24 + 12)
     assert {each["device"]["name"] for each in configs.values()} == {
-        *("home", "Fluvius", "Fluvius (attic/fluvius)")
+        *("home", "home (attic/fluvius)", "Fluvius", "Fluvius (attic/fluvius)")
     }
 
 

@@ -239,6 +239,8 @@ def test_everything_is_retained_and_acknowledged(home: World, mosquitto: Mosquit
         home.once()
         ear.wait_for(lambda _: ear.payloads("fluvius/bridge/state") == ["online", "offline"])
     heard = {message.topic: message.payload for message in ear.messages}
+    event = json.loads(heard.pop("fluvius/home/event"))
+    assert event == {"event_type": "new_day", "date": "2026-11-20", "revision": 1}
     assert heard == mosquitto.retained("fluvius/#")
     assert re.search(r"Received PUBLISH from fluvius2mqtt \(d0, q0,", mosquitto.log) is None
     assert "(d0, q1, r1" in mosquitto.log

@@ -85,7 +85,7 @@ def test_without_a_yes_it_only_says_what_it_would_take(house: World, mosquitto: 
     assert ended.status == COULD_NOT
     mine = sum(topic.startswith("fluvius/gas/") for topic in before)
     assert f"  {mine} topics of gas, such as fluvius/gas/" in ended.out
-    assert "  3 topics of the bridge, such as fluvius/bridge/health" in ended.out
+    assert "  5 topics of the bridge, such as fluvius/bridge/health" in ended.out
     assert "of Home Assistant's discovery, such as homeassistant/" in ended.out
     assert "add --yes" in ended.out
     assert mosquitto.retained() == before

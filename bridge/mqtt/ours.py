@@ -56,10 +56,14 @@ def ours(retained: Mapping[str, bytes], base: str, prefix: str) -> dict[str, str
 def _of_bridge(retained: Mapping[str, bytes], base: str) -> Iterator[str]:
     """Other programs have a bridge with a state, an info and a health too."""
     state, info, health = topics.bridge_state(base), topics.bridge_info(base), topics.bridge_health(base)
+    problem, history = topics.bridge_problem(base), topics.bridge_history(base)
     if info in retained:
         if {"version", "started", "timezone", "meters"} <= _json(retained[info]).keys():
-            yield from (topic for topic in (state, info, health) if topic in retained)
+            yield from (topic for topic in (state, info, health, problem, history) if topic in retained)
         return
+    for topic, keys in ((problem, {"problem", "advice"}), (history, {"from", "state", "progress"})):
+        if keys <= _json(retained.get(topic, b"")).keys():
+            yield topic
     if retained.get(state) in {b"online", b"offline"}:
         yield state
     sources = _json(retained.get(health, b"")).values()
