@@ -78,6 +78,7 @@ OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each opti
     ("mqtt", "base_topic"): "meters",
     ("mqtt", "chart"): False,
     ("mqtt", "stream"): True,
+    ("language",): "nl",
     ("log", "level"): "debug",
 }
 
