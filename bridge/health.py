@@ -36,6 +36,7 @@ class SourceHealth:
     not_before: datetime | None = None  # by Fluvius's word, or to spare it after a failure that reached it
     requests_on: str | None = None  # the local date that `requests` counts
     requests: int = 0
+    advice: str | None = None  # what is no error and yet worth doing
 
     @classmethod
     def from_note(cls, note: Any) -> Self:
@@ -63,6 +64,7 @@ class SourceHealth:
             "failures_in_a_row": self.failures_in_a_row,
             "requests_today": self.requests if self.requests_on == _local_date(now) else 0,
             "not_before": local(self.not_before) if self.not_before and self.not_before > now else None,
+            **({"advice": self.advice} if self.advice else {}),
         }
 
     def problem(self, now: datetime) -> str | None:

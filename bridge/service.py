@@ -20,7 +20,6 @@ from bridge import __version__
 from bridge.arguments import UsageError
 from bridge.backfilling import Backfiller, Order
 from bridge.config import Settings
-from bridge.config.checks import identifier
 from bridge.fetching import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
 from bridge.folder import FolderError
 from bridge.foreign import clean
@@ -145,8 +144,8 @@ class Bridge:
                 away = BrokerAway(self._broker.problem or self._unpublished)
                 log.error("%s What was fetched is kept, and published next time.", away)
                 cycle.errors.append(away)
-            if self._recorder and self._recorder.health.last_error:
-                cycle.errors.append(StatisticsWait(self._recorder.health.last_error))
+            if why := self._why_statistics_wait():
+                cycle.errors.append(StatisticsWait(why))
         return cycle
 
     def stop(self) -> None:
@@ -385,11 +384,14 @@ class Bridge:
         return BridgeStatus(
             info=self._info(job),
             health=condition.health(),
-            problem=condition.problem(advice(self._settings.homeassistant)),
+            problem=condition.problem(self._advice()),
             history=history(
                 self._history_from(), job, self._name(job) if job else "", str(trouble) if trouble else None
             ),
         )
+
+    def _advice(self) -> str | None:
+        return self._recorder.health.advice if self._recorder else advice(self._settings.homeassistant)
 
     def _condition(self) -> Condition:
         statistics = {"statistics": self._recorder.health} if self._recorder else {}
@@ -429,10 +431,8 @@ class Bridge:
         statistics = statistics_settings(self._settings.homeassistant, os.environ)
         if statistics is None:
             return None
-        base = self._settings.mqtt.base_topic
-        name = "" if base == "fluvius" else identifier(base)
-        folder = self._settings.data_dir
-        return Recorder(statistics, ledger, folder, name, self._now, attend=self._look_around)
+        base, folder = self._settings.mqtt.base_topic, self._settings.data_dir
+        return Recorder(statistics, ledger, folder, base, self._now, attend=self._look_around)
 
     def _births(self) -> set[str]:
         wanted = self._settings.homeassistant
@@ -447,16 +447,19 @@ class Bridge:
         self._errands = deque([self._publish_bridge, *meters, self._doubt_statistics])
         self._errands_from = self._now() + timedelta(seconds=random.uniform(*_LET_IT_START))
 
-    def _doubt_statistics(self) -> None:
+    def _doubt_statistics(self, *, all_of_it: bool = False, asked: bool = False) -> None:
         if self._recorder:
-            self._recorder.doubt()
-            self._import_statistics()
+            self._recorder.doubt(all_of_it=all_of_it)
+            self._import_statistics(asked=asked)
 
     def _import_statistics(self, *, asked: bool = False) -> None:
         if self._recorder:
             with self._publishing():
                 self._recorder.update(self._fetcher.meters, asked=asked)
             self._publish_bridge()
+
+    def _why_statistics_wait(self) -> str | None:
+        return self._recorder.health.last_error if self._recorder else None
 
     # Commands
 
@@ -484,21 +487,30 @@ class Bridge:
             self._broker.say_online()
         self._publisher.forget()
         self._publish_everything()
+        self._doubt_statistics(all_of_it=True, asked=True)
         if why := self._unpublished or self._publisher.refusal or in_words(self._broker.left_out):
             return _refused(command, f"not everything could be published: {why}")
+        if waits := self._why_statistics_wait():
+            return _refused(command, f"everything is published, but not all statistics are there: {waits}")
         return _done(command, {})
 
     def _refresh(self, command: Command) -> Payload:
         last = self._fetcher.asked_last()
         if last and is_recent(last, self._now()):
+            self._doubt_statistics(asked=True)
             return _refused(
                 command, f"Fluvius was asked at {local(last)}; it is asked at most once in five minutes"
             )
+        if self._recorder:
+            self._recorder.doubt()
         cycle = self._cycle(Occasion.ASKED)
         if cycle.errors:
             return _refused(command, "; ".join(map(str, cycle.errors)))
         if self._unpublished:
             why = f"what Fluvius answered is kept, but could not be published yet: {self._unpublished}"
+            return _refused(command, why)
+        if waits := self._why_statistics_wait():
+            why = f"what Fluvius answered is published, but not all statistics are there: {waits}"
             return _refused(command, why)
         new_days = {name: [day.isoformat() for day in days] for name, days in cycle.new_days.items()}
         return _done(command, {"requests": cycle.requests, "new_days": new_days})

@@ -5,7 +5,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,10 +30,15 @@ class Core:
     admin: bool = True
     statistics: dict[str, Rows] = field(default_factory=dict)
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
+    entities: list[dict[str, Any]] = field(default_factory=list)  # the registry
+    state_classes: dict[str, str] = field(default_factory=dict)  # of its sensors that have one, by entity id
+    preferences: dict[str, Any] | None = None  # of the Energy dashboard
     asked: list[dict[str, Any]] = field(default_factory=list)
     sign_ins: int = 0
     close_at_import: int | None = None  # the connection ends instead of the answer to this one, from 1
     forgets_imports: bool = False  # says yes, and writes nothing
+    knows_newer_keys: bool | None = None  # of a statistic's description; None: as its version does
+    refused: list[str] = field(default_factory=list)  # what it was asked and did not want
     odd_answers: dict[str, Any] = field(default_factory=dict)  # by command
     refused_ids: str = "none"  # a part of the statistic ids that it does not want
     odd_welcome: Any = None  # what it says to every token, if anything
@@ -47,6 +52,21 @@ class Core:
     @property
     def imports(self) -> list[dict[str, Any]]:
         return [message for message in self.asked if message["type"] == "recorder/import_statistics"]
+
+    @property
+    def cleared(self) -> list[str]:
+        asked = (each for each in self.asked if each["type"] == "recorder/clear_statistics")
+        return [statistic_id for each in asked for statistic_id in each["statistic_ids"]]
+
+    def has_sensor(
+        self, unique_id: str, entity_id: str, state_class: str | None = None, platform: str = "mqtt"
+    ) -> None:
+        """A sensor that it counted for years; its state class now: None has none any more."""
+        self.entities.append({"entity_id": entity_id, "platform": platform, "unique_id": unique_id})
+        self.statistics[entity_id] = {datetime(2026, 1, 1, tzinfo=UTC): (1.0, 1.0)}
+        self.metadata[entity_id] = _metadata("recorder", entity_id)
+        if state_class:
+            self.state_classes[entity_id] = state_class
 
     @contextmanager
     def open(self) -> Iterator["Core"]:
@@ -88,34 +108,67 @@ class Core:
         try:
             answer = {"success": True, "result": self._obey(message)}
         except _RefusedError as refused:
+            self.refused.append(message["type"])
             answer = {"success": False, "error": {"code": refused.code, "message": str(refused)}}
         connection.send(json.dumps({"id": message["id"], "type": "result", **answer}))
 
     def _obey(self, message: dict[str, Any]) -> Any:
         if message["type"] in self.odd_answers:
             return self.odd_answers[message["type"]]
-        match message["type"]:
-            case "recorder/list_statistic_ids":
-                return [{"statistic_id": each} for each in self.metadata]
-            case "recorder/import_statistics":
-                return self._import(message["metadata"], message["stats"])
-            case "recorder/clear_statistics":
-                for each in message["statistic_ids"]:
-                    del self.statistics[each], self.metadata[each]
-                return None
-            case "recorder/statistics_during_period":
-                return self._during(message)
-            case "auth/current_user":
-                return {"is_admin": self.admin}
-            case unknown:
-                raise _RefusedError("unknown_command", f"Unknown command: {unknown}")
+        if message["type"] not in self._commands:
+            raise _RefusedError("unknown_command", f"Unknown command: {message['type']}")
+        return self._commands[message["type"]](message)
+
+    @property
+    def _commands(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        return {
+            "auth/current_user": lambda _: {"is_admin": self.admin},
+            "config/entity_registry/list": lambda _: self.entities,
+            "energy/get_prefs": lambda _: self._dashboard(),
+            "recorder/clear_statistics": lambda message: self._clear(message["statistic_ids"]),
+            "recorder/import_statistics": lambda message: self._import(message["metadata"], message["stats"]),
+            "recorder/list_statistic_ids": lambda _: self._list(),
+            "recorder/statistics_during_period": self._during,
+            "recorder/validate_statistics": lambda _: self._complaints(),
+        }
+
+    def _dashboard(self) -> dict[str, Any]:
+        if self.preferences is None:
+            raise _RefusedError("not_found", "No prefs")
+        return self.preferences
+
+    def _clear(self, statistic_ids: Sequence[str]) -> None:
+        for each in statistic_ids:
+            self.statistics.pop(each, None)
+            self.metadata.pop(each, None)
+
+    def _list(self) -> list[dict[str, Any]]:
+        about_to_be = {each: _metadata("recorder", each) for each in self.state_classes}
+        return [
+            {
+                "statistic_id": each,
+                "source": known["source"],
+                "name": known["name"],
+                "statistics_unit_of_measurement": known["unit_of_measurement"],
+            }
+            for each, known in (about_to_be | self.metadata).items()
+        ]
+
+    def _complaints(self) -> dict[str, list[dict[str, Any]]]:
+        """What Home Assistant would have its user repair."""
+        over = [
+            each
+            for each, known in self.metadata.items()
+            if known["source"] == "recorder" and each not in self.state_classes
+        ]
+        return {each: [{"type": "state_class_removed", "data": {"statistic_id": each}}] for each in over}
 
     def _import(self, metadata: dict[str, Any], stats: Sequence[dict[str, Any]]) -> None:
         if not self.admin:
             raise _RefusedError("unauthorized", "Unauthorized")
         if self.refused_ids in metadata["statistic_id"]:
             raise _RefusedError("home_assistant_error", "Invalid statistic_id")
-        if extra := set(metadata) - (_OLD if self.version < "2025.5" else _NEW):
+        if extra := set(metadata) - (_NEW if self.is_new else _OLD):
             raise _RefusedError(
                 "invalid_format", f"extra keys not allowed @ data['metadata']['{min(extra)}']"
             )
@@ -126,6 +179,13 @@ class Core:
         rows = self.statistics.setdefault(metadata["statistic_id"], {})
         rows |= {start: (row["state"], row["sum"]) for start, row in zip(starts, stats, strict=True)}
         self.metadata[metadata["statistic_id"]] = metadata
+
+    @property
+    def is_new(self) -> bool:
+        if self.knows_newer_keys is not None:
+            return self.knows_newer_keys
+        year, month, *_ = self.version.split(".")
+        return (int(year), int(month)) >= (2025, 11)
 
     def _during(self, message: dict[str, Any]) -> dict[str, Any]:
         begin = datetime.fromisoformat(message["start_time"])
@@ -157,6 +217,16 @@ class _RefusedError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def _metadata(source: str, statistic_id: str) -> dict[str, Any]:
+    return {
+        "source": source,
+        "statistic_id": statistic_id,
+        "name": None,
+        "unit_of_measurement": "kWh",
+        "has_sum": True,
+    }
 
 
 @contextmanager

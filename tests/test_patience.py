@@ -37,7 +37,7 @@ def test_one_that_speaks_of_other_things_is_not_listened_to_for_ever(monkeypatch
     with serve(chatter, "127.0.0.1", 0) as server, serving(server):
         url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/"
         with Core(url, "token") as home, pytest.raises(CoreAway, match="does not answer"):
-            home.statistic_ids()
+            home.statistics()
 
 
 def frame(message: object) -> bytes:

@@ -196,13 +196,17 @@ def test_older_days_with_a_gap_leave_no_dip_behind(world: World, core: Core) -> 
     assert sum(core.hours(LOW).values()) == pytest.approx(float(world.total()["consumption", "low", "kWh"]))
 
 
-def test_nothing_changed_nothing_imported(world: World, core: Core) -> None:
+def test_nothing_changed_nothing_imported_and_two_questions_asked(world: World, core: Core) -> None:
+    world.meters = [HOME, GAS]
     world.once()
     assert core.imports
     core.asked.clear()
     world.clock.pass_by(hours=3)
     world.once()
-    assert core.asked == []
+    assert [message["type"] for message in core.asked] == [
+        "recorder/list_statistic_ids",
+        "recorder/statistics_during_period",
+    ]
 
 
 def test_importing_twice_changes_nothing(world: World, core: Core) -> None:
@@ -339,11 +343,24 @@ def test_energy_that_moved_between_two_hours_is_waited_for(kept: Kept) -> None:
 # --- other Home Assistants
 
 
-def test_a_home_assistant_that_does_not_know_the_newer_keys(world: World, core: Core) -> None:
-    core.version = "2025.4.4"
+@pytest.mark.parametrize(
+    "version", ["2024.12.5", "2025.4.4", "2025.10.4", "2025.11.0b3", "2025.11.0", "2026.11.0"]
+)
+def test_each_home_assistant_is_told_what_its_version_takes(world: World, core: Core, version: str) -> None:
+    core.version = version
     world.once()
-    assert "mean_type" not in core.metadata[HIGH]
-    assert [("mean_type" in message["metadata"]) for message in core.imports] == [True, *[False] * 4]
+    assert core.refused == []
+    assert ("mean_type" in core.metadata[HIGH]) == ("unit_class" in core.metadata[HIGH]) == core.is_new
+    is_right(world, core, HOME, FIRST, LAST)
+
+
+@pytest.mark.parametrize("version", ["", "dev", "2026.11.0"])
+def test_one_that_does_not_know_the_newer_keys_whatever_its_version_says_is_asked_without(
+    world: World, core: Core, version: str
+) -> None:
+    core.version, core.knows_newer_keys = version, False
+    world.once()
+    assert core.refused == ["recorder/import_statistics"]
     is_right(world, core, HOME, FIRST, LAST)
 
 

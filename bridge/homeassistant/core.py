@@ -4,11 +4,12 @@ The protocol was tried against Home Assistant Core 2025.4.4 and 2026.11.0.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from websockets.exceptions import InvalidStatus, WebSocketException
@@ -43,6 +44,14 @@ class CommandRefused(Quoting):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+
+
+class Described(NamedTuple):
+    """What Home Assistant knows of a statistic beside its rows."""
+
+    source: str
+    name: str | None
+    unit: str | None
 
 
 class Core:
@@ -109,16 +118,29 @@ class Core:
 
     def check(self) -> None:
         """Raise what `recorder/import_statistics` would raise, without importing anything."""
-        with self._understood():
+        with self.understood():
             if not self.ask("auth/current_user")["is_admin"]:
                 raise TokenRefused(_NO_ADMINISTRATOR)
-        self.statistic_ids()
+        self.statistics()
 
-    def statistic_ids(self) -> set[str]:
-        """The statistics that are sums."""
-        with self._understood():
-            listed = self.ask("recorder/list_statistic_ids", statistic_type="sum")
-            return {str(each["statistic_id"]) for each in listed}
+    @property
+    def release(self) -> tuple[int, int]:
+        """Of the version: the year and the month; of a version that is none, one of the far future."""
+        if found := re.match(r"(\d{4})\.(\d{1,2})\b", self.version):
+            return int(found[1]), int(found[2])
+        return 9999, 1
+
+    def statistics(self, *, sums_only: bool = True) -> dict[str, Described]:
+        """The statistics by their ids, with those that Home Assistant is about to make of its sensors."""
+        kind = {"statistic_type": "sum"} if sums_only else {}
+        with self.understood():
+            listed = self.ask("recorder/list_statistic_ids", **kind)
+            return {
+                str(each["statistic_id"]): Described(
+                    each["source"], each["name"], each["statistics_unit_of_measurement"]
+                )
+                for each in listed
+            }
 
     def sums(
         self, ids: Sequence[str], start: datetime, end: datetime
@@ -130,7 +152,7 @@ class Core:
             start: aware.
             end: aware.
         """
-        with self._understood():
+        with self.understood():
             answer = self.ask(
                 "recorder/statistics_during_period",
                 start_time=start.isoformat(),
@@ -179,7 +201,8 @@ class Core:
         raise CoreAway(f"Home Assistant at {self._place} does not answer")
 
     @contextmanager
-    def _understood(self) -> Iterator[None]:
+    def understood(self) -> Iterator[None]:
+        """What is made of its answers within: anything odd is as good as no answer."""
         try:
             yield
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:

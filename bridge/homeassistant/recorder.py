@@ -3,8 +3,9 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.config.settings import StatisticsSettings
 from bridge.folder import FolderError
@@ -12,11 +13,16 @@ from bridge.health import SourceHealth
 from bridge.homeassistant import door
 from bridge.ledger import Ledger, LedgerError
 from bridge.model import Meter
+from bridge.mqtt.discovery import unique_ids
 from bridge.views import local
+
+if TYPE_CHECKING:
+    from bridge.homeassistant.core import Core
 
 log = logging.getLogger(__name__)
 
 _NOTE = "statistics"
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Recorder:
@@ -26,7 +32,7 @@ class Recorder:
         settings: where Home Assistant is, and the token.
         ledger: the truth, and where it is remembered how things went.
         folder: the data folder, where refusals of the token are remembered.
-        bridge: tells this bridge's statistics from another one's; empty for the usual one.
+        base: the base topic, which tells this bridge's statistics and sensors from another one's.
         now: the present instant, aware.
         attend: called often while Home Assistant is busy; may raise to end that.
     """
@@ -36,27 +42,32 @@ class Recorder:
         settings: StatisticsSettings,
         ledger: Ledger,
         folder: Path,
-        bridge: str,
+        base: str,
         now: Callable[[], datetime],
         *,
         attend: Callable[[], None],
     ) -> None:
-        self._settings, self._ledger, self._bridge = settings, ledger, bridge
+        self._settings, self._ledger, self._base = settings, ledger, base
         self._now, self._attend = now, attend
         self._refusals = door.refusals(settings, folder)
-        self._unsure = False
+        self._unsure = self._unsure_of_all = False
         note = ledger.recall(_NOTE)
         note = note if isinstance(note, dict) else {}
         self.health = SourceHealth.from_note(note)
         self._door = hashlib.sha256(
             f"{settings.url} {settings.token.get_secret_value()}".encode()
         ).hexdigest()
+        self._is_tidy = note.get("tidy") is True
         if note.get("door") != self._door:
-            self.health, self._unsure = SourceHealth(), True
+            self.health, self._unsure, self._is_tidy = SourceHealth(), True, False
 
-    def doubt(self) -> None:
-        """Home Assistant may be another one than it was: one restored from a backup, say. Look, and soon."""
-        self._unsure = True
+    def doubt(self, *, all_of_it: bool = False) -> None:
+        """Home Assistant may be another one than it was: one restored from a backup, say. Look, and soon.
+
+        Args:
+            all_of_it: look at every hour, and not only at the last month.
+        """
+        self._unsure, self._unsure_of_all = True, self._unsure_of_all or all_of_it
         self.health.retry_at = None
 
     def is_due(self) -> bool:
@@ -64,7 +75,7 @@ class Recorder:
         return self.health.retry_at is not None and self._now() >= self.health.retry_at
 
     def update(self, meters: Sequence[Meter], *, asked: bool = False) -> None:
-        """Import what changed, if anything did; what fails is tried again later.
+        """Import what changed, and what Home Assistant lost; what fails is tried again later.
 
         Args:
             meters: those of the configuration.
@@ -75,9 +86,7 @@ class Recorder:
             FolderError: a refusal could not be kept, so nothing was tried.
         """
         try:
-            if not (self._unsure or any(self._ledger.restated_since(meter) for meter in meters)):
-                self.health.retry_at = None
-            elif asked or self.health.retry_at is None or self.is_due():
+            if asked or self.health.retry_at is None or self.is_due():
                 self._try(meters, asked=asked)
         except (FolderError, LedgerError) as error:  # without a pause it would be tried again and again
             self.health.postponed(str(error), self._now(), asked_for=None, reached=False)
@@ -91,7 +100,7 @@ class Recorder:
         try:
             self._bring_up_to_date(meters, asked=asked)
             health.succeeded(self._now())
-            self._unsure = False
+            self._unsure = self._unsure_of_all = False
         except TokenRefused as error:
             log.error("statistics: %s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
             health.refused(str(error), tried=error.tried)
@@ -101,7 +110,7 @@ class Recorder:
                 "statistics: %s; trying again at %s", error, health.retry_at and local(health.retry_at)
             )
         finally:
-            self._ledger.remember(_NOTE, {**health.to_note(), "door": self._door})
+            self._ledger.remember(_NOTE, {**health.to_note(), "door": self._door, "tidy": self._is_tidy})
 
     def _bring_up_to_date(self, meters: Sequence[Meter], *, asked: bool) -> None:
         from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
@@ -111,16 +120,47 @@ class Recorder:
         with door.entered(
             self._settings, self._refusals, self._now, asked=asked, attend=self._attend
         ) as core:
-            statistics = Statistics(core, self._ledger, self._bridge)
+            statistics = Statistics(core, self._ledger, self._base)
+            lacking = statistics.lacking(meters)
             for meter in meters:
-                since = self._ledger.restated_since(meter)
-                if since or self._unsure:
-                    try:
-                        statistics.bring_up_to_date(meter, since)
-                    except CommandRefused as error:
-                        refusals.append(error)
-                        continue
+                try:
+                    statistics.describe(meter)
+                    since = self._ledger.restated_since(meter)
+                    if since or self._unsure or meter in lacking:
+                        statistics.bring_up_to_date(meter, _EVER if self._unsure_of_all else since)
+                except CommandRefused as error:
+                    refusals.append(error)
+                    continue
                 if since:
                     self._ledger.caught_up(meter, since)
+            if not self._is_tidy:
+                self._tidy_up(core, meters)
         if refusals:
             raise refusals[0]
+
+    def _tidy_up(self, core: "Core", meters: Sequence[Meter]) -> None:
+        """Until there is nothing left to clear, and so once."""
+        from bridge.homeassistant import leftovers  # noqa: PLC0415 - heavy
+        from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
+
+        try:
+            found = leftovers.find(core, {each for meter in meters for each in unique_ids(self._base, meter)})
+            shown = leftovers.clear(core, found) if found else set()
+        except CommandRefused as error:  # which is no fault of the statistics
+            log.warning("statistics of our sensors that are over could not be cleared: %s", error)
+            return
+        self._is_tidy = not found
+        advice = _advice(sorted(shown))
+        if advice and advice != self.health.advice:
+            log.warning("statistics: %s", advice)
+        self.health.advice = advice
+
+
+def _advice(shown: Sequence[str]) -> str | None:
+    if not shown:
+        return None
+    return (
+        f"the Energy dashboard still shows {', '.join(shown)}, which Home Assistant does not count any more;"
+        " choose the statistic of the same meter there instead (Settings, Dashboards, Energy), and what was"
+        " counted of the sensor is cleared by itself"
+    )

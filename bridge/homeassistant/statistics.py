@@ -5,6 +5,7 @@ first day that changed on, or from its first day where Home Assistant holds some
 restored from a backup, or older days came to the ledger). Nothing is remembered of Home Assistant here, so
 nothing that happens to it is forgotten:
 
+- Two questions find out what it lost, or calls otherwise: what there is, and the latest sums.
 - Only rows that differ are sent, and what was sent counts when it can be read back.
 - Rows that Home Assistant has and the ledger has not become hours without energy.
 - What Home Assistant has of a time before the ledger's first day is another ledger's; it stays, and the sums
@@ -14,7 +15,7 @@ nothing that happens to it is forgotten:
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,8 +24,9 @@ from math import isclose
 from typing import NamedTuple
 
 from bridge import meterday
-from bridge.homeassistant.core import CommandRefused, Core, CoreAway
-from bridge.hourly import spread
+from bridge.config.checks import identifier
+from bridge.homeassistant.core import CommandRefused, Core, CoreAway, Described
+from bridge.hourly import Standing, spread
 from bridge.ledger import Ledger
 from bridge.model import Meter, Register, Tariff, Unit
 from bridge.views import SIDES, Payload
@@ -37,7 +39,7 @@ _BACK = (timedelta(days=31), timedelta(days=366), timedelta(days=366 * 30))  # r
 _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 _PATIENCE = 300.0  # seconds until a portion can be read back: older cores write 500 rows in a second
 _UNIT_CLASS = {Unit.KWH: "energy", Unit.M3: "volume"}
-_NEWER_KEYS = frozenset({"mean_type", "unit_class"})  # refused by 2025.4.4, wanted by 2026.11.0
+_NEWER_KEYS, _KNOWN_SINCE = frozenset({"mean_type", "unit_class"}), (2025, 11)  # refused before, wanted after
 _SIDE = {flow: side for side, flow in SIDES.items()}
 _REGISTERS = [Register(direction, tariff, unit) for direction, unit in _SIDE for tariff in Tariff]
 
@@ -61,13 +63,18 @@ class Series:
     id: str
     name: str
 
+    @property
+    def described(self) -> Described:
+        """What Home Assistant should say of it."""
+        return Described("fluvius", self.name, self.register.unit)
+
     def metadata(self) -> Payload:
         """As `recorder/import_statistics` wants it."""
         return {
-            "source": "fluvius",
+            "source": self.described.source,
             "statistic_id": self.id,
-            "name": self.name,
-            "unit_of_measurement": self.register.unit,
+            "name": self.described.name,
+            "unit_of_measurement": self.described.unit,
             "unit_class": _UNIT_CLASS[self.register.unit],
             "has_sum": True,
             "has_mean": False,
@@ -81,7 +88,7 @@ class Statistics:
     Args:
         core: Home Assistant.
         ledger: the truth.
-        bridge: tells this bridge's statistics from another one's; empty for the usual one.
+        base: the base topic, which tells this bridge's statistics from another one's.
 
     Raises:
         CommandRefused: from every method: Home Assistant does not want this.
@@ -89,11 +96,40 @@ class Statistics:
         TokenRefused: likewise.
     """
 
-    def __init__(self, core: Core, ledger: Ledger, bridge: str = "") -> None:
+    def __init__(self, core: Core, ledger: Ledger, base: str = "fluvius") -> None:
         self._core, self._ledger = core, ledger
-        self._prefix = f"fluvius:{bridge}_" if bridge else "fluvius:"
-        self._there = core.statistic_ids()
-        self._unknown_keys: frozenset[str] = frozenset()  # that this Home Assistant is too old for
+        self._prefix = "fluvius:" if base == "fluvius" else f"fluvius:{identifier(base)}_"
+        self._there = core.statistics()
+        self._unknown_keys = _NEWER_KEYS if core.release < _KNOWN_SINCE else frozenset()
+
+    def describe(self, meter: Meter) -> None:
+        """Have a meter's statistics called as they are called now."""
+        every = (self._series(meter, register) for register in _REGISTERS)
+        changed = [each for each in every if self._there.get(each.id, each.described) != each.described]
+        for each in changed:
+            log.info("%s: so these statistics are called in Home Assistant from now on", each.name)
+            self._ask_to_import(each, [])
+        if changed:
+            self._wait_until(lambda: self._are_described(changed), changed)
+
+    def lacking(self, meters: Iterable[Meter]) -> set[Meter]:
+        """Those of which Home Assistant lost a statistic, or its end; one question for all of them.
+
+        The sums of registers that are silent for a month are not asked for: it would be about years of rows.
+        """
+        latest = {
+            self._series(meter, register).id: (meter, standing)
+            for meter in meters
+            for register, standing in self._ledger.standings(meter, _ALWAYS).items()
+        }
+        there = {each: known for each, known in latest.items() if each in self._there}
+        newest = max((standing.last for _, standing in there.values()), default=_ALWAYS)
+        asked = {each: known for each, known in there.items() if newest - known[1].last <= _BACK[0]}
+        since = min((standing.last for _, standing in asked.values()), default=_ALWAYS)
+        held = self._core.sums([*asked], since, _ALWAYS) if asked else {}
+        short = [known for each, known in asked.items() if not _reaches(held.get(each, {}), known[1])]
+        gone = [known for each, known in latest.items() if each not in there]
+        return {meter for meter, _ in (*short, *gone)}
 
     def bring_up_to_date(self, meter: Meter, since: datetime | None) -> None:
         """Import a meter from the day of an instant on; None: look whether its last month is there."""
@@ -193,10 +229,13 @@ class Statistics:
             return
         log.info("%s: statistics from %s on go to Home Assistant", series.name, fresh[0].start.date())
         self._ask_to_import(series, fresh)
+        self._wait_until(lambda: self._has(series, fresh), [series])
+
+    def _wait_until(self, shown: Callable[[], bool], series: Sequence[Series]) -> None:
         deadline, pause = time.monotonic() + _PATIENCE, 0.02
-        while not self._has(series, fresh):
+        while not shown():
             if time.monotonic() > deadline:
-                raise CoreAway(f"Home Assistant took {series.id} and does not show it")
+                raise CoreAway(f"Home Assistant took {series[0].id} and does not show it")
             time.sleep(pause)
             pause = min(2 * pause, 1.0)
 
@@ -210,7 +249,11 @@ class Statistics:
                 raise
             self._unknown_keys = _NEWER_KEYS
             self._ask_to_import(series, rows)
-        self._there.add(series.id)
+        self._there[series.id] = series.described
+
+    def _are_described(self, series: Iterable[Series]) -> bool:
+        self._there = self._core.statistics()
+        return all(self._there.get(each.id) == each.described for each in series)
 
     def _has(self, series: Series, rows: Sequence[Row]) -> bool:
         held = self._held([series], rows[0].start, rows[-1].start + _HOUR)[series.id]
@@ -232,6 +275,11 @@ def _with_idle_hours(rows: Sequence[Row], held: Held, total: Decimal) -> list[Ro
         merged.append(by_start.get(start) or Row(start, Decimal(0), total))
         total = merged[-1].sum
     return merged
+
+
+def _reaches(rows: Held, standing: Standing) -> bool:
+    """Whether the last of Home Assistant's rows are of a register's last day, and say what it counted."""
+    return bool(rows) and max(rows) >= standing.last and _same(rows[max(rows)], standing.sum)
 
 
 def _same(theirs: float | None, ours: Decimal) -> bool:

@@ -114,7 +114,7 @@ class Discovery:
         about = f"{below}/{entity.attributes_topic or entity.topic}"
         return {
             "name": names.of_entity(entity.key, self.language),
-            "unique_id": f"{self._node(who)}_{entity.key}",
+            "unique_id": _unique_id(self.base, who, entity),
             "default_entity_id": f"{entity.platform}.{entity_id}",
             "object_id": entity_id,  # the same, for cores before late 2025
             "qos": 1,
@@ -140,10 +140,23 @@ class Discovery:
         )
 
     def _node(self, who: str) -> str:
-        return f"{identifier(self.base)}_{who}"
+        return _node(self.base, who)
 
 
 _ORIGIN = {"name": "fluvius2mqtt", "sw_version": __version__, "support_url": URL}
+
+
+def unique_ids(base: str, meter: Meter) -> set[str]:
+    """Of everything that Home Assistant is told of a meter, by whatever format and language."""
+    return {_unique_id(base, meter.ean, entity) for entity in OF_METER}
+
+
+def _unique_id(base: str, who: str, entity: Entity) -> str:
+    return f"{_node(base, who)}_{entity.key}"
+
+
+def _node(base: str, who: str) -> str:
+    return f"{identifier(base)}_{who}"
 
 
 def told_apart(name: str, base: str) -> str:
