@@ -19,6 +19,8 @@ TOKEN = "a token of an administrator"
 _OLD = {"source", "statistic_id", "name", "unit_of_measurement", "has_sum", "has_mean"}
 _NEW = _OLD | {"mean_type", "unit_class"}
 
+_FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+
 Rows = dict[datetime, tuple[float, float]]  # start → state, sum
 
 
@@ -32,14 +34,17 @@ class Core:
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     entities: list[dict[str, Any]] = field(default_factory=list)  # the registry
     state_classes: dict[str, str] = field(default_factory=dict)  # of its sensors that have one, by entity id
+    issue: str = "state_class_removed"  # with the statistics of sensors that have none
     preferences: dict[str, Any] | None = None  # of the Energy dashboard
     asked: list[dict[str, Any]] = field(default_factory=list)
     sign_ins: int = 0
     close_at_import: int | None = None  # the connection ends instead of the answer to this one, from 1
+    closes_after: str | None = None  # likewise, but this command was obeyed, once
     forgets_imports: bool = False  # says yes, and writes nothing
     knows_newer_keys: bool | None = None  # of a statistic's description; None: as its version does
     refused: list[str] = field(default_factory=list)  # what it was asked and did not want
     odd_answers: dict[str, Any] = field(default_factory=dict)  # by command
+    unknown: str | None = None  # a command that it does not know
     refused_ids: str = "none"  # a part of the statistic ids that it does not want
     odd_welcome: Any = None  # what it says to every token, if anything
     is_silent: bool = False  # lets everyone in, and answers nothing
@@ -52,6 +57,12 @@ class Core:
     @property
     def imports(self) -> list[dict[str, Any]]:
         return [message for message in self.asked if message["type"] == "recorder/import_statistics"]
+
+    def loses(self, begin: datetime, end: datetime = _FOR_EVER) -> None:
+        """All rows from an instant until before another one."""
+        for rows in self.statistics.values():
+            for start in [start for start in rows if begin <= start < end]:
+                del rows[start]
 
     @property
     def cleared(self) -> list[str]:
@@ -110,12 +121,16 @@ class Core:
         except _RefusedError as refused:
             self.refused.append(message["type"])
             answer = {"success": False, "error": {"code": refused.code, "message": str(refused)}}
+        if message["type"] == self.closes_after:
+            self.closes_after = None
+            connection.close()
+            return
         connection.send(json.dumps({"id": message["id"], "type": "result", **answer}))
 
     def _obey(self, message: dict[str, Any]) -> Any:
         if message["type"] in self.odd_answers:
             return self.odd_answers[message["type"]]
-        if message["type"] not in self._commands:
+        if message["type"] not in self._commands.keys() - {self.unknown}:
             raise _RefusedError("unknown_command", f"Unknown command: {message['type']}")
         return self._commands[message["type"]](message)
 
@@ -125,7 +140,7 @@ class Core:
             "auth/current_user": lambda _: {"is_admin": self.admin},
             "config/entity_registry/list": lambda _: self.entities,
             "energy/get_prefs": lambda _: self._dashboard(),
-            "recorder/clear_statistics": lambda message: self._clear(message["statistic_ids"]),
+            "recorder/clear_statistics": lambda message: self.clear(message["statistic_ids"]),
             "recorder/import_statistics": lambda message: self._import(message["metadata"], message["stats"]),
             "recorder/list_statistic_ids": lambda _: self._list(),
             "recorder/statistics_during_period": self._during,
@@ -137,7 +152,7 @@ class Core:
             raise _RefusedError("not_found", "No prefs")
         return self.preferences
 
-    def _clear(self, statistic_ids: Sequence[str]) -> None:
+    def clear(self, statistic_ids: Sequence[str]) -> None:
         for each in statistic_ids:
             self.statistics.pop(each, None)
             self.metadata.pop(each, None)
@@ -155,13 +170,13 @@ class Core:
         ]
 
     def _complaints(self) -> dict[str, list[dict[str, Any]]]:
-        """What Home Assistant would have its user repair."""
+        """What Home Assistant finds wrong."""
         over = [
             each
             for each, known in self.metadata.items()
             if known["source"] == "recorder" and each not in self.state_classes
         ]
-        return {each: [{"type": "state_class_removed", "data": {"statistic_id": each}}] for each in over}
+        return {each: [{"type": self.issue, "data": {"statistic_id": each}}] for each in over}
 
     def _import(self, metadata: dict[str, Any], stats: Sequence[dict[str, Any]]) -> None:
         if not self.admin:
@@ -189,7 +204,7 @@ class Core:
 
     def _during(self, message: dict[str, Any]) -> dict[str, Any]:
         begin = datetime.fromisoformat(message["start_time"])
-        end = datetime.fromisoformat(message.get("end_time", "9999-01-01T00:00:00+00:00"))
+        end = datetime.fromisoformat(message.get("end_time", _FOR_EVER.isoformat()))
         found = {
             each: [
                 {
