@@ -24,8 +24,11 @@ from typing import Any
 
 from bridge import __version__, service
 from bridge.fetching import Occasion
+from bridge.homeassistant.core import Core
+from bridge.homeassistant.leftovers import clear, find
 from bridge.meterday import ONE_DAY
 from bridge.model import BRUSSELS
+from bridge.mqtt.discovery import unique_ids
 from bridge.simulator import Simulator
 from tests.bench import fill, import_everything
 from tests.homeassistant import HomeAssistant, energy_preferences, install, screenshot
@@ -40,6 +43,7 @@ LAST, LAST_OF_GAS = date(2026, 11, 20), date(2026, 11, 17)  # the latest days on
 FIRST, FIRST_OF_GAS = date(2026, 11, 14), date(2026, 11, 11)
 NOISE = re.compile(  # in Home Assistant's log, and nothing of ours
     r"No device components to cleanup|"  # it has let go of them already, as it was asked to
+    r"Cannot migrate history for entity_id|"  # older ones, of a sensor that was just renamed
     r"aiohttp_fast_zlib|[Tt]urbo ?[Jj]peg|ffmpeg|haffmpeg|^\S+ \S+ WARNING .*custom integration"
 )
 FOUR_DAYS_BACK = """async () => {  // gas is that late
@@ -300,6 +304,92 @@ def statistics(stage: Stage) -> Iterator[str]:
     yield "deleted statistics are back after a restart of the bridge"
 
 
+def lost(stage: Stage) -> Iterator[str]:
+    """A cycle finds what Home Assistant lost, and what it calls otherwise."""
+    world, ha, first, last = stage.world, stage.ha, LAST - 30 * ONE_DAY, LAST + 2 * ONE_DAY
+    high = f"fluvius:{HOME['ean']}_consumption_high"
+    ha.ask("recorder/clear_statistics", statistic_ids=[high, high.replace("high", "low")])
+    world.clock.pass_by(minutes=10)
+    world.once()
+    yield "deleted statistics are back after a cycle: " + hours(stage, first, last)
+    for name in ("Ons huis", "home"):
+        world.meters = [{**HOME, "name": name}, GAS]
+        world.clock.pass_by(minutes=10)
+        world.once()
+        called = {each["statistic_id"]: each["name"] for each in ha.ask("recorder/list_statistic_ids")}[high]
+        assert called.startswith(name), called
+        yield f"they are called as the meter is, {called}: " + hours(stage, first, last)
+
+
+def leftovers(stage: Stage) -> Iterator[str]:
+    """What Home Assistant counted of our sensors goes, and nothing else."""
+    world, ha, topic = stage.world, stage.ha, f"homeassistant/sensor/fluvius_{HOME['ean']}/month_net/config"
+    keys = ("total_consumption", "day_net", "month_net", "latest_day_age")
+    total, net, late, age = (f"sensor.fluvius_home_{key}" for key in keys)
+    others = counted(ha)
+    with running(stage):
+        until(lambda: {total, net, late, age} <= set(ha.states()), ha.states)
+    ha.ask("config/entity_registry/update", entity_id=net, new_entity_id="sensor.mine")
+    ha.ask("config/entity_registry/update", entity_id=age, disabled_by="user")
+    counting = {**json.loads(stage.broker.retained()[topic]), "state_class": "total"}
+    stage.broker.publish(topic, json.dumps(counting), retain=True)
+    until(lambda: "state_class" in ha.states()[late]["attributes"], ha.states)
+    until(lambda: age not in ha.states(), ha.states)
+    for each in (total, "sensor.mine", late, age, "sensor.of_another"):
+        count(ha, each)
+    until(lambda: len(counted(ha) - others) == 5, lambda: counted(ha))
+    save_preferences(ha, [total])
+    until(lambda: to_repair(ha) >= {total, "sensor.mine"}, lambda: to_repair(ha))
+    yield f"Home Assistant wants the statistics of sensors repaired that it counted: {sorted(to_repair(ha))}"
+    ids = unique_ids("fluvius", world.meter())
+    with Core(ha.websocket_url, ha.token) as core:
+        assert clear(core, find(core, ids)) == {total}
+    assert counted(ha) - others == {total, late, "sensor.of_another"}, counted(ha)
+    yield "cleared, but for what the Energy dashboard shows, what has its class still, and what is not ours"
+    save_preferences(ha, [f"fluvius:{HOME['ean']}_consumption_high"])
+    stage.broker.publish(topic, json.dumps({**counting, "state_class": None}), retain=True)
+    until(lambda: "state_class" not in ha.states()[late]["attributes"], ha.states)
+    with world.ledger() as ledger:
+        ledger.remember("statistics", {**ledger.recall("statistics"), "tidy": False})
+    world.clock.pass_by(minutes=10)
+    world.once()
+    assert counted(ha) - others == {"sensor.of_another"}, counted(ha)
+    until(lambda: not to_repair(ha), lambda: to_repair(ha))
+    ha.ask("recorder/clear_statistics", statistic_ids=["sensor.of_another"])
+    ha.ask("config/entity_registry/update", entity_id="sensor.mine", new_entity_id=net)
+    ha.ask("config/entity_registry/update", entity_id=age, disabled_by=None)
+    yield "and the rest by the next cycle; there is nothing left to repair"
+
+
+def count(ha: HomeAssistant, sensor: str) -> None:
+    """As it did when our sensors had a state class."""
+    release = [int(part) for part in ha.version.split(".")[:2]]
+    newer = {"mean_type": 0, "unit_class": "energy"} if release >= [2025, 11] else {}
+    metadata = {"source": "recorder", "statistic_id": sensor, "name": None, "unit_of_measurement": "kWh"}
+    row = {"start": "2026-11-01T00:00:00+00:00", "state": 1, "sum": 1}
+    ha.ask(
+        "recorder/import_statistics",
+        metadata={**metadata, "has_sum": True, "has_mean": False, **newer},
+        stats=[row],
+    )
+
+
+def counted(ha: HomeAssistant) -> set[str]:
+    listed = ha.ask("recorder/list_statistic_ids")
+    return {each["statistic_id"] for each in listed if each["source"] == "recorder"}
+
+
+def to_repair(ha: HomeAssistant) -> set[str]:
+    """Sensors of which it asks what is to become of their statistics."""
+    ha.ask("recorder/update_statistics_issues")
+    issues = [each["issue_id"] for each in ha.ask("repairs/list_issues")["issues"]]
+    return {each.removeprefix("state_class_removed_") for each in issues if "state_class_removed" in each}
+
+
+def save_preferences(ha: HomeAssistant, consumption: Sequence[str]) -> None:
+    ha.ask("energy/save_prefs", **energy_preferences(ha.version, consumption, [], []))
+
+
 def hours(stage: Stage, first: date, last: date) -> str:
     """Compare every hour of every statistic; gas is three days behind."""
     count, kwh = 0, Decimal(0)
@@ -514,6 +604,8 @@ def play(command: Sequence[str], folder: Path) -> Iterator[str]:
         yield from two_bridges(stage, folder / "attic")
         yield from demo(stage)
         yield from statistics(stage)
+        yield from lost(stage)
+        yield from leftovers(stage)
         yield from energy_dashboard(stage)
         yield from a_year(stage, folder / "year")
         yield from quiet(stage)

@@ -152,7 +152,7 @@ def test_home_assistant_dies_while_it_gets_back_what_it_lost(months: World, core
     core.close_at_import = number
     months.clock.pass_by(hours=3)
     months.once()
-    assert core.close_at_import is None
+    assert not core.close_at_import
     months.clock.pass_by(hours=3)
     months.once()
     is_right(months, core, HOME, OLDEST, LAST)
@@ -281,7 +281,8 @@ def test_the_statistics_of_a_renamed_meter_are_renamed_and_nothing_else_is_sent(
     world.once()
     before = whole(core)
     world.meters = [{**HOME, "name": "Ons huis"}]
-    for sent in ([[]] * 4, []):
+    nothing: list[Any] = []
+    for sent in ([nothing] * 4, nothing):
         core.asked.clear()
         world.clock.pass_by(minutes=10)
         world.once()
@@ -442,7 +443,7 @@ def test_clearing_that_was_cut_off_is_done_again(world: World, core: Core, comma
     core.has_sensor(f"{OURS}_total_consumption", "sensor.fluvius_home_total_consumption")
     core.closes_after = command
     world.once()
-    assert core.closes_after is None
+    assert not core.closes_after
     for _ in range(2):
         world.clock.pass_by(hours=3)
         world.once()
