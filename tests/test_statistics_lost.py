@@ -1,7 +1,9 @@
 """Statistics that were lost come back by themselves, and those that Home Assistant made of our sensors go."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -270,6 +272,22 @@ def test_health_is_not_well_while_they_are_gone(house: World, core: Core, mosqui
     assert are_well(mosquitto)
 
 
+def test_a_meter_whose_readings_rotted_keeps_no_other_waiting(
+    house: World, core: Core, mosquitto: Mosquitto
+) -> None:
+    house.meters = [HOME, GAS]
+    house.once()
+    before = whole(core)
+    with closing(sqlite3.connect(house.data_dir / "ledger.sqlite")) as database, database:
+        home = "(SELECT meter FROM reading GROUP BY meter ORDER BY COUNT(*) DESC LIMIT 1)"
+        assert database.execute(f"UPDATE reading SET amount = 2 * amount WHERE meter = {home}").rowcount
+    core.clear([each for each in before if GAS["ean"] in each])
+    house.clock.pass_by(hours=3)
+    house.once()
+    assert core.statistics == before
+    assert not are_well(mosquitto)
+
+
 # --- what they are called
 
 
@@ -468,7 +486,7 @@ def test_a_home_assistant_that_does_not_want_to_clear_has_its_statistics(
     core.has_sensor(f"{OURS}_total_consumption", "sensor.fluvius_home_total_consumption")
     core.unknown = "recorder/clear_statistics"
     world.once()
-    assert "could not be cleared: unknown_command" in caplog.text
+    assert "is not cleared: unknown_command" in caplog.text
     is_right(world, core, HOME, FIRST, LAST)
     with world.ledger() as ledger:
         assert ledger.recall("statistics")["state"] == "ok"

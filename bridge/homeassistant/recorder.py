@@ -11,7 +11,7 @@ from bridge.config.settings import StatisticsSettings
 from bridge.folder import FolderError
 from bridge.health import SourceHealth
 from bridge.homeassistant import door
-from bridge.ledger import Ledger, LedgerError
+from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.model import Meter
 from bridge.mqtt.discovery import unique_ids
 from bridge.views import local
@@ -116,7 +116,7 @@ class Recorder:
         from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
         from bridge.homeassistant.statistics import Statistics  # noqa: PLC0415 - heavy
 
-        refusals = []
+        faults: list[CommandRefused | Damaged] = []  # of one meter, which keeps no other waiting
         with door.entered(
             self._settings, self._refusals, self._now, asked=asked, attend=self._attend
         ) as core:
@@ -128,15 +128,15 @@ class Recorder:
                     since = self._ledger.restated_since(meter)
                     if since or self._unsure or meter in lacking:
                         statistics.bring_up_to_date(meter, _EVER if self._unsure_of_all else since)
-                except CommandRefused as error:
-                    refusals.append(error)
+                except (CommandRefused, Damaged) as error:
+                    faults.append(error)
                     continue
                 if since:
                     self._ledger.caught_up(meter, since)
             if not self._is_tidy:
                 self._tidy_up(core, meters)
-        if refusals:
-            raise refusals[0]
+        if faults:
+            raise faults[0]
 
     def _tidy_up(self, core: "Core", meters: Sequence[Meter]) -> None:
         """Until there is nothing left to clear, and so once."""
@@ -147,9 +147,9 @@ class Recorder:
             found = leftovers.find(core, {each for meter in meters for each in unique_ids(self._base, meter)})
             shown = leftovers.clear(core, found) if found else set()
         except CommandRefused as error:  # which is no fault of the statistics
-            log.warning("statistics of our sensors that are over could not be cleared: %s", error)
+            log.warning("statistics: what Home Assistant counted of our sensors is not cleared: %s", error)
             return
-        self._is_tidy = not found
+        self._is_tidy = bool(meters) and not found
         advice = _advice(sorted(shown))
         if advice and advice != self.health.advice:
             log.warning("statistics: %s", advice)
