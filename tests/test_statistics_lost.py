@@ -198,14 +198,17 @@ def are_well(mosquitto: Mosquitto) -> bool:
 
 
 @pytest.mark.parametrize("command", ["refresh", "republish"])
+@pytest.mark.parametrize("lost", ["a statistic", "hours in between"])
 def test_what_is_lost_comes_back_when_someone_asks(
-    house: World, core: Core, mosquitto: Mosquitto, command: str
+    house: World, core: Core, mosquitto: Mosquitto, command: str, lost: str
 ) -> None:
     with house.running():
         eventually(lambda: are_well(mosquitto), 10)
         before = whole(core)
-        core.clear([HIGH])
-        core.loses(at("2026-11-16T10:00+01:00"), at("2026-11-16T15:00+01:00"))
+        if lost == "a statistic":
+            core.clear([HIGH])
+        else:
+            core.loses(at("2026-11-16T10:00+01:00"), at("2026-11-16T15:00+01:00"))
         house.clock.pass_by(minutes=6)
         (answer,) = ask(mosquitto, command)
         assert (answer["status"], core.statistics) == ("ok", before)

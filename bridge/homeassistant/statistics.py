@@ -26,7 +26,7 @@ from typing import NamedTuple
 from bridge import meterday
 from bridge.config.checks import identifier
 from bridge.homeassistant.core import CommandRefused, Core, CoreAway, Described
-from bridge.hourly import Standing, spread
+from bridge.hourly import spread
 from bridge.ledger import Ledger
 from bridge.model import Meter, Register, Tariff, Unit
 from bridge.views import SIDES, Payload
@@ -127,7 +127,7 @@ class Statistics:
         asked = {each: known for each, known in there.items() if newest - known[1].last <= _BACK[0]}
         since = min((standing.last for _, standing in asked.values()), default=_ALWAYS)
         held = self._core.sums([*asked], since, _ALWAYS) if asked else {}
-        short = [known for each, known in asked.items() if not _reaches(held.get(each, {}), known[1])]
+        short = [known for each, known in asked.items() if not _ends_with(held.get(each, {}), known[1].sum)]
         gone = [known for each, known in latest.items() if each not in there]
         return {meter for meter, _ in (*short, *gone)}
 
@@ -181,7 +181,7 @@ class Statistics:
                 end = min(begin, meterday.end_of(meterday.day_of(standing.last, meter.energy), meter.energy))
                 rows = self._held([each], standing.last, end)[each.id]
                 total = before.get(each.register, Decimal(0)) + standing.sum
-                if not rows or not _same(rows[max(rows)], total):
+                if not _ends_with(rows, total):
                     return False
         return True
 
@@ -277,9 +277,8 @@ def _with_idle_hours(rows: Sequence[Row], held: Held, total: Decimal) -> list[Ro
     return merged
 
 
-def _reaches(rows: Held, standing: Standing) -> bool:
-    """Whether the last of Home Assistant's rows are of a register's last day, and say what it counted."""
-    return bool(rows) and max(rows) >= standing.last and _same(rows[max(rows)], standing.sum)
+def _ends_with(rows: Held, total: Decimal) -> bool:
+    return bool(rows) and _same(rows[max(rows)], total)
 
 
 def _same(theirs: float | None, ours: Decimal) -> bool:
