@@ -416,6 +416,22 @@ def test_sigterm_while_the_broker_is_away(hut: World) -> None:
     assert took < 2
 
 
+SIGNAL_TO_A_THREAD = """
+import signal, threading
+from bridge import cli
+stopped = threading.Event()
+def work():
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    stopped.wait()
+print(cli._until_told_to_stop(work, stopped.set))
+"""
+
+
+def test_sigterm_that_reaches_another_thread_is_heeded(tmp_path: Path) -> None:
+    ended = typed(tmp_path, program=[sys.executable, "-c", SIGNAL_TO_A_THREAD])
+    assert (ended.status, ended.out) == (DONE, "True\n")
+
+
 def test_sigterm_at_once(house: World) -> None:
     with run(house) as bridge:
         bridge.until_says("follows home")
