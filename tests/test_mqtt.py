@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -152,6 +153,16 @@ def test_what_was_published_is_there_when_publish_returns(mosquitto: Mosquitto, 
         retained = mosquitto.retained("fluvius/#")
         ear.wait_for(lambda _: ear.payloads(reading.topic) == ["0.062"])
     assert retained == {"fluvius/home/day/net": "-1.088", "fluvius/é/m³": "m³", STATE: "online"}
+
+
+def test_what_follows_an_acknowledgement_of_ours_does_not_wait_for_the_brokers(mosquitto: Mosquitto) -> None:
+    took = []
+    with connected(mosquitto) as started:
+        for number in range(10):
+            mosquitto.publish(REFRESH, "")
+            eventually(lambda number=number: len(started.commands) > number)
+            took.append(seconds(lambda: started.publish([Message("fluvius/home/day/date", "2026-11-20")])))
+    assert median(took) < 0.03
 
 
 @both_protocols
