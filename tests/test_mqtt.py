@@ -156,7 +156,7 @@ def test_what_was_published_is_there_when_publish_returns(mosquitto: Mosquitto, 
 
 
 def test_what_follows_an_acknowledgement_of_ours_does_not_wait_for_the_brokers(mosquitto: Mosquitto) -> None:
-    took = []
+    took: list[float] = []
     with connected(mosquitto) as started:
         for _ in range(10):
             mosquitto.publish(REFRESH, "")
