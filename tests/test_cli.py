@@ -428,7 +428,7 @@ print(cli._until_told_to_stop(work, stopped.set))
 """
 
 
-def test_sigterm_that_reaches_another_thread_is_heeded(tmp_path: Path) -> None:
+def test_sigterm_that_reaches_another_thread_is_heeded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SIGNAL_TO_A_THREAD],
         env=environment(),
