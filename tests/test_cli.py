@@ -596,7 +596,7 @@ def test_a_check_in_which_everything_is_fine(house: World, mosquitto: Mosquitto)
     ended = checked(house)
     assert (ended.status, ended.error) == (DONE, "")
     table = findings(ended)
-    assert list(table) == ["configuration", "broker", "sign-in", "home", "gas", "shed"]
+    assert list(table) == ["configuration", "broker", "statistics", "sign-in", "home", "gas", "shed"]
     assert all(works for works, _ in table.values())
     assert "96 intervals" in table["home"][1]
     assert "24 intervals" in table["gas"][1]
