@@ -52,7 +52,7 @@ FOUR_DAYS_BACK = """async () => {  // gas is that late
     }
 }"""
 ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(recorder|energy|sensor)"
-PROGRESS = "sensor.fluvius_bridge_history"  # unknown while there is none
+PROGRESS = "_bridge_history"  # unknown while there is none
 UNITS = {"energy": "kWh", "gas": "m³", "duration": "d", "power": "kW"}
 
 
@@ -125,7 +125,8 @@ class Stage:
         return [
             each
             for each, state in self.ha.states().items()
-            if "fluvius_" in each and not each.startswith(("button.", "event.")) and each != PROGRESS
+            if "fluvius_" in each and not each.startswith(("button.", "event."))
+            if not each.endswith(PROGRESS)
             if state["state"] in {"unavailable", "unknown"}
         ]
 
@@ -144,7 +145,7 @@ def entities(stage: Stage) -> Iterator[str]:
     for entity_id in stage.ours():
         attributes = states[entity_id]["attributes"]
         device_class = attributes.get("device_class")
-        unit = "%" if entity_id == PROGRESS else UNITS.get(device_class)
+        unit = "%" if entity_id.endswith(PROGRESS) else UNITS.get(device_class)
         assert attributes.get("unit_of_measurement") == unit, entity_id
         assert not {"state_class", "last_reset"} & attributes.keys(), entity_id
         diagnostic = registry[entity_id]["entity_category"] == "diagnostic"
