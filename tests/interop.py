@@ -96,11 +96,10 @@ class Stage:
     def shown(self, meter: dict[str, str]) -> dict[str, str]:
         """The states of what is no sum: peaks as they were published; and that there is a picture."""
         retained = self.broker.retained()
-        mine = next(
-            topic.removesuffix("/day")
-            for topic, payload in retained.items()
-            if topic.endswith("/day") and meter["ean"] in payload
-        )
+        topics = [topic for topic, payload in retained.items() if meter["ean"] in payload]
+        mine = next((topic.removesuffix("/month") for topic in topics if topic.endswith("/month")), None)
+        if mine is None:
+            return {}  # nothing was published yet
         states = {}
         if peak := retained.get(f"{mine}/peak"):
             told = json.loads(peak, parse_float=str)
