@@ -252,16 +252,18 @@ def a_months_end(stage: Stage) -> Iterator[str]:
     """Days that come late, together and out of order over the end of a month, with corrections."""
     world = stage.world
     with running(stage):
-        for days, correction in ((8, 700), (2, -300), (3, 1200)):
-            world.clock.pass_by(days=days)
+        for day, correction in ((1, 700), (3, -300), (6, 1200)):
+            world.clock.move_to(f"2026-12-{day:02} 22:00")
             world.simulator.correct(HOME["ean"], LAST, delta_wh=correction, at=world.clock())
-            world.clock.pass_by(minutes=6)
-            stage.ha.press("button.fluvius_bridge_refresh")
-            newest = (world.clock().astimezone(BRUSSELS).date() - ONE_DAY).isoformat()
-            until(
-                lambda: stage.ha.states()["sensor.fluvius_home_latest_day"]["state"] == newest,  # noqa: B023
-                lambda: stage.ha.states()["sensor.fluvius_home_latest_day"],
-            )
+            newest = f"{date(2026, 12, day) - ONE_DAY}"
+
+            def newest_is_there(newest: str = newest) -> bool:
+                world.clock.pass_by(minutes=6)
+                stage.ha.press("button.fluvius_bridge_refresh")
+                time.sleep(1)
+                return bool(stage.ha.states()["sensor.fluvius_home_latest_day"]["state"] == newest)
+
+            until(newest_is_there, lambda: stage.ha.states()["sensor.fluvius_home_latest_day"])
         last = stage.ha.states()["sensor.fluvius_home_last_month_consumption"]
         said = {key: last["attributes"][key] for key in ("month", "days", "days_missing")}
         truth = in_words(world.simulator.total_amounts(HOME["ean"], FIRST, date(2026, 11, 30)))
