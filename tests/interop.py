@@ -266,7 +266,7 @@ def a_months_end(stage: Stage) -> Iterator[str]:
             until(newest_is_there, lambda: stage.ha.states()["sensor.fluvius_home_latest_day"])
         last = stage.ha.states()["sensor.fluvius_home_last_month_consumption"]
         said = {key: last["attributes"][key] for key in ("month", "days", "days_missing")}
-        truth = in_words(world.simulator.total_amounts(HOME["ean"], FIRST, date(2026, 11, 30)))
+        truth = in_words(world.simulator.total_amounts(HOME["ean"], date(2026, 11, 1), date(2026, 11, 30)))
         assert Decimal(last["state"]) == truth["consumption"]["total"], (last, truth)
         assert said["month"] == "2026-11", said
         until(
