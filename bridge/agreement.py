@@ -46,9 +46,9 @@ def disagreements(
         is_whole: whether no slot is missing. Of a part, only too much is a contradiction.
     """
     found = []
-    for flow in sorted(flows(daily)):
-        day = total(daily, flow)
-        counted = sum((total(amounts, flow) for amounts in intervals), Decimal(0))
+    of_day, of_intervals = totals([daily]), totals(intervals)
+    for flow, day in sorted(of_day.items()):
+        counted = of_intervals.get(flow, Decimal(0))
         difference = counted - day
         amounts_rounded = len(intervals) + sum(flow_of(register) == flow for register in daily)
         tolerance = amounts_rounded * _LAST_DECIMAL
@@ -67,6 +67,16 @@ def flow_of(register: Register) -> Flow:
 def flows(registers: Iterable[Register]) -> set[Flow]:
     """What some registers count."""
     return {flow_of(register) for register in registers}
+
+
+def totals(slots: Iterable[Amounts]) -> dict[Flow, Decimal]:
+    """The sums of all flows over some slots."""
+    sums: dict[Flow, Decimal] = {}
+    for amounts in slots:
+        for register, amount in amounts.items():
+            flow = flow_of(register)
+            sums[flow] = sums.get(flow, Decimal(0)) + amount
+    return sums
 
 
 def total(amounts: Amounts, flow: Flow) -> Decimal:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from bridge.config import Settings
-from bridge.mqtt import BrokerAway, RoundTrip, Visitor, topics
+from bridge.mqtt import BrokerAway, RoundTrip, topics
 from bridge.mqtt.allowance import in_words
 from bridge.mqtt.discovery import HOME_ASSISTANT_STATUS
+from bridge.mqtt.visitor import Visitor
 
 _TO_CONNECT = 10.0  # seconds
 _EACH = 3.0  # seconds for a step

@@ -6,8 +6,8 @@ import io
 import json
 import logging
 import os
-import queue
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -150,7 +150,11 @@ def _until_told_to_stop(work: Callable[[], None], stop: Callable[[], None]) -> b
 
     A thread, because nothing else ends a request that hangs (in a name lookup, say) within two seconds.
     """
-    happened: queue.SimpleQueue[str] = queue.SimpleQueue()  # the one queue that a signal handler may put to
+    # A signal may reach another thread: it wakes this one only by what Python then writes to the socket.
+    wakes, wakened = socket.socketpair()
+    wakes.setblocking(False)
+    signal.set_wakeup_fd(wakes.fileno())
+    told_to_stop: list[int] = []
     failures: list[BaseException] = []
 
     def working() -> None:
@@ -158,13 +162,14 @@ def _until_told_to_stop(work: Callable[[], None], stop: Callable[[], None]) -> b
             work()
         except BaseException as error:  # noqa: BLE001 - raised again below
             failures.append(error)
-        happened.put("the work ended")
+        wakes.send(b"\0")
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: happened.put("stop"))
+        signal.signal(number, lambda number, _: told_to_stop.append(number))
     worker = threading.Thread(target=working, name="bridge", daemon=True)
     worker.start()
-    if happened.get() == "stop":
+    wakened.recv(1)
+    if told_to_stop:
         log.info("stopping")
         stop()
     worker.join(_SECONDS_TO_STOP)

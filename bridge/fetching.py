@@ -488,12 +488,14 @@ class Fetcher:
         if failed_at and abs(now - failed_at) < _PEAKS_AGAIN_AFTER:
             return False
         this_month = _month(meter, now)
+        if note.peaks_asked_in == this_month.isoformat():
+            return False
         if note.peaks_asked_in is None or note.peaks_asked_in > this_month.isoformat():
             return True
         latest = self._ledger.latest_complete_day(meter)
         last_month_is_over = latest is not None and latest.date >= this_month - ONE_DAY
         is_late = meterday.is_late(this_month, meter.energy, now)
-        return note.peaks_asked_in < this_month.isoformat() and (last_month_is_over or is_late)
+        return last_month_is_over or is_late
 
     def _fetch_peaks(self, source: "Stepwise", meter: Meter, note: _MeterNote, now: datetime) -> None:
         """Fluvius's own monthly peaks; not every meter has them.

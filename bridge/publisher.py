@@ -10,7 +10,7 @@ from datetime import date, datetime
 from bridge import meterday, picture, views
 from bridge.config import Settings
 from bridge.ledger import Ledger
-from bridge.model import Energy, Interval, Meter, PeakMonth, Total
+from bridge.model import Day, Energy, Interval, Meter, PeakMonth, Total
 from bridge.mqtt import Broker, Message, PublishRefused, topics
 from bridge.mqtt.discovery import MIGRATE, Discovery
 from bridge.views import Payload, Progress
@@ -51,6 +51,7 @@ class Publisher:
         self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
         self._in_doubt: dict[str, int] = {}  # topic → when, among all, a former connection acknowledged it
         self._editions: dict[str, object] = {}  # EAN → what of it the broker has whole
+        self._latest: dict[str, tuple[Meter, Day]] = {}  # EAN → of which the broker has the day
         self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
         self._untold: set[str] = set()  # EANs of which Home Assistant may have missed what it was told
         self._owners = ledger.published_topics()
@@ -78,6 +79,7 @@ class Publisher:
         self._in_doubt = {topic: number for number, topic in enumerate(in_order)}
         self._acknowledged.clear()
         self._editions.clear()
+        self._latest.clear()
         self._emptied.clear()
         self.refusal = None
 
@@ -121,18 +123,22 @@ class Publisher:
 
     def latest_day(self, meter: Meter) -> None:
         """Publish a meter's latest complete day and its intervals, the moment they are known."""
-        self._publish(meter.ean, self._latest_day(meter, self._ledger.total(meter)))
+        day = self._ledger.latest_complete_day(meter)
+        if day and self._latest.get(meter.ean) != (meter, day):
+            self._publish(meter.ean, self._of_day(meter, day, self._ledger.total(meter)))
+            self._latest[meter.ean] = meter, day
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
         if self._in_doubt:  # the connection was lost: go on here too, should it never last for the rest
             self._stream(meter)
         edition = (meter, self._ledger.edition(meter), progress.mandate is None, _days(meter, progress))
+        day = self._ledger.latest_complete_day(meter)
         if self._editions.get(meter.ean) == edition:
             untold = self._told(meter, self._owned[meter.ean]) if meter.ean in self._untold else {}
-            self._publish(meter.ean, self._progress(meter, progress) | untold)
+            self._publish(meter.ean, self._progress(meter, day, progress) | untold)
         else:
-            self._replace(meter.ean, self._all_of(meter, progress))
+            self._replace(meter.ean, self._all_of(meter, day, progress))
             self._editions[meter.ean] = edition
             self._announce(meter)
         self._untold.discard(meter.ean)
@@ -185,11 +191,12 @@ class Publisher:
             self._ledger.streamed(meter, done)
         return bool(done)
 
-    def _all_of(self, meter: Meter, progress: Progress) -> dict[str, str]:
+    def _all_of(self, meter: Meter, day: Day | None, progress: Progress) -> dict[str, str]:
         total = self._ledger.total(meter)
         months = self._peaks(meter, progress)
         self._differences[meter.ean] = views.peak_differences(months)
-        payloads = self._latest_day(meter, total) | self._progress(meter, progress)
+        payloads = self._of_day(meter, day, total) if day else {}
+        payloads |= self._progress(meter, day, progress)
         if total:
             payloads |= self._with_leaves(meter, "total", views.total(meter, total))
             payloads |= self._months(meter, total, progress)
@@ -218,18 +225,14 @@ class Publisher:
             return ()
         return self._ledger.peak_months(meter, _last_months(meter, progress.now, 13))
 
-    def _progress(self, meter: Meter, progress: Progress) -> dict[str, str]:
-        latest, differences = self._ledger.latest_complete_day(meter), self._differences[meter.ean]
-        status = views.status(meter, latest, progress, differences)
+    def _progress(self, meter: Meter, latest: Day | None, progress: Progress) -> dict[str, str]:
+        status = views.status(meter, latest, progress, self._differences[meter.ean])
         payloads = {self._topic(meter, "status"): views.to_json(status)}
         if progress.mandate:
             payloads[self._topic(meter, "mandate")] = views.to_json(progress.mandate)
         return payloads
 
-    def _latest_day(self, meter: Meter, total: Total | None) -> dict[str, str]:
-        day = self._ledger.latest_complete_day(meter)
-        if day is None:
-            return {}
+    def _of_day(self, meter: Meter, day: Day, total: Total | None) -> dict[str, str]:
         payloads = self._with_leaves(meter, "day", views.day(meter, day, total.amounts if total else ()))
         payloads[self._topic(meter, "day", "date")] = day.date.isoformat()
         intervals = self._ledger.intervals(meter, day.date)

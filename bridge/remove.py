@@ -9,8 +9,9 @@ from pathlib import Path
 from bridge.config import Settings
 from bridge.folder import FolderError, FolderTaken, claim
 from bridge.ledger import Ledger, LedgerError
-from bridge.mqtt import BrokerAway, Message, PublishRefused, RoundTrip, SubscriptionRefused, Visitor, topics
+from bridge.mqtt import BrokerAway, Message, PublishRefused, RoundTrip, SubscriptionRefused, topics
 from bridge.mqtt.ours import BRIDGE, DISCOVERY, ours
+from bridge.mqtt.visitor import Visitor
 from bridge.publisher import discovery_first
 
 DONE, COULD_NOT = 0, 1  # exit status

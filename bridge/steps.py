@@ -63,7 +63,8 @@ class Steps:
             FluviusError: see its kinds. `ShapeChanged` also where there were too many requests.
         """
         self._keep_within_reason()
-        self._ledger.heed_damage(self._meter, first, last)  # what could not be kept is not asked for
+        # what could not be kept is not asked for
+        self._ledger.heed_damage(self._meter, first, last, intervals_too=False)
         answer = self._source.days(self._meter, first, last)
         readings = known_days_only(self._ledger, self._meter, answer.readings, self._since)
         self._ledger.record_days(self._meter, readings, self._now)

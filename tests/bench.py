@@ -96,6 +96,7 @@ class Stage:
     def __init__(self, folder: Path, fluvius: FluviusNextDoor, mosquitto: Mosquitto) -> None:
         self.folder, self.fluvius, self.mosquitto = folder, fluvius, mosquitto
         self.clock = Clock("2026-11-21 09:00")
+        fluvius.move_to(self.clock())
 
     def world(self, name: str) -> World:
         """A household with a folder and a base topic of its own."""
@@ -113,7 +114,6 @@ class Stage:
 
 def measure(stage: Stage) -> Iterator[Figure]:
     yield from starts(stage)
-    stage.fluvius.move_to(stage.clock())
     yield from requests(stage)
     yield from a_year(stage)
     yield from ten_years(stage)
@@ -125,7 +125,8 @@ def measure(stage: Stage) -> Iterator[Figure]:
 
 
 def starts(stage: Stage) -> Iterator[Figure]:
-    """Whole processes, from the moment they are started."""
+    """Whole processes, from the moment they are started; they have the real clock."""
+    stage.fluvius.move_to(datetime.now(UTC))
     worlds = [stage.world(f"start-{i}") for i in range(STARTS)]
     fresh = [first_day(stage, world)[0] for world in worlds[1:]]
     seconds, memory = first_day(stage, worlds[0], at_rest=True)
@@ -138,6 +139,7 @@ def starts(stage: Stage) -> Iterator[Figure]:
         world.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
         _, memory = first_day(stage, world, at_rest=True)
     yield Figure("the same with statistics", "-", f"{memory:.1f} MB")
+    stage.fluvius.move_to(stage.clock())
 
 
 def first_day(stage: Stage, world: World, *, at_rest: bool = False) -> tuple[float, float]:
@@ -216,10 +218,16 @@ def a_year(stage: Stage) -> Iterator[Figure]:
 
 
 def ten_years(stage: Stage) -> Iterator[Figure]:
-    """A small ledger and a large one through the same mornings, in turn."""
+    """A small ledger and a large one through the same mornings, in turn.
+
+    The last month of both comes from Fluvius: it would correct what is invented.
+    """
     small, large = stage.world("small"), stage.world("large")
+    invented_until = stage.clock().date() - 32 * ONE_DAY
+    with small.ledger() as ledger:
+        fill(ledger, small.meter(), until=invented_until, days=1)
     with large.ledger() as ledger:
-        rows = fill(ledger, large.meter(), HOUSE_NEXT_DOOR, until=stage.clock().date() - 8 * ONE_DAY)
+        rows = fill(ledger, large.meter(), HOUSE_NEXT_DOOR, until=invented_until)
     size = sum(file.stat().st_size for file in large.data_dir.glob("ledger.sqlite*")) / 2**20
     took: dict[str, list[float]] = {"small": [], "large": [], "publish": [], "months": []}
     with on_the_broker(stage, small) as little, on_the_broker(stage, large) as big:
@@ -227,8 +235,8 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
             bridge._cycle(Occasion.START)
         for _ in range(MORNINGS):
             stage.next_morning()
-            took["small"].append(seconds_of(lambda: little._cycle(Occasion.SCHEDULE)))
-            took["large"].append(seconds_of(lambda: big._cycle(Occasion.SCHEDULE)))
+            took["small"].append(a_morning(stage, little))
+            took["large"].append(a_morning(stage, big))
             big._publisher.forget()
             took["publish"].append(seconds_of(big._publish_everything))
             yesterday = stage.clock().date() - ONE_DAY
@@ -236,12 +244,12 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
             took["months"].append(seconds_of(lambda: months_again(big._ledger, large.meter(), stage.clock())))
         big._ledger._execute("DELETE FROM peak")
         first_time = seconds_of(lambda: months_again(big._ledger, large.meter(), stage.clock()))
-    ten_days, years = statistics.median(took["small"]), statistics.median(took["large"])
+    month, years = statistics.median(took["small"]), statistics.median(took["large"])
     yield Figure(
         f"cycle of a new day, {rows / 1e6:.2f} million rows",
-        f"≤ {ten_days * 1000:.0f} ms, as with ten days, + 10 % of noise",
-        f"{years * 1000:.0f} ms",
-        years <= ten_days * NOISE,
+        f"≤ {month * NOISE * 1000:.0f} ms, as with a month, + 10 % of noise",
+        f"{years * 1000:.0f} ms (median of {MORNINGS}, best {min(took['large']) * 1000:.0f} ms)",
+        years <= month * NOISE,
     )
     yield timed("publishing a meter again, with ten years", 0.2, took["publish"])
     again = 1000 * statistics.median(took["months"])
@@ -253,6 +261,17 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
     )
     yield Figure("the same the very first time", "-", f"{1000 * first_time:.0f} ms")
     yield Figure("the ledger's file with ten years of two meters", "-", f"{size:.0f} MB")
+
+
+def a_morning(stage: Stage, bridge: Bridge) -> float:
+    """Seconds of a cycle in which a new day comes, and nothing else."""
+    stage.fluvius.counted()
+    begin = time.monotonic()
+    cycle = bridge._cycle(Occasion.SCHEDULE)
+    seconds = time.monotonic() - begin
+    counted = stage.fluvius.counted()
+    assert counted["readings-day"] == counted["readings-interval"] == len(cycle.new_days) == 1, cycle
+    return seconds
 
 
 def reading(stage: Stage) -> Iterator[Figure]:

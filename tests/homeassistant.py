@@ -181,6 +181,12 @@ class HomeAssistant:
     def press(self, entity_id: str) -> None:
         self.ask("call_service", domain="button", service="press", target={"entity_id": entity_id})
 
+    def fill_in(self, entity_id: str, text: str) -> None:
+        target = {"entity_id": entity_id}
+        self.ask(
+            "call_service", domain="text", service="set_value", target=target, service_data={"value": text}
+        )
+
     def statistics(
         self,
         ids: Sequence[str],

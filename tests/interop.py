@@ -56,6 +56,7 @@ FOUR_DAYS_BACK = """async () => {  // gas is that late
     }
 }"""
 ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(recorder|energy|sensor)"
+PROGRESS = "_bridge_history"  # unknown while there is none
 UNITS = {"energy": "kWh", "gas": "m³", "duration": "d", "power": "kW"}
 
 
@@ -99,15 +100,21 @@ class Stage:
     def shown(self, meter: dict[str, str]) -> dict[str, str]:
         """The states of what is no sum: peaks as they were published; and that there is a picture."""
         retained = self.broker.retained()
-        mine = next(
-            topic.removesuffix("/day")
-            for topic, payload in retained.items()
-            if topic.endswith("/day") and meter["ean"] in payload
-        )
+        topics = [topic for topic, payload in retained.items() if meter["ean"] in payload]
+        mine = next((topic.removesuffix("/month") for topic in topics if topic.endswith("/month")), None)
+        if mine is None:
+            return {}  # nothing was published yet
         states = {}
         if peak := retained.get(f"{mine}/peak"):
             told = json.loads(peak, parse_float=str)
-            states = {"peak": told["peak"] or "unknown", "peak_mean": told["mean"]}
+            states = {"peak": told["latest"]["peak"], "peak_mean": told["mean"]}
+            states["last_month_peak"] = told["last"]["peak"] or "unknown"
+        month = json.loads(retained[f"{mine}/month"], parse_float=str)
+        for side, amounts in month["last"].items():
+            if side in {"consumption", "injection", "volume"}:
+                states[f"last_month_{side}"] = amounts["total"]
+            elif side == "net":
+                states["last_month_net"] = amounts
         if f"{mine}/chart" in retained:
             states["chart"] = "a picture"
         return states
@@ -121,7 +128,8 @@ class Stage:
         return [
             each
             for each, state in self.ha.states().items()
-            if "fluvius_" in each and not each.startswith("button.")
+            if "fluvius_" in each and not each.startswith(("button.", "event."))
+            if not each.endswith(PROGRESS)
             if state["state"] in {"unavailable", "unknown"}
         ]
 
@@ -140,15 +148,12 @@ def entities(stage: Stage) -> Iterator[str]:
     for entity_id in stage.ours():
         attributes = states[entity_id]["attributes"]
         device_class = attributes.get("device_class")
-        assert attributes.get("unit_of_measurement") == UNITS.get(device_class), entity_id
-        amount = re.search("_(day|month|total)_(consumption|injection|net|volume)", entity_id)
-        state_class = "total" if amount else "measurement" if device_class == "power" else None
-        assert attributes.get("state_class") == state_class, entity_id
-        begins = "T00:00:00" if "gas" not in entity_id else "T06:00:00"
-        starts_anew = bool(amount and amount[1] != "total")
-        assert (begins in str(attributes.get("last_reset"))) == starts_anew, entity_id
+        unit = "%" if entity_id.endswith(PROGRESS) else UNITS.get(device_class)
+        assert attributes.get("unit_of_measurement") == unit, entity_id
+        assert not {"state_class", "last_reset"} & attributes.keys(), entity_id
         diagnostic = registry[entity_id]["entity_category"] == "diagnostic"
-        expected_to_be = bool(re.search("_age|problem|_bridge_(?!refresh)", entity_id))
+        about_the_bridge = "_bridge_(state|problem|version|portal|next_run)"
+        expected_to_be = bool(re.search(f"_age|problem|{about_the_bridge}", entity_id))
         assert diagnostic == expected_to_be, entity_id
     yield f"{len(stage.ours())} entities with the right unit, class and category"
     by_name = {each["name"]: each for each in devices if each["manufacturer"] in {"Fluvius", "fluvius2mqtt"}}
@@ -172,12 +177,110 @@ def entities(stage: Stage) -> Iterator[str]:
     yield "the bridge is connected, and nothing is unavailable or unknown"
 
 
-def button(stage: Stage) -> Iterator[str]:
+def buttons(stage: Stage) -> Iterator[str]:
+    """What is pressed, and what is said of it."""
+    ha = stage.ha
+
+    def answer() -> dict[str, Any]:
+        attributes: dict[str, Any] = ha.states()["event.fluvius_bridge_answer"]["attributes"]
+        return attributes
+
     stage.world.clock.pass_by(minutes=6)
     stage.world.simulator.forget_requests()
-    stage.ha.press("button.fluvius_bridge_refresh")
+    ha.press("button.fluvius_bridge_refresh")
     until(lambda: stage.world.simulator.requests, lambda: "Fluvius was not asked")
-    yield "the button asks Fluvius"
+    until(lambda: answer().get("event_type") == "ok", answer)
+    yield "the button asks Fluvius, and the answer is an event"
+    ha.press("button.fluvius_bridge_refresh")
+    until(lambda: "once in five minutes" in str(answer().get("error")), answer)
+    yield f"pressed again, it says: {answer()['error']}"
+    ha.press("button.fluvius_bridge_republish")
+    until(lambda: answer().get("event_type") == "ok", answer)
+    problem = ha.states()["binary_sensor.fluvius_bridge_problem"]
+    assert (problem["state"], "statistics" in problem["attributes"]["advice"]) == ("off", True), problem
+    yield "nothing is a problem of the bridge, and it says what the Energy dashboard needs"
+
+
+def history(stage: Stage, folder: Path) -> Iterator[str]:
+    """Fetched without a line of JSON, by a second bridge, so that nothing else changes."""
+    folder.mkdir()
+    world = World(folder, stage.world.simulator, stage.world.clock, stage.broker.port)
+    world.changes = {"mqtt.base_topic": "loft", "mqtt.client_id": "loft", "language": "nl"}
+    first = LAST - 200 * ONE_DAY
+
+    def state(entity: str) -> str:
+        return str(stage.ha.states().get(entity, {}).get("state"))
+
+    with world.running():
+        until(lambda: state("text.loft_bridge_history_from") == "2025-01-01", stage.ha.states)
+        until(lambda: state("sensor.loft_home_day_consumption") not in {"None", "unknown"}, stage.ha.states)
+        name = stage.ha.states()["sensor.loft_home_day_consumption"]["attributes"]["friendly_name"]
+        assert name == "home (loft) Dagafname", name
+        yield f"a second bridge is told apart, in Dutch: {name}"
+        stage.ha.fill_in("text.loft_bridge_history_from", "31-12-99")
+        error = stage.ha.states  # the state stays
+        until(
+            lambda: stage.ha.states()["event.loft_bridge_answer"]["attributes"].get("error"),
+            lambda: error()["event.loft_bridge_answer"],
+        )
+        said = stage.ha.states()["event.loft_bridge_answer"]["attributes"]["error"]
+        assert state("text.loft_bridge_history_from") == "2025-01-01"
+        yield f"a day that is none changes nothing, and it says: {said}"
+        stage.ha.fill_in("text.loft_bridge_history_from", first.isoformat())
+        until(lambda: state("text.loft_bridge_history_from") == first.isoformat(), stage.ha.states)
+        stage.ha.press("button.loft_bridge_fetch_history")
+        until(lambda: state("sensor.loft_bridge_history").isdecimal(), lambda: "no progress", 60)
+        since = stage.ha.states
+        until(
+            lambda: since()["sensor.loft_home_total_consumption"]["attributes"]["since"] == first.isoformat(),
+            lambda: since()["sensor.loft_home_total_consumption"],
+            120,
+        )
+        until(lambda: state("sensor.loft_bridge_history") == "unknown", stage.ha.states, 120)
+        yield f"history from {first} on by a text, a button and a sensor in percent"
+        assert not recorded_by_itself(stage), recorded_by_itself(stage)
+        yield "and Home Assistant made no statistics of its own of it"
+    world.changes["homeassistant.discovery"] = False
+    world.once()
+    until(lambda: not any("loft" in each for each in stage.ha.states()), stage.ha.states)
+
+
+def recorded_by_itself(stage: Stage) -> list[str]:
+    """Statistics that Home Assistant made of our entities."""
+    ours = stage.ours()
+    listed = stage.ha.ask("recorder/list_statistic_ids")
+    return [each["statistic_id"] for each in listed if each["statistic_id"] in ours]
+
+
+def a_months_end(stage: Stage) -> Iterator[str]:
+    """Days that come late, together and out of order over the end of a month, with corrections."""
+    world = stage.world
+    with running(stage):
+        for day, correction in ((1, 700), (3, -300), (6, 1200)):
+            world.clock.move_to(f"2026-12-{day:02} 22:00")
+            world.simulator.correct(HOME["ean"], LAST, delta_wh=correction, at=world.clock())
+            newest = f"{date(2026, 12, day) - ONE_DAY}"
+
+            def newest_is_there(newest: str = newest) -> bool:
+                world.clock.pass_by(minutes=6)
+                stage.ha.press("button.fluvius_bridge_refresh")
+                time.sleep(1)
+                return bool(stage.ha.states()["sensor.fluvius_home_latest_day"]["state"] == newest)
+
+            until(newest_is_there, lambda: stage.ha.states()["sensor.fluvius_home_latest_day"])
+        last = stage.ha.states()["sensor.fluvius_home_last_month_consumption"]
+        said = {key: last["attributes"][key] for key in ("month", "days", "days_missing")}
+        truth = in_words(world.simulator.total_amounts(HOME["ean"], date(2026, 11, 1), date(2026, 11, 30)))
+        assert Decimal(last["state"]) == truth["consumption"]["total"], (last, truth)
+        assert said["month"] == "2026-11", said
+        until(
+            lambda: "T" in stage.ha.states()["event.fluvius_home_new_day"]["state"],
+            lambda: stage.ha.states()["event.fluvius_home_new_day"],
+        )
+        event = stage.ha.states()["event.fluvius_home_new_day"]["attributes"]
+        assert (event["event_type"], event["date"]) == ("new_day", newest), event
+    assert not recorded_by_itself(stage), recorded_by_itself(stage)
+    yield f"over a month's end, late and corrected: last month is right ({said}), no statistics but ours"
 
 
 def formats(stage: Stage) -> Iterator[str]:
@@ -511,13 +614,13 @@ def show_what_was_counted(stage: Stage, meter: dict[str, str]) -> None:
 
 
 def of(stage: Stage, meter: dict[str, str]) -> dict[str, str]:
-    """A meter's entities in Home Assistant, by the key that we gave them, with their states."""
+    """A meter's entities in Home Assistant, by the key that we gave them, with their states; no events."""
     states = stage.ha.states()
     prefix = f"fluvius_{meter['ean']}_"
     return {
         entry["unique_id"].removeprefix(prefix): state_of(states[each])
         for each, entry in stage.ha.entities().items()
-        if entry["unique_id"].startswith(prefix) and each in states
+        if entry["unique_id"].startswith(prefix) and each in states and not each.startswith("event.")
     }
 
 
@@ -608,17 +711,19 @@ def play(command: Sequence[str], folder: Path) -> Iterator[str]:
         stage.world.meters = [HOME, GAS, SHED]
         with running(stage):
             yield from entities(stage)
-            yield from button(stage)
+            yield from buttons(stage)
         yield from formats(stage)
         yield from restarts(stage)
         yield from changes(stage)
         yield from two_bridges(stage, folder / "attic")
+        yield from history(stage, folder / "loft")
         yield from demo(stage)
         yield from statistics(stage)
         yield from lost(stage)
         yield from leftovers(stage)
         yield from energy_dashboard(stage)
         yield from a_year(stage, folder / "year")
+        yield from a_months_end(stage)
         yield from quiet(stage)
         yield from another_prefix(stage, command, folder / "other")
 

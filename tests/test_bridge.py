@@ -162,7 +162,7 @@ def test_trouble_is_tried_again_when_its_time_has_come(home: World, mosquitto: M
         eventually(lambda: '"failures_in_a_row": 1' in mosquitto.retained()["fluvius/bridge/health"])
         assert home.simulator.count() == requests
         home.clock.pass_by(minutes=10)
-        until_published(mosquitto)
+        until_at_rest(mosquitto)
         health = says(mosquitto.retained(), "fluvius/bridge/health")["portal"]
         assert (health["state"], health["failures_in_a_row"], health["last_error"]) == ("ok", 0, None)
 

@@ -416,6 +416,29 @@ def test_sigterm_while_the_broker_is_away(hut: World) -> None:
     assert took < 2
 
 
+SIGNAL_TO_A_THREAD = """
+import signal, threading, time
+from bridge import cli
+stopped = threading.Event()
+def work():
+    time.sleep(0.2)  # until the main thread waits; too short, and the test shows less
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    stopped.wait()
+print(cli._until_told_to_stop(work, stopped.set))
+"""
+
+
+def test_sigterm_that_reaches_another_thread_is_heeded() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNAL_TO_A_THREAD],
+        env=environment(),
+        capture_output=True,
+        timeout=20,
+        check=True,
+    )
+    assert done.stdout == b"True\n"
+
+
 def test_sigterm_at_once(house: World) -> None:
     with run(house) as bridge:
         bridge.until_says("follows home")
@@ -573,7 +596,7 @@ def test_a_check_in_which_everything_is_fine(house: World, mosquitto: Mosquitto)
     ended = checked(house)
     assert (ended.status, ended.error) == (DONE, "")
     table = findings(ended)
-    assert list(table) == ["configuration", "broker", "sign-in", "home", "gas", "shed"]
+    assert list(table) == ["configuration", "broker", "statistics", "sign-in", "home", "gas", "shed"]
     assert all(works for works, _ in table.values())
     assert "96 intervals" in table["home"][1]
     assert "24 intervals" in table["gas"][1]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -23,8 +24,8 @@ from bridge.mqtt import (
     PublishRefused,
     RoundTrip,
     SubscriptionRefused,
-    Visitor,
 )
+from bridge.mqtt.visitor import Visitor
 from tests.mosquitto import Certificates, Mosquitto, eventually
 
 STATE = "fluvius/bridge/state"
@@ -141,6 +142,16 @@ def test_what_was_published_is_there_when_publish_returns(mosquitto: Mosquitto, 
         retained = mosquitto.retained("fluvius/#")
         ear.wait_for(lambda _: ear.payloads(reading.topic) == ["0.062"])
     assert retained == {"fluvius/home/day/net": "-1.088", "fluvius/é/m³": "m³", STATE: "online"}
+
+
+def test_what_follows_an_acknowledgement_of_ours_does_not_wait_for_the_brokers(mosquitto: Mosquitto) -> None:
+    took: list[float] = []
+    with connected(mosquitto) as started:
+        for _ in range(10):
+            mosquitto.publish(REFRESH, "")
+            eventually(lambda: len(started.commands) > len(took))
+            took.append(seconds(lambda: started.publish([Message("fluvius/home/day/date", "2026-11-20")])))
+    assert median(took) < 0.03
 
 
 @both_protocols

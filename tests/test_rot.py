@@ -7,14 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from bridge import meterday
-from bridge.ledger import Ledger, LedgerError, Records, migrations
-from bridge.model import Counted
+from bridge.ledger import Damaged, Ledger, LedgerError, Records, migrations
+from bridge.model import Counted, Total
 from tests.mosquitto import Mosquitto, eventually
 from tests.reading import Reader
 from tests.test_cli import COULD_NOT, DONE
@@ -116,6 +117,33 @@ def test_amounts_that_change_places_are_noticed(path: Path) -> None:
         exported(path)
 
 
+def test_a_total_needs_no_quarter_hours_and_what_is_worked_out_of_them_needs_them_all(path: Path) -> None:
+    with Ledger(path, stream=True) as ledger:
+        whole_day(ledger, kwh(TOTAL=1), DAY)
+    change(path, AMOUNTS["an amount"])
+    noon = meterday.intervals_of(DAY, HOME.energy)[48]
+    with Ledger(path, stream=True) as ledger:
+        assert ledger.total(HOME) == Total(DAY, DAY, 1, kwh(TOTAL=96))
+        with pytest.raises(Damaged):
+            ledger.total(replace(HOME, since=noon))
+        with pytest.raises(Damaged):
+            ledger.peak_months(HOME, [meterday.month_of(DAY)])
+        with pytest.raises(Damaged):
+            ledger.unstreamed(HOME)
+
+
+def test_quarter_hours_that_rot_hold_up_no_new_day(desk: World) -> None:
+    desk.fetch()
+    rotten = int(meterday.start_of(date(2026, 11, 16), HOME.energy).timestamp())
+    change(
+        desk.data_dir / "ledger.sqlite", f"UPDATE reading SET amount = 7 WHERE daily = 0 AND start = {rotten}"
+    )
+    desk.clock.pass_by(days=1)
+    cycle = desk.fetch()
+    assert cycle.new_days["home"] == [date(2026, 11, 21)]
+    assert not cycle.errors
+
+
 def test_a_damaged_day_is_not_written_over(used: Path) -> None:
     change(used, AMOUNTS["an amount"])
     with Ledger(used) as ledger:
@@ -158,6 +186,23 @@ def test_an_older_ledger_gets_its_checksums(path: Path) -> None:
         list(ledger.examination())
     change(path, "UPDATE reading SET amount = amount + 1 WHERE daily = 0")
     with Ledger(path) as ledger, pytest.raises(LedgerError, match="2026-11-01"):
+        list(ledger.examination())
+
+
+@pytest.mark.parametrize("daily", [0, 1])
+def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_their_own(
+    used: Path, daily: int
+) -> None:
+    change(used, "UPDATE day SET checksum = checksum + intervals_checksum")
+    with closing(sqlite3.connect(used)) as database:
+        database.execute("ALTER TABLE day DROP COLUMN intervals_checksum")
+        database.execute("PRAGMA user_version = 6")
+    of_the_sixth_version = used.read_bytes()
+    with Ledger(used) as ledger:
+        list(ledger.examination())
+    used.write_bytes(of_the_sixth_version)
+    change(used, f"UPDATE reading SET amount = amount + 1 WHERE daily = {daily}")
+    with Ledger(used) as ledger, pytest.raises(Damaged, match=f"{FIRST}"):
         list(ledger.examination())
 
 

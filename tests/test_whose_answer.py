@@ -137,7 +137,7 @@ def test_an_amount_that_no_connection_can_have_is_named_and_awaited(provider: Pr
 def test_a_limit_is_for_as_long_as_the_slot_lasts(of: limits.Limits) -> None:
     quarter, day = timedelta(minutes=15), timedelta(hours=25)
     assert limits.during(quarter, of, Unit.KWH) * 100 == limits.during(day, of, Unit.KWH)
-    assert limits.during(timedelta(hours=1), of, Unit.M3) == of[Unit.M3]
+    assert limits.during(timedelta(hours=1), of, Unit.M3) == of.m3
 
 
 def test_the_limits_leave_room_for_every_honest_meter() -> None:

@@ -8,18 +8,27 @@ meter reaches them, and what does is a mistake. The kWh of gas have the same lim
 cubic metre holds at most 12.8 of them.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
+from typing import NamedTuple
 
 from bridge.model import Unit
 
-Limits = Mapping[Unit, int]  # in one hour: kW, and m³/h
 
-ON_THE_PORTAL: Limits = {Unit.KWH: 1_000, Unit.M3: 80}  # households and small firms: low voltage
-OF_THE_GRID: Limits = {Unit.KWH: 200_000, Unit.M3: 16_000}  # whoever may give a mandate: medium voltage too
+class Limits(NamedTuple):
+    """What can flow in one hour."""
+
+    kwh: int
+    m3: int
 
 
+ON_THE_PORTAL = Limits(kwh=1_000, m3=80)  # households and small firms: low voltage
+OF_THE_GRID = Limits(kwh=200_000, m3=16_000)  # whoever may give a mandate: medium voltage too
+
+
+@lru_cache(maxsize=64)  # asked for each amount of an answer
 def during(length: timedelta, limits: Limits, unit: Unit) -> Decimal:
     """The largest amount that can be counted in so much time, in its unit."""
-    return Decimal(limits[unit] * (length // timedelta(seconds=1))) / 3600
+    in_an_hour = limits.m3 if unit is Unit.M3 else limits.kwh
+    return Decimal(in_an_hour * (length // timedelta(seconds=1))) / 3600

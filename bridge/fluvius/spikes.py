@@ -7,9 +7,9 @@ from typing import Any
 from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotUnderstood, Span
-from bridge.model import Peak, Unit
+from bridge.model import Peak
 
-_MOST = Decimal(limits.ON_THE_PORTAL[Unit.KWH])  # kW: in an hour as many kWh
+_MOST = Decimal(limits.ON_THE_PORTAL.kwh)  # kW: in an hour as many kWh
 
 
 def read(answer: Any, wanted: Span) -> list[Peak]:

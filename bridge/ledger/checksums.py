@@ -1,4 +1,7 @@
-"""A checksum of each meter day: a file that rots must not say other amounts than Fluvius did."""
+"""Two checksums of each meter day: a file that rots must not say other amounts than Fluvius did.
+
+One is of its daily amounts and what else is known of the day, the other of its intervals.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -15,20 +18,24 @@ _DAYS = (
     "(SELECT date, LEAD(start, 1, ?4) OVER (ORDER BY start) AS end FROM day"
     " WHERE meter = ?1 AND date BETWEEN ?2 AND ?3) AS span"
 )
-_CHECKSUM = (
-    f"{OF_THE_DAY} + (SELECT {OF_READINGS} FROM reading WHERE reading.meter = ?1 AND daily IN (0, 1)"  # noqa: S608 - our own words
-    " AND reading.start >= day.start AND reading.start < span.end)"
+_OF_ITS = (
+    f"(SELECT {OF_READINGS} FROM reading WHERE reading.meter = ?1"  # noqa: S608 - our own words
+    " AND reading.start >= day.start AND reading.start < span.end AND daily = "
 )
+_CHECKSUM, _INTERVALS_CHECKSUM = f"{OF_THE_DAY} + {_OF_ITS} 1)", f"{_OF_ITS} 0)"
 
 
 class Checksums(Jobs):
     """Whether what is read is what was written. Spans of days include both ends."""
 
-    def damaged_days(self, meter: Meter, first: date, last: date) -> list[date]:
+    def damaged_days(
+        self, meter: Meter, first: date, last: date, *, intervals_too: bool = True
+    ) -> list[date]:
         """The days of a span that are not as they were written, or are gone."""
+        of_intervals = f" OR intervals_checksum IS NOT {_INTERVALS_CHECKSUM}" if intervals_too else ""
         rows = self._rows(
             f"SELECT day.start FROM day, {_DAYS} WHERE meter = ?1 AND day.date = span.date"  # noqa: S608 - likewise
-            f" AND checksum IS NOT {_CHECKSUM} UNION"
+            f" AND (checksum IS NOT {_CHECKSUM}{of_intervals}) UNION"
             " SELECT start FROM reading WHERE meter = ?1 AND daily = 1 AND start >= ?5 AND start < ?4"
             " AND start NOT IN"
             " (SELECT start FROM day WHERE meter = ?1 AND date BETWEEN ?2 AND ?3) ORDER BY 1",
@@ -39,13 +46,13 @@ class Checksums(Jobs):
         )
         return [meterday.day_of(to_instant(start), meter.energy) for (start,) in rows]
 
-    def heed_damage(self, meter: Meter, first: date, last: date) -> None:
+    def heed_damage(self, meter: Meter, first: date, last: date, *, intervals_too: bool = True) -> None:
         """Make sure of some days before they are read.
 
         Raises:
-            LedgerError: one of them is not as it was written.
+            Damaged: one of them is not as it was written.
         """
-        if days := self.damaged_days(meter, first, last):
+        if days := self.damaged_days(meter, first, last, intervals_too=intervals_too):
             raise Damaged(f"the ledger {self} {ADVICE_ON_DAMAGE} ({meter.label}: {days[0]})")
 
     @heeding_damage
@@ -77,7 +84,7 @@ class Checksums(Jobs):
     def _seal(self, meter: Meter, first: date, last: date) -> None:
         """What stands there now is what was written."""
         self._execute(
-            f"UPDATE day SET checksum = {_CHECKSUM} FROM {_DAYS}"  # noqa: S608 - likewise
+            f"UPDATE day SET checksum = {_CHECKSUM}, intervals_checksum = {_INTERVALS_CHECKSUM} FROM {_DAYS}"  # noqa: S608 - likewise
             " WHERE meter = ?1 AND day.date = span.date",
             self._of_span(meter, first, last),
         )

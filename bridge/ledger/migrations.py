@@ -100,6 +100,19 @@ MIGRATIONS = (
         FROM day
     ) AS span WHERE span.meter = day.meter AND span.date = day.date;
     """,  # noqa: S608 - our own words
+    f"""
+    -- that of its intervals apart, so that a total can be proved without them; what was damaged stays so
+    ALTER TABLE day ADD COLUMN intervals_checksum INTEGER NOT NULL DEFAULT 0;
+    UPDATE day SET intervals_checksum = (
+        SELECT {OF_READINGS} FROM reading
+        WHERE reading.meter = day.meter AND daily = 0 AND reading.start >= day.start
+        AND reading.start < span.end
+    ) FROM (
+        SELECT meter, date, LEAD(start, 1, start + 108000) OVER (PARTITION BY meter ORDER BY start) AS end
+        FROM day
+    ) AS span WHERE span.meter = day.meter AND span.date = day.date;
+    UPDATE day SET checksum = checksum - intervals_checksum;
+    """,  # noqa: S608 - our own words
 )
 
 

@@ -122,11 +122,11 @@ class Records(Reviews):
     def total(self, meter: Meter, first: date = date.min, last: date = date.max) -> Total | None:
         """The exact sum of the complete days, of all or from the first to the last; None if there is none.
 
-        Everything that is known of the meter is proved to be as it was written, the first time.
+        All daily amounts of the meter are proved to be as they were written, the first time.
         """
         key = self._meter(meter)
         if key not in self._proved:
-            self.heed_damage(meter, date.min, date.max)
+            self.heed_damage(meter, date.min, date.max, intervals_too=False)
             self._proved.add(key)
         parts = self._complete_parts(meter, first, last)
         totals = [Total(day, day, 1, part) for day, part in parts.items()]
@@ -301,6 +301,7 @@ class Records(Reviews):
 
     def _part_of(self, meter: Meter, day: date) -> dict[Register, Decimal] | None:
         """The sum of those intervals of a day that count; None while one is missing, or in doubt."""
+        self.heed_damage(meter, day, day)
         if self.days_in_doubt(meter, day, day):
             return None
         whole = self._sums(meter, day, day, daily=True).get(meterday.start_of(day, meter.energy), {})

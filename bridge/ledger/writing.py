@@ -52,16 +52,12 @@ class Ledger(Records):
 
         Its intervals are due again then, however lately they were asked for.
         """
-        provisional = {to_seconds(reading.start) for reading in readings if reading.provisional}
+        days = {to_seconds(each.start): meterday.day_of(each.start, meter.energy) for each in readings}
+        provisional = {to_seconds(each.start) for each in readings if each.provisional}
         with self._transaction():
-            changes = self._merge(meter, readings, daily=True)
-            for start, changed in changes.items():
-                day = meterday.day_of(to_instant(start), meter.energy)
-                key = self._ensure_day(meter, day, now)
-                self._execute(
-                    "UPDATE day SET provisional = ?, reviewed_at = ? WHERE meter = ? AND date = ?",
-                    (start in provisional, to_seconds(now), *key),
-                )
+            written = self._merge(meter, readings, daily=True)
+            for start, changed in written.items():
+                key = self._ensure_day(meter, days[start], now)
                 if not changed:
                     continue
                 ((intervals,),) = self._rows(
@@ -71,12 +67,16 @@ class Ledger(Records):
                     (to_seconds(now), *key),
                 )
                 if intervals:
-                    self._compare(meter, day, self._known_of(meter, day))
-            if changes:
-                span = (
-                    meterday.day_of(to_instant(each), meter.energy) for each in (min(changes), max(changes))
-                )
-                self._seal(meter, *span)
+                    self._compare(meter, days[start], self._known_of(meter, days[start]))
+            self._db.executemany(
+                "UPDATE day SET provisional = ?, reviewed_at = ? WHERE meter = ? AND date = ?",
+                [
+                    (start in provisional, to_seconds(now), self._meter(meter), day.isoformat())
+                    for start, day in days.items()
+                ],
+            )
+            if written:
+                self._seal(meter, days[min(written)], days[max(written)])
 
     def record_intervals(
         self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, *, only_new: bool = False
@@ -89,10 +89,10 @@ class Ledger(Records):
         intervals that begin to count.
         """
         with self._transaction():
-            changed = any(self._merge(meter, readings, daily=False).values())
+            written = self._merge(meter, readings, daily=False)
             key = self._ensure_day(meter, day, now)
             known = self._known_of(meter, day)
-            if changed:
+            if any(written.values()):
                 self._execute(
                     "UPDATE day SET fetched_at = ?,"
                     " revision = revision + (complete AND NOT corrected AND NOT disagrees AND intervals > 0),"
@@ -109,7 +109,7 @@ class Ledger(Records):
                 " WHERE meter = ? AND date = ?",
                 (to_seconds(now), whole, len(expected) - 1, *key),
             )
-            if readings:
+            if written:
                 self._seal(meter, day, day)
 
     def ask_again(self, meter: Meter, days: Sequence[date]) -> None:
@@ -230,9 +230,10 @@ class Ledger(Records):
         starts = {to_instant(start) for (start,) in rows}
         if not starts:
             return []
-        first = min(starts)
-        end = min(max(starts) + meterday.interval_length(meter.energy), first + _A_MONTH)
-        return [each for each in self._intervals_between(meter, first, end) if each.start in starts]
+        first, last = min(starts), min(max(starts), min(starts) + _A_MONTH)
+        self.heed_damage(meter, meterday.day_of(first, meter.energy), meterday.day_of(last, meter.energy))
+        found = self._intervals_between(meter, first, last + meterday.interval_length(meter.energy))
+        return [each for each in found if each.start in starts]
 
     def streamed(self, meter: Meter, intervals: Iterable[Interval]) -> None:
         """Forget that these were waiting."""
@@ -270,7 +271,7 @@ class Ledger(Records):
     # Inside
 
     def _merge(self, meter: Meter, readings: Sequence[Reading], *, daily: bool) -> dict[int, bool]:
-        """Write an answer's slots; says for each start whether its amounts are other than before."""
+        """Write the slots that an answer changes; says for each start whether its amounts are others now."""
         answer: dict[int, Slot] = defaultdict(dict)
         for reading in readings:
             row = Row(to_billionths(reading.amount), reading.validated)
@@ -278,26 +279,32 @@ class Ledger(Records):
         if not answer:
             return {}
         key = self._meter(meter)
-        span = (meterday.day_of(to_instant(start), meter.energy) for start in (min(answer), max(answer)))
-        self._touch(meter, *span)
+        self.heed_damage(meter, *_days_of(meter, answer), intervals_too=not daily)
         known, revisions = self._known(key, min(answer), max(answer), daily=daily)
         doubled = claimed_twice(answer, known)
-        changes = {}
+        slots: dict[int, tuple[Slot, Slot]] = {}
         for start, fresh in answer.items():
-            before = known.get(start, {})
-            after = fresh
+            before, after = known.get(start, {}), fresh
             if before:
                 after = replace(before, fresh, daily=daily, other_devices=start in doubled)
-            changes[start] = not before or by_register(before) != by_register(after)
             if after != before:
-                revision = revisions.get(start, 0) + changes[start]
-                self._write_slot((key, daily, start), before, after, revision)
-        if any(changes.values()):
-            self._restate(key, min(start for start, changed in changes.items() if changed))
+                slots[start] = before, after
+        if not slots:
+            return {}
+        self._touch(meter, *_days_of(meter, slots))
+        written = {}
+        for start, (before, after) in slots.items():
+            written[start] = by_register(before) != by_register(after)
+            self._write_slot((key, daily, start), before, after, revisions.get(start, 0) + written[start])
+        changed = [start for start, is_changed in written.items() if is_changed]
+        if changed:
+            self._restate(key, min(changed))
         if self._stream and not daily:
-            waiting = [(key, start) for start, changed in changes.items() if changed]
-            self._db.executemany("INSERT OR IGNORE INTO unstreamed (meter, start) VALUES (?, ?)", waiting)
-        return changes
+            self._db.executemany(
+                "INSERT OR IGNORE INTO unstreamed (meter, start) VALUES (?, ?)",
+                [(key, start) for start in changed],
+            )
+        return written
 
     def _restate(self, key: int, since: int) -> None:
         self._execute(
@@ -382,6 +389,7 @@ class Ledger(Records):
     def _highest(self, meter: Meter, month: date) -> Peak | None:
         """A month's highest quarter-hour of complete days."""
         first, last = meterday.span_within(meter, month, meterday.last_of(month))
+        self.heed_damage(meter, first, last)
         complete = set(self.complete_days(meter, first, last)) - self.days_in_doubt(meter, first, last)
         rows = complete and self._rows(
             "SELECT start, SUM(amount) FROM reading"
@@ -439,6 +447,12 @@ def _as_answered(known: DayFacts, readings: Sequence[Reading]) -> DayFacts:
 
 def _seconds_between(since: datetime | None, until: datetime | None) -> tuple[int, int]:
     return to_seconds(since) if since else 0, to_seconds(until) if until else THE_END
+
+
+def _days_of(meter: Meter, starts: Collection[int]) -> tuple[date, date]:
+    """The first and the last meter day of some instants of the file."""
+    first, last = (meterday.day_of(to_instant(each), meter.energy) for each in (min(starts), max(starts)))
+    return first, last
 
 
 def _is_within(meter: Meter, instant: datetime) -> bool:

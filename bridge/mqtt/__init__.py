@@ -10,7 +10,6 @@ from bridge.mqtt.messages import (
     RoundTrip,
     SubscriptionRefused,
 )
-from bridge.mqtt.visitor import Visitor
 
 __all__ = [
     "Broker",
@@ -23,5 +22,4 @@ __all__ = [
     "PublishRefused",
     "RoundTrip",
     "SubscriptionRefused",
-    "Visitor",
 ]

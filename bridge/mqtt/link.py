@@ -56,7 +56,7 @@ class Link(paho.Client):
         self._may_connect, self._on_failed, self._on_broken = may_connect, on_failed, on_broken
         self.max_inflight_messages = 0  # unlimited: `Deliveries` counts, so that nothing queues inside paho
         self.reconnect_delay_set(0, 0)  # `may_connect` pauses
-        self.on_socket_open = lambda *_: self._enlarge_buffer()
+        self.on_socket_open = lambda *_: self._set_up_socket()
         if settings.transport == "websockets":
             self.ws_set_options(settings.path)
         if settings.username is not None:
@@ -100,10 +100,14 @@ class Link(paho.Client):
             with suppress(OSError):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
-    def _enlarge_buffer(self) -> None:
-        """So that the socket takes every packet whole."""
+    def _set_up_socket(self) -> None:
+        """So that it takes every packet whole, and keeps none back until the broker has answered another.
+
+        An acknowledgement of ours has no answer: what follows it would wait 40 ms for the broker's kernel.
+        """
         with suppress(OSError), self._twin() as twin:
             twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+            twin.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _twin(self) -> socket.socket:
         connection = self.socket()
