@@ -431,8 +431,9 @@ class Bridge:
         statistics = statistics_settings(self._settings.homeassistant, os.environ)
         if statistics is None:
             return None
-        base, folder = self._settings.mqtt.base_topic, self._settings.data_dir
-        return Recorder(statistics, ledger, folder, base, self._now, attend=self._look_around)
+        settings, attend = self._settings, self._look_around
+        base, language = settings.mqtt.base_topic, settings.language
+        return Recorder(statistics, ledger, settings.data_dir, base, language, now=self._now, attend=attend)
 
     def _births(self) -> set[str]:
         wanted = self._settings.homeassistant

@@ -84,7 +84,7 @@ def test_each_direction_and_tariff_of_a_meter_hour_by_hour(world: World, core: C
     assert core.metadata[HIGH] == {
         "source": "fluvius",
         "statistic_id": HIGH,
-        "name": "home: consumption, high tariff",
+        "name": "home: High consumption",
         "unit_of_measurement": "kWh",
         "unit_class": "energy",
         "has_sum": True,

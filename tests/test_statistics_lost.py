@@ -313,6 +313,24 @@ def test_the_statistics_of_a_renamed_meter_are_renamed_and_nothing_else_is_sent(
     assert core.statistics == before
 
 
+def test_the_statistics_are_called_in_the_language_of_the_configuration(world: World, core: Core) -> None:
+    world.meters = [HOME, GAS]
+    world.once()
+    before = whole(core)
+    world.changes["language"] = "nl"
+    world.clock.pass_by(minutes=10)
+    world.once()
+    assert {each["name"] for each in core.metadata.values()} == {
+        "home: Afname hoog",
+        "home: Afname laag",
+        "home: Injectie hoog",
+        "home: Injectie laag",
+        "gas: Afname",
+        "gas: Volume",
+    }
+    assert core.statistics == before
+
+
 def test_a_unit_that_was_changed_is_put_right(world: World, core: Core) -> None:
     world.once()
     core.metadata[HIGH]["unit_of_measurement"] = "MWh"
@@ -322,12 +340,13 @@ def test_a_unit_that_was_changed_is_put_right(world: World, core: Core) -> None:
     is_right(world, core, HOME, FIRST, LAST)
 
 
-def test_a_statistic_of_another_bridge_keeps_its_name(world: World, core: Core) -> None:
+def test_each_bridge_calls_its_own_so_that_they_are_told_apart(world: World, core: Core) -> None:
     world.once()
     world.meters = [{**HOME, "name": "Thuis"}]
     world.changes |= {"mqtt.base_topic": "attic", "data_dir": str(world.folder / "attic")}
     world.once()
-    assert core.metadata[HIGH]["name"].startswith("home")
+    called = [core.metadata[each]["name"] for each in (HIGH, HIGH.replace(":", ":attic_"))]
+    assert called == ["home: High consumption", "Thuis (attic): High consumption"]
 
 
 # --- statistics that Home Assistant made of our sensors

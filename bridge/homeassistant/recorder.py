@@ -14,6 +14,7 @@ from bridge.homeassistant import door
 from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.model import Meter
 from bridge.mqtt.discovery import unique_ids
+from bridge.mqtt.names import Language
 from bridge.views import local
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Recorder:
         ledger: the truth, and where it is remembered how things went.
         folder: the data folder, where refusals of the token are remembered.
         base: the base topic, which tells this bridge's statistics and sensors from another one's.
+        language: that of the statistics' names.
         now: the present instant, aware.
         attend: called often while Home Assistant is busy; may raise to end that.
     """
@@ -43,11 +45,13 @@ class Recorder:
         ledger: Ledger,
         folder: Path,
         base: str,
-        now: Callable[[], datetime],
+        language: Language,
         *,
+        now: Callable[[], datetime],
         attend: Callable[[], None],
     ) -> None:
-        self._settings, self._ledger, self._base = settings, ledger, base
+        self._settings, self._ledger = settings, ledger
+        self._base, self._language = base, language
         self._now, self._attend = now, attend
         self._refusals = door.refusals(settings, folder)
         self._unsure = self._unsure_of_all = False
@@ -120,7 +124,7 @@ class Recorder:
         with door.entered(
             self._settings, self._refusals, self._now, asked=asked, attend=self._attend
         ) as core:
-            statistics = Statistics(core, self._ledger, self._base)
+            statistics = Statistics(core, self._ledger, self._base, self._language)
             lacking = statistics.lacking(meters)
             for meter in meters:
                 try:

@@ -29,6 +29,8 @@ from bridge.homeassistant.core import CommandRefused, Core, CoreAway, Described
 from bridge.hourly import spread
 from bridge.ledger import Ledger
 from bridge.model import Meter, Register, Tariff, Unit
+from bridge.mqtt import names
+from bridge.mqtt.discovery import told_apart
 from bridge.views import SIDES, Payload
 
 log = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ class Statistics:
         core: Home Assistant.
         ledger: the truth.
         base: the base topic, which tells this bridge's statistics from another one's.
+        language: that of their names.
 
     Raises:
         CommandRefused: from every method: Home Assistant does not want this.
@@ -96,8 +99,10 @@ class Statistics:
         TokenRefused: likewise.
     """
 
-    def __init__(self, core: Core, ledger: Ledger, base: str = "fluvius") -> None:
-        self._core, self._ledger = core, ledger
+    def __init__(
+        self, core: Core, ledger: Ledger, base: str = "fluvius", language: names.Language = "en"
+    ) -> None:
+        self._core, self._ledger, self._base, self._language = core, ledger, base, language
         self._prefix = "fluvius:" if base == "fluvius" else f"fluvius:{identifier(base)}_"
         self._there = core.statistics()
         self._unknown_keys = _NEWER_KEYS if core.release < _KNOWN_SINCE else frozenset()
@@ -148,10 +153,10 @@ class Statistics:
         self._import(meter, series, (begin, last), before)
 
     def _series(self, meter: Meter, register: Register) -> Series:
-        side = _SIDE[register.direction, register.unit]
-        words = "" if register.tariff is Tariff.TOTAL else f", {register.tariff} tariff"
-        statistic_id = f"{self._prefix}{meter.ean}_{side}_{register.tariff}"
-        return Series(register, statistic_id, f"{meter.label}: {side}{words}")
+        key = f"{_SIDE[register.direction, register.unit]}_{register.tariff}"
+        words = names.of_register(key.removesuffix("_total"), self._language)
+        name = f"{told_apart(meter.label, self._base)}: {words}"
+        return Series(register, f"{self._prefix}{meter.ean}_{key}", name)
 
     def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Register, Decimal]:
         """Where another ledger's rows left off; nothing where there are none."""
