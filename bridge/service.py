@@ -398,7 +398,7 @@ class Bridge:
         return Condition(
             self._now(),
             {**self._fetcher.health, **statistics},
-            left_out=in_words(self._broker.left_out),
+            left_out=in_words(self._broker.left_out) or str(self._publisher.refusal or ""),
             ledger_unusable=self._ledger_trouble or "",
             ledger_damaged=self._ledger_damage or "",
         )
