@@ -18,7 +18,7 @@ class State(StrEnum):
     """In one word."""
 
     OK = "ok"
-    WAITING = "waiting"  # until Fluvius may be asked (again)
+    WAITING = "waiting"  # until Fluvius may be asked (again), or until Home Assistant has what it lacks
     UNREACHABLE = "unreachable"
     REFUSED = "refused"  # until the user acts
 

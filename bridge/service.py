@@ -431,9 +431,17 @@ class Bridge:
         statistics = statistics_settings(self._settings.homeassistant, os.environ)
         if statistics is None:
             return None
-        settings, attend = self._settings, self._look_around
-        base, language = settings.mqtt.base_topic, settings.language
-        return Recorder(statistics, ledger, settings.data_dir, base, language, now=self._now, attend=attend)
+        settings = self._settings
+        return Recorder(
+            statistics,
+            ledger,
+            settings.data_dir,
+            settings.mqtt.base_topic,
+            settings.language,
+            now=self._now,
+            attend=self._look_around,
+            changed=self._publish_bridge,
+        )
 
     def _births(self) -> set[str]:
         wanted = self._settings.homeassistant

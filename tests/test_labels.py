@@ -50,7 +50,7 @@ def test_statistics_are_called_as_the_user_wrote_it(desk: World) -> None:
     with Core().open() as core:
         desk.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
         desk.once()
-    assert core.metadata[f"fluvius:{GAS['ean']}_volume_total"]["name"] == "Gas: volume"
+    assert core.metadata[f"fluvius:{GAS['ean']}_volume_total"]["name"] == "Gas: Volume"
 
 
 def test_commands_call_a_meter_as_the_user_wrote_it(reader: Reader) -> None:

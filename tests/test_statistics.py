@@ -263,6 +263,10 @@ class Kept:
         if since:
             self.ledger.caught_up(self.meter, since)
 
+    def lacking(self) -> set[Meter]:
+        with Connection(self.core.url, TOKEN) as connection:
+            return Statistics(connection, self.ledger).lacking([self.meter])
+
     def shown(self, register: str) -> dict[int, float]:
         """By day of November."""
         hours = shown(self.core, HOME, register)
@@ -317,6 +321,19 @@ def test_a_lost_ledger_loses_no_history_of_home_assistant(kept: Kept, tmp_path: 
         **dict.fromkeys(range(15, 21), 11),
         17: 12,
     }
+
+
+def test_after_a_lost_ledger_too_nothing_lacks_when_nothing_changed(kept: Kept, tmp_path: Path) -> None:
+    for number in range(1, 20):
+        kept.day(number, total="10")
+    kept.bring_up_to_date()
+    with Ledger(tmp_path / "another.sqlite") as kept.ledger:
+        for number in range(15, 21):
+            kept.day(number, total="11")
+        kept.bring_up_to_date()
+        assert kept.lacking() == set()
+        kept.core.loses(at("2026-11-20T00:00+01:00"))
+        assert kept.lacking() == {kept.meter}
 
 
 def test_hours_that_home_assistant_lost_in_the_last_month_are_noticed(kept: Kept) -> None:

@@ -291,6 +291,25 @@ def test_a_meter_whose_readings_rotted_keeps_no_other_waiting(
     assert not are_well(mosquitto)
 
 
+def test_health_is_not_well_while_they_are_being_brought_back(
+    house: World, core: Core, mosquitto: Mosquitto
+) -> None:
+    house.once()
+    core.clear([HIGH])
+    core.forgets_imports = True
+    house.clock.pass_by(hours=3)
+    with house.running():
+        eventually(lambda: len(core.imports) > 4)
+        assert not are_well(mosquitto)
+        core.forgets_imports = False
+    with house.ledger() as ledger:
+        assert ledger.recall("statistics")["state"] == "waiting"
+    house.clock.pass_by(hours=3)
+    house.once()
+    assert HIGH in core.statistics
+    assert are_well(mosquitto)
+
+
 # --- what they are called
 
 
@@ -489,6 +508,22 @@ def test_clearing_that_was_cut_off_is_done_again(world: World, core: Core, comma
         world.once()
     assert not any(each.startswith("sensor.") for each in core.statistics)
     is_right(world, core, HOME, FIRST, LAST)
+
+
+def test_what_a_restored_backup_brings_back_is_cleared_again(
+    house: World, core: Core, mosquitto: Mosquitto
+) -> None:
+    sensor = "sensor.fluvius_home_total_consumption"
+    with house.running():
+        eventually(lambda: are_well(mosquitto), 10)
+        core.has_sensor(f"{OURS}_total_consumption", sensor)
+        mosquitto.publish("homeassistant/status", "online")
+
+        def is_cleared() -> bool:
+            house.clock.pass_by(seconds=0.5)
+            return core.cleared == [sensor]
+
+        eventually(is_cleared, 10)
 
 
 @pytest.mark.usefixtures("core")

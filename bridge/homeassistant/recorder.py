@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.config.settings import StatisticsSettings
 from bridge.folder import FolderError
-from bridge.health import SourceHealth
+from bridge.health import SourceHealth, State
 from bridge.homeassistant import door
 from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.model import Meter
@@ -37,6 +37,7 @@ class Recorder:
         language: that of the statistics' names.
         now: the present instant, aware.
         attend: called often while Home Assistant is busy; may raise to end that.
+        changed: called when `health` says something else while there is still much to do.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class Recorder:
         *,
         now: Callable[[], datetime],
         attend: Callable[[], None],
+        changed: Callable[[], None],
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._base, self._language = base, language
-        self._now, self._attend = now, attend
+        self._now, self._attend, self._changed = now, attend, changed
         self._refusals = door.refusals(settings, folder)
         self._unsure = self._unsure_of_all = False
         note = ledger.recall(_NOTE)
@@ -114,7 +116,10 @@ class Recorder:
                 "statistics: %s; trying again at %s", error, health.retry_at and local(health.retry_at)
             )
         finally:
-            self._ledger.remember(_NOTE, {**health.to_note(), "door": self._door, "tidy": self._is_tidy})
+            self._remember()
+
+    def _remember(self) -> None:
+        self._ledger.remember(_NOTE, {**self.health.to_note(), "door": self._door, "tidy": self._is_tidy})
 
     def _bring_up_to_date(self, meters: Sequence[Meter], *, asked: bool) -> None:
         from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
@@ -126,6 +131,10 @@ class Recorder:
         ) as core:
             statistics = Statistics(core, self._ledger, self._base, self._language)
             lacking = statistics.lacking(meters)
+            if lacking and self.health.state is State.OK:
+                self.health.state = State.WAITING
+                self._remember()
+                self._changed()
             for meter in meters:
                 try:
                     statistics.describe(meter)
@@ -137,13 +146,13 @@ class Recorder:
                     continue
                 if since:
                     self._ledger.caught_up(meter, since)
-            if not self._is_tidy:
+            if self._unsure or not self._is_tidy:
                 self._tidy_up(core, meters)
         if faults:
             raise faults[0]
 
     def _tidy_up(self, core: "Core", meters: Sequence[Meter]) -> None:
-        """Until there is nothing left to clear, and so once."""
+        """Until there is nothing left to clear, and so once; what a restored backup brings back, too."""
         from bridge.homeassistant import leftovers  # noqa: PLC0415 - heavy
         from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
 

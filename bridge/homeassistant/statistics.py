@@ -26,7 +26,7 @@ from typing import NamedTuple
 from bridge import meterday
 from bridge.config.checks import identifier
 from bridge.homeassistant.core import CommandRefused, Core, CoreAway, Described
-from bridge.hourly import spread
+from bridge.hourly import Standing, spread
 from bridge.ledger import Ledger
 from bridge.model import Meter, Register, Tariff, Unit
 from bridge.mqtt import names
@@ -122,19 +122,33 @@ class Statistics:
 
         The sums of registers that are silent for a month are not asked for: it would be about years of rows.
         """
-        latest = {
-            self._series(meter, register).id: (meter, standing)
-            for meter in meters
-            for register, standing in self._ledger.standings(meter, _ALWAYS).items()
-        }
-        there = {each: known for each, known in latest.items() if each in self._there}
-        newest = max((standing.last for _, standing in there.values()), default=_ALWAYS)
-        asked = {each: known for each, known in there.items() if newest - known[1].last <= _BACK[0]}
-        since = min((standing.last for _, standing in asked.values()), default=_ALWAYS)
-        held = self._core.sums([*asked], since, _ALWAYS) if asked else {}
-        short = [known for each, known in asked.items() if not _ends_with(held.get(each, {}), known[1].sum)]
-        gone = [known for each, known in latest.items() if each not in there]
-        return {meter for meter, _ in (*short, *gone)}
+        known = {meter: self._ends(meter) for meter in meters}
+        ends = {series: end for each in known.values() for series, end in each.items()}
+        newest = max((end.last for end in ends.values()), default=_ALWAYS)
+        asked = {series: end for series, end in ends.items() if newest - end.last <= _BACK[0]}
+        since = min((end.last for end in asked.values()), default=_ALWAYS)
+        held = self._held(asked, since, _ALWAYS)
+        return {meter for meter, its in known.items() if not self._is_whole(its, held)}
+
+    def _ends(self, meter: Meter) -> dict[Series, Standing]:
+        standings = self._ledger.standings(meter, _ALWAYS)
+        return {self._series(meter, register): end for register, end in standings.items()}
+
+    def _is_whole(self, ends: Mapping[Series, Standing], held: Mapping[str, Held]) -> bool:
+        """Whether a meter's statistics are all there, and end as the ledger's do, or as both ledgers' do."""
+        if any(series.id not in self._there for series in ends):
+            return False
+        asked = {series: end for series, end in ends.items() if series.id in held}
+
+        def reach(before: Mapping[Register, Decimal]) -> bool:
+            return all(
+                _ends_with(held[series.id], end.sum + before.get(series.register, Decimal(0)))
+                for series, end in asked.items()
+            )
+
+        return reach({}) or reach(
+            self._sums_before([*asked], min(end.first for end in ends.values()) - _HOUR)
+        )
 
     def bring_up_to_date(self, meter: Meter, since: datetime | None) -> None:
         """Import a meter from the day of an instant on; None: look whether its last month is there."""
