@@ -44,6 +44,11 @@ interop: .venv/installed mosquitto chromium
 	$(BIN)/python -m tests.interop $(if $(HASS),--hass "$(HASS)") $(if $(PYTHON_FOR_HASS),--python $(PYTHON_FOR_HASS))
 	$(BIN)/python -m tests.nodered
 
+# The drawing of rooms and arrows in docs/architecture.md, from the imports.
+.PHONY: rooms
+rooms: .venv/installed
+	$(BIN)/python -m tests.rooms
+
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }

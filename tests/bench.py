@@ -24,18 +24,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from bridge import picture, views
 from bridge.config import load
-from bridge.fetching import Occasion, record_at_once
+from bridge.fetching.cycle import Occasion, record_at_once
 from bridge.fluvius import headpoints, open_energy_api, open_portal
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
-from bridge.meterday import ONE_DAY, day_of, intervals_of, month_of, months_until, span, start_of
-from bridge.model import Direction, Energy, Meter, Register, Tariff, Unit
-from bridge.service import Bridge
+from bridge.metering.meterday import ONE_DAY, day_of, intervals_of, month_of, months_until, span, start_of
+from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
+from bridge.publishing import chart, payloads
+from bridge.service.bridge import Bridge
 from bridge.simulator import energy_api
+from bridge.text.words import to_json
 from tests.core import TOKEN, Core
 from tests.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.world import HOME, Clock, World
@@ -295,7 +296,7 @@ def reading(stage: Stage) -> Iterator[Figure]:
 SAYING_ITS_MEMORY = """
 import sys
 from pathlib import Path
-from bridge.cli import main
+from bridge.commands import main
 status = main()
 lines = Path("/proc/self/status").read_text().splitlines()
 print(next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
@@ -321,10 +322,10 @@ def a_picture(stage: Stage) -> Iterator[Figure]:
         assert day
         intervals = ledger.intervals(world.meter(), day.date)
     tracemalloc.start()
-    picture.svg(world.meter(), day, intervals)
+    chart.svg(world.meter(), day, intervals)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    drawn = [seconds_of(lambda: picture.svg(world.meter(), day, intervals)) for _ in range(100)]
+    drawn = [seconds_of(lambda: chart.svg(world.meter(), day, intervals)) for _ in range(100)]
     milliseconds, megabytes = statistics.median(drawn) * 1000, peak / 2**20
     yield Figure(
         "drawing the chart of a day",
@@ -339,12 +340,12 @@ def months_again(ledger: Ledger, meter: Meter, now: datetime) -> None:
     *before, last, this = months_until(month_of(day_of(now, meter.energy)), 13)
     months = ledger.month(meter, this, now), ledger.month(meter, last, now)
     peaks = ledger.peak_months(meter, [*before, last, this])
-    payload = views.month(meter, *months, months[1].amounts)
+    payload = payloads.month(meter, *months, months[1].amounts)
     assert months[1].amounts
-    assert views.leaves(payload)
-    assert views.to_json(payload)
-    assert views.to_json(views.peak(meter, peaks, Decimal("2.5")))
-    views.peak_differences(peaks)
+    assert payloads.leaves(payload)
+    assert to_json(payload)
+    assert to_json(payloads.peak(meter, peaks, Decimal("2.5")))
+    payloads.peak_differences(peaks)
 
 
 def a_hundred_meters(stage: Stage) -> Iterator[Figure]:

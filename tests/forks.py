@@ -8,10 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 WHAT_COMMANDS_IMPORT = (
-    "bridge.cli",
-    *("bridge.config", "bridge.fluvius", "bridge.homeassistant.core", "bridge.service"),
-    *("bridge.backfill_command", "bridge.check", "bridge.export", "bridge.mandates_command", "bridge.raw"),
-    *("bridge.remove", "bridge.show", "bridge.terminal.report", "msal"),
+    "bridge.commands",
+    *("bridge.config", "bridge.fluvius", "bridge.homeassistant.core", "bridge.service.bridge"),
+    *(
+        "bridge.commands.backfill",
+        "bridge.commands.check",
+        "bridge.commands.export",
+        "bridge.commands.mandate",
+        "bridge.commands.raw",
+    ),
+    *("bridge.commands.remove", "bridge.commands.show", "bridge.terminal.report", "msal"),
 )
 PATIENCE = 60.0  # seconds
 
@@ -68,7 +74,7 @@ def _type(folder: Path, words: tuple[str, ...], environment: Mapping[str, str], 
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
     sys.stdout, sys.stderr = (open(each, "w", encoding="utf-8", closefd=False) for each in (1, 2))  # noqa: SIM115
     # Which the parent of this process has imported.
-    from bridge.cli import main  # noqa: PLC0415
+    from bridge.commands import main  # noqa: PLC0415
     from bridge.fluvius import http  # noqa: PLC0415
 
     http._UNHURRIED_AFTER = sys.maxsize  # a simulator needs no rest

@@ -22,13 +22,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bridge import __version__, service
-from bridge.fetching import Occasion
+from bridge import __version__
+from bridge.fetching.cycle import Occasion
 from bridge.homeassistant.core import Core
 from bridge.homeassistant.leftovers import clear, find
-from bridge.meterday import ONE_DAY
-from bridge.model import BRUSSELS
-from bridge.mqtt.discovery import unique_ids
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import BRUSSELS
+from bridge.publishing.discovery import unique_ids
+from bridge.service import bridge as service
 from bridge.simulator import Simulator
 from tests.bench import fill, import_everything
 from tests.homeassistant import HomeAssistant, energy_preferences, install, screenshot
@@ -54,6 +55,14 @@ FOUR_DAYS_BACK = """async () => {  // gas is that late
         all(document).find(isBack).click();
         await new Promise((resolve) => setTimeout(resolve, 1000));
     }
+}"""
+GRID_CONNECTION = """async () => {  // the form that asks for one
+    const all = (root) => [...root.querySelectorAll("*")].flatMap(
+        (each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
+    const button = all(document).find((each) => /button/i.test(each.tagName)
+        && /add grid connection|add consumption/i.test(each.textContent));
+    button.click();
+    await new Promise((resolve) => setTimeout(resolve, 1500));
 }"""
 ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(recorder|energy|sensor)"
 PROGRESS = "_bridge_history"  # unknown while there is none
@@ -675,6 +684,15 @@ def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
                 width=1100,
                 height=1000,
                 wait_for="ha-config-device-page ha-card",
+            )
+            screenshot(
+                ha,
+                "/config/energy",
+                PICTURES / "homeassistant-grid.png",
+                width=1100,
+                height=800,
+                wait_for="ha-energy-grid-settings",
+                script=GRID_CONNECTION,
             )
             screenshot(
                 ha,

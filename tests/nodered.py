@@ -20,7 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from bridge.model import BRUSSELS
+from bridge.metering.model import BRUSSELS
 from bridge.simulator import Simulator
 from tests.mosquitto import Ear, Mosquitto, _free_ports, eventually
 from tests.world import GAS, HOME, SHED, Clock, World, says

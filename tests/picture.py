@@ -19,7 +19,7 @@ from rich.terminal_theme import MONOKAI
 from bridge.demo import perform, story
 from bridge.demo.events import Event, Sentence
 from bridge.demo.stage import Stage
-from bridge.model import BRUSSELS
+from bridge.metering.model import BRUSSELS
 
 WIDTH, HEIGHT = 82, 28
 PRESENT = datetime(2026, 9, 25, 9, tzinfo=BRUSSELS)  # the day in the picture has some of everything

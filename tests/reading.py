@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from bridge.cli import main
-from bridge.folder import make
+from bridge.commands import main
+from bridge.folder.claim import make
 from bridge.simulator import Simulator
 from tests.test_cli import Ended
 from tests.world import GAS, HOME, SHED, World

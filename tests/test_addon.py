@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from bridge import URL, __version__
 from bridge.config import KEYS, ConfigError, KeyPath, Settings, load_options
 from bridge.config.keys import anywhere
-from bridge.folder import claim
-from bridge.heartbeat import Heartbeat
+from bridge.folder.claim import claim
+from bridge.folder.heartbeat import Heartbeat
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.forks import Forked
 from tests.mosquitto import SBIN, Mosquitto, eventually

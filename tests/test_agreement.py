@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import agreement, planning
-from bridge.fetching import Occasion
-from bridge.hourly import spread
-from bridge.meterday import ONE_DAY, intervals_of, span, start_of
-from bridge.model import Direction, Energy, Register, Tariff, Unit
-from bridge.planning import DayFacts
+from bridge.fetching.cycle import Occasion
+from bridge.metering import agreement, completeness
+from bridge.metering.completeness import DayFacts
+from bridge.metering.hours import spread
+from bridge.metering.meterday import ONE_DAY, intervals_of, span, start_of
+from bridge.metering.model import Direction, Energy, Register, Tariff, Unit
 from tests.mosquitto import Ear, Mosquitto
 from tests.reading import Reader
 from tests.world import GAS, HOME, World, says
@@ -93,9 +93,9 @@ def test_a_tariff_that_quarter_hours_know_is_not_rounding() -> None:
     low = {start: {LOW: Decimal("1.0001")} for start in starts}
     day = DayFacts(DAY, {LOW: Decimal(96)}, low, 96)
     usual = frozenset({HIGH, LOW})
-    assert planning.is_complete(day, Energy.ELECTRICITY, usual, without_intervals=False)
+    assert completeness.is_complete(day, Energy.ELECTRICITY, usual, without_intervals=False)
     both = replace(day, intervals={**low, starts[0]: {HIGH: Decimal("0.01")}})
-    assert not planning.is_complete(both, Energy.ELECTRICITY, usual, without_intervals=False)
+    assert not completeness.is_complete(both, Energy.ELECTRICITY, usual, without_intervals=False)
 
 
 # A new day whose quarter-hours are wrong

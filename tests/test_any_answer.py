@@ -22,17 +22,18 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bridge import views
 from bridge.config import Settings
-from bridge.fetching import Cycle, Fetcher, Occasion
+from bridge.fetching.cycle import Cycle, Fetcher, Occasion
 from bridge.fluvius.errors import FluviusError
-from bridge.health import SourceHealth
 from bridge.ledger import Ledger
-from bridge.meterday import intervals_of, span
-from bridge.model import Direction, Meter, Register, Tariff, Unit
+from bridge.ledger.health import SourceHealth
+from bridge.metering.meterday import intervals_of, span
+from bridge.metering.model import Direction, Meter, Register, Tariff, Unit
+from bridge.publishing import payloads
 from bridge.simulator import Simulator
 from bridge.simulator.portal import Portal
 from bridge.simulator.web import Request, Response
+from bridge.text.words import to_json
 from tests.chance import often
 from tests.world import GAS, HOME, SHED, Clock, World
 
@@ -314,7 +315,9 @@ class Desk:
         numbers = {number for body in said for number in _numbers_in(body)}
         with self.at_work() as (ledger, fetcher):
             _is_json(
-                views.status(self.meter, ledger.latest_complete_day(self.meter), fetcher.progress(self.meter))
+                payloads.status(
+                    self.meter, ledger.latest_complete_day(self.meter), fetcher.progress(self.meter)
+                )
             )
             for day in (facts for facts in ledger.facts(self.meter, LOOKED_AT) if facts.complete):
                 truth = _in_our_words(self.simulator.day_amounts(self.meter.ean, day.date))
@@ -328,9 +331,9 @@ class Desk:
                 for each in intervals:
                     _compare(each.amounts, _in_our_words(slots[each.start]), numbers)
             if latest := ledger.latest_complete_day(self.meter):
-                _is_json(views.day(self.meter, latest))
+                _is_json(payloads.day(self.meter, latest))
                 if intervals := ledger.intervals(self.meter, latest.date):
-                    _is_json(views.intervals(self.meter, latest, intervals))
+                    _is_json(payloads.intervals(self.meter, latest, intervals))
 
 
 def _compare(known: Mapping[Register, Decimal], truth: dict[Register, Decimal], said: set[Decimal]) -> None:
@@ -356,7 +359,7 @@ def _in_our_words(amounts: dict[tuple[int, int, int], Decimal]) -> dict[Register
 
 
 def _is_json(payload: dict[str, Any]) -> None:
-    json.loads(views.to_json(payload))
+    json.loads(to_json(payload))
 
 
 @dataclass(frozen=True)

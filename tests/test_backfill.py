@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 
-from bridge import backfill_command, service
-from bridge.arguments import UsageError
-from bridge.backfilling import Backfiller, Order
-from bridge.fetching import Occasion
+from bridge.commands import backfill
+from bridge.config.asked import UsageError
+from bridge.fetching.backfill import Backfiller, Order
+from bridge.fetching.cycle import Occasion
 from bridge.fluvius import http
-from bridge.folder import claim
+from bridge.folder.claim import claim
 from bridge.ledger import Ledger, LedgerError
-from bridge.meterday import span
-from bridge.model import Backfill
+from bridge.metering.meterday import span
+from bridge.metering.model import Backfill
+from bridge.service import bridge
 from bridge.simulator import Simulator
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
@@ -385,7 +386,7 @@ def test_a_meter_is_meant_by_its_name_or_its_ean(desk: World) -> None:
 
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
+    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
 
 
 def is_at_rest(mosquitto: Mosquitto) -> bool:
@@ -540,7 +541,7 @@ def test_a_first_start_says_how_to_get_more(desk: World, caplog: pytest.LogCaptu
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     words: list[str] = []
-    monkeypatch.setattr(backfill_command._Lines, "say", lambda _, line: words.append(line))
+    monkeypatch.setattr(backfill._Lines, "say", lambda _, line: words.append(line))
     return words
 
 
@@ -549,12 +550,12 @@ def nothing(_: float) -> None:
 
 
 def command(world: World, first: str, pause: Callable[[float], None] = nothing, **more: str) -> int:
-    return backfill_command.run(world.settings, {"from": first, **more}, world.clock, pause)
+    return backfill.run(world.settings, {"from": first, **more}, world.clock, pause)
 
 
 def ended(world: World, first: str, pause: Callable[[float], None] = nothing) -> tuple[int, str]:
     """A command that does not come to its end: its exit status, and why."""
-    with pytest.raises(backfill_command.Ended) as end:
+    with pytest.raises(backfill.Ended) as end:
         command(world, first, pause)
     return end.value.status, str(end.value)
 
@@ -571,7 +572,7 @@ def test_the_command_waits_through_a_short_pause(desk: World, said: list[str]) -
     def pause(seconds: float) -> None:
         desk.clock.pass_by(seconds=seconds)
 
-    assert backfill_command.run(desk.settings, {"from": "2026-11-01"}, desk.clock, pause) == 0
+    assert backfill.run(desk.settings, {"from": "2026-11-01"}, desk.clock, pause) == 0
     assert any("going on at" in line for line in said)
     assert days_of(desk) == 20
 
@@ -591,7 +592,7 @@ def test_the_command_does_not_wait_for_hours(desk: World) -> None:
 def test_the_command_does_not_ask_before_fluvius_may_be_asked_again(desk: World) -> None:
     desk.simulator.fault("too-many-requests", times=1, retry_after=7200)
     for _ in range(3):
-        with pytest.raises(backfill_command.Ended, match="run the same command again after"):
+        with pytest.raises(backfill.Ended, match="run the same command again after"):
             command(desk, "2026-11-01")
     assert desk.simulator.count("readings") == 1
 
@@ -630,10 +631,10 @@ def test_what_was_stopped_by_hand_waits_for_the_same_command(desk: World) -> Non
 def test_a_running_bridge_does_the_work_and_the_command_watches(
     home: World, mosquitto: Mosquitto, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill_command, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(backfill, "_LOOK_AGAIN", 0.01)
     with claim(home.data_dir), home.running():
         eventually(lambda: is_at_rest(mosquitto), 10)
-        status = backfill_command.run(home.settings, {"from": "2026-10-20"}, home.clock)
+        status = backfill.run(home.settings, {"from": "2026-10-20"}, home.clock)
     assert status == 0
     assert said[0] == "The bridge that runs here fetches it; this only watches."
     assert said[-1] == "home: 32 days from 2026-10-20 to 2026-11-20: 32 complete"
@@ -653,7 +654,7 @@ def test_when_the_bridge_stops_the_command_goes_on_itself(desk: World, said: lis
         if looks == 3:
             holder.__exit__(None, None, None)
 
-    assert backfill_command.run(desk.settings, {"from": "2026-11-01"}, desk.clock, pause) == 0
+    assert backfill.run(desk.settings, {"from": "2026-11-01"}, desk.clock, pause) == 0
     assert said[0].startswith("The bridge that runs here")
     assert days_of(desk) == 20
 

@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 
-from bridge import backfill_command, service
-from bridge.backfilling import Backfiller
-from bridge.fetching import Occasion
-from bridge.folder import claim
-from bridge.health import State
+from bridge.commands import backfill
+from bridge.fetching.backfill import Backfiller
+from bridge.fetching.cycle import Occasion
+from bridge.folder.claim import claim
 from bridge.ledger import Ledger, LedgerError
-from bridge.meterday import ONE_DAY, span
-from bridge.model import BRUSSELS, Backfill
-from bridge.service import Bridge
+from bridge.ledger.health import State
+from bridge.metering.meterday import ONE_DAY, span
+from bridge.metering.model import BRUSSELS, Backfill
+from bridge.service import bridge as service
+from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
 from tests.mosquitto import Ear, Mosquitto, eventually
 from tests.test_backfill import (
@@ -54,7 +55,7 @@ NOVEMBER = date(2026, 11, 1)
 @pytest.fixture
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
-    monkeypatch.setattr(backfill_command, "_LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(backfill, "_LOOK_AGAIN", 0.01)
 
 
 def job_of(world: World, number: int = 1) -> Backfill:
@@ -788,7 +789,7 @@ def test_what_fluvius_asked_a_bridge_is_heeded_when_the_command_takes_over(desk:
 def test_who_comes_a_moment_too_late_watches(
     desk: World, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill_command, "is_claimed", lambda _: False)
+    monkeypatch.setattr(backfill, "is_claimed", lambda _: False)
     with held(desk) as let_go:
         assert_done(command(desk, "2026-11-01", lambda _: let_go()))
     assert said[0].startswith("The bridge that runs here")
@@ -1019,7 +1020,7 @@ def read(descriptor: int) -> bytes:
 def test_wrong_words_are_one_clear_line_and_ask_nothing(
     desk: World, capsys: pytest.CaptureFixture[str], words: list[str], says_so: str
 ) -> None:
-    from bridge.cli import main  # noqa: PLC0415
+    from bridge.commands import main  # noqa: PLC0415
 
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -1037,7 +1038,7 @@ def test_wrong_words_are_one_clear_line_and_ask_nothing(
 
 def test_a_folder_that_cannot_be_used_is_said(desk: World) -> None:
     desk.data_dir.write_text("a file")
-    from bridge.folder import FolderError  # noqa: PLC0415
+    from bridge.folder.claim import FolderError  # noqa: PLC0415
 
     with pytest.raises(FolderError, match="data"):
         command(desk, "2026-11-01")

@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bridge import backfill_command
-from bridge.fetching import Occasion
+from bridge.commands import backfill
+from bridge.fetching.cycle import Occasion
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
-from bridge.hourly import spread
 from bridge.ledger import Ledger
-from bridge.meterday import ONE_DAY, day_of, end_of, interval_length, intervals_of, span, start_of
-from bridge.model import BRUSSELS, Meter, Register
+from bridge.metering.hours import spread
+from bridge.metering.meterday import ONE_DAY, day_of, end_of, interval_length, intervals_of, span, start_of
+from bridge.metering.model import BRUSSELS, Meter, Register
 from bridge.simulator import SimulatedMeter, Simulator
 from tests.bench import fill
 from tests.core import TOKEN, Core
@@ -809,7 +809,7 @@ def test_a_backfill_by_itself_keeps_to_bounds_that_were_moved(desk: World) -> No
     desk.meters = [bounded(HOME, "2026-11-10T12:00", "2026-11-18T12:00")]
     with desk.ledger() as ledger:
         ledger.caught_up(desk.meter(), at("2000-01-01"))
-    assert backfill_command.run(desk.settings, {"from": "2026-11-01"}, desk.clock, lambda _: None) == 0
+    assert backfill.run(desk.settings, {"from": "2026-11-01"}, desk.clock, lambda _: None) == 0
     assert known_days(desk, "home") == span(date(2026, 11, 10), date(2026, 11, 18))
     assert counted(desk, "home") == truth(desk, "home", date(2026, 11, 1), LAST)
     with desk.ledger() as ledger:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import time_machine
 
-from bridge import service
 from bridge.fluvius import http
 from bridge.ledger import LedgerError
-from bridge.model import BRUSSELS
+from bridge.metering.model import BRUSSELS
 from bridge.mqtt import BrokerAway
-from bridge.service import Bridge
+from bridge.service import bridge as service
+from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
 from tests.mosquitto import Certificates, Mosquitto, eventually
 from tests.world import GAS, HOME, Clock, World, says

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from paho.mqtt import client as paho
 
-from bridge import broker_check, heartbeat, service
+from bridge.commands import broker_check
+from bridge.folder import heartbeat
 from bridge.mqtt import Broker, client
+from bridge.service import bridge as service
 from tests.mosquitto import Mosquitto, eventually
 from tests.oddbroker import CONNECT, PUBLISH, OddBroker, Packet, slow_line, usual
 from tests.test_bridge import until_at_rest, until_published

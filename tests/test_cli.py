@@ -15,9 +15,9 @@ from typing import Self
 
 import pytest
 
-from bridge import __version__, broker_check, check
-from bridge.cli import main
-from bridge.model import BRUSSELS
+from bridge import __version__
+from bridge.commands import broker_check, check, main
+from bridge.metering.model import BRUSSELS
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.core import TOKEN, Core
 from tests.forks import Forked, forked
@@ -418,7 +418,7 @@ def test_sigterm_while_the_broker_is_away(hut: World) -> None:
 
 SIGNAL_TO_A_THREAD = """
 import signal, threading, time
-from bridge import cli
+from bridge import commands as cli
 stopped = threading.Event()
 def work():
     time.sleep(0.2)  # until the main thread waits; too short, and the test shows less

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from bridge import service
 from bridge.ledger import Ledger, LedgerError
-from bridge.model import Backfill
-from bridge.service import Bridge
+from bridge.metering.model import Backfill
+from bridge.service import bridge as service
+from bridge.service.bridge import Bridge
 from tests.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.world import GAS, HOME, World, says
 

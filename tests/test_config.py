@@ -15,18 +15,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from bridge.config import (
-    KEYS,
-    ConfigError,
-    KeyPath,
-    MqttSettings,
-    TlsSettings,
-    find,
-    load,
-    schema,
-    slug,
-)
-from bridge.model import Energy, Meter
+from bridge.config import KEYS, ConfigError, KeyPath, MqttSettings, TlsSettings, find, load, schema
+from bridge.metering.model import Energy, Meter
+from bridge.text.words import slug
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"
 SHORT = {

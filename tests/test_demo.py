@@ -20,7 +20,7 @@ from tests.mosquitto import Mosquitto
 
 FAST = """
 import sys
-from bridge.cli import main
+from bridge.commands import main
 from bridge.demo import story
 story.SECONDS_PER_SCENE, story.SECONDS_BETWEEN_REQUESTS = 0.2, 0.01
 sys.exit(main())

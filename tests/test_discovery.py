@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bridge import __version__, service
+from bridge import __version__
+from bridge.service import bridge
 from tests.mosquitto import Mosquitto, eventually
 from tests.world import GAS, HOME, SHED, World
 
@@ -266,7 +267,7 @@ def test_two_bridges_in_one_home_assistant(home: World, mosquitto: Mosquitto) ->
 def test_home_assistant_is_told_again_when_it_has_started(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
+    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
     home.meters = [HOME, GAS]
     home.changes["homeassistant.discovery_prefix"] = "ha"
     with home.running():
@@ -289,7 +290,7 @@ def test_home_assistant_is_told_again_when_it_has_started(
 def test_the_age_of_the_latest_day_grows_at_midnight(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
+    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
 
     def age() -> int | None:
         status = mosquitto.retained().get("fluvius/home/status")

@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 import pytest
 
-from bridge.fetching import Cycle, Fetcher, Occasion
+from bridge.fetching.cycle import Cycle, Fetcher, Occasion
 from bridge.fluvius import energy_api, headpoints
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, TryLater
-from bridge.meterday import end_of, start_of
-from bridge.model import Day, Direction, Energy, Meter, Reading, Register, Tariff, Unit
-from bridge.service import Bridge
+from bridge.metering.meterday import end_of, start_of
+from bridge.metering.model import Day, Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering.progress import Progress
+from bridge.publishing import payloads
+from bridge.service.bridge import Bridge
 from bridge.simulator import energy_faults
-from bridge.views import Progress
 from tests.mosquitto import Mosquitto
 from tests.truth import in_words
 from tests.world import GAS, HOME, SHED, World, says
@@ -345,18 +346,20 @@ def test_an_end_that_is_near_is_a_warning_and_a_problem(
 ) -> None:
     provider.only(HOME_EAN, reference="customer-7", expires=date(2027, 2, 20))
     provider.fetch()
-    _, progress, _ = provider.look()
+    meter, progress, _ = provider.look()
     assert progress.mandate
-    assert progress.mandate["problem"] is True
+    assert progress.now
+    assert payloads.mandate(meter, progress.mandate, progress.now)["problem"] is True
     assert "mandates have to be renewed by the customer: customer-7" in caplog.text
 
 
 def test_an_end_that_is_far_is_none(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
     provider.only(HOME_EAN, expires=date(2027, 2, 22))
     provider.fetch()
-    _, progress, _ = provider.look()
+    meter, progress, _ = provider.look()
     assert progress.mandate
-    assert progress.mandate["problem"] is False
+    assert progress.now
+    assert payloads.mandate(meter, progress.mandate, progress.now)["problem"] is False
     assert "renewed" not in caplog.text
 
 

@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import pytest
 
-from bridge import service
-from bridge.fetching import Occasion
-from bridge.health import SourceHealth
-from bridge.mqtt import names
-from bridge.mqtt.entities import OF_BRIDGE, OF_METER
-from bridge.mqtt.names import Language
+from bridge.fetching.cycle import Occasion
+from bridge.ledger.health import SourceHealth
+from bridge.publishing.entities import OF_BRIDGE, OF_METER
+from bridge.service import bridge
+from bridge.text import names
+from bridge.text.names import Language
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.reading import Reader
@@ -21,14 +21,14 @@ from tests.test_discovery import entities, told
 from tests.world import GAS, HOME, SHED, World, says
 
 LANGUAGES = get_args(Language)
-SEEN = 20  # characters of a name on a device page
+SEEN = 18  # characters of a name on a device page
 HISTORY = "fluvius/bridge/history"
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop looks at the simulated clock often."""
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
+    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
 
 
 # --- names
@@ -51,10 +51,10 @@ def test_names_as_people_say_them() -> None:
     assert said == {
         "en": "Day high consumption",
         "nl": "Dagafname hoog",
-        "fr": "Jour prélèvement HP",
-        "de": "Tagesbezug HT",
+        "fr": "Jour HP prélèvement",
+        "de": "Tag: HT-Bezug",
     }
-    assert names.of_entity("last_month_injection", "de") == "Vormonat Einspeisung"
+    assert names.of_entity("last_month_injection", "de") == "Vormonat: Einspeisung"
 
 
 def test_another_language_changes_names_and_nothing_else(home: World, mosquitto: Mosquitto) -> None:

@@ -5,8 +5,8 @@ from datetime import date, datetime
 
 import pytest
 
-from bridge.fetching import Occasion
-from bridge.model import BRUSSELS
+from bridge.fetching.cycle import Occasion
+from bridge.metering.model import BRUSSELS
 from tests.mosquitto import Mosquitto
 from tests.world import GAS, HOME, SHED, World, says
 

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from bridge.fluvius.http import PoliteSession
-from bridge.folder import claim
+from bridge.folder.claim import claim
 from bridge.ledger import migrations
-from bridge.meterday import day_of, end_of, intervals_of, start_of
-from bridge.model import BRUSSELS, Energy
+from bridge.metering.meterday import day_of, end_of, intervals_of, start_of
+from bridge.metering.model import BRUSSELS, Energy
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.mosquitto import eventually
 from tests.reading import COULD_NOT, DONE, REFUSED, WRONG, Reader
@@ -238,7 +238,7 @@ def test_a_file_that_appears_meanwhile_stays_as_it_is_too(
 ) -> None:
     reader.fetch()
     file = reader.world.folder / "readings.csv"
-    monkeypatch.setattr("bridge.export._write_csv", lambda *_, **__: file.write_text("mine"))
+    monkeypatch.setattr("bridge.commands.export._write_csv", lambda *_, **__: file.write_text("mine"))
     assert reader.types("export", "--format", "csv", "--output", str(file)).status == COULD_NOT
     assert file.read_text() == "mine"
     assert list(file.parent.glob("readings*")) == [file]
@@ -255,9 +255,8 @@ def test_a_place_that_cannot_be_written_is_said(reader: Reader, place: str) -> N
 
 SLOW = """
 import sys, time
-from bridge import views
-from bridge.cli import main
-views.plain = lambda amount: time.sleep(60)
+from bridge.commands import export, main
+export.plain = lambda amount: time.sleep(60)
 sys.exit(main())
 """
 
@@ -481,7 +480,7 @@ def sent(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.raw.PoliteSession", lambda: PoliteSession(pause=lambda _: None))
+    monkeypatch.setattr("bridge.commands.raw.PoliteSession", lambda: PoliteSession(pause=lambda _: None))
 
 
 RAW = ("export", "--raw", "--fetch")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching import Occasion
+from bridge.fetching.cycle import Occasion
 from bridge.fluvius import http
 from bridge.simulator.faults import CATALOG, DATES, ODD
 from tests.mosquitto import Ear, Heard, Mosquitto

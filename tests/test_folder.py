@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import heartbeat
-from bridge.folder import FolderError, claim, is_claimed, write_private
-from bridge.heartbeat import Heartbeat
+from bridge.folder import heartbeat
+from bridge.folder.claim import FolderError, claim, is_claimed, write_private
+from bridge.folder.heartbeat import Heartbeat
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 HOLD = """
 import sys
 from pathlib import Path
-from bridge.folder import claim
+from bridge.folder.claim import claim
 with claim(Path(sys.argv[1])):
     print("claimed", flush=True)
     sys.stdin.read()
@@ -32,7 +32,7 @@ with claim(Path(sys.argv[1])):
 ORDINARY_USER = """
 import os, sys
 from pathlib import Path
-from bridge.folder import FolderError, claim, is_claimed, write_private
+from bridge.folder.claim import FolderError, claim, is_claimed, write_private
 folder = Path(sys.argv[1])
 if os.getuid() == 0:
     os.setgroups([])
@@ -55,7 +55,7 @@ READ_HEARTBEAT = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from bridge import heartbeat
+from bridge.folder import heartbeat
 for _ in range(1500):
     (problem,) = heartbeat.problems(Path(sys.argv[1]), datetime(2026, 11, 21, 8, tzinfo=UTC))
     assert len(problem) == 50_000, problem

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import export, views
+from bridge.commands import export
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
-from bridge.foreign import cell, clean, in_json
 from bridge.homeassistant.core import CommandRefused, CoreAway
 from bridge.homeassistant.supervisor import SupervisorError
-from bridge.log_lines import JsonLines, PlainLines
 from bridge.mqtt import Broker, BrokerAway, PublishRefused
-from bridge.wishes import wish
+from bridge.text.foreign import cell, clean, in_json
+from bridge.text.log_lines import JsonLines, PlainLines
+from bridge.text.wishes import wish
+from bridge.text.words import to_json
 from tests.mosquitto import Mosquitto
 from tests.test_cli import DONE, REFUSED, Ended, house, hut, once, today, typed
 from tests.test_commands import ask, at_rest
@@ -99,10 +100,8 @@ def test_whatever_the_text(text: str, longest: int) -> None:
     assert len(told) <= longest
     assert "\n" not in told
     assert clean(told, longest) == told
-    assert json.loads(views.to_json(text)) == text.encode("utf-8", "replace").decode()
-    assert not re.search(
-        r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", views.to_json(text) + told
-    )
+    assert json.loads(to_json(text)) == text.encode("utf-8", "replace").decode()
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", to_json(text) + told)
 
 
 @given(st.dictionaries(st.text(), st.text()))
@@ -269,7 +268,7 @@ def test_a_broker_s_reason(home: World) -> None:
     ids=range(8),
 )
 def test_what_is_no_json_is_no_wish(payload: bytes) -> None:
-    assert not wish(payload) or len(views.to_json(wish(payload))) > 1000
+    assert not wish(payload) or len(to_json(wish(payload))) > 1000
 
 
 def test_an_answer_is_always_json(home: World, mosquitto: Mosquitto) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bridge import meterday
-from bridge.fetching import Occasion
-from bridge.meterday import ONE_DAY
-from bridge.model import Energy
+from bridge.fetching.cycle import Occasion
+from bridge.metering import meterday
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import Energy
 from bridge.simulator import RequestRecord
 from bridge.simulator.faults import WRITINGS
 from tests.mosquitto import Mosquitto

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge import history, meterday
-from bridge.history import LEAP_OF_DAYS, Plan, in_words, next_to_ask, silences, silent_days
-from bridge.meterday import ONE_DAY
-from bridge.model import Direction, Energy, Register, Tariff, Unit
-from bridge.planning import DayFacts
+from bridge.metering import meterday, silence
+from bridge.metering.completeness import DayFacts
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import Direction, Energy, Register, Tariff, Unit
+from bridge.metering.silence import LEAP_OF_DAYS, Plan, in_words, next_to_ask, silences, silent_days
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
@@ -235,5 +235,5 @@ def test_days_that_were_leapt_over_are_said() -> None:
 def test_many_holes_are_counted_rather_than_listed() -> None:
     days = [facts(FIRST - ONE_DAY * 200 + ONE_DAY * i, amounts=i % 2 == 0) for i in range(200)]
     said = in_words(plan(*days), Energy.ELECTRICITY, NOW)
-    assert len(said) == 2 + history.LISTED
-    assert said[-1] == f"missing: {100 - history.LISTED} more days"
+    assert len(said) == 2 + silence.LISTED
+    assert said[-1] == f"missing: {100 - silence.LISTED} more days"

@@ -6,8 +6,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.hourly import HourlyDay, spread
-from bridge.model import Direction, Register, Tariff, Unit
+from bridge.metering.hours import HourlyDay, spread
+from bridge.metering.model import Direction, Register, Tariff, Unit
 
 START = datetime(2026, 11, 19, 23, tzinfo=UTC)
 HIGH, LOW, TOTAL = (

@@ -24,12 +24,12 @@ from typing import Any, NoReturn
 import pytest
 
 from bridge.config import load
-from bridge.folder import claim
+from bridge.folder.claim import claim
 from bridge.lean import import_requests
 from bridge.ledger import Ledger
-from bridge.meterday import ONE_DAY, span
-from bridge.model import Meter
-from bridge.service import Bridge
+from bridge.metering.meterday import ONE_DAY, span
+from bridge.metering.model import Meter
+from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
 from tests.chance import often
 from tests.mosquitto import Ear, Mosquitto

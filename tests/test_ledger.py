@@ -23,9 +23,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge import meterday
 from bridge.ledger import Ledger, LedgerError, Records, migrations
-from bridge.model import Direction, Energy, Interval, Meter, Reading, Register, Tariff, Total, Unit
+from bridge.metering import meterday
+from bridge.metering.model import Direction, Energy, Interval, Meter, Reading, Register, Tariff, Total, Unit
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY, "A")
 STOVE = Meter("stove", "541448820000000015", Energy.GAS, "G")
@@ -834,7 +834,7 @@ import os, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from bridge.ledger import Ledger, LedgerError
-from bridge.model import Energy, Meter
+from bridge.metering.model import Energy, Meter
 if os.getuid() == 0:
     os.setgroups([])
     os.setgid(65534)
@@ -942,9 +942,9 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from bridge import meterday
+from bridge.metering import meterday
 from bridge.ledger import Ledger
-from bridge.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 
 home = Meter("home", "541448820000000008", Energy.ELECTRICITY, "A")
 register = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)

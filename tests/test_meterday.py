@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import meterday
-from bridge.model import Energy
+from bridge.metering import meterday
+from bridge.metering.model import Energy
 
 ELECTRICITY, GAS = Energy.ELECTRICITY, Energy.GAS
 YEARS = st.dates(date(2015, 1, 1), date(2045, 12, 31))

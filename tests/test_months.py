@@ -16,11 +16,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bridge import meterday, service, views
-from bridge.fetching import Occasion
+from bridge.fetching.cycle import Occasion
 from bridge.ledger import Ledger
-from bridge.meterday import ONE_DAY, month_of, months_until, span
-from bridge.model import Direction, Energy, Meter, Peak, PeakMonth, Register, Tariff, Unit
+from bridge.metering import meterday
+from bridge.metering.meterday import ONE_DAY, month_of, months_until, span
+from bridge.metering.model import Direction, Energy, Meter, Peak, PeakMonth, Register, Tariff, Unit
+from bridge.publishing import payloads
+from bridge.service import bridge
+from bridge.text.words import local
 from tests.bench import fill
 from tests.mosquitto import Mosquitto, eventually
 from tests.test_ledger import HOME as OURS
@@ -88,7 +91,7 @@ def test_a_month_with_a_clock_change_is_whole(
     desk.fetch()
     with desk.ledger() as ledger:
         this, last = (ledger.month(desk.meter(name), month, desk.clock()) for month in _two_months(first))
-    said = views.month(desk.meter(name), this, last, last.amounts)["last"]
+    said = payloads.month(desk.meter(name), this, last, last.amounts)["last"]
     assert (said["days"], said["days_missing"]) == (31, 0)
     assert amounts_in(said) == truth(desk, meter, first, first + 30 * ONE_DAY)
     hour = "06" if name == "gas" else "00"
@@ -186,7 +189,7 @@ def test_a_month_of_gas_is_one_of_gas_days(home: World, mosquitto: Mosquitto) ->
 def test_a_bridge_that_runs_says_by_itself_that_the_month_is_another_one(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, meter: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.02)
+    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.02)
     home.meters = [meter]
     home.clock.move_to("2026-11-30 21:00")
     topic = f"fluvius/{meter['name']}/month"
@@ -205,7 +208,7 @@ def test_missing_days_and_awaited_days_agree_at_every_hour(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, hour: str
 ) -> None:
     """Gas days begin at six, and may be published from midnight on."""
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.02)
+    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.02)
     home.meters = [GAS]
     home.clock.move_to("2026-12-06 21:00")
 
@@ -378,7 +381,7 @@ def peak_of(world: World, name: str = "home") -> Any:
 
 def of_ledger(ledger: Ledger, meter: Meter, now: datetime, floor: str = "2.5") -> Any:
     months = months_until(month_of(meterday.day_of(now, meter.energy)), 13)
-    return views.peak(meter, ledger.peak_months(meter, months), Decimal(floor))
+    return payloads.peak(meter, ledger.peak_months(meter, months), Decimal(floor))
 
 
 def october(**peak: Any) -> str:
@@ -529,7 +532,7 @@ def day_with(
 
 
 def start(day: date, number: int) -> str:
-    return views.local(meterday.intervals_of(day, Energy.ELECTRICITY)[number])
+    return local(meterday.intervals_of(day, Energy.ELECTRICITY)[number])
 
 
 def test_the_highest_quarter_hour_is_of_consumption_whatever_is_injected(ledger: Ledger) -> None:
@@ -761,7 +764,7 @@ def test_a_difference_is_one_that_missing_days_do_not_explain(
     counted: str | None, given: str | None, is_whole: bool, differs: bool
 ) -> None:
     this = month_with("9", "1", is_whole=True)  # which is not over
-    found = views.peak_differences([month_with(counted, given, is_whole=is_whole), this])
+    found = payloads.peak_differences([month_with(counted, given, is_whole=is_whole), this])
     assert bool(found) == differs
 
 
@@ -770,9 +773,9 @@ def test_a_difference_goes_when_the_ledger_is_corrected(ledger: Ledger) -> None:
     for day in span(OCTOBER, date(2026, 10, 31)):
         day_with(ledger, day, {40: "3"})
     ledger.keep_peaks(OURS, [Peak(datetime(2026, 10, 14, 17, tzinfo=UTC), Decimal(4), "portal")], NOVEMBER)
-    assert len(views.peak_differences(ledger.peak_months(OURS, months))) == 1
+    assert len(payloads.peak_differences(ledger.peak_months(OURS, months))) == 1
     day_with(ledger, date(2026, 10, 14), {40: "4"})
-    assert views.peak_differences(ledger.peak_months(OURS, months)) == []
+    assert payloads.peak_differences(ledger.peak_months(OURS, months)) == []
 
 
 def test_the_official_api_has_peaks_from_its_quarter_hours(desk: World) -> None:

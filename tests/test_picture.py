@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import meterday, picture
-from bridge.model import MAX_AMOUNT, Day, Direction, Energy, Interval, Meter, Register, Tariff, Unit
+from bridge.metering import meterday
+from bridge.metering.model import MAX_AMOUNT, Day, Direction, Energy, Interval, Meter, Register, Tariff, Unit
+from bridge.publishing import chart
 from bridge.simulator.household import DEFAULT_METERS, slots
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY)
@@ -106,7 +107,7 @@ def draw(counted: Sequence[Amounts], meter: Meter = HOME, on: date = FRIDAY, fir
             sums[register] = sums.get(register, Decimal(0)) + amount
     start, end = meterday.start_of(on, meter.energy), meterday.end_of(on, meter.energy)
     day = Day(on, start, end, sums, validated=True, revision=1, fetched_at=FETCHED)
-    return Picture(picture.svg(meter, day, intervals))
+    return Picture(chart.svg(meter, day, intervals))
 
 
 def silent(*registers: Register, meter: Meter = HOME, on: date = FRIDAY) -> list[Amounts]:

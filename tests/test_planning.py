@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bridge import meterday, planning
 from bridge.config import ScheduleSettings
 from bridge.ledger import Ledger
-from bridge.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
-from bridge.planning import DayFacts
+from bridge.metering import completeness, meterday
+from bridge.metering.completeness import DayFacts
+from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 
 ELECTRICITY, GAS = Energy.ELECTRICITY, Energy.GAS
 HIGH = Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH)
@@ -52,18 +52,18 @@ def facts(day: date = FRIDAY, **of: Any) -> DayFacts:
 
 def complete(day: DayFacts, usual: Iterable[Register] = (TOTAL,), **of: Any) -> bool:
     arguments: dict[str, Any] = {"energy": ELECTRICITY, "without_intervals": False, **of}
-    return planning.is_complete(day, usual=frozenset(usual), **arguments)
+    return completeness.is_complete(day, usual=frozenset(usual), **arguments)
 
 
 # The window
 
 
 def test_the_window_holds_the_last_seven_days_oldest_first() -> None:
-    assert planning.window(ELECTRICITY, NOW, 7) == [FRIDAY - DAY * back for back in range(6, -1, -1)]
+    assert completeness.window(ELECTRICITY, NOW, 7) == [FRIDAY - DAY * back for back in range(6, -1, -1)]
 
 
 def test_the_window_of_gas_reaches_back_from_the_day_that_may_be_published() -> None:
-    window = planning.window(GAS, NOW, 7)
+    window = completeness.window(GAS, NOW, 7)
     published = meterday.latest_published(NOW, GAS)
     assert published == date(2026, 11, 17)
     assert window[0] == published - 6 * DAY
@@ -78,7 +78,7 @@ def test_the_window_of_gas_reaches_back_from_the_day_that_may_be_published() -> 
 def test_the_window_holds_as_many_published_days_as_were_asked_for(
     now: datetime, lookback: int, energy: Energy
 ) -> None:
-    window = planning.window(energy, now, lookback)
+    window = completeness.window(energy, now, lookback)
     assert sum(day <= meterday.latest_published(now, energy) for day in window) == lookback
     assert all(meterday.end_of(day, energy) <= now for day in window)
 
@@ -191,7 +191,7 @@ def test_each_direction_is_judged_by_its_own_tariffs() -> None:
 
 def test_what_a_meter_usually_has_is_what_its_days_mention() -> None:
     days = [facts(daily=kwh(HIGH=1)), facts(daily=kwh(LOW=0)), facts()]
-    assert planning.usual_registers(days) == {HIGH, LOW}
+    assert completeness.usual_registers(days) == {HIGH, LOW}
 
 
 # What is awaited
@@ -199,12 +199,12 @@ def test_what_a_meter_usually_has_is_what_its_days_mention() -> None:
 
 def test_days_that_may_be_there_and_are_not_complete_are_awaited() -> None:
     days = [facts(FRIDAY - 2 * DAY, complete=True), facts(FRIDAY - DAY), facts(daily=kwh(TOTAL=1))]
-    assert planning.awaited(days, ELECTRICITY, NOW) == [FRIDAY - DAY, FRIDAY]
+    assert completeness.awaited(days, ELECTRICITY, NOW) == [FRIDAY - DAY, FRIDAY]
 
 
 def test_gas_days_are_not_awaited_before_they_may_be_published() -> None:
-    days = [facts(day) for day in planning.window(GAS, NOW, 2)]
-    assert planning.awaited(days, GAS, NOW) == [date(2026, 11, 16), date(2026, 11, 17)]
+    days = [facts(day) for day in completeness.window(GAS, NOW, 2)]
+    assert completeness.awaited(days, GAS, NOW) == [date(2026, 11, 16), date(2026, 11, 17)]
 
 
 # Whether to ask for daily amounts
@@ -216,7 +216,7 @@ def window_of(
     """A window that is complete, but for days that are named by how long ago they were: `_0`, `_1`, ..."""
     published = meterday.latest_published(NOW, energy)
     days = []
-    for day in planning.window(energy, NOW, lookback):
+    for day in completeness.window(energy, NOW, lookback):
         here = day <= published
         whole = facts(day, daily=kwh(TOTAL=96) if here else {}, interval_count=96 * here, complete=here)
         days.append(but.get(f"_{(published - day).days}", as_it_is)(whole))
@@ -243,30 +243,30 @@ def asked(ago: timedelta) -> Callable[[DayFacts], DayFacts]:
 @pytest.mark.parametrize("energy", Energy)
 def test_a_window_that_is_complete_asks_for_nothing(energy: Energy) -> None:
     days = window_of(energy)
-    assert planning.awaited(days, energy, NOW) == []
-    assert not planning.days_are_due(days, energy, NOW)
-    assert planning.next_intervals_due(days, energy, NOW) is None
+    assert completeness.awaited(days, energy, NOW) == []
+    assert not completeness.days_are_due(days, energy, NOW)
+    assert completeness.next_intervals_due(days, energy, NOW) is None
 
 
 @pytest.mark.parametrize("energy", Energy)
 def test_a_published_day_without_amounts_makes_a_request(energy: Energy) -> None:
-    assert planning.days_are_due(window_of(energy, _0=missing), energy, NOW)
-    assert planning.days_are_due(window_of(energy, _3=missing), energy, NOW)
+    assert completeness.days_are_due(window_of(energy, _0=missing), energy, NOW)
+    assert completeness.days_are_due(window_of(energy, _3=missing), energy, NOW)
 
 
 def test_a_day_later_than_fluvius_ever_was_makes_no_request_of_its_own() -> None:
-    assert planning.days_are_due(window_of(_3=missing), ELECTRICITY, NOW)
-    assert not planning.days_are_due(window_of(_4=missing), ELECTRICITY, NOW)
-    assert not planning.days_are_due(window_of(_6=missing), ELECTRICITY, NOW)
+    assert completeness.days_are_due(window_of(_3=missing), ELECTRICITY, NOW)
+    assert not completeness.days_are_due(window_of(_4=missing), ELECTRICITY, NOW)
+    assert not completeness.days_are_due(window_of(_6=missing), ELECTRICITY, NOW)
 
 
 def test_a_day_that_lacks_a_usual_register_makes_a_request() -> None:
     days = window_of(_1=lambda day: facts(day.date, daily=kwh(TOTAL=96, INJECTED=1), complete=True), _0=bare)
-    assert planning.days_are_due(days, ELECTRICITY, NOW)
+    assert completeness.days_are_due(days, ELECTRICITY, NOW)
 
 
 def test_a_day_that_only_lacks_its_intervals_makes_no_request_for_days() -> None:
-    assert not planning.days_are_due(window_of(_0=bare), ELECTRICITY, NOW)
+    assert not completeness.days_are_due(window_of(_0=bare), ELECTRICITY, NOW)
 
 
 # Which intervals to ask for
@@ -274,44 +274,46 @@ def test_a_day_that_only_lacks_its_intervals_makes_no_request_for_days() -> None
 
 def test_intervals_are_asked_for_newest_day_first() -> None:
     days = window_of(_0=bare, _2=bare, _5=bare)
-    assert planning.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY
+    assert completeness.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY
     days = window_of(_2=bare, _5=bare)
-    assert planning.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY - 2 * DAY
+    assert completeness.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY - 2 * DAY
 
 
 def test_intervals_of_a_day_without_daily_amounts_are_not_asked_for() -> None:
-    assert planning.next_intervals_due(window_of(_0=missing), ELECTRICITY, NOW) is None
+    assert completeness.next_intervals_due(window_of(_0=missing), ELECTRICITY, NOW) is None
 
 
 def test_while_no_interval_was_ever_seen_the_oldest_day_goes_second() -> None:
-    days = [facts(day, daily=kwh(TOTAL=5)) for day in planning.window(ELECTRICITY, NOW, 7)]
-    assert planning.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY
+    days = [facts(day, daily=kwh(TOTAL=5)) for day in completeness.window(ELECTRICITY, NOW, 7)]
+    assert completeness.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY
     days[-1] = replace(days[-1], asked_at=NOW)
-    assert planning.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY - 6 * DAY
+    assert completeness.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY - 6 * DAY
     days[0] = replace(days[0], asked_at=NOW)
-    assert planning.days_only(days, ELECTRICITY)
-    assert planning.next_intervals_due(days, ELECTRICITY, NOW) is None
+    assert completeness.days_only(days, ELECTRICITY)
+    assert completeness.next_intervals_due(days, ELECTRICITY, NOW) is None
 
 
 def test_intervals_that_did_not_come_are_asked_for_again_in_the_next_run() -> None:
-    assert planning.next_intervals_due(window_of(_0=asked(timedelta(hours=3))), ELECTRICITY, NOW) == FRIDAY
+    assert (
+        completeness.next_intervals_due(window_of(_0=asked(timedelta(hours=3))), ELECTRICITY, NOW) == FRIDAY
+    )
 
 
 @pytest.mark.parametrize("energy", Energy)
 def test_intervals_that_did_not_come_are_not_asked_for_twice_in_one_run(energy: Energy) -> None:
     days = window_of(energy, _0=asked(timedelta(0)), _5=asked(timedelta(0)))
-    assert planning.next_intervals_due(days, energy, NOW) is None
+    assert completeness.next_intervals_due(days, energy, NOW) is None
 
 
 def test_intervals_of_a_day_that_is_late_are_asked_for_once_a_day() -> None:
-    due = planning.next_intervals_due
+    due = completeness.next_intervals_due
     assert due(window_of(_5=asked(timedelta(hours=12))), ELECTRICITY, NOW) is None
     assert due(window_of(_5=asked(timedelta(hours=24))), ELECTRICITY, NOW) == FRIDAY - 5 * DAY
 
 
 def test_a_corrected_day_is_asked_for_again_until_its_intervals_have_followed() -> None:
     days = window_of(_2=lambda day: replace(day, corrected=True))
-    assert planning.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY - 2 * DAY
+    assert completeness.next_intervals_due(days, ELECTRICITY, NOW) == FRIDAY - 2 * DAY
 
 
 # Meters without intervals
@@ -319,21 +321,21 @@ def test_a_corrected_day_is_asked_for_again_until_its_intervals_have_followed() 
 
 def test_silence_proves_nothing_before_the_intervals_are_overdue() -> None:
     days = [facts(daily=kwh(TOTAL=5), asked_at=NOW)]
-    assert not planning.days_only(days, ELECTRICITY)
+    assert not completeness.days_only(days, ELECTRICITY)
 
 
 def test_silence_about_an_old_day_proves_that_a_meter_has_no_intervals() -> None:
     old = facts(FRIDAY - 5 * DAY, daily=kwh(TOTAL=5), asked_at=NOW)
-    assert planning.days_only([old, facts(daily=kwh(TOTAL=5))], ELECTRICITY)
+    assert completeness.days_only([old, facts(daily=kwh(TOTAL=5))], ELECTRICITY)
 
 
 def test_one_day_with_intervals_proves_that_a_meter_has_them() -> None:
     old = facts(FRIDAY - 5 * DAY, daily=kwh(TOTAL=5), asked_at=NOW)
-    assert not planning.days_only([old, facts(interval_count=1)], ELECTRICITY)
+    assert not completeness.days_only([old, facts(interval_count=1)], ELECTRICITY)
 
 
 def test_silence_about_a_day_without_daily_amounts_proves_nothing() -> None:
-    assert not planning.days_only([facts(FRIDAY - 5 * DAY, asked_at=NOW)], ELECTRICITY)
+    assert not completeness.days_only([facts(FRIDAY - 5 * DAY, asked_at=NOW)], ELECTRICITY)
 
 
 # Weeks of runs, with a real ledger
@@ -356,22 +358,22 @@ class Household:
 
     def run(self, now: datetime) -> None:
         """A scheduled run, as the bridge makes it."""
-        window = planning.window(self.energy, now, self.lookback)
+        window = completeness.window(self.energy, now, self.lookback)
         self.ledger.settle(self.meter, window, now)
-        if planning.days_are_due(self.facts(now), self.energy, now):
+        if completeness.days_are_due(self.facts(now), self.energy, now):
             self._asked(now)
             self.ledger.record_days(self.meter, list(self._days(window, now)), now)
             self.ledger.settle(self.meter, window, now)
-        while day := planning.next_intervals_due(self.facts(now), self.energy, now):
+        while day := completeness.next_intervals_due(self.facts(now), self.energy, now):
             self._asked(now)
             self.ledger.record_intervals(self.meter, day, list(self._intervals(day, now)), now)
             self.ledger.settle(self.meter, window, now)
 
     def facts(self, now: datetime) -> list[DayFacts]:
-        return self.ledger.facts(self.meter, planning.window(self.energy, now, self.lookback))
+        return self.ledger.facts(self.meter, completeness.window(self.energy, now, self.lookback))
 
     def awaited(self, now: datetime) -> list[date]:
-        return planning.awaited(self.facts(now), self.energy, now)
+        return completeness.awaited(self.facts(now), self.energy, now)
 
     def _asked(self, now: datetime) -> None:
         self.requests.append(now)

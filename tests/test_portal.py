@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
-from bridge.fetching import Occasion
+from bridge.fetching.cycle import Occasion
 from bridge.fluvius import open_portal
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.source import Stepwise
-from bridge.model import Reading
+from bridge.metering.model import Reading
 from bridge.simulator import RequestRecord
 from tests.mosquitto import Mosquitto
 from tests.world import GAS, HOME, SHED, World, says

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import folder
+from bridge.folder import claim as folder
 from tests.core import Core
 from tests.mosquitto import Mosquitto
 from tests.test_cli import (

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching import Occasion
+from bridge.fetching.cycle import Occasion
 from bridge.fluvius import open_access
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, StepNeeded
 from bridge.fluvius.http import PoliteSession
-from bridge.folder import FolderError
-from bridge.refusals import Kind, Refusal, Refusals
+from bridge.folder.claim import FolderError
+from bridge.folder.refusals import Kind, Refusal, Refusals
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.reading import DONE, REFUSED, Reader
@@ -146,8 +146,8 @@ def test_a_note_that_cannot_be_read_is_not_written_over(file: Path) -> None:
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from bridge.folder import FolderError
-from bridge.refusals import Refusals
+from bridge.folder.claim import FolderError
+from bridge.folder.refusals import Refusals
 os.setgid(65534)
 os.setuid(65534)
 try:
@@ -403,7 +403,7 @@ def test_nothing_is_tried_when_a_refusal_could_not_be_kept(
     def refuse(*_: object) -> None:
         raise FolderError("the disk is full")
 
-    monkeypatch.setattr("bridge.private.write_private", refuse)
+    monkeypatch.setattr("bridge.folder.private.write_private", refuse)
     with pytest.raises(FolderError):
         desk.fetch()
     assert sign_ins(desk) == 0

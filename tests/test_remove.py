@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge import remove as removing
-from bridge.cli import main
+from bridge.commands import main
+from bridge.commands import remove as removing
 from tests.mosquitto import Mosquitto, eventually
 from tests.test_cli import COULD_NOT, DONE, Ended, command, environment, run
 from tests.world import GAS, HOME, World

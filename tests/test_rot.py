@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge import meterday
 from bridge.ledger import Damaged, Ledger, LedgerError, Records, migrations
-from bridge.model import Counted, Total
+from bridge.metering import meterday
+from bridge.metering.model import Counted, Total
 from tests.mosquitto import Mosquitto, eventually
 from tests.reading import Reader
 from tests.test_cli import COULD_NOT, DONE

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bridge.folder import claim
-from bridge.model import BRUSSELS
+from bridge.folder.claim import claim
+from bridge.metering.model import BRUSSELS
 from tests.reading import COULD_NOT, DONE, WRONG, Reader
 from tests.test_cli import environment, typed
 from tests.test_energy_api import Provider
@@ -112,7 +112,7 @@ def test_so_many_days_as_were_asked_for_and_not_more_than_are_known(reader: Read
 
 def test_programs_need_no_rich(reader: Reader) -> None:
     reader.fetch()
-    without = "import sys; sys.modules['rich'] = None; from bridge.cli import main; sys.exit(main())"
+    without = "import sys; sys.modules['rich'] = None; from bridge.commands import main; sys.exit(main())"
     program = [sys.executable, "-c", without]
     ended = typed(reader.world.folder, *words_of(reader), program=program)
     assert (ended.status, ended.out, len(ended.complaint)) == (COULD_NOT, "", 1)
@@ -125,7 +125,7 @@ def test_programs_need_no_rich(reader: Reader) -> None:
 def test_nothing_of_fluvius_and_mqtt_is_loaded(reader: Reader) -> None:
     reader.fetch()
     program = (
-        "import sys; from bridge.cli import main; main();"
+        "import sys; from bridge.commands import main; main();"
         "heavy = {'paho', 'requests', 'schedule', 'bridge.fluvius', 'bridge.mqtt'} & set(sys.modules);"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )

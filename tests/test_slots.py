@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from bridge import meterday
 from bridge.fluvius import slots
 from bridge.fluvius.errors import FluviusError, ShapeChanged
 from bridge.fluvius.http import Response
 from bridge.fluvius.slots import Slots
 from bridge.fluvius.tokens import Token, TokenStore
 from bridge.fluvius.values import Span
-from bridge.model import Direction, Energy, Reading, Register, Tariff, Unit
+from bridge.metering import meterday
+from bridge.metering.model import Direction, Energy, Reading, Register, Tariff, Unit
 
 SERIAL = "1SAG1100042062"
 DAY = date(2026, 11, 19)

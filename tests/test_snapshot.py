@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.folder import FolderError, claim, make, prove_writable, write_private
+from bridge.folder.claim import FolderError, claim, make, prove_writable, write_private
 from bridge.ledger import Ledger, LedgerError
 from bridge.ledger.snapshot import how_to_read
 from tests.mosquitto import Mosquitto

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from bridge import service
-from bridge.fetching import Occasion
+from bridge.fetching.cycle import Occasion
 from bridge.homeassistant import statistics
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger, LedgerError
-from bridge.meterday import end_of, span, start_of
-from bridge.model import BRUSSELS, Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering.meterday import end_of, span, start_of
+from bridge.metering.model import BRUSSELS, Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.service import bridge as service
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.truth import hourly

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bridge import service
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
-from bridge.meterday import start_of
-from bridge.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering.meterday import start_of
+from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.service import bridge
 from tests.core import TOKEN, Core
 from tests.mosquitto import Mosquitto, eventually
 from tests.test_commands import ask
@@ -187,7 +187,7 @@ def test_a_cycle_asks_about_days_and_never_about_years(tmp_path: Path, core: Cor
 @pytest.fixture
 def house(world: World, home: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The household with Home Assistant, and a broker."""
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
+    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
     home.changes |= world.changes
     return home
 

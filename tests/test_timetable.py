@@ -13,10 +13,10 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.health import SourceHealth, State
-from bridge.model import BRUSSELS
-from bridge.timetable import Timetable
-from bridge.views import to_json
+from bridge.ledger.health import SourceHealth, State
+from bridge.metering.model import BRUSSELS
+from bridge.service.timetable import Timetable
+from bridge.text.words import to_json
 
 ZONES = ("UTC", "Europe/Brussels", "America/New_York", "Asia/Kolkata")
 BELL = clock_time(6, 15)

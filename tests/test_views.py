@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge import meterday, views
-from bridge.model import Day, Direction, Energy, Interval, Meter, Register, Tariff, Total, Unit
-from bridge.views import Progress
+from bridge.metering import meterday
+from bridge.metering.model import Day, Direction, Energy, Interval, Meter, Register, Tariff, Total, Unit
+from bridge.metering.progress import Progress
+from bridge.publishing import payloads
+from bridge.text.words import local, plain, to_json
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY, "1SAG1100042062")
 STOVE = Meter("stove", "541448820000000015", Energy.GAS, "7FLO2100000001")
@@ -44,7 +46,7 @@ def interval(amounts: Amounts, *, number: int = 0, meter: Meter = HOME, validate
 
 def test_a_day_is_written_as_it_was_promised() -> None:
     amounts = decimals(HIGH="9.133", LOW="2.200", INJECTED_HIGH="12.421", INJECTED_LOW="0")
-    assert views.to_json(views.day(HOME, day(amounts))) == (
+    assert to_json(payloads.day(HOME, day(amounts))) == (
         '{"meter": "home", "ean": "541448820000000008", "date": "2026-11-20",'
         ' "start": "2026-11-20T00:00:00+01:00", "end": "2026-11-21T00:00:00+01:00", "unit": "kWh",'
         ' "consumption": {"high": 9.133, "low": 2.2, "total": 11.333},'
@@ -55,31 +57,31 @@ def test_a_day_is_written_as_it_was_promised() -> None:
 
 def test_sums_have_no_binary_noise() -> None:
     assert 9.133 + 2.2 != 11.333
-    said = views.amounts(decimals(HIGH="9.133", LOW="2.2"))
-    assert views.to_json(said) == '{"consumption": {"high": 9.133, "low": 2.2, "total": 11.333}}'
+    said = payloads.amounts(decimals(HIGH="9.133", LOW="2.2"))
+    assert to_json(said) == '{"consumption": {"high": 9.133, "low": 2.2, "total": 11.333}}'
 
 
 def test_a_single_tariff_meter_has_a_total_only() -> None:
-    said = views.amounts(decimals(TOTAL="7.5", INJECTED="1"))
-    assert views.to_json(said) == ('{"consumption": {"total": 7.5}, "injection": {"total": 1}, "net": 6.5}')
+    said = payloads.amounts(decimals(TOTAL="7.5", INJECTED="1"))
+    assert to_json(said) == ('{"consumption": {"total": 7.5}, "injection": {"total": 1}, "net": 6.5}')
 
 
 def test_without_injection_there_is_no_net_to_speak_of() -> None:
-    assert views.amounts(decimals(HIGH="1", LOW="2")).keys() == {"consumption"}
+    assert payloads.amounts(decimals(HIGH="1", LOW="2")).keys() == {"consumption"}
 
 
 def test_without_consumption_there_is_no_net_either() -> None:
-    assert views.amounts(decimals(INJECTED="2")).keys() == {"injection"}
+    assert payloads.amounts(decimals(INJECTED="2")).keys() == {"injection"}
 
 
 def test_injection_of_zero_is_an_injection() -> None:
-    said = views.amounts(decimals(TOTAL="2", INJECTED="0"))
+    said = payloads.amounts(decimals(TOTAL="2", INJECTED="0"))
     assert said["injection"] == {"total": 0}
     assert said["net"] == 2
 
 
 def test_gas_has_its_volume_beside_its_energy() -> None:
-    said = views.day(STOVE, day(decimals(TOTAL="33.512", VOLUME="3.021"), STOVE))
+    said = payloads.day(STOVE, day(decimals(TOTAL="33.512", VOLUME="3.021"), STOVE))
     assert said["consumption"] == {"total": Decimal("33.512")}
     assert said["volume"] == {"total": Decimal("3.021")}
     assert "net" not in said
@@ -88,7 +90,7 @@ def test_gas_has_its_volume_beside_its_energy() -> None:
 
 def test_totals_from_before_and_after_a_change_of_tariff_add_up() -> None:
     total = Total(DATE, DATE, 2, decimals(TOTAL="10", HIGH="3", LOW="2.5"))
-    assert views.total(HOME, total)["consumption"] == {
+    assert payloads.total(HOME, total)["consumption"] == {
         "high": 3,
         "low": Decimal("2.5"),
         "total": Decimal("15.5"),
@@ -97,7 +99,7 @@ def test_totals_from_before_and_after_a_change_of_tariff_add_up() -> None:
 
 def test_a_total_says_since_when_until_when_and_of_how_many_days() -> None:
     total = Total(date(2020, 1, 1), DATE, 2500, decimals(TOTAL="12345.678"))
-    assert views.to_json(views.total(HOME, total)) == (
+    assert to_json(payloads.total(HOME, total)) == (
         '{"meter": "home", "ean": "541448820000000008", "since": "2020-01-01", "until": "2026-11-20",'
         ' "days": 2500, "unit": "kWh", "consumption": {"total": 12345.678}}'
     )
@@ -105,7 +107,7 @@ def test_a_total_says_since_when_until_when_and_of_how_many_days() -> None:
 
 def test_every_amount_has_a_sub_topic_of_its_own() -> None:
     amounts = decimals(HIGH="9.133", LOW="2.200", INJECTED_HIGH="12.421", INJECTED_LOW="0")
-    assert views.leaves(views.day(HOME, day(amounts))) == {
+    assert payloads.leaves(payloads.day(HOME, day(amounts))) == {
         "consumption/high": "9.133",
         "consumption/low": "2.2",
         "consumption/total": "11.333",
@@ -114,14 +116,14 @@ def test_every_amount_has_a_sub_topic_of_its_own() -> None:
         "injection/total": "12.421",
         "net": "-1.088",
     }
-    assert views.leaves(views.amounts(decimals(TOTAL="33.5", VOLUME="3"))) == {
+    assert payloads.leaves(payloads.amounts(decimals(TOTAL="33.5", VOLUME="3"))) == {
         "consumption/total": "33.5",
         "volume/total": "3",
     }
 
 
 def test_a_day_of_25_hours_has_both_its_offsets() -> None:
-    said = views.day(HOME, day(decimals(TOTAL="1"), on=date(2026, 10, 25)))
+    said = payloads.day(HOME, day(decimals(TOTAL="1"), on=date(2026, 10, 25)))
     assert (said["start"], said["end"]) == ("2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00")
 
 
@@ -131,7 +133,7 @@ def test_intervals_are_written_as_they_were_promised() -> None:
         interval(decimals(HIGH="0.100", INJECTED_HIGH="1.25"), number=1),
     ]
     whole = day(decimals(HIGH="0.1", LOW="0.062", INJECTED_HIGH="1.25", INJECTED_LOW="0"))
-    assert views.to_json(views.intervals(HOME, whole, found)) == (
+    assert to_json(payloads.intervals(HOME, whole, found)) == (
         '{"meter": "home", "ean": "541448820000000008", "date": "2026-11-20", "resolution": "PT15M",'
         ' "unit": "kWh", "validated": true, "intervals": ['
         '{"start": "2026-11-20T00:00:00+01:00", "end": "2026-11-20T00:15:00+01:00", "tariff": "low",'
@@ -143,26 +145,26 @@ def test_intervals_are_written_as_they_were_promised() -> None:
 
 def test_intervals_are_validated_when_each_of_them_is() -> None:
     found = [interval(decimals(LOW="1")), interval(decimals(LOW="1"), number=1, validated=False)]
-    assert views.intervals(HOME, day(decimals(LOW="3")), found)["validated"] is False
+    assert payloads.intervals(HOME, day(decimals(LOW="3")), found)["validated"] is False
 
 
 def test_gas_hours_have_a_volume_and_no_tariff() -> None:
     found = [interval(decimals(TOTAL="1.5", VOLUME="0.14"), meter=STOVE)]
-    said = views.intervals(STOVE, day(decimals(TOTAL="1.5", VOLUME="0.14"), STOVE), found)
+    said = payloads.intervals(STOVE, day(decimals(TOTAL="1.5", VOLUME="0.14"), STOVE), found)
     assert said["resolution"] == "PT1H"
-    assert views.to_json(said["intervals"]) == (
+    assert to_json(said["intervals"]) == (
         '[{"start": "2026-11-20T06:00:00+01:00", "end": "2026-11-20T07:00:00+01:00",'
         ' "consumption": 1.5, "volume": 0.14}]'
     )
 
 
 def test_an_interval_that_does_not_mention_a_day_s_zero_injection_has_zero_of_it() -> None:
-    said = views.intervals(HOME, day(decimals(LOW="1", INJECTED_LOW="0")), [interval(decimals(LOW="1"))])
+    said = payloads.intervals(HOME, day(decimals(LOW="1", INJECTED_LOW="0")), [interval(decimals(LOW="1"))])
     assert said["intervals"][0]["injection"] == 0
 
 
 def test_an_interval_of_a_meter_without_injection_has_none() -> None:
-    said = views.intervals(HOME, day(decimals(LOW="1")), [interval(decimals(LOW="1"))])
+    said = payloads.intervals(HOME, day(decimals(LOW="1")), [interval(decimals(LOW="1"))])
     assert "injection" not in said["intervals"][0]
 
 
@@ -179,11 +181,11 @@ def test_an_interval_of_a_meter_without_injection_has_none() -> None:
     ],
 )
 def test_the_tariff_of_an_interval_is_the_one_that_counted(amounts: Amounts, tariff: str) -> None:
-    assert views.reading(HOME, interval(amounts))["tariff"] == tariff
+    assert payloads.reading(HOME, interval(amounts))["tariff"] == tariff
 
 
 def test_the_stream_says_of_each_interval_whose_it_is_and_its_revision() -> None:
-    assert views.to_json(views.reading(HOME, interval(decimals(HIGH="0.25"), validated=False))) == (
+    assert to_json(payloads.reading(HOME, interval(decimals(HIGH="0.25"), validated=False))) == (
         '{"meter": "home", "ean": "541448820000000008", "id": "541448820000000008/2026-11-19T23:00:00Z/1",'
         ' "start": "2026-11-20T00:00:00+01:00", "end": "2026-11-20T00:15:00+01:00", "tariff": "high",'
         ' "consumption": 0.25, "unit": "kWh", "validated": false, "revision": 1}'
@@ -192,18 +194,18 @@ def test_the_stream_says_of_each_interval_whose_it_is_and_its_revision() -> None
 
 def test_a_tariff_that_a_complete_day_does_not_mention_counted_nothing() -> None:
     sunday, known = day(decimals(LOW="5.5")), decimals(HIGH="1", LOW="2", TOTAL="3", INJECTED="4")
-    assert views.day(HOME, sunday, known)["consumption"] == {
+    assert payloads.day(HOME, sunday, known)["consumption"] == {
         "high": 0,
         "low": Decimal("5.5"),
         "total": Decimal("5.5"),
     }
-    assert "injection" not in views.day(HOME, sunday, known)
-    assert list(views.day(HOME, day(decimals(TOTAL="3")), known)["consumption"]) == ["total"]
+    assert "injection" not in payloads.day(HOME, sunday, known)
+    assert list(payloads.day(HOME, day(decimals(TOTAL="3")), known)["consumption"]) == ["total"]
 
 
 def test_a_status_names_what_is_awaited_and_what_went_wrong() -> None:
     progress = Progress([DATE], "PT15M", FETCHED, None, "Fluvius is being maintained", None)
-    assert views.to_json(views.status(HOME, day(decimals(TOTAL="1")), progress)) == (
+    assert to_json(payloads.status(HOME, day(decimals(TOTAL="1")), progress)) == (
         '{"meter": "home", "ean": "541448820000000008", "latest_complete_day": "2026-11-20",'
         ' "age_days": null, "days_awaited": ["2026-11-20"], "resolution": "PT15M",'
         ' "last_attempt": "2026-11-21T09:17:03+01:00",'
@@ -212,7 +214,7 @@ def test_a_status_names_what_is_awaited_and_what_went_wrong() -> None:
 
 
 def test_a_status_of_a_meter_that_is_not_known_yet_says_nothing_that_is_not_so() -> None:
-    said = views.status(HOME, None, Progress())
+    said = payloads.status(HOME, None, Progress())
     assert said["latest_complete_day"] is said["resolution"] is said["last_success"] is said["error"] is None
     assert said["days_awaited"] == []
 
@@ -232,7 +234,7 @@ def test_a_status_of_a_meter_that_is_not_known_yet_says_nothing_that_is_not_so()
     ],
 )
 def test_an_amount_is_plain_digits(amount: str, text: str) -> None:
-    assert views.plain(Decimal(amount)) == text
+    assert plain(Decimal(amount)) == text
 
 
 AMOUNTS = st.decimals(-(10**9), 10**9, places=9) | st.decimals(
@@ -261,7 +263,7 @@ def same(one: Any, other: Any) -> bool:
 @given(PAYLOADS)
 @settings(max_examples=60)
 def test_json_says_exactly_what_it_was_given(payload: Any) -> None:
-    assert same(payload, json.loads(views.to_json(payload), parse_float=Decimal))
+    assert same(payload, json.loads(to_json(payload), parse_float=Decimal))
 
 
 KWH = [HIGH, LOW, TOTAL, INJECTED_HIGH, INJECTED_LOW, INJECTED]
@@ -274,7 +276,7 @@ def test_totals_and_net_are_exact_whatever_the_amounts(amounts: Amounts) -> None
         direction: [amount for register, amount in amounts.items() if register.direction is direction]
         for direction in Direction
     }
-    said = json.loads(views.to_json(views.amounts(amounts)), parse_float=Decimal)
+    said = json.loads(to_json(payloads.amounts(amounts)), parse_float=Decimal)
     for direction, parts in sums.items():
         if parts:
             assert said[direction]["total"] == sum(parts)
@@ -288,22 +290,22 @@ def test_totals_and_net_are_exact_whatever_the_amounts(amounts: Amounts) -> None
 
 @given(st.dictionaries(st.sampled_from(KWH), BOOKED, min_size=1))
 def test_a_sub_topic_and_the_json_say_the_same(amounts: Amounts) -> None:
-    said = views.amounts(amounts)
-    for leaf, text in views.leaves(said).items():
+    said = payloads.amounts(amounts)
+    for leaf, text in payloads.leaves(said).items():
         whole: Any = said
         for name in leaf.split("/"):
             whole = whole[name]
-        assert views.to_json(whole) == text
+        assert to_json(whole) == text
 
 
 def test_local_times_follow_the_clock_change() -> None:
     change = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert views.local(change) == "2026-10-25T02:30:00+02:00"
-    assert views.local(change + timedelta(hours=1)) == "2026-10-25T02:30:00+01:00"
+    assert local(change) == "2026-10-25T02:30:00+02:00"
+    assert local(change + timedelta(hours=1)) == "2026-10-25T02:30:00+01:00"
 
 
 def test_what_is_produced_behind_the_connection_has_no_say_in_its_tariff() -> None:
     produced = Register(Direction.PRODUCTION, Tariff.TOTAL, Unit.KWH)
     amounts = {**decimals(HIGH="0.1"), produced: Decimal(2)}
-    said = views.intervals(HOME, day(amounts), [interval(amounts)])
+    said = payloads.intervals(HOME, day(amounts), [interval(amounts)])
     assert said["intervals"][0]["tariff"] == "high"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching import Occasion
+from bridge.fetching.cycle import Occasion
 from bridge.fluvius import headpoints, limits, spikes
 from bridge.fluvius.errors import ShapeChanged
-from bridge.meterday import ONE_DAY
-from bridge.model import Energy, Meter, Unit
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import Energy, Meter, Unit
 from tests.test_energy_api import HOME_EAN, LAST, Provider
 from tests.world import GAS, HOME, SHED, World
 

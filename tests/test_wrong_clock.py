@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from bridge import steps
-from bridge.backfilling import Backfiller
-from bridge.fetching import Occasion
+from bridge.fetching import steps
+from bridge.fetching.backfill import Backfiller
+from bridge.fetching.cycle import Occasion
 from bridge.fluvius.errors import ClockWrong, ShapeChanged
 from bridge.simulator import RequestRecord
 from bridge.simulator.faults import DATES

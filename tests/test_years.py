@@ -13,11 +13,11 @@ from random import Random
 
 import pytest
 
-from bridge import planning
-from bridge.fetching import Fetcher, Occasion
+from bridge.fetching.cycle import Fetcher, Occasion
 from bridge.ledger import Ledger
-from bridge.meterday import ONE_DAY, intervals_of, latest_published, span
-from bridge.model import BRUSSELS, Direction, Energy, Meter, Register, Tariff, Unit
+from bridge.metering import completeness
+from bridge.metering.meterday import ONE_DAY, intervals_of, latest_published, span
+from bridge.metering.model import BRUSSELS, Direction, Energy, Meter, Register, Tariff, Unit
 from tests.chance import often
 from tests.world import GAS, HOME, SHED, World
 
@@ -104,7 +104,7 @@ class Household:
         self.world.clock.pass_by(hours=3)
         self.work()
         facts = self.ledger.facts(self.meter, self.window)
-        awaited = planning.awaited(facts, self.meter.energy, self.now)
+        awaited = completeness.awaited(facts, self.meter.energy, self.now)
         self.settled = not awaited and not any(day.corrected for day in facts)
         if ordinary:
             assert self.settled, f"{morning} was a morning like any other"

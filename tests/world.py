@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from bridge import fetching
 from bridge.config import Settings, load
+from bridge.fetching import cycle
 from bridge.ledger import Ledger
-from bridge.model import BRUSSELS, Meter
-from bridge.service import Bridge
+from bridge.metering.model import BRUSSELS, Meter
+from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
 from tests.mosquitto import Heard, Mosquitto
 from tests.truth import Truth
@@ -93,7 +93,7 @@ class World:
         with Ledger(self.data_dir / "ledger.sqlite", stream=self.settings.mqtt.stream) as ledger:
             yield ledger
 
-    def once(self) -> fetching.Cycle:
+    def once(self) -> cycle.Cycle:
         """What `fluvius2mqtt once` does."""
         with self.ledger() as ledger:
             bridge = Bridge(self.settings, ledger, now=self.clock, pause=lambda _: None)
@@ -118,18 +118,18 @@ class World:
                 assert not failures, f"the bridge ended by itself: {failures}"
             assert not thread.is_alive(), "the bridge does not stop"
 
-    def fetch(self, occasion: fetching.Occasion = fetching.Occasion.SCHEDULE) -> fetching.Cycle:
+    def fetch(self, occasion: cycle.Occasion = cycle.Occasion.SCHEDULE) -> cycle.Cycle:
         """A cycle without a broker."""
         with self.at_work() as (_, fetcher):
             return fetcher.fetch(occasion)
 
     @contextmanager
-    def at_work(self) -> Iterator[tuple[Ledger, fetching.Fetcher]]:
+    def at_work(self) -> Iterator[tuple[Ledger, cycle.Fetcher]]:
         """A ledger and its fetcher that stay open, for many cycles without a broker."""
         with self.ledger() as ledger:
             yield (
                 ledger,
-                fetching.Fetcher(
+                cycle.Fetcher(
                     self.settings, ledger, self.clock, pause=lambda _: None, between=lambda _: None
                 ),
             )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.config.checks import is_this_machine, slug
+from bridge.config.checks import is_this_machine
 from bridge.config.draft import SHORT_NAMES, Draft
 from bridge.config.errors import ConfigError
 from bridge.config.keys import KEYS, KeyPath
@@ -23,6 +23,7 @@ from bridge.config.settings import (
     StatisticsSettings,
     TlsSettings,
 )
+from bridge.text.words import slug
 
 __all__ = [
     "KEYS",

@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from bridge import meterday
-from bridge.model import BRUSSELS, Energy
+from bridge.metering import meterday
+from bridge.metering.model import BRUSSELS, Energy
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")

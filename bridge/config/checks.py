@@ -1,9 +1,7 @@
 """What single values must be. A check says what is wrong; `{it}` becomes the value, where it is no secret."""
 
-import hashlib
 import os
 import re
-import unicodedata
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,19 +11,8 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr, Tag, Validatio
 from pydantic_core import PydanticCustomError
 
 from bridge.config.bounds import instant_of
-from bridge.model import Energy
-
-
-def slug(name: str) -> str:
-    """A name as a topic level: `Mémé's huis` is `meme_s_huis`. Empty where no letter or digit is left."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9-]+", "_", plain).strip("_-")
-
-
-def identifier(text: str) -> str:
-    """Any text as a part of an id: small letters, digits and single `_`, as Home Assistant wants it."""
-    plain = re.sub(r"[_-]+", "_", slug(text)).strip("_")
-    return plain or hashlib.sha256(text.encode()).hexdigest()[:8]
+from bridge.metering.model import Energy
+from bridge.text.words import slug
 
 
 def is_this_machine(host: str) -> bool:

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 from bridge.config.bounds import instant_of, is_edge
-from bridge.config.checks import slug
 from bridge.config.keys import KeyPath, advice, at
-from bridge.model import Energy
+from bridge.metering.model import Energy
+from bridge.text.words import slug
 
 
 def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:

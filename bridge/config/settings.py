@@ -22,8 +22,9 @@ from pydantic import (
 
 from bridge.config import checks
 from bridge.config.bounds import instant_of
-from bridge.config.checks import Address, Bound, Flag, LocalFile, LocalPath, Secret, Text, Time, Topic, slug
-from bridge.model import Energy, Meter
+from bridge.config.checks import Address, Bound, Flag, LocalFile, LocalPath, Secret, Text, Time, Topic
+from bridge.metering.model import Energy, Meter
+from bridge.text.words import slug
 
 
 class _Section(BaseModel):

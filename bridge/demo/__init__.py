@@ -22,9 +22,9 @@ from bridge.demo.broker import HOST, EmbeddedBroker, NoBroker
 from bridge.demo.events import Ended, Event, Remark
 from bridge.demo.view import View, view_of
 from bridge.ledger import Ledger
-from bridge.model import BRUSSELS
-from bridge.publisher import discovery_first
-from bridge.service import Bridge, Stopped
+from bridge.metering.model import BRUSSELS
+from bridge.publishing.publisher import discovery_first
+from bridge.service.bridge import Bridge, Stopped
 from bridge.simulator import Simulator
 
 _PREFIX = "FLUVIUS2MQTT_"

@@ -8,7 +8,7 @@ from typing import Never
 
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, ShapeChanged, StepNeeded, TryLater
 from bridge.fluvius.tokens import Token, TokenStore
-from bridge.refusals import Kind, Refusal
+from bridge.folder.refusals import Kind, Refusal
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from bridge.fluvius.errors import ClockWrong
-from bridge.model import BRUSSELS
+from bridge.metering.model import BRUSSELS
 
 APART = timedelta(days=1)  # by which two clocks that are right never differ
 

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Never
 
-from bridge import __version__, meterday
+from bridge import __version__
 from bridge.config import EnergyApiSettings
 from bridge.fluvius import headpoints, mandates
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.source import Answer
-from bridge.foreign import LONGEST_NAME, clean
-from bridge.mandate import Mandate
-from bridge.model import Meter
+from bridge.metering import meterday
+from bridge.metering.mandate import Mandate
+from bridge.metering.model import Meter
+from bridge.text.foreign import LONGEST_NAME, clean
 
 log = logging.getLogger(__name__)
 

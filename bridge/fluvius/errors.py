@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from bridge.foreign import Quoting
+from bridge.text.foreign import Quoting
 
 
 class FluviusError(Quoting):

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from bridge import meterday
 from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.mandates import ENERGY_TYPES
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
-from bridge.foreign import LONGEST_NAME, clean
-from bridge.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering import meterday
+from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.text.foreign import LONGEST_NAME, clean
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
 _SUBS = {

@@ -14,11 +14,11 @@ import requests
 import urllib3
 from requests.structures import CaseInsensitiveDict
 
-from bridge.deadline import all_within
 from bridge.fluvius import clock
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
 from bridge.fluvius.punctual import PunctualAdapter
-from bridge.foreign import clean
+from bridge.text.deadline import all_within
+from bridge.text.foreign import clean
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from bridge.model import Unit
+from bridge.metering.model import Unit
 
 
 class Limits(NamedTuple):

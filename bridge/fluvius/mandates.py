@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bridge.fluvius.errors import ShapeChanged
-from bridge.foreign import LONGEST_NAME, clean
-from bridge.mandate import Mandate
-from bridge.model import BRUSSELS, Energy
+from bridge.metering.mandate import Mandate
+from bridge.metering.model import BRUSSELS, Energy
+from bridge.text.foreign import LONGEST_NAME, clean
 
 ENERGY_TYPES = {"E": Energy.ELECTRICITY, "G": Energy.GAS}
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
-from bridge import meterday
 from bridge.fluvius import slots, spikes
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.source import Answer, Memory
 from bridge.fluvius.values import Span
-from bridge.model import BRUSSELS, Energy, Meter, Peak
+from bridge.metering import meterday
+from bridge.metering.model import BRUSSELS, Energy, Meter, Peak
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
-from bridge.model import Direction, Energy, Reading, Register, Tariff, Unit
+from bridge.metering.model import Direction, Energy, Reading, Register, Tariff, Unit
 
 _TARIFFS = {0: Tariff.TOTAL, 1: Tariff.HIGH, 2: Tariff.LOW}  # dc
 _DIRECTIONS = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}  # t

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol, runtime_checkable
 
-from bridge.mandate import Mandate
-from bridge.model import Meter, Peak, Reading
+from bridge.metering.mandate import Mandate
+from bridge.metering.model import Meter, Peak, Reading
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from bridge.fluvius import limits, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotUnderstood, Span
-from bridge.model import Peak
+from bridge.metering.model import Peak
 
 _MOST = Decimal(limits.ON_THE_PORTAL.kwh)  # kW: in an hour as many kWh
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bridge import private
 from bridge.fluvius.errors import TryLater
-from bridge.refusals import Refusals
+from bridge.folder import private
+from bridge.folder.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from bridge.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
+from bridge.metering.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
 
 IMPOSSIBLE = "amount that no connection can have"
 

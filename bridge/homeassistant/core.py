@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from bridge.deadline import all_within
-from bridge.foreign import LONGEST_NAME, Quoting, clean
-from bridge.views import Payload, to_json
+from bridge.text.deadline import all_within
+from bridge.text.foreign import LONGEST_NAME, Quoting, clean
+from bridge.text.words import Payload, to_json
 
 _NO_ADMINISTRATOR = "the token is not an administrator's; make one with an administrator's account"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.config.settings import StatisticsSettings
-from bridge.refusals import Kind, Refusals
+from bridge.folder.refusals import Kind, Refusals
 
 if TYPE_CHECKING:
     from bridge.homeassistant.core import Core

@@ -2,20 +2,19 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.config.settings import StatisticsSettings
-from bridge.folder import FolderError
-from bridge.health import SourceHealth, State
+from bridge.folder.claim import FolderError
 from bridge.homeassistant import door
 from bridge.ledger import Damaged, Ledger, LedgerError
-from bridge.model import Meter
-from bridge.mqtt.discovery import unique_ids
-from bridge.mqtt.names import Language
-from bridge.views import local
+from bridge.ledger.health import SourceHealth, State
+from bridge.metering.model import Meter
+from bridge.text.names import Language
+from bridge.text.words import local
 
 if TYPE_CHECKING:
     from bridge.homeassistant.core import Core
@@ -35,6 +34,7 @@ class Recorder:
         folder: the data folder, where refusals of the token are remembered.
         base: the base topic, which tells this bridge's statistics and sensors from another one's.
         language: that of the statistics' names.
+        unique_ids: of a meter's entities, by which Home Assistant knows them.
         now: the present instant, aware.
         attend: called often while Home Assistant is busy; may raise to end that.
         changed: called when `health` says something else while there is still much to do.
@@ -48,13 +48,15 @@ class Recorder:
         base: str,
         language: Language,
         *,
+        unique_ids: Callable[[Meter], Iterable[str]],
         now: Callable[[], datetime],
         attend: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._base, self._language = base, language
-        self._now, self._attend, self._changed = now, attend, changed
+        self._unique_ids, self._now = unique_ids, now
+        self._attend, self._changed = attend, changed
         self._refusals = door.refusals(settings, folder)
         self._unsure = self._unsure_of_all = False
         note = ledger.recall(_NOTE)
@@ -157,7 +159,7 @@ class Recorder:
         from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
 
         try:
-            found = leftovers.find(core, {each for meter in meters for each in unique_ids(self._base, meter)})
+            found = leftovers.find(core, {each for meter in meters for each in self._unique_ids(meter)})
             shown = leftovers.clear(core, found) if found else set()
         except CommandRefused as error:  # which is no fault of the statistics
             log.warning("statistics: what Home Assistant counted of our sensors is not cleared: %s", error)

@@ -23,15 +23,13 @@ from itertools import dropwhile
 from math import isclose
 from typing import NamedTuple
 
-from bridge import meterday
-from bridge.config.checks import identifier
 from bridge.homeassistant.core import CommandRefused, Core, CoreAway, Described
-from bridge.hourly import Standing, spread
 from bridge.ledger import Ledger
-from bridge.model import Meter, Register, Tariff, Unit
-from bridge.mqtt import names
-from bridge.mqtt.discovery import told_apart
-from bridge.views import SIDES, Payload
+from bridge.metering import meterday
+from bridge.metering.hours import Standing, spread
+from bridge.metering.model import SIDES, Meter, Register, Tariff, Unit
+from bridge.text import names
+from bridge.text.words import Payload, identifier
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +167,7 @@ class Statistics:
     def _series(self, meter: Meter, register: Register) -> Series:
         key = f"{_SIDE[register.direction, register.unit]}_{register.tariff}"
         words = names.of_register(key.removesuffix("_total"), self._language)
-        name = f"{told_apart(meter.label, self._base)}: {words}"
+        name = f"{names.told_apart(meter.label, self._base)}: {words}"
         return Series(register, f"{self._prefix}{meter.ean}_{key}", name)
 
     def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Register, Decimal]:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from bridge.config import ConfigError, MqttSettings, Settings, load_options
-from bridge.deadline import all_within
-from bridge.foreign import Quoting
+from bridge.text.deadline import all_within
+from bridge.text.foreign import Quoting
 
 TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the variable's name
 _OPTIONS = "ADDON_OPTIONS"

@@ -6,11 +6,11 @@ One is of its daily amounts and what else is known of the day, the other of its 
 from collections.abc import Iterator
 from datetime import date
 
-from bridge import meterday
 from bridge.ledger.jobs import Jobs
 from bridge.ledger.migrations import OF_READINGS, OF_THE_DAY
 from bridge.ledger.store import ADVICE_ON_DAMAGE, THE_END, Damaged, heeding_damage, to_instant, to_seconds
-from bridge.model import Energy, Meter
+from bridge.metering import meterday
+from bridge.metering.model import Energy, Meter
 
 _A_MONTH = 31  # days
 # Every reading lies within a day of the table, so each of them reaches to the next one's start.

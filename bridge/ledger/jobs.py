@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from bridge.ledger.store import Store, heeding_damage, to_instant, to_seconds
-from bridge.meterday import ONE_DAY
-from bridge.model import BRUSSELS, Backfill, Energy, Meter
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import BRUSSELS, Backfill, Energy, Meter
 
 _WAITING = 20  # for the end of one; more than that is a flood
 _COLUMNS = (

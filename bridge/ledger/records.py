@@ -13,8 +13,6 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from bridge import meterday, planning
-from bridge.hourly import HourlyDay, Standing
 from bridge.ledger.reviews import Reviews
 from bridge.ledger.store import (
     THE_END,
@@ -24,9 +22,11 @@ from bridge.ledger.store import (
     to_instant,
     to_seconds,
 )
-from bridge.merging import Row, Slot, by_register
-from bridge.model import Counted, Day, Interval, Meter, Month, Register, Total
-from bridge.planning import DayFacts
+from bridge.metering import completeness, meterday
+from bridge.metering.completeness import DayFacts
+from bridge.metering.hours import HourlyDay, Standing
+from bridge.metering.merging import Row, Slot, by_register
+from bridge.metering.model import Counted, Day, Interval, Meter, Month, Register, Total
 
 _NOTHING = Decimal(0)
 _TWO_MONTHS = timedelta(days=62)
@@ -307,7 +307,7 @@ class Records(Reviews):
         whole = self._sums(meter, day, day, daily=True).get(meterday.start_of(day, meter.energy), {})
         slots = self._slots(meter, day)
         starts = meterday.intervals_within(meter, day)
-        if not (whole and planning.has_every_interval(DayFacts(day, whole, slots), meter.energy, starts)):
+        if not (whole and completeness.has_every_interval(DayFacts(day, whole, slots), meter.energy, starts)):
             return None
         part: dict[Register, Decimal] = dict.fromkeys(whole, Decimal(0))
         for start in starts:

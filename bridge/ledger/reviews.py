@@ -2,10 +2,10 @@
 
 from datetime import date, datetime
 
-from bridge import meterday
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.store import heeding_damage, to_instant, to_seconds
-from bridge.model import Meter
+from bridge.metering import meterday
+from bridge.metering.model import Meter
 
 
 class Reviews(Checksums):

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from bridge.folder import is_claimed
+from bridge.folder.claim import is_claimed
 
 
 def how_to_read(path: Path) -> str:

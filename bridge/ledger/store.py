@@ -17,10 +17,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
-from bridge.folder import is_full
+from bridge.folder.claim import is_full
 from bridge.ledger.migrations import APPLICATION_ID, MIGRATIONS, statements
 from bridge.ledger.snapshot import how_to_read
-from bridge.model import MAX_AMOUNT, Direction, Meter, Register, Tariff, Unit
+from bridge.metering.model import MAX_AMOUNT, Direction, Meter, Register, Tariff, Unit
 
 _UNKNOWN = 0
 THE_END = 2**40  # seconds since 1970

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge import meterday, planning
 from bridge.ledger.records import Records
 from bridge.ledger.store import (
     THE_END,
@@ -19,9 +18,10 @@ from bridge.ledger.store import (
     to_instant,
     to_seconds,
 )
-from bridge.merging import Row, Slot, by_register, claimed_twice, replace
-from bridge.model import Interval, Meter, Peak, PeakMonth, Reading, Register, without_bounds
-from bridge.planning import DayFacts
+from bridge.metering import completeness, meterday
+from bridge.metering.completeness import DayFacts
+from bridge.metering.merging import Row, Slot, by_register, claimed_twice, replace
+from bridge.metering.model import Interval, Meter, Peak, PeakMonth, Reading, Register, without_bounds
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -101,7 +101,7 @@ class Ledger(Records):
                 )
             expected = meterday.intervals_of(day, meter.energy)
             answered = known if only_new else _as_answered(known, readings)
-            whole = planning.has_every_interval(answered, meter.energy)
+            whole = completeness.has_every_interval(answered, meter.energy)
             self._compare(meter, day, known)
             self._execute(
                 "UPDATE day SET asked_at = ?,"
@@ -132,13 +132,15 @@ class Ledger(Records):
             silent: days on which the meter had no intervals; None: those of all show whether it has any.
         """
         facts = self.facts(without_bounds(meter), days, now)
-        usual = planning.usual_registers(facts)
-        without_intervals = meter.days_only or (silent is None and planning.days_only(facts, meter.energy))
+        usual = completeness.usual_registers(facts)
+        without_intervals = meter.days_only or (
+            silent is None and completeness.days_only(facts, meter.energy)
+        )
         complete = [
             day
             for day in facts
             if not day.complete
-            and planning.is_complete(
+            and completeness.is_complete(
                 day,
                 meter.energy,
                 usual,
@@ -154,7 +156,7 @@ class Ledger(Records):
                     "UPDATE day SET complete = 1, disagrees = ?, fetched_at = ? WHERE meter = ? AND date = ?",
                     [
                         (
-                            bool(planning.disagreements(day, meter.energy)),
+                            bool(completeness.disagreements(day, meter.energy)),
                             to_seconds(now),
                             key,
                             day.date.isoformat(),
@@ -338,7 +340,7 @@ class Ledger(Records):
 
     def _compare(self, meter: Meter, day: date, known: DayFacts) -> None:
         """Remember whether a day's intervals add up to its daily amounts; until then none is streamed."""
-        disagrees = bool(planning.disagreements(known, meter.energy))
+        disagrees = bool(completeness.disagreements(known, meter.energy))
         key = self._meter(meter)
         self._execute(
             "UPDATE day SET disagrees = ?1 WHERE meter = ?2 AND date = ?3 AND disagrees != ?1",

@@ -11,13 +11,13 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.config import MqttSettings
-from bridge.foreign import clean
 from bridge.mqtt import problems
 from bridge.mqtt.allowance import Allowance
 from bridge.mqtt.deliveries import Deliveries
 from bridge.mqtt.link import Link, tls_context
 from bridge.mqtt.listening import Listening
 from bridge.mqtt.messages import Message
+from bridge.text.foreign import clean
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from bridge.foreign import Quoting
+from bridge.text.foreign import Quoting
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What people see in a terminal. Needs rich, an extra."""
+"""Tables, bars and charts for people who look at a terminal."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from bridge.terminal.chart import AXIS, COLOURED, FAINT, GIVEN, PLAIN, USED, Brush, bars, chart
 from bridge.terminal.table import Row, table
-from bridge.views import Payload, plain
+from bridge.text.words import Payload, plain
 
 _BOLD = Style(bold=True)
 _ATTENTION = Style(color="color(166)")
@@ -29,7 +29,7 @@ def draw(document: Payload, output: TextIO) -> None:
     """Write it, one meter after the other.
 
     Args:
-        document: of `bridge.show`.
+        document: of `bridge.commands.show`.
         output: a terminal, or anything else.
     """
     console = Console(file=output)

@@ -10,7 +10,7 @@ from rich.style import Style
 from rich.text import Text
 
 from bridge.terminal.chart import FAINT, GIVEN, USED
-from bridge.views import Payload
+from bridge.text.words import Payload
 
 _SIDES = {  # in this order: unit, and colour
     "consumption": ("kWh", USED["high"]),

@@ -1,0 +1,182 @@
+"""`fluvius2mqtt check`: tries everything that a run needs, and says what to do about what does not work."""
+
+import os
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import get_terminal_size
+
+from bridge.commands.broker_check import try_broker
+from bridge.config import Settings, StatisticsSettings
+from bridge.fetching.cycle import SWITCH_ON
+from bridge.fluvius import Now, open_access, open_energy_api, open_portal
+from bridge.fluvius.errors import CredentialsRefused, FluviusError
+from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.source import Stepwise
+from bridge.folder.claim import FolderError, make, prove_writable
+from bridge.homeassistant import advice, door, statistics_settings
+from bridge.metering import completeness, meterday
+from bridge.metering.mandate import best
+from bridge.metering.model import Meter
+from bridge.text.foreign import clean_lines
+
+_UNKEPT = (
+    "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of the table."""
+
+    what: str
+    works: bool
+    words: str
+    status: int = 1  # the exit status when it does not work
+
+
+class _Nothing:
+    """A memory for one check: what is found is for the user, not for the bridge."""
+
+    def recall(self, _key: str) -> None:
+        return None
+
+    def remember(self, _key: str, _value: object) -> None:
+        return None
+
+
+def check(settings: Settings) -> int:
+    """Try it all and print it; returns the exit status.
+
+    Works beside a running bridge. To ask is to ask Fluvius: refused credentials are tried once more, if there
+    are tries left today.
+    """
+    make(settings.data_dir)
+    return show(_findings(settings))
+
+
+def show(findings: Iterable[Finding]) -> int:
+    """Print findings as they come; returns the exit status."""
+    worst = 0
+    for finding in findings:
+        _print(finding)
+        worst = max(worst, 0 if finding.works else finding.status)
+    return worst
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("configuration", works=True, words=_meters_in_words(settings))
+    yield Finding("broker", *try_broker(settings))
+    if statistics := statistics_settings(settings.homeassistant, os.environ):
+        yield _home_assistant(statistics, settings.data_dir)
+    elif missing := advice(settings.homeassistant):
+        yield Finding("statistics", works=True, words=f"off: {missing}")
+    try:
+        prove_writable(settings.data_dir)
+    except FolderError as error:
+        yield Finding("data_dir", works=False, words=f"{error}. {_UNKEPT}")
+        return
+    http = PoliteSession()
+    try:
+        yield from _fluvius(settings, http)
+    finally:
+        http.close()
+
+
+def _home_assistant(statistics: StatisticsSettings, folder: Path) -> Finding:
+    from bridge.homeassistant.core import CommandRefused, CoreAway, TokenRefused
+
+    known = door.refusals(statistics, folder)
+    try:
+        with door.entered(statistics, known, lambda: datetime.now(UTC), asked=True) as core:
+            core.check()
+            words = f"Home Assistant {core.version} takes statistics"
+    except (CoreAway, CommandRefused, FolderError, TokenRefused) as error:
+        return Finding("statistics", works=False, words=str(error))
+    return Finding("statistics", works=True, words=words)
+
+
+def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    if settings.fluvius.energy_api:
+        yield from _energy_api(settings, http, now)
+    if settings.fluvius.portal:
+        yield from _portal(settings, http, now)
+
+
+def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
+    try:
+        mandates = open_energy_api(settings, http, now, asked=True).mandates()
+    except (FluviusError, FolderError) as error:
+        yield _failure("energy_api", error)
+        return
+    good = best(mandates, now())
+    problems = {ean: mandate.problem(now()) for ean, mandate in good.items()}
+    approved = sum(problem is None for problem in problems.values())
+    yield Finding(
+        "energy_api", works=True, words=f"{len(mandates)} mandates, {approved} meters may be asked for"
+    )
+    for meter in settings.followed:
+        if meter.source == "energy_api":
+            problem = problems.get(meter.ean, "there is no mandate for its EAN")
+            yield Finding(meter.label, works=problem is None, words=problem or "its mandate is approved")
+
+
+def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
+    try:
+        open_access(settings, http, now, asked=True).try_sign_in()
+    except (FluviusError, FolderError) as error:
+        yield _failure("sign-in", error)
+        return
+    yield Finding("sign-in", works=True, words="Fluvius knows us")
+    source = open_portal(settings, http, _Nothing(), now, asked=True)
+    for meter in (each for each in settings.followed if each.source == "portal"):
+        try:
+            yield Finding(meter.label, *_meter(source, meter, now(), settings.schedule.lookback_days))
+        except (FluviusError, FolderError) as error:
+            yield _failure(meter.label, error)
+
+
+def _failure(what: str, error: FluviusError | FolderError) -> Finding:
+    refused = isinstance(error, CredentialsRefused)
+    return Finding(what, works=False, words=str(error), status=3 if refused else 1)
+
+
+def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
+    """Whether there are readings, and which: the newest day's intervals, or else the oldest's."""
+    first, last = meterday.span_within(meter)
+    window = [day for day in completeness.window(meter.energy, now, lookback_days) if first <= day <= last]
+    if not window:
+        return True, f"its from or until leaves nothing of the last {lookback_days} days to ask for"
+    readings = source.days(meter, window[0], window[-1]).readings
+    days = sorted({meterday.day_of(reading.start, meter.energy) for reading in readings})
+    if not days:
+        return False, (
+            f"no readings since {window[0]}; compare the EAN and the serial number with mijn.fluvius.be,"
+            " also after an exchange of the meter"
+        )
+    for day in (days[-1], days[0]):
+        intervals = {reading.start for reading in source.intervals(meter, day).readings}
+        if intervals:
+            return True, f"days up to {days[-1]}, {len(intervals)} intervals on {day}"
+    return True, f"days up to {days[-1]}, days only; {SWITCH_ON[meter.energy]}"
+
+
+def _meters_in_words(settings: Settings) -> str:
+    meters = ", ".join(f"{meter.label} ({meter.energy})" for meter in settings.followed) or "all mandates"
+    return "; ".join([f"follows {meters}", *settings.warnings])
+
+
+def _print(finding: Finding) -> None:
+    begin = f"{'ok ' if finding.works else 'NO '} {finding.what:<14} "
+    width = max(get_terminal_size().columns - 1, 60)
+    print(
+        textwrap.fill(
+            clean_lines(finding.words), width, initial_indent=begin, subsequent_indent=" " * len(begin)
+        ),
+        flush=True,
+    )

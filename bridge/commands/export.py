@@ -1,0 +1,219 @@
+"""`fluvius2mqtt export`: readings out of the ledger as CSV or JSON, one by one, however many there are.
+
+A line says what one register counted in one slot: a meter day, or a quarter-hour (gas: an hour).
+"""
+
+import argparse
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from bridge.commands import readable
+from bridge.commands.readable import NothingKnown
+from bridge.config import Settings
+from bridge.config.asked import UsageError, check_span, meters_named
+from bridge.folder.files import opened
+from bridge.ledger import Records
+from bridge.metering import meterday
+from bridge.metering.model import Meter, Unit
+from bridge.metering.silence import INTERVALS
+from bridge.text.foreign import cell
+from bridge.text.words import local, plain
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
+_POINTS = {"point": ".", "comma": ","}
+_NAMED = 10  # meters of which nothing is known
+_WORDS = ("false", "true")
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Line(NamedTuple):
+    """What one register counted in one slot."""
+
+    meter: str
+    ean: str
+    date: str  # the meter day
+    start: str  # in Europe/Brussels, with its offset
+    end: str
+    direction: str
+    tariff: str
+    amount: Decimal
+    unit: str
+    validated: bool
+    complete: bool  # nothing of that meter day is missing
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The days of one meter that are wanted."""
+
+    meter: Meter
+    first: date
+    last: date
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What went by."""
+
+    count: int = 0
+    dates: set[str] = field(default_factory=set)
+
+    def of(self, lines: Iterable[Line]) -> Iterator[Line]:
+        for line in lines:
+            self.count += 1
+            self.dates.add(line.date)
+            yield line
+
+
+def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> list[str]:
+    """Write what was asked for; returns what there is to say about it, in lines for the user.
+
+    Args:
+        settings: the configuration.
+        arguments: `first` and `last` (dates, both included, or None), `meter`, `resolution`, `format`,
+            `decimal`, `delimiter`, `output`.
+        now: the present instant, aware.
+
+    Raises:
+        UsageError: that cannot be asked for.
+        LedgerError: nothing is known of it, or the ledger cannot be read.
+        OutputError: it cannot be written there.
+    """
+    write = _writer(arguments)
+    check_span(arguments.first, arguments.last, now)
+    daily = arguments.resolution == "day"
+    with readable.reading(settings.data_dir) as records:
+        meters = meters_named(readable.meters_of(settings, records, now), arguments.meter)
+        spans, remarks = _spans(records, meters, arguments, now)
+        tally = _Tally()
+        with opened(arguments.output) as file:
+            write(tally.of(line for span in spans for line in _lines(records, span, daily=daily)), file)
+        remarks += [remark for span in spans for remark in _gaps(records, span, now)]
+    return [_summary(tally, arguments.output), *remarks] if arguments.output else remarks
+
+
+def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Line], TextIO], None]:
+    if arguments.format is None:
+        raise UsageError("in which form? write --format csv, or --format json")
+    if arguments.format == "json":
+        if arguments.decimal or arguments.delimiter:
+            raise UsageError("--decimal and --delimiter are for --format csv")
+        return _write_json
+    decimal = arguments.decimal or "point"
+    delimiter = arguments.delimiter or ("semicolon" if decimal == "comma" else "comma")
+    return partial(_write_csv, point=_POINTS[decimal], delimiter=_DELIMITERS[delimiter])
+
+
+def _spans(
+    records: Records, meters: Sequence[Meter], arguments: argparse.Namespace, now: datetime
+) -> tuple[list[_Span], list[str]]:
+    """What is wanted of each meter, and of which meters there is nothing."""
+    spans, reasons = [], []
+    for meter in meters:
+        try:
+            spans.append(_span(records, meter, arguments, now))
+        except NothingKnown as error:
+            reasons.append(str(error))
+    if not spans and not any(records.known_span(meter) for meter in meters):
+        raise readable.nothing_fetched(meters)
+    if not spans:
+        raise NothingKnown("\n".join(reasons[:_NAMED]))
+    return spans, reasons
+
+
+def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: datetime) -> _Span:
+    known = records.known_span(meter)
+    if known is None:
+        raise readable.nothing_fetched([meter])
+    newest = max(known[1], meterday.latest_published(now, meter.energy))
+    first, last = meterday.span_within(
+        meter, arguments.first or known[0], min(arguments.last or newest, newest)
+    )
+    if first > last and (meter.since or meter.until):
+        raise NothingKnown(f"nothing of these days lies within the bounds of {meter.label} (from, until)")
+    if max(first, known[0]) > min(last, known[1]):
+        raise NothingKnown(
+            f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}"
+        )
+    if arguments.resolution == "interval" and records.first_with_intervals(meter) is None:
+        raise NothingKnown(f"no {INTERVALS[meter.energy]} are known of {meter.label}, only days")
+    return _Span(meter, first, last)
+
+
+def _lines(records: Records, span: _Span, *, daily: bool) -> Iterator[Line]:
+    meter = span.meter
+    day, day_ends, before, local_end = "", _LONG_AGO, _LONG_AGO, ""
+    slots = groupby(records.counted(meter, span.first, span.last, daily=daily), itemgetter(0, 1))
+    for (start, end), slot in slots:
+        if start >= day_ends:
+            named = meterday.day_of(start, meter.energy)
+            day, day_ends = named.isoformat(), meterday.end_of(named, meter.energy)
+        local_start = local_end if start == before else local(start)  # to write times takes longest
+        before, local_end = end, local(end)
+        for _, _, (direction, tariff, unit), amount, validated, complete in slot:
+            yield Line(
+                meter.name, meter.ean, day, local_start, local_end,
+                direction, tariff, amount, unit, validated, complete,
+            )  # fmt: skip
+
+
+def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str) -> None:
+    """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
+    writer = csv.writer(file, delimiter=delimiter)
+    writer.writerow(Line._fields)
+    writer.writerows(
+        (
+            f"EAN {meter}" if meter == ean else cell(meter),
+            f"EAN {ean}",
+            *slot,
+            plain(amount).replace(".", point),
+            "m3" if unit is Unit.M3 else unit,
+            _WORDS[validated],
+            _WORDS[complete],
+        )
+        for meter, ean, *slot, amount, unit, validated, complete in lines
+    )
+
+
+def _write_json(lines: Iterable[Line], file: TextIO) -> None:
+    """One array, one object on each line."""
+    before = "[\n"
+    for line in lines:
+        file.write(before + _as_json(line))
+        before = ",\n"
+    file.write("\n]\n" if before.startswith(",") else "[]\n")
+
+
+def _as_json(line: Line) -> str:
+    # By hand, for speed: no slug, digit, time or word of ours holds a character that JSON would escape.
+    return (
+        f'{{"meter": "{line.meter}", "ean": "{line.ean}", "date": "{line.date}",'
+        f' "start": "{line.start}", "end": "{line.end}", "direction": "{line.direction}",'
+        f' "tariff": "{line.tariff}", "amount": {plain(line.amount)}, "unit": "{line.unit}",'
+        f' "validated": {_WORDS[line.validated]}, "complete": {_WORDS[line.complete]}}}'
+    )
+
+
+def _summary(tally: _Tally, output: Path | None) -> str:
+    span = f", from {min(tally.dates)} to {max(tally.dates)}" if tally.dates else ""
+    return f"{output or 'standard output'}: {tally.count} readings{span}"
+
+
+def _gaps(records: Records, span: _Span, now: datetime) -> Iterator[str]:
+    """How many days are not there, or not as a whole, that Fluvius may have published."""
+    last = min(span.last, meterday.latest_published(now, span.meter.energy))
+    days = (last - span.first).days + 1
+    missing = days - len(records.complete_days(span.meter, span.first, last))
+    if missing > 0:
+        yield f"{span.meter.label}: {missing} of these {days} days are missing or not complete"
+    if count := len(records.days_in_doubt(span.meter, span.first, span.last)):
+        what = INTERVALS[span.meter.energy]
+        yield f"{span.meter.label}: {count} of these {days} days have {what} that do not add up to the day"

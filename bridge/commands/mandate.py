@@ -1,0 +1,167 @@
+"""`fluvius2mqtt mandate`: what customers allow, and how to ask them."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from bridge.config import ConfigError, Settings
+from bridge.config.asked import day
+from bridge.fluvius import open_energy_api
+from bridge.fluvius.energy_api import EnergyApi, in_utc
+from bridge.fluvius.http import PoliteSession
+from bridge.folder.claim import make
+from bridge.metering.mandate import Mandate
+from bridge.metering.model import BRUSSELS
+from bridge.text.foreign import clean_lines
+
+_LANDING_PAGE = "https://mijn.fluvius.be/verbruik/dienstverlener?id="
+_SERVICES = {"day": "VH_dag", "quarter-hour": "VH_kwartier_uur"}
+_A_YEAR = timedelta(days=365)
+_STATUSES = ("Requested", "Approved", "Rejected", "Finished")
+
+
+def add_arguments(parser: argparse.ArgumentParser, options: argparse.ArgumentParser) -> None:
+    """`mandate list`, `request` and `mock`, each with the options that all commands take."""
+    commands = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
+    listing = commands.add_parser("list", parents=[options], help="all mandates of the contract")
+    listing.add_argument("--reference", metavar="R", help="only those under this reference")
+    asking = commands.add_parser("request", parents=[options], help="a link for a customer to say yes")
+    asking.add_argument("--reference", metavar="R", required=True, help="yours to choose")
+    asking.add_argument("--flow", choices=("B2C", "B2B"), required=True, help="a person or an organisation")
+    asking.add_argument("--eans", metavar="N", type=_number, default=1, help="at most so many EANs")
+    asking.add_argument("--from", metavar="DATE", type=day, required=True, dest="since")
+    asking.add_argument("--to", metavar="DATE", type=day, dest="until")
+    asking.add_argument("--service", choices=_SERVICES, required=True)
+    asking.add_argument("--return-url-success", metavar="URL")
+    asking.add_argument("--return-url-failed", metavar="URL")
+    asking.add_argument("--organisation", metavar="NUMBER", help="the customer's enterprise number, for B2B")
+    mocking = commands.add_parser("mock", parents=[options], help="a mandate to test with, in the sandbox")
+    mocking.add_argument("--reference", metavar="R", required=True)
+    mocking.add_argument("--ean", metavar="EAN", required=True)
+    mocking.add_argument("--service", choices=_SERVICES, default="quarter-hour")
+    mocking.add_argument("--from", metavar="DATE", type=day, required=True, dest="since")
+    mocking.add_argument("--to", metavar="DATE", type=day, dest="until")
+    mocking.add_argument("--status", choices=_STATUSES, default="Approved")
+    mocking.add_argument("--expires", metavar="DATE", type=day, help="default: in a year")
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Do what was asked, and print what came of it.
+
+    Raises:
+        ConfigError: there is no Energy API in the configuration, or something contradicts it.
+        FluviusError: see its kinds.
+    """
+    api = settings.fluvius.energy_api
+    if api is None:
+        raise ConfigError("fluvius.energy_api: is not configured, and mandates are the Energy API's")
+    if getattr(arguments, "until", None) and arguments.until <= arguments.since:
+        raise ConfigError(f"--to {arguments.until} is not after --from {arguments.since}")
+    if arguments.what == "mock" and api.environment != "sandbox":
+        raise ConfigError("fluvius.energy_api.environment: mandates are mocked in the sandbox only")
+    make(settings.data_dir)
+    with closing(PoliteSession()) as http:
+        source = open_energy_api(settings, http, lambda: datetime.now(UTC), asked=True)
+        match arguments.what:
+            case "list":
+                _print_table(source.mandates(), arguments.reference)
+            case "request":
+                _request(source, arguments)
+            case _:
+                source.mock(_mock(arguments))
+                _print(f"{arguments.ean} has a mandate {arguments.reference}: {arguments.status}")
+
+
+def _request(source: EnergyApi, arguments: argparse.Namespace) -> None:
+    identifier, valid_to = source.short_url(
+        {
+            "referenceNumber": arguments.reference,
+            "flow": arguments.flow,
+            "numberOfEans": arguments.eans,
+            "dataServices": [
+                {
+                    "dataServiceType": _SERVICES[arguments.service],
+                    "dataPeriodFrom": _midnight(arguments.since),
+                    **({"dataPeriodTo": _midnight(arguments.until)} if arguments.until else {}),
+                }
+            ],
+            "sso": False,
+            **_given(
+                returnUrlSuccess=arguments.return_url_success,
+                returnUrlFailed=arguments.return_url_failed,
+                enterpriseNumber=arguments.organisation,
+            ),
+        }
+    )
+    link = f"{_LANDING_PAGE}{identifier}"
+    _print(link, f"Send it to the customer: it works until {_local(valid_to)}.")
+    _draw(link)
+
+
+def _draw(link: str) -> None:
+    """The link as a QR code, where there is a terminal to see it."""
+    try:
+        import segno
+    except ModuleNotFoundError:
+        return
+    if sys.stdout.isatty():
+        segno.make(link, micro=False).terminal(compact=True)
+
+
+def _mock(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "referenceNumber": arguments.reference,
+        "ean": arguments.ean,
+        "dataServiceType": _SERVICES[arguments.service],
+        "dataPeriodFrom": _midnight(arguments.since),
+        "status": arguments.status,
+        "mandateExpirationDate": _midnight(arguments.expires or datetime.now(UTC).date() + _A_YEAR),
+        **_given(dataPeriodTo=arguments.until and _midnight(arguments.until)),
+    }
+
+
+def _print_table(mandates: Iterable[Mandate], reference: str | None) -> None:
+    now = datetime.now(UTC)
+    rows = [("EAN", "REFERENCE", "STATUS", "SERVICE", "FROM", "TO", "EXPIRES", "RENEWAL")]
+    for each in sorted(mandates, key=lambda mandate: (mandate.reference, mandate.ean)):
+        if reference in (None, each.reference):
+            renewal = each.renewal or ("soon" if each.must_be_renewed(now) else "-")
+            period = (_day(each.since), _day(each.until), _day(each.expires))
+            rows.append((each.ean, each.reference, each.status, each.service, *period, renewal))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        _print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(f"{clean_lines(line)}\n")
+
+
+def _day(instant: datetime | None) -> str:
+    return instant.astimezone(BRUSSELS).date().isoformat() if instant else "-"
+
+
+def _local(text: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(BRUSSELS):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return text
+
+
+def _midnight(day: date) -> str:
+    """The first instant of a day in Flanders, as the Energy API writes instants."""
+    return in_utc(datetime(day.year, day.month, day.day, tzinfo=BRUSSELS))
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of EANs")
+    return int(text)

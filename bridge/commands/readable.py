@@ -1,0 +1,57 @@
+"""The ledger, read beside a bridge that may be working in it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from bridge.config import Settings
+from bridge.fetching import mandates
+from bridge.folder.claim import claim, is_claimed, prove_readable
+from bridge.ledger import Ledger, LedgerError, LedgerOutdated, Records
+from bridge.metering.model import Meter
+
+
+class NothingKnown(LedgerError):
+    """The ledger holds nothing of what was asked for; the message says what it holds, or how to fill it."""
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Records]:
+    """The ledger in a data folder. One of an older version is brought up to date, if nobody works in it.
+
+    Raises:
+        NothingKnown: there is none yet.
+        LedgerError, FolderError: see there.
+    """
+    path = folder / "ledger.sqlite"
+    prove_readable(path)
+    if not path.exists():
+        raise nothing_fetched()
+    try:
+        records = Records(path)
+    except LedgerOutdated as error:
+        if is_claimed(folder):
+            raise
+        if not os.access(folder, os.W_OK):
+            raise LedgerOutdated(f"{error}, in a copy of {folder} that can be written") from None
+        with claim(folder), Ledger(path, stream=True):  # or what waits for the stream would be dropped
+            records = Records(path)
+    with records:
+        yield records
+
+
+def meters_of(settings: Settings, records: Records, now: datetime) -> tuple[Meter, ...]:
+    """The meters that the bridge follows: the configured ones, or those of the mandates that it knows."""
+    if settings.meters or not settings.fluvius.energy_api:
+        return settings.followed
+    return mandates.made_by(mandates.kept(records).values(), now)
+
+
+def nothing_fetched(meters: Sequence[Meter] = ()) -> NothingKnown:
+    """Nothing was fetched yet for some meters, or for any."""
+    names = f" for {', '.join(meter.label for meter in meters)}" if meters else ""
+    return NothingKnown(
+        f"nothing was fetched yet{names}; start the bridge, or `fluvius2mqtt backfill --from 2026-01-01`"
+    )

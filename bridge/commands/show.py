@@ -1,0 +1,117 @@
+"""`fluvius2mqtt show`: the latest days of each meter, its months, and one day's intervals, in one document.
+
+It is printed as JSON, or drawn in the terminal.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from bridge.commands import readable
+from bridge.config import Settings
+from bridge.config.asked import meters_named
+from bridge.ledger import Records
+from bridge.metering import meterday
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import SIDES, Meter, Register
+from bridge.publishing import payloads
+from bridge.text.words import Payload
+
+_NOTHING = Decimal(0)
+
+
+def document(settings: Settings, name: str | None, count: int, now: datetime) -> Payload:
+    """What there is to show, of every meter that is meant; amounts are exact decimals.
+
+    Args:
+        settings: the configuration.
+        name: of a meter; None for all of them.
+        count: how many days, up to the newest that Fluvius may have published.
+        now: the present instant, aware.
+
+    Raises:
+        UsageError: there is no such meter.
+        LedgerError: there is nothing to show, or it cannot be read.
+    """
+    with readable.reading(settings.data_dir) as records:
+        meters = meters_named(readable.meters_of(settings, records, now), name)
+        if not any(records.known_span(meter) for meter in meters):
+            raise readable.nothing_fetched(meters)
+        return {"meters": [_of(records, meter, count, now) for meter in meters]}
+
+
+def _of(records: Records, meter: Meter, count: int, now: datetime) -> Payload:
+    total = records.total(meter)
+    registers = tuple(total.amounts) if total else ()
+    span = _span(records, meter, count, now)
+    days = _days(records, meter, registers, span, now)
+    this_month = meterday.month_of(meterday.day_of(now, meter.energy))
+    last, this = (records.month(meter, each, now) for each in meterday.months_until(this_month, 2))
+    return {
+        "meter": meter.name,
+        "name": meter.label,
+        "ean": meter.ean,
+        "energy": meter.energy,
+        "days": days,
+        "sum": _sum([day for day in days if day["state"] == "complete"]),
+        "month": payloads.month(meter, this, last, registers),
+        "latest": _latest(records, meter),
+    }
+
+
+def _span(records: Records, meter: Meter, count: int, now: datetime) -> list[date]:
+    """The last so many days of which something may be known, oldest first."""
+    known = records.known_span(meter)
+    if known is None:
+        return []
+    last = max(known[1], meterday.latest_published(now, meter.energy))
+    first, last = meterday.span_within(meter, known[0], last)
+    return meterday.span(max(first, last - ONE_DAY * (min(count, last.toordinal()) - 1)), last)
+
+
+def _days(
+    records: Records, meter: Meter, registers: Sequence[Register], span: Sequence[date], now: datetime
+) -> list[Payload]:
+    """Complete ones as on `M/day`; of the others that they are awaited, or later than Fluvius ever was."""
+    complete = set(records.complete_days(meter, span[0], span[-1])) if span else set()
+    return [
+        {"state": "complete", **payloads.day(meter, records.complete_day(meter, day), registers)}
+        if day in complete
+        else {
+            "state": "missing" if meterday.is_late(day, meter.energy, now) else "awaited",
+            "date": day.isoformat(),
+        }
+        for day in span
+    ]
+
+
+def _sum(days: Sequence[Payload]) -> Payload:
+    """What the days add up to."""
+    sides = {side: _sum_of_tariffs(day[side] for day in days if side in day) for side in SIDES}
+    net = [day["net"] for day in days if "net" in day]
+    return {
+        "days": len(days),
+        **{side: tariffs for side, tariffs in sides.items() if tariffs},
+        **({"net": sum(net, _NOTHING)} if net else {}),
+    }
+
+
+def _sum_of_tariffs(days: Iterable[Payload]) -> Payload:
+    sums: Payload = {}
+    for tariffs in days:
+        for tariff, amount in tariffs.items():
+            sums[tariff] = sums.get(tariff, _NOTHING) + amount
+    return sums
+
+
+def _latest(records: Records, meter: Meter) -> Payload | None:
+    """The latest complete day's intervals as on `M/intervals`, if it has any, and its peak in kW."""
+    day = records.latest_complete_day(meter)
+    intervals = records.intervals(meter, day.date) if day else []
+    if day is None or not day.intervals_count or not intervals:
+        return None
+    payload = payloads.intervals(meter, day, intervals)
+    highest = max(payload["intervals"], key=lambda each: each.get("consumption", _NOTHING))
+    an_hour = timedelta(hours=1) // meterday.interval_length(meter.energy)
+    power = highest.get("consumption", _NOTHING) * an_hour
+    return {**payload, "peak": {"start": highest["start"], "power": power, "unit": "kW"} if power else None}

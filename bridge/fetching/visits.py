@@ -1,0 +1,182 @@
+"""Visits to Fluvius: politely, one source at a time, and remembering across restarts how it went."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bridge.config import Settings
+from bridge.ledger import Ledger
+from bridge.ledger.health import SourceHealth, State
+from bridge.text.words import local
+
+if TYPE_CHECKING:
+    from bridge.fluvius.http import PoliteSession
+    from bridge.fluvius.source import Source
+
+log = logging.getLogger(__name__)
+
+_AHEAD = timedelta(hours=1)
+_LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
+
+
+class Postponed(Exception):
+    """Something is missing, and it is too early to ask Fluvius for it."""
+
+
+@dataclass
+class Visit:
+    """One visit to one source, and what came of it."""
+
+    http: "PoliteSession"
+    open_source: Callable[[], "Source"]  # raises FluviusError, which ends the visit
+    requests: int = 0  # when it is over
+    trouble: Exception | None = None  # with every meter, so that it is worth another visit
+    error: Exception | None = None  # that ended it
+
+
+class Visits:
+    """Who may be visited, and how the last visits went.
+
+    Args:
+        settings: the configuration.
+        ledger: where it is remembered.
+        now: the present instant, aware.
+        pause: waits that many seconds between two requests; may raise to end the visit.
+        names: the sources, `portal` and `energy_api`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        pause: Callable[[float], None],
+        names: Iterable[str],
+    ) -> None:
+        self._settings, self._ledger, self._now, self._pause = settings, ledger, now, pause
+        self._kept: tuple[str, Visit] | None = None  # the source's name, and the visit that stays open
+        self.health = {name: SourceHealth.from_note(ledger.recall(f"source/{name}")) for name in names}
+
+    def too_early(self, name: str, now: datetime) -> Postponed | None:
+        """Why a source is to be left in peace; None if it may be asked."""
+        health = self.health[name]
+        if health.not_before is None or not _counts(health.not_before, health, now):
+            return None
+        return Postponed(f"{name} is not asked again before {local(health.not_before)}: {health.last_error}")
+
+    def may_be_asked(self, name: str, now: datetime) -> bool:
+        """Whether neither Fluvius's word nor our own patience speaks against it."""
+        health = self.health[name]
+        return not any(_counts(until, health, now) for until in (health.not_before, health.retry_at))
+
+    def let_go(self) -> None:
+        """Close the connection that the last visit kept open."""
+        if self._kept:
+            self._kept[1].http.close()
+            self._kept = None
+
+    @contextmanager
+    def to(self, name: str, now: datetime, *, asked: bool, keep_open: bool = False) -> Iterator[Visit]:
+        """Visit a source. What ends the visit early is no error here, but said by the visit.
+
+        Args:
+            name: of the source.
+            now: when the visit begins, aware.
+            asked: whether a person waits for it, and so for another try with refused credentials.
+            keep_open: whether the next visit, which follows soon, is a part of this one: with the same
+                connection and token, and nothing that a person who asks for more has to wait for.
+
+        Raises:
+            LedgerError: what Fluvius answers could not be kept, so it is not asked.
+        """
+        from bridge.fluvius.errors import (  # noqa: PLC0415 - heavy, seldom needed
+            AccountLocked,
+            ClockWrong,
+            CredentialsRefused,
+            TryLater,
+        )
+
+        health = self.health[name]
+        asked_before = health.last_attempt
+        health.last_attempt = now
+        self._ledger.remember(f"source/{name}", health.to_note())  # proves that answers can be kept
+        visit = self._visit(name, asked=asked, keep_open=keep_open)
+        before = visit.http.count
+        try:
+            yield visit
+            if visit.trouble:
+                health.postponed(str(visit.trouble), self._now(), asked_for=None, reached=True)
+            else:
+                health.succeeded(self._now())
+        except CredentialsRefused as error:
+            log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
+            retry_at = error.retry_at if isinstance(error, AccountLocked) else None
+            health.refused(str(error), tried=visit.http.count > before, retry_at=retry_at)
+            visit.error = error
+        except TryLater as error:
+            health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)
+            log.warning("%s; trying again at %s", error, health.retry_at and local(health.retry_at))
+            visit.error = error
+            if isinstance(error, ClockWrong):
+                health.state = State.WAITING
+        finally:
+            visit.requests = visit.http.count - before
+            if (keep_open or not visit.requests) and not isinstance(visit.error, ClockWrong):
+                health.last_attempt = asked_before
+            if visit.error or not keep_open:
+                self.let_go()
+            health.count_requests(visit.requests, now)
+            self._ledger.remember(f"source/{name}", health.to_note())
+
+    def _visit(self, name: str, *, asked: bool, keep_open: bool) -> Visit:
+        """A new one, unless the last one stays open for this."""
+        from bridge.fluvius import open_source  # noqa: PLC0415
+        from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
+
+        if self._kept and keep_open and self._kept[0] == name:
+            return replace(self._kept[1], requests=0, trouble=None, error=None)
+        self.let_go()
+        http = PoliteSession(self._pause, self._now)
+
+        @cache
+        def opened() -> "Source":
+            self._make_sure_of_the_time(name, http)
+            return open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
+
+        self._kept = name, Visit(http, opened)
+        return self._kept[1]
+
+    def _make_sure_of_the_time(self, name: str, http: "PoliteSession") -> None:
+        """Where the ledger has notes of a day to come: has Fluvius say what time it is, before all else.
+
+        Raises:
+            ClockWrong: our clock is behind. Otherwise it was ahead once, and those notes prove nothing.
+            TryLater: see there.
+        """
+        from bridge.fluvius import address_of_the_time, clock  # noqa: PLC0415
+
+        now = self._now()
+        successes = [health.last_success for health in self.health.values()]
+        newest = max(filter(None, [self._ledger.newest_trace(), *successes]), default=now)
+        if newest <= now + clock.APART:
+            return
+        answer = http.get(address_of_the_time(name, self._settings))
+        if clock.said_by(answer.headers) is None:
+            raise clock.doubted(now, newest)
+        log.warning(
+            "the clock was wrong once: notes of %s, which is yet to come, are disbelieved", local(newest)
+        )
+        self._ledger.disbelieve(now)
+        for health in self.health.values():
+            if health.last_success and health.last_success > now:
+                health.last_success = None
+
+
+def _counts(until: datetime | None, health: SourceHealth, now: datetime) -> bool:
+    """Whether it is too early, by an instant that is not of a time when the clock was wrong."""
+    noted_ahead = health.last_attempt is not None and health.last_attempt > now + _AHEAD
+    return until is not None and not noted_ahead and now < until < now + _LONGEST_WAIT

@@ -1,0 +1,58 @@
+"""Every kilowatt-hour at the hour it was used: how a day's amounts are spread over its hours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from bridge.metering.model import Register, Tariff
+
+Amounts = Mapping[Register, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyDay:
+    """A meter day with its daily amounts, and what is known of its hours."""
+
+    start: datetime  # aware, UTC, on the hour
+    daily: Amounts
+    hours: Mapping[datetime, Amounts]  # starts, aware, UTC, on the hour
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a register counted in all days before some instant."""
+
+    first: datetime  # the start of its first day; aware, UTC
+    last: datetime  # the start of its last day
+    sum: Decimal
+
+
+def spread(day: HourlyDay) -> dict[Register, dict[datetime, Decimal]]:
+    """The daily amount of each register over the day's hours, in order of time.
+
+    The hours of each register add up to its daily amount: what its intervals do not account for (all of
+    it, while there are none) goes to the first hour; what they have too much is taken from the first hours.
+    """
+    return {register: _spread(day, register, amount) for register, amount in day.daily.items()}
+
+
+def _spread(day: HourlyDay, register: Register, amount: Decimal) -> dict[datetime, Decimal]:
+    counted = {day.start: Decimal(0)}
+    for hour, amounts in sorted(day.hours.items()):
+        tariffs = {
+            each.tariff: part
+            for each, part in amounts.items()
+            if (each.direction, each.unit) == (register.direction, register.unit)
+        }
+        if tariffs:
+            counted[hour] = (
+                sum(tariffs.values(), Decimal(0))
+                if register.tariff is Tariff.TOTAL
+                else tariffs.get(register.tariff, Decimal(0))
+            )
+    rest = amount - sum(counted.values())
+    for hour, known in counted.items():
+        counted[hour] = max(known + rest, Decimal(0))
+        rest += known - counted[hour]
+    return counted

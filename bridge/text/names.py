@@ -1,0 +1,177 @@
+"""What Home Assistant calls devices and entities, by language: the word that tells them apart comes first.
+
+A device page cuts names after some twenty characters. An entity's key is the end of its ids, so that these
+stay as they are when words or the language change.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Language = Literal["en", "nl", "fr", "de"]
+
+MODELS: Mapping[str, Mapping[Language, str]] = {
+    "electricity": {
+        "en": "Electricity meter",
+        "nl": "Elektriciteitsmeter",
+        "fr": "Compteur d'électricité",
+        "de": "Stromzähler",
+    },
+    "gas": {"en": "Gas meter", "nl": "Gasmeter", "fr": "Compteur de gaz", "de": "Gaszähler"},
+}
+
+_FLOWS: Mapping[str, Mapping[Language, str]] = {
+    "consumption": {"en": "consumption", "nl": "afname", "fr": "prélèvement", "de": "Bezug"},
+    "injection": {"en": "injection", "nl": "injectie", "fr": "injection", "de": "Einspeisung"},
+    "net": {"en": "net", "nl": "saldo", "fr": "solde", "de": "Saldo"},
+    "volume": {"en": "volume", "nl": "volume", "fr": "volume", "de": "Volumen"},
+    "production": {"en": "production", "nl": "productie", "fr": "production", "de": "Produktion"},
+    "auxiliary": {"en": "auxiliary", "nl": "hulpverbruik", "fr": "auxiliaires", "de": "Hilfsverbrauch"},
+}
+_TARIFFS: Mapping[str, Mapping[Language, str]] = {
+    "": {"en": "{}", "nl": "{}", "fr": "{}", "de": "{}"},
+    "high": {"en": "high {}", "nl": "{} hoog", "fr": "HP {}", "de": "HT-{}"},
+    "low": {"en": "low {}", "nl": "{} laag", "fr": "HC {}", "de": "NT-{}"},
+}
+_SPANS: Mapping[str, Mapping[Language, str]] = {
+    "day": {"en": "Day {flow}", "nl": "Dag{flow}", "fr": "Jour {flow}", "de": "Tag: {flow}"},
+    "total": {"en": "Total {flow}", "nl": "Totaal {flow}", "fr": "Total {flow}", "de": "Gesamt: {flow}"},
+    "month": {"en": "Month {flow}", "nl": "Maand{flow}", "fr": "Mois {flow}", "de": "Monat: {flow}"},
+    "last_month": {
+        "en": "Last month {flow}",
+        "nl": "Vorige maand {flow}",
+        "fr": "Mois passé {flow}",
+        "de": "Vormonat: {flow}",
+    },
+}
+
+OTHERS: Mapping[str, Mapping[Language, str]] = {
+    "peak": {"en": "Peak of the month", "nl": "Maandpiek", "fr": "Pointe du mois", "de": "Monatsspitze"},
+    "peak_mean": {
+        "en": "Mean peak, as billed",
+        "nl": "Gemiddelde maandpiek",
+        "fr": "Pointe moyenne",
+        "de": "Mittlere Spitze",
+    },
+    "last_month_peak": {
+        "en": "Last month peak",
+        "nl": "Vorige maand piek",
+        "fr": "Mois passé pointe",
+        "de": "Vormonat Spitze",
+    },
+    "chart": {
+        "en": "Chart of the day",
+        "nl": "Grafiek van de dag",
+        "fr": "Graphique du jour",
+        "de": "Tagesdiagramm",
+    },
+    "latest_day": {
+        "en": "Latest complete day",
+        "nl": "Laatste volle dag",
+        "fr": "Dernier jour complet",
+        "de": "Letzter ganzer Tag",
+    },
+    "latest_day_age": {
+        "en": "Age of latest day",
+        "nl": "Ouderdom van die dag",
+        "fr": "Âge de ce jour",
+        "de": "Alter dieses Tages",
+    },
+    "new_day": {"en": "New day", "nl": "Nieuwe dag", "fr": "Nouveau jour", "de": "Neuer Tag"},
+    "problem": {"en": "Problem", "nl": "Probleem", "fr": "Problème", "de": "Problem"},
+    "mandate_expires": {
+        "en": "End of the mandate",
+        "nl": "Einde van het mandaat",
+        "fr": "Fin du mandat",
+        "de": "Ende des Mandats",
+    },
+    "mandate_problem": {
+        "en": "Mandate to be renewed",
+        "nl": "Mandaat te vernieuwen",
+        "fr": "Mandat à renouveler",
+        "de": "Mandat erneuern",
+    },
+    "state": {"en": "Connection", "nl": "Verbinding", "fr": "Connexion", "de": "Verbindung"},
+    "version": {"en": "Version", "nl": "Versie", "fr": "Version", "de": "Version"},
+    "portal_last_success": {
+        "en": "Portal answered",
+        "nl": "Portaal antwoordde",
+        "fr": "Réponse du portail",
+        "de": "Portal antwortete",
+    },
+    "energy_api_last_success": {
+        "en": "Energy API answered",
+        "nl": "Energy API antwoordde",
+        "fr": "Réponse d'Energy API",
+        "de": "Energy API antwortete",
+    },
+    "next_run": {
+        "en": "Next run",
+        "nl": "Volgende bevraging",
+        "fr": "Prochain passage",
+        "de": "Nächster Abruf",
+    },
+    "refresh": {
+        "en": "Ask Fluvius now",
+        "nl": "Vraag Fluvius nu",
+        "fr": "Interroger Fluvius",
+        "de": "Fluvius jetzt fragen",
+    },
+    "republish": {
+        "en": "Publish again",
+        "nl": "Opnieuw publiceren",
+        "fr": "Publier à nouveau",
+        "de": "Neu veröffentlichen",
+    },
+    "answer": {"en": "Answer", "nl": "Antwoord", "fr": "Réponse", "de": "Antwort"},
+    "history_from": {
+        "en": "History from",
+        "nl": "Historiek vanaf",
+        "fr": "Historique depuis",
+        "de": "Verlauf ab",
+    },
+    "fetch_history": {
+        "en": "Fetch history",
+        "nl": "Historiek ophalen",
+        "fr": "Charger l'historique",
+        "de": "Verlauf holen",
+    },
+    "stop_history": {
+        "en": "Stop history",
+        "nl": "Historiek stoppen",
+        "fr": "Arrêter l'historique",
+        "de": "Verlauf anhalten",
+    },
+    "history": {
+        "en": "Progress of history",
+        "nl": "Voortgang historiek",
+        "fr": "Progrès d'historique",
+        "de": "Verlauf, Fortschritt",
+    },
+}
+
+
+def of_entity(key: str, language: Language) -> str:
+    """The name of an entity: `day_consumption_high` is "Day high consumption" in English."""
+    if key in OTHERS:
+        return OTHERS[key][language]
+    span = next(each for each in _SPANS if key.startswith(f"{each}_"))
+    return _SPANS[span][language].format(flow=_of_flow(key.removeprefix(f"{span}_"), language))
+
+
+def of_register(key: str, language: Language) -> str:
+    """What a register counts: `consumption_high` is "High consumption" in English, `volume` is "Volume"."""
+    return _capitalized(_of_flow(key, language))
+
+
+def told_apart(name: str, base: str) -> str:
+    """A name that another bridge, which has another base topic, may use for something else."""
+    return name if base == "fluvius" else f"{name} ({base})"
+
+
+def _of_flow(key: str, language: Language) -> str:
+    flow, _, tariff = key.partition("_")
+    return _TARIFFS[tariff][language].format(_FLOWS[flow][language])
+
+
+def _capitalized(words: str) -> str:
+    return words[0].upper() + words[1:]
