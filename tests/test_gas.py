@@ -12,7 +12,7 @@ from bridge.fetching import Occasion
 from bridge.meterday import ONE_DAY
 from bridge.model import Energy
 from bridge.simulator import RequestRecord
-from bridge.simulator.faults import WRITINGS
+from bridge.simulator.measurements import WRITINGS
 from tests.mosquitto import Mosquitto
 from tests.test_energy_api import Provider
 from tests.test_years import in_our_words

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FROM_THE_START = datetime.min.replace(tzinfo=UTC)
 GAS_DELAY = timedelta(hours=72)
 MORNING = timedelta(hours=4)  # electricity appears between 04:00 and 06:00
+WRITINGS = ("letters", "words", "null", "number")  # of gcuv, of which nobody knows how Fluvius writes it
 
 
 class Correction(NamedTuple):
@@ -46,7 +47,7 @@ class Calorific(NamedTuple):
     """How the kWh of gas come about: on a provisional calorific value first, on the definitive one later."""
 
     lasting: timedelta  # from a day's publication until the definitive value is there
-    writing: str  # of `gcuv` on the portal: letters, words, null or number
+    writing: str  # of `gcuv` on the portal, one of WRITINGS
 
 
 class Publication(NamedTuple):

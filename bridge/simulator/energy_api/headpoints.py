@@ -16,7 +16,7 @@ from bridge.simulator.household import (
     PRODUCTION,
     TOTAL,
 )
-from bridge.simulator.mandates import text
+from bridge.simulator.writing import number, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -121,9 +121,8 @@ class Writer:
 
 
 def _register(thousandths: int, unit: str, state: State, factor: str | None = None) -> dict[str, Any]:
-    whole, rest = divmod(thousandths, 1000)
     return {
-        "value": thousandths / 1000 if rest else whole,
+        "value": number(thousandths),
         "unit": unit,
         "validationState": state,
         "gasConversionFactor": factor,
