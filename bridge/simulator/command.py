@@ -1,19 +1,15 @@
 """The command `simulate`: a Fluvius on your own machine, portal and Energy API."""
 
-from __future__ import annotations
-
+import argparse
 import logging
 import signal
 import sys
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bridge.simulator.faults.table import FAULTS
 from bridge.simulator.simulator import Simulator
 from bridge.simulator.writing import parse_moment_or_date
-
-if TYPE_CHECKING:
-    import argparse
 
 DEFAULT_PORT = 8087
 

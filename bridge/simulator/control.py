@@ -1,23 +1,18 @@
 """The controls under /simulator/, for a person with curl."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.simulator.faults.table import FAULTS
+from bridge.simulator.fluvius import Fluvius
 from bridge.simulator.household import BRUSSELS, CONSUMPTION
 from bridge.simulator.response import Response, as_json
 from bridge.simulator.writing import parse_moment_or_date
 
-if TYPE_CHECKING:
-    from bridge.simulator.fluvius import Fluvius
-
-Control = Callable[["Fluvius", dict[str, Any]], None]
 PATH = "/simulator"
 
 
@@ -62,50 +57,34 @@ def _state(fluvius: Fluvius) -> dict[str, Any]:
     }
 
 
-def _set_now(fluvius: Fluvius, content: dict[str, Any]) -> None:
-    fluvius.set_today(parse_moment_or_date(content["now"]))
+def _correct(fluvius: Fluvius, asked: dict[str, Any]) -> None:
+    day, delta_wh = date.fromisoformat(asked["date"]), int(asked["delta_wh"])
+    direction = int(asked.get("direction", CONSUMPTION))
+    fluvius.correct(asked["ean"], day, delta_wh=delta_wh, at=asked.get("at"), direction=direction)
 
 
-def _add_fault(fluvius: Fluvius, content: dict[str, Any]) -> None:
-    fluvius.fault(content.pop("name"), **content)
+def _delay(fluvius: Fluvius, asked: dict[str, Any]) -> None:
+    moments = (asked.get("days_until"), asked.get("intervals_until"))
+    fluvius.delay(asked["ean"], date.fromisoformat(asked["date"]), *moments)
 
 
-def _clear(fluvius: Fluvius, content: dict[str, Any]) -> None:
-    fluvius.clear(content.get("name"))
+def _consent(fluvius: Fluvius, asked: dict[str, Any]) -> None:
+    status = asked.get("status", "Approved")
+    fluvius.energy_api.consent(asked["reference"], asked["ean"], status=status)
 
 
-def _correct(fluvius: Fluvius, content: dict[str, Any]) -> None:
-    fluvius.correct(
-        content["ean"],
-        date.fromisoformat(content["date"]),
-        delta_wh=int(content["delta_wh"]),
-        at=content.get("at"),
-        direction=int(content.get("direction", CONSUMPTION)),
-    )
-
-
-def _delay(fluvius: Fluvius, content: dict[str, Any]) -> None:
-    moments = (content.get("days_until"), content.get("intervals_until"))
-    fluvius.delay(content["ean"], date.fromisoformat(content["date"]), *moments)
-
-
-def _add_mandate(fluvius: Fluvius, content: dict[str, Any]) -> None:
+def _add_mandate(fluvius: Fluvius, asked: dict[str, Any]) -> None:
     for name in ("since", "period_from", "period_to", "expires"):
-        if content.get(name):
-            content[name] = parse_moment_or_date(content[name])
-    fluvius.energy_api.add_mandate(**content)
+        if asked.get(name):
+            asked[name] = parse_moment_or_date(asked[name])
+    fluvius.energy_api.add_mandate(**asked)
 
 
-def _consent(fluvius: Fluvius, content: dict[str, Any]) -> None:
-    status = content.get("status", "Approved")
-    fluvius.energy_api.consent(content["reference"], content["ean"], status=status)
-
-
-CONTROLS: dict[tuple[str, str], Control] = {
-    ("PUT", "now"): _set_now,
-    ("POST", "now"): _set_now,
-    ("POST", "faults"): _add_fault,
-    ("DELETE", "faults"): _clear,
+CONTROLS: dict[tuple[str, str], Callable[[Fluvius, dict[str, Any]], object]] = {
+    ("PUT", "now"): lambda fluvius, asked: fluvius.set_today(parse_moment_or_date(asked["now"])),
+    ("POST", "now"): lambda fluvius, asked: fluvius.set_today(parse_moment_or_date(asked["now"])),
+    ("POST", "faults"): lambda fluvius, asked: fluvius.fault(asked.pop("name"), **asked),
+    ("DELETE", "faults"): lambda fluvius, asked: fluvius.clear(asked.get("name")),
     ("POST", "corrections"): _correct,
     ("POST", "delays"): _delay,
     ("POST", "mandates"): _add_mandate,

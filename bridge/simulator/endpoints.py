@@ -1,7 +1,5 @@
 """What can be asked for at Fluvius, in words: faults and counts go by them."""
 
-from __future__ import annotations
-
 PORTAL = (
     "config",
     "authorize",

@@ -1,10 +1,11 @@
 """Fluvius: the portal and the Energy API with the same meters, its bad days and its visitors."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from email.message import Message
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from bridge.simulator.endpoints import ENERGY_API, endpoints
@@ -12,18 +13,12 @@ from bridge.simulator.energy_api import EnergyApi
 from bridge.simulator.faults.answers import DATES
 from bridge.simulator.faults.fault import ActiveFault
 from bridge.simulator.faults.table import FAULTS
+from bridge.simulator.household import SimulatedMeter
 from bridge.simulator.meters import Meters
 from bridge.simulator.portal import Portal
+from bridge.simulator.portal.sign_in import SignIn
 from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, Response, as_page
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
-    from email.message import Message
-
-    from bridge.simulator.household import SimulatedMeter
-    from bridge.simulator.portal.sign_in import SignIn
 
 LOG = logging.getLogger(__name__)
 
@@ -47,14 +42,7 @@ class RequestRecord:
 
 
 class Fluvius(Meters):
-    """What answers requests, honestly unless it was told to misbehave.
-
-    Args:
-        meters: the account's meters.
-        now: gives the simulated moment, an aware datetime; None: the real clock.
-        sign_in: of the portal's account.
-        address: gives the server's address.
-    """
+    """What answers requests, honestly unless it was told to misbehave."""
 
     def __init__(
         self,

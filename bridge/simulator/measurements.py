@@ -1,11 +1,10 @@
 """What the meters counted, what was corrected since, and when Fluvius makes it known."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bridge.simulator.household import (
     CONSUMPTION,
@@ -23,9 +22,6 @@ from bridge.simulator.household import (
     provisional_factor,
     slots,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 FROM_THE_START = datetime.min.replace(tzinfo=UTC)
 GAS_DELAY = timedelta(hours=72)
@@ -179,11 +175,7 @@ def _of(meter: SimulatedMeter, counted: list[Slot], serial: str | None) -> list[
 
 def consumed(slot: Slot) -> int:
     """What was taken from the grid, in Wh."""
-    return sum(
-        amount
-        for (direction, _, unit), amount in slot.amounts.items()
-        if (direction, unit) == (CONSUMPTION, KWH)
-    )
+    return sum(_in_direction(slot, CONSUMPTION))
 
 
 def total(counted: Iterable[Slot], registers: Iterable[Register]) -> dict[Register, int]:

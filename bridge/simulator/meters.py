@@ -1,12 +1,10 @@
 """The meters on one clock: what they counted, and what happens to them."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from threading import RLock
-from typing import TYPE_CHECKING
 
 from bridge.simulator.household import (
     BRUSSELS,
@@ -25,17 +23,9 @@ from bridge.simulator.measurements import (
 )
 from bridge.simulator.writing import dates, parse_moment
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
 
 class Meters:
-    """The account's meters and those of the Energy API's customers, for whoever plays with them.
-
-    Args:
-        meters: the account's meters.
-        now: gives the simulated moment, an aware datetime; None: the real clock.
-    """
+    """The account's meters and those of the Energy API's customers, for whoever plays with them."""
 
     def __init__(self, meters: Iterable[SimulatedMeter], now: Callable[[], datetime] | None) -> None:
         self.now = now or real_now

@@ -1,19 +1,15 @@
 """A request, as the simulator sees it."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import Message
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from email.message import Message
-
-    from bridge.simulator.faults.fault import Strike
-    from bridge.simulator.response import Response
+from bridge.simulator.faults.fault import Strike
+from bridge.simulator.response import Response
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,18 @@
 """The HTTP server, which can fall silent and break connections."""
 
-from __future__ import annotations
-
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bridge.simulator.response import as_text
+from bridge.simulator.response import Response, as_text
 from bridge.simulator.writing import http_date
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-    from email.message import Message
-
-    from bridge.simulator.response import Response
 
 LOG = logging.getLogger(__name__)
 
@@ -56,6 +50,10 @@ class Server(ThreadingTCPServer):
         self.stopping.set()
         self.shutdown()
         self.server_close()
+        self.break_connections()
+
+    def break_connections(self) -> None:
+        """Ends every connection, whatever it is busy with."""
         for connection in list(self.connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

@@ -1,22 +1,16 @@
 """The simulated Fluvius at an address of its own."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from email.message import Message
+from typing import Self
 
 from bridge.simulator import control
 from bridge.simulator.fluvius import Fluvius
-from bridge.simulator.household import DEFAULT_METERS
+from bridge.simulator.household import DEFAULT_METERS, SimulatedMeter
 from bridge.simulator.portal.sign_in import SignIn
+from bridge.simulator.response import Response
 from bridge.simulator.server import Server
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
-    from email.message import Message
-
-    from bridge.simulator.household import SimulatedMeter
-    from bridge.simulator.response import Response
 
 
 class Simulator(Fluvius):

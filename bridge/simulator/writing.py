@@ -1,7 +1,5 @@
 """How moments, dates, amounts and bytes are read and written."""
 
-from __future__ import annotations
-
 from base64 import urlsafe_b64encode
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import format_datetime

@@ -1,25 +1,20 @@
 """The official Energy API, as fluvius-api.md part 3 describes it: strict about everything."""
 
-from __future__ import annotations
-
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 from bridge.simulator.energy_api.client_credentials import DISCOVERY, TOKEN, ClientCredentials
 from bridge.simulator.energy_api.customers import Customers, asked_for
 from bridge.simulator.energy_api.energy import query_from
+from bridge.simulator.energy_api.mandates import Environment
 from bridge.simulator.energy_api.mistakes import in_filters, in_mock, in_short_url, refuse_mistakes
+from bridge.simulator.measurements import Measurements
+from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, Response, api_error, as_json, as_page, gateway_error
 from bridge.simulator.writing import parse_moment, text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
-    from bridge.simulator.energy_api.mandates import Environment
-    from bridge.simulator.measurements import Measurements
-    from bridge.simulator.request import Request
 
 ENVIRONMENTS: dict[str, Environment] = {"esco-live": "production", "esco-sbx": "sandbox"}
 API = re.compile(r"/(esco-live|esco-sbx)/v3/api/(.+)")

@@ -1,10 +1,8 @@
 """Assertions that a client signs with the key of its certificate. They need cryptography and PyJWT."""
 
-from __future__ import annotations
-
 import time
 from base64 import urlsafe_b64decode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jwt
 from cryptography import x509
@@ -12,10 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA1
 
 from bridge.simulator.energy_api import refusals
 from bridge.simulator.energy_api.refusals import MICROSOFT, refused
+from bridge.simulator.request import Request
 from bridge.simulator.writing import base64url
-
-if TYPE_CHECKING:
-    from bridge.simulator.request import Request
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LOOKED_AT_LATER = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}

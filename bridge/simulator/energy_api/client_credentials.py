@@ -1,7 +1,5 @@
 """Azure AD's client credentials, as the Energy API's clients sign in: a secret or a signed assertion."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -10,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from bridge.simulator.energy_api import refusals
 from bridge.simulator.energy_api.refusals import refused
+from bridge.simulator.request import Request
 from bridge.simulator.response import Response, as_json
 
 if TYPE_CHECKING:
     from bridge.simulator.energy_api.assertions import Assertions
-    from bridge.simulator.request import Request
 
 DISCOVERY = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
 TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
@@ -41,7 +39,7 @@ class ClientCredentials:
         self._tokens: dict[str, tuple[datetime, bool]] = {}  # until when, and whether for a certificate
 
     @cached_property
-    def assertions(self) -> Assertions:
+    def assertions(self) -> "Assertions":
         """Who looks at assertions; without cryptography and PyJWT a client has to sign in with its secret."""
         from bridge.simulator.energy_api.assertions import Assertions  # noqa: PLC0415 - an extra
 

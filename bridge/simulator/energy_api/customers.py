@@ -1,23 +1,15 @@
 """The customers of an energy service provider: what they allow, and how Fluvius has their amounts."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bridge.simulator.energy_api.energy import Habit, Held, Readings
-from bridge.simulator.energy_api.headpoints import Shape
-from bridge.simulator.energy_api.mandates import Environment, Mandate, Mandates
-from bridge.simulator.household import SimulatedMeter
+from bridge.simulator.energy_api.headpoints import Registers, Shape, State, Sub, Type
+from bridge.simulator.energy_api.mandates import Environment, Mandate, Mandates, Renewal, Service, Status
+from bridge.simulator.household import Energy, SimulatedMeter
 from bridge.simulator.measurements import FROM_THE_START, Measurements
 from bridge.simulator.writing import first_instant, parse_moment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from bridge.simulator.energy_api.headpoints import Registers, State, Sub, Type
-    from bridge.simulator.energy_api.mandates import Renewal, Service, Status
-    from bridge.simulator.household import Energy
 
 REFERENCE = "simulated"
 LONG_AGO, FAR_AWAY = date(2020, 1, 1), date(2099, 1, 1)

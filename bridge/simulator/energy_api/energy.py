@@ -1,20 +1,15 @@
 """The Energy API's readings: what was asked, which slots answer to it, and when each was stored."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from bridge.simulator.energy_api.headpoints import Shape, State, Writer
+from bridge.simulator.energy_api.mandates import Mandate
 from bridge.simulator.energy_api.mistakes import DAILY, FINEST, in_query, refuse_mistakes
 from bridge.simulator.household import SimulatedMeter, Slot, date_of, meter_day
 from bridge.simulator.measurements import GAS_DELAY, Measurements, Publication, total
 from bridge.simulator.writing import dates, parse_moment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from bridge.simulator.energy_api.mandates import Mandate
 
 ONE_DAY = timedelta(days=1)
 LATEST_MORNING = timedelta(hours=6)  # the usual delay of electricity, at most

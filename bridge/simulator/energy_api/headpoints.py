@@ -1,9 +1,8 @@
 """How the Energy API writes what was counted: shapes of headpoint, slots and registers."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bridge.simulator.household import (
     AUXILIARY,
@@ -15,13 +14,11 @@ from bridge.simulator.household import (
     LOW,
     PRODUCTION,
     TOTAL,
+    Register,
+    SimulatedMeter,
+    Slot,
 )
 from bridge.simulator.writing import number, text
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from bridge.simulator.household import Register, SimulatedMeter, Slot
 
 Type = Literal["metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"]
 Registers = Literal["all", "day-night", "total-in-intervals"]

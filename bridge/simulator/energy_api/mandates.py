@@ -1,17 +1,13 @@
 """The customers' mandates over time, and the short URLs with which they are asked for."""
 
-from __future__ import annotations
-
 import secrets
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from bridge.simulator.writing import first_instant, parse_moment, text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 Service = Literal["VH_dag", "VH_kwartier_uur", "VH_onbepaald", "IG"]
 Status = Literal["Requested", "Approved", "Rejected", "Finished"]

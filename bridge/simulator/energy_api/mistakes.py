@@ -1,18 +1,14 @@
 """What is wrong with a request to the Energy API."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from bridge.simulator.energy_api.mandates import RENEWALS, SERVICES, STATUSES
 from bridge.simulator.response import RefusedError, api_error
 from bridge.simulator.writing import parse_moment
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    Check = tuple[object, str, str]  # what must hold, of which field, and what to say when it does not
+Check = tuple[object, str, str]  # what must hold, of which field, and what to say when it does not
 
 DAILY, FINEST = "daily", "hourly_quarterhourly"
 EAN = re.compile(r"[0-9]{18}")

@@ -1,14 +1,10 @@
 """Why Azure AD refuses to give a token, in its own words."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
+from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, as_json
-
-if TYPE_CHECKING:
-    from bridge.simulator.request import Request
 
 MICROSOFT = "login.microsoftonline.com"
 

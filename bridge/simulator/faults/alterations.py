@@ -1,13 +1,9 @@
 """What can be changed in any JSON, by the path to it."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from bridge.simulator.faults.fault import Alteration, Strike
+from bridge.simulator.faults.fault import Alteration, Strike
 
 
 def places(content: Any, path: str) -> Iterator[tuple[Any, Any]]:

@@ -1,17 +1,11 @@
 """What is answered in place of the real thing."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
+from bridge.simulator.faults.fault import Answer, Parameters
 from bridge.simulator.response import Response, api_error, as_json, as_page, gateway_error
 from bridge.simulator.writing import http_date, text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bridge.simulator.faults.fault import Answer, Parameters
 
 
 def _unless_sooner(parameters: Parameters, response: Response) -> Response:

@@ -1,18 +1,13 @@
 """What can be changed in the documents that the Energy API answers."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bridge.simulator.faults import slots
 from bridge.simulator.faults.alterations import places, replacing
+from bridge.simulator.faults.fault import Alteration, Strike
 from bridge.simulator.writing import text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from bridge.simulator.faults.fault import Alteration, Strike
 
 INTERVALS = ("hourlyEnergy", "quarterHourlyEnergy")
 LISTS = ("dailyEnergy", *INTERVALS)

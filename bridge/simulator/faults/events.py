@@ -1,15 +1,11 @@
 """What happens to the meters at once."""
 
-from __future__ import annotations
-
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bridge.simulator.faults.fault import Event, Parameters
 from bridge.simulator.household import BRUSSELS
-
-if TYPE_CHECKING:
-    from bridge.simulator.faults.fault import Event, Parameters
-    from bridge.simulator.meters import Meters
+from bridge.simulator.meters import Meters
 
 
 def correction(sign: int) -> Event:

@@ -1,7 +1,5 @@
 """What a fault is, and what it is to be hit by one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,16 +1,11 @@
 """What can be changed in the slots that the portal answers."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bridge.simulator.faults.alterations import leaving_out, replacing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bridge.simulator.faults.fault import Strike
+from bridge.simulator.faults.fault import Strike
 
 Slots = list[dict[str, Any]]
 

@@ -1,7 +1,5 @@
 """Everything that can go wrong at Fluvius: a row each."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from bridge.simulator.faults import answers, documents, events, slots

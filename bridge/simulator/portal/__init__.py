@@ -1,19 +1,14 @@
 """The portal Mijn Fluvius, as fluvius-api.md parts 1 and 2 describe it: strict about everything."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
+from bridge.simulator.measurements import Measurements
 from bridge.simulator.portal import history, spikes
 from bridge.simulator.portal.pages import API, TENANT
 from bridge.simulator.portal.published import Published
+from bridge.simulator.portal.sign_in import SignIn
+from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, Response, as_page, gateway_error
-
-if TYPE_CHECKING:
-    from bridge.simulator.measurements import Measurements
-    from bridge.simulator.portal.sign_in import SignIn
-    from bridge.simulator.request import Request
 
 READINGS = re.compile(r"/verbruik/api/meter-measurement-(history|spikes)/([^/]+)")
 ROUTES = {

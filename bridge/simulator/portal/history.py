@@ -1,10 +1,8 @@
 """The portal's meter-measurement-history: days, hours and quarter-hours."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bridge.simulator.household import (
     KWH,
@@ -15,13 +13,11 @@ from bridge.simulator.household import (
     provisional_factor,
 )
 from bridge.simulator.measurements import in_hours
+from bridge.simulator.portal.published import Published
 from bridge.simulator.portal.window import MILLISECOND, Window, asked
+from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, Response, as_json, gateway_error
 from bridge.simulator.writing import number, text
-
-if TYPE_CHECKING:
-    from bridge.simulator.portal.published import Published
-    from bridge.simulator.request import Request
 
 VALIDATED = 2
 CALORIFIC_WORDS = {"letters": ("P", "D"), "words": ("Voorlopig", "Definitief")}  # provisional, definitive

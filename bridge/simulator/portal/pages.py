@@ -1,18 +1,13 @@
 """What the portal and Azure AD B2C tell a browser that is about to sign in."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
+from bridge.simulator.request import Request
 from bridge.simulator.response import Response, as_json, as_page
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from bridge.simulator.request import Request
 
 POLICY = "B2C_1A_customer_signup_signin"
 TENANT = f"/klanten.onmicrosoft.com/{POLICY}"

@@ -1,19 +1,13 @@
 """What the portal has published of one meter by now, as the faults leave it."""
 
-from __future__ import annotations
-
-from datetime import date, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from bridge.simulator.household import SimulatedMeter, Slot, date_of
 from bridge.simulator.measurements import Measurements, Publication
+from bridge.simulator.request import Request
 from bridge.simulator.writing import dates
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from bridge.simulator.request import Request
 
 
 class Published(NamedTuple):

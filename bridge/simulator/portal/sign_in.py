@@ -1,22 +1,18 @@
 """Fluvius' sign-in at Azure AD B2C, as fluvius-api.md part 1 describes it: strict about everything."""
 
-from __future__ import annotations
-
 import json
 import re
 import secrets
-from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from bridge.simulator.portal.pages import API, POLICY, TENANT, Transaction, configuration, sign_in_page
 from bridge.simulator.portal.tokens import Tokens, missing_scopes
+from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, Response, as_json, as_page, as_text, redirect
-
-if TYPE_CHECKING:
-    from bridge.simulator.request import Request
+from bridge.simulator.writing import base64url
 
 LOCKED_AFTER = 3  # wrong passwords
 LOCKED_FOR = timedelta(minutes=30)
@@ -47,8 +43,8 @@ class SignIn(Tokens):
         transaction = Transaction(
             asked=request.query,
             renamed="renamed-login-fields" in request.strikes,
-            transaction_id=f"StateProperties={_b64(json.dumps({'TID': str(uuid4())}).encode())}",
-            csrf=_b64(secrets.token_bytes(48)) + "+/==",
+            transaction_id=f"StateProperties={base64url(json.dumps({'TID': str(uuid4())}).encode())}=",
+            csrf=f"{base64url(secrets.token_bytes(48))}+/==",
             cookies={"x-ms-cpim-trans": secrets.token_urlsafe(24)},
         )
         self._transactions[transaction.transaction_id] = transaction
@@ -147,6 +143,13 @@ def _refused(reason: str) -> RefusedError:
     return RefusedError(as_text(f"{reason}\n", 400))
 
 
+def _refuse_unless(wishes: Mapping[str, object]) -> None:
+    """Refuses a request for the first wish that it does not fulfil."""
+    for reason, is_fulfilled in wishes.items():
+        if not is_fulfilled:
+            raise _refused(reason)
+
+
 def _check_authorize(request: Request, client_id: str) -> None:
     asked = request.query
     fixed = {
@@ -158,34 +161,25 @@ def _check_authorize(request: Request, client_id: str) -> None:
         "prompt": "login",
         "client_info": "1",
     }
-    for name, value in fixed.items():
-        if asked.get(name) != value:
-            raise _refused(f"{name} must be {value}")
-    for name in ("state", "nonce", "login_hint"):
-        if not asked.get(name):
-            raise _refused(f"{name} is missing")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", asked.get("code_challenge", "")):
-        raise _refused("code_challenge must be the base64url of a SHA-256, without padding")
-    if missing := missing_scopes(asked.get("scope", "")):
-        raise _refused(f"the scope lacks {missing}")
+    missing = missing_scopes(asked.get("scope", ""))
+    challenge = re.fullmatch(r"[A-Za-z0-9_-]{43}", asked.get("code_challenge", ""))
+    _refuse_unless(
+        {f"{name} must be {value}": asked.get(name) == value for name, value in fixed.items()}
+        | {f"{name} is missing": asked.get(name) for name in ("state", "nonce", "login_hint")}
+        | {"code_challenge must be the base64url of a SHA-256, without padding": challenge}
+        | {f"the scope lacks {missing}": not missing}
+    )
 
 
 def _check_self_asserted(request: Request, transaction: Transaction) -> None:
-    headers = request.headers
-    if headers.get("X-CSRF-TOKEN") != transaction.csrf:
-        raise _refused("X-CSRF-TOKEN is not the page's")
-    if headers.get("X-Requested-With") != "XMLHttpRequest":
-        raise _refused("X-Requested-With must be XMLHttpRequest")
-    if headers.get("Origin") != request.base:
-        raise _refused(f"Origin must be {request.base}")
-    if not headers.get("Referer", "").startswith(f"{request.base}/"):
-        raise _refused("Referer must be the sign-in page")
-    if request.form.get("request_type") != "RESPONSE":
-        raise _refused("request_type must be RESPONSE")
-    for name in transaction.fields:
-        if name not in request.form:
-            raise _refused(f"the field {name} is missing")
-
-
-def _b64(content: bytes) -> str:
-    return urlsafe_b64encode(content).decode()
+    headers, base = request.headers, request.base
+    _refuse_unless(
+        {
+            "X-CSRF-TOKEN is not the page's": headers.get("X-CSRF-TOKEN") == transaction.csrf,
+            "X-Requested-With must be XMLHttpRequest": headers.get("X-Requested-With") == "XMLHttpRequest",
+            f"Origin must be {base}": headers.get("Origin") == base,
+            "Referer must be the sign-in page": headers.get("Referer", "").startswith(f"{base}/"),
+            "request_type must be RESPONSE": request.form.get("request_type") == "RESPONSE",
+        }
+        | {f"the field {name} is missing": name in request.form for name in transaction.fields}
+    )

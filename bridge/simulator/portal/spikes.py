@@ -1,19 +1,14 @@
 """The portal's meter-measurement-spikes: the highest quarter-hour of each month."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bridge.simulator.household import BRUSSELS, QUARTER, meter_day
+from bridge.simulator.portal.published import Published
 from bridge.simulator.portal.window import Window, asked
 from bridge.simulator.response import Response, as_json
 from bridge.simulator.writing import number, text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from bridge.simulator.portal.published import Published
 
 
 def answer(published: Published) -> Response:

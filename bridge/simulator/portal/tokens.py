@@ -1,35 +1,21 @@
 """The portal's tokens: what Azure AD B2C gives for a code, and renews for a refresh token."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from bridge.simulator.portal.pages import TENANT, USER_SCOPE
+from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, Response, as_json
 from bridge.simulator.writing import base64url
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from bridge.simulator.request import Request
-
 SCOPES = ("openid", "offline_access", USER_SCOPE)
 CODE_LIVES = timedelta(minutes=5)
-
-
-@dataclass(frozen=True)
-class Code:
-    """An authorization code, good for one exchange."""
-
-    asked: Mapping[str, str]
-    expires: datetime
 
 
 class Tokens:
@@ -39,7 +25,7 @@ class Tokens:
         self.client_id = str(uuid4())
         self.token_seconds = 3600  # an access token's life
         self.refresh_token_seconds = 14 * 24 * 3600
-        self._codes: dict[str, Code] = {}
+        self._codes: dict[str, tuple[Mapping[str, str], datetime]] = {}  # what was asked, and until when
         self._access_tokens: dict[str, datetime] = {}
         self._refresh_tokens: dict[str, datetime] = {}
 
@@ -64,7 +50,7 @@ class Tokens:
     def issue_code(self, asked: Mapping[str, str], now: datetime) -> str:
         """A code for whoever asked that in the authorize request, and knew the password."""
         code = secrets.token_urlsafe(48)
-        self._codes[code] = Code(asked, now + CODE_LIVES)
+        self._codes[code] = (asked, now + CODE_LIVES)
         return code
 
     def token(self, request: Request) -> Response:
@@ -84,19 +70,16 @@ class Tokens:
     def _redeem(self, request: Request) -> Mapping[str, str]:
         """What was asked when the code was issued, if everything fits."""
         form = request.form
-        code = self._codes.pop(form.get("code", ""), None)
-        if code is None or request.now >= code.expires:
+        asked, expires = self._codes.pop(form.get("code", ""), ({}, request.now))
+        if request.now >= expires:
             raise _no_token("invalid_grant", "AADB2C90080: the code is unknown, expired or used before")
-        if form.get("redirect_uri") != code.asked["redirect_uri"]:
+        if form.get("redirect_uri") != asked["redirect_uri"]:
             raise _no_token("invalid_grant", "AADB2C90088: redirect_uri is not the one the code was sent to")
         verifier = form.get("code_verifier", "")
         challenge = base64url(hashlib.sha256(verifier.encode()).digest())
-        if (
-            not re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier)
-            or challenge != code.asked["code_challenge"]
-        ):
+        if not re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier) or challenge != asked["code_challenge"]:
             raise _no_token("invalid_grant", "AADB2C90183: code_verifier does not fit the code_challenge")
-        return code.asked
+        return asked
 
     def _spend_refresh_token(self, request: Request) -> None:
         expires = self._refresh_tokens.pop(request.form.get("refresh_token", ""), None)

@@ -1,16 +1,12 @@
 """The span of time that a client of the portal asks for."""
 
-from __future__ import annotations
-
 import re
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bridge.simulator.household import BRUSSELS, SimulatedMeter, date_of, meter_day
+from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, gateway_error
-
-if TYPE_CHECKING:
-    from bridge.simulator.request import Request
 
 MILLISECOND = timedelta(milliseconds=1)
 
