@@ -1,4 +1,4 @@
-"""What can be asked for at Fluvius, in words: faults and counts go by them."""
+"""The endpoints of the portal and of the Energy API by their names: faults and counts use these."""
 
 PORTAL = (
     "config",

@@ -12,7 +12,7 @@ from bridge.simulator.endpoints import ENERGY_API, endpoints
 from bridge.simulator.energy_api import EnergyApi
 from bridge.simulator.faults.answers import DATES
 from bridge.simulator.faults.fault import ActiveFault
-from bridge.simulator.faults.table import FAULTS
+from bridge.simulator.faults.table import find
 from bridge.simulator.household import SimulatedMeter
 from bridge.simulator.meters import Meters
 from bridge.simulator.portal import Portal
@@ -84,9 +84,7 @@ class Fluvius(Meters):
         Raises:
             ValueError: an unknown name, place or parameter; the message lists the known ones.
         """
-        if name not in FAULTS:
-            raise ValueError(f"no fault is called {name!r}; there are: {', '.join(sorted(FAULTS))}")
-        fault = FAULTS[name]
+        fault = find(name)
         complete = fault.complete(parameters)
         with self.lock:
             if fault.event:

@@ -155,13 +155,13 @@ class Customers:
     def hold_days(
         self, lasting: timedelta, *, state: State = "READ", ean: str | None = None, every: int = 1
     ) -> None:
-        """One day in so many is in this state for a while after its publication, then `VAL`.
+        """Days are in this state for a while after their publication, then `VAL`.
 
         Args:
             lasting: how long.
             state: which.
             ean: whose days; None: every meter's.
-            every: so manieth.
+            every: 1 for every day, 2 for every second day, ...
         """
         self.readings.habits.append(Habit(ean, state, lasting, every))
 

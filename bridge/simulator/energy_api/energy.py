@@ -43,7 +43,7 @@ class Held(NamedTuple):
 
 
 class Habit(NamedTuple):
-    """Days that are not validated at once, one in so many."""
+    """Every first, second, third ... day is not validated at once."""
 
     ean: str | None  # None: every meter's
     state: State
@@ -187,7 +187,7 @@ class Readings:
         return None
 
     def _candidates(self, meter: SimulatedMeter, query: Query) -> list[date]:
-        """The days of which slots may lie in the span, or may have been stored in it."""
+        """The days of which a slot may lie in the span, or may have been stored in it."""
         first = max(date_of(meter.energy, query.start), meter.since)
         last = date_of(meter.energy, min(query.end, query.now))
         if query.period_type == "readTime":

@@ -28,7 +28,7 @@ def refuse_mistakes(checks: Iterable[Check]) -> None:
 
 
 def in_query(asked: Mapping[str, str]) -> Iterator[Check]:
-    """Of a request for energy."""
+    """What must hold of a request for energy."""
     for name in ("ean", "periodType", "referenceNumber", "granularity", "from", "to"):
         yield asked.get(name), name, "is required"
     yield _is_ean(asked.get("ean"))
@@ -45,7 +45,7 @@ def in_query(asked: Mapping[str, str]) -> Iterator[Check]:
 
 
 def in_filters(asked: Mapping[str, str]) -> Iterator[Check]:
-    """Of a request for mandates."""
+    """What must hold of a request for mandates."""
     known = {
         "energyType": ("E", "G"),
         "status": STATUSES,
@@ -61,7 +61,7 @@ def in_filters(asked: Mapping[str, str]) -> Iterator[Check]:
 
 
 def in_short_url(body: Mapping[str, Any], contract: str) -> Iterator[Check]:
-    """Of a request for a short URL."""
+    """What must hold of a request for a short URL."""
     for name in ("dataAccessContractNumber", "referenceNumber"):
         yield _is_text(body, name)
     is_ours = body.get("dataAccessContractNumber") in (contract, None, "")
@@ -83,7 +83,7 @@ def in_short_url(body: Mapping[str, Any], contract: str) -> Iterator[Check]:
 
 
 def in_mock(body: Mapping[str, Any]) -> Iterator[Check]:
-    """Of a request for a mandate to test with."""
+    """What must hold of a request for a mandate to test with."""
     yield _is_text(body, "referenceNumber")
     yield from _in_service(body)
     yield TEST_EAN.fullmatch(str(body.get("ean"))), "ean", f"must match {TEST_EAN.pattern}"

@@ -35,12 +35,12 @@ def _keys(content: Any) -> list[Any]:
 
 
 def one_in_so_many(content: Any, path: str, strike: Strike) -> list[tuple[Any, Any]]:
-    """Of the places that a path leads to the first, and every so many (`every`) the next."""
+    """The first of the places that a path leads to, and one in every `every` after it."""
     return list(places(content, path))[:: max(1, strike.parameters.get("every", 1))]
 
 
 def leaving_out(path: str | None = None) -> Alteration:
-    """What is at a path, or at the parameter `path`, is left out, one in so many."""
+    """Leaves out what is at a path (None: at the parameter `path`), one in every `every`."""
 
     def alteration(content: Any, strike: Strike) -> Any:
         for holder, key in reversed(one_in_so_many(content, path or strike.parameters["path"], strike)):
@@ -51,7 +51,7 @@ def leaving_out(path: str | None = None) -> Alteration:
 
 
 def putting(path: str | None = None, parameter: str = "value") -> Alteration:
-    """A parameter, or null without it, is put at a path, or at the parameter `path`, one in so many."""
+    """Puts a parameter's value, or null, at a path (None: at the parameter `path`), one in every `every`."""
 
     def alteration(content: Any, strike: Strike) -> Any:
         for holder, key in one_in_so_many(content, path or strike.parameters["path"], strike):
@@ -62,7 +62,7 @@ def putting(path: str | None = None, parameter: str = "value") -> Alteration:
 
 
 def replacing(path: str, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Everything at a path is changed."""
+    """Changes everything at a path."""
 
     def replace(content: Any) -> Any:
         for holder, key in places(content, path):

@@ -18,19 +18,17 @@ _Variant = TypeVar("_Variant")
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to misbehave.
+    """One way to misbehave: a row of the table.
 
-    It has an `answer`, changes `slots`, changes a `document`, is an `event`, or is none of these: then it is
-    looked up by its name where it matters.
+    Its kind is told by the one of `answer`, `slots`, `document` and `event` that it has. A fault with none of
+    them only has a name: the sign-in, the portal or the Energy API asks for it where it makes a difference.
     """
 
     description: str
     where: str  # endpoint or group; empty for an event
-    parameters: Parameters = field(
-        default_factory=dict
-    )  # with their defaults; a tuple: one of, by default the first
+    parameters: Parameters = field(default_factory=dict)  # and their defaults: of a tuple the first
     times: int | None = None  # how many requests it hits unless told otherwise; None: until cleared
-    answer: Answer | None = None  # is given in place of the real one
+    answer: Answer | None = None  # what is answered in place of the real thing
     slots: Alteration | None = None  # changes the slots that the portal would answer
     document: Alteration | None = None  # changes the document that the Energy API would answer
     event: Event | None = None  # happens at once instead of hitting requests; clearing does not undo it
@@ -87,7 +85,7 @@ class Strike(NamedTuple):
     number: int  # of requests that it hit before this one
 
     def variant(self, variants: Mapping[str, _Variant]) -> _Variant:
-        """The variant that its parameters name; for `each` they take turns."""
+        """The variant that its parameters name; with `each` a next one for every request."""
         name = self.parameters["variant"]
         return variants[list(variants)[self.number % len(variants)] if name == "each" else name]
 
@@ -106,7 +104,7 @@ class ActiveFault:
     passed: int = 0
 
     def strike(self, endpoint: str, ean: str | None) -> Strike | None:
-        """Whether it hits this request; counts."""
+        """What hits this request, if anything does; counts the requests."""
         is_spent = self.times is not None and self.hits >= self.times
         if endpoint not in self.where or self.ean not in (None, ean) or is_spent:
             return None

@@ -1,4 +1,4 @@
-"""Everything that can go wrong at Fluvius: a row each."""
+"""Everything that can go wrong at Fluvius. A new fault is a new row."""
 
 from dataclasses import replace
 
