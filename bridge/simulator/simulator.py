@@ -42,7 +42,8 @@ class Simulator(Fluvius):
 
     def start(self) -> Self:
         """Begins to answer; returns itself."""
-        self._server = Server((self.host, self.port), self.answer, lambda: self.instant)
+        answer = lambda *asked: self.answer(*asked)  # noqa: E731, PLW0108 - another may take its place
+        self._server = Server((self.host, self.port), answer, lambda: self.instant)
         self.port = self._server.server_address[1]
         self._server.start()
         return self
