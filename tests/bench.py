@@ -35,7 +35,7 @@ from bridge.metering.meterday import ONE_DAY, day_of, intervals_of, month_of, mo
 from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
 from bridge.publishing import chart, payloads
 from bridge.service.bridge import Bridge
-from bridge.simulator import energy_api
+from bridge.simulator import EnergyApi
 from bridge.text.words import to_json
 from tests.core import TOKEN, Core
 from tests.mosquitto import Ear, Heard, Mosquitto, eventually
@@ -459,13 +459,13 @@ def provider(stage: Stage, fluvius: FluviusNextDoor, name: str) -> World:
             "energy_api": {
                 "environment": "sandbox",
                 "url": f"{fluvius.url}/esco-sbx/v3",
-                "authority": f"{fluvius.url}/{energy_api.TENANT}",
-                "tenant_id": energy_api.TENANT,
-                "client_id": energy_api.CLIENT_ID,
-                "client_secret": energy_api.CLIENT_SECRET,
-                "scope": energy_api.SCOPE,
-                "subscription_key": energy_api.SUBSCRIPTION_KEY,
-                "contract_number": energy_api.CONTRACT_NUMBER,
+                "authority": f"{fluvius.url}/{EnergyApi.tenant}",
+                "tenant_id": EnergyApi.tenant,
+                "client_id": EnergyApi.client_id,
+                "client_secret": EnergyApi.client_secret,
+                "scope": EnergyApi.scope,
+                "subscription_key": EnergyApi.subscription_key,
+                "contract_number": EnergyApi.contract_number,
             }
         },
         "schedule.lookback_days": 5,

@@ -53,7 +53,7 @@ class Reader:
     def _fluvius_is_as_ever(self) -> bool:
         """It was told nothing that a new one does not know, and nothing was asked yet."""
         known = self.simulator.measurements
-        told = self.simulator.requests, self.simulator.faults.active, known.corrections, known.delays
+        told = self.simulator.requests, self.simulator.faults, known.corrections, known.delays
         as_new = Simulator().measurements.meters == known.meters and not known.customers
         fresh = not (self.world.data_dir / "ledger.sqlite").exists()
         return as_new and fresh and not any(told) and self.world.changes.keys() == {"schedule.lookback_days"}

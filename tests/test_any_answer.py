@@ -32,7 +32,8 @@ from bridge.metering.model import Direction, Meter, Register, Tariff, Unit
 from bridge.publishing import payloads
 from bridge.simulator import Simulator
 from bridge.simulator.portal import Portal
-from bridge.simulator.web import Request, Response
+from bridge.simulator.request import Request
+from bridge.simulator.response import Response
 from bridge.text.words import to_json
 from tests.chance import often
 from tests.world import GAS, HOME, SHED, Clock, World
@@ -376,7 +377,7 @@ class Past:
         clock, odd = copy.copy(self.clock), self.simulator
         sign_in = odd.sign_in
         odd.sign_in = copy.deepcopy(sign_in)
-        odd.portal = Portal(odd.measurements, odd.sign_in.accepts, odd.granularities)
+        odd.portal = Portal(odd.measurements, odd.sign_in)
         odd.now, odd.said = clock, []
         with tempfile.TemporaryDirectory() as folder:
             shutil.copytree(self.folder, folder, dirs_exist_ok=True)

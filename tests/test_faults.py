@@ -10,11 +10,14 @@ import pytest
 
 from bridge.fetching.cycle import Occasion
 from bridge.fluvius import http
-from bridge.simulator.faults import CATALOG, DATES, ODD
+from bridge.simulator.faults.answers import DATES
+from bridge.simulator.faults.slots import ODD
+from bridge.simulator.faults.table import FAULTS
 from tests.mosquitto import Ear, Heard, Mosquitto
 from tests.world import GAS, HOME, World, says
 
 LOOKBACK = 5  # days
+CATALOG = {name: fault for name, fault in FAULTS.items() if not name.startswith("api-")}
 
 
 @dataclass(frozen=True)
@@ -190,8 +193,8 @@ def test_a_fault_invents_nothing_says_what_is_wrong_and_loses_nothing(
     household: Household, name: str, expected: Expected, fresh: bool
 ) -> None:
     world = household.world
-    world.changes["mqtt.stream"] = CATALOG[name].alteration is not None
-    if not fresh or CATALOG[name].is_event:
+    world.changes["mqtt.stream"] = CATALOG[name].slots is not None
+    if not fresh or CATALOG[name].event:
         household.run()
         world.clock.pass_by(days=1)
         world.simulator.sign_in.forget_tokens()
@@ -201,7 +204,7 @@ def test_a_fault_invents_nothing_says_what_is_wrong_and_loses_nothing(
 
     retained = household.run()
     # an event makes old what is published before Fluvius is asked
-    invented = world.invented([] if CATALOG[name].is_event else household.ear.messages)
+    invented = world.invented([] if CATALOG[name].event else household.ear.messages)
     assert [each for each in invented if name not in LIES or not each.startswith("ledger")] == []
     assert_says(retained, expected)
     complete = expected.complete if isinstance(expected.complete, bool) else fresh
@@ -262,7 +265,7 @@ def test_faults_that_come_and_go_leave_the_truth(household: Household, seed: int
     """A week in which every run meets two faults at once."""
     chance = Random(seed)
     world = household.world
-    names = [name for name, fault in CATALOG.items() if not fault.is_event and name not in {"stall", *LIES}]
+    names = [name for name, fault in CATALOG.items() if not fault.event and name not in {"stall", *LIES}]
     for _ in range(7):
         for name in chance.sample(names, 2):
             world.simulator.fault(name, times=chance.randint(1, 5), after=chance.randint(0, 6))

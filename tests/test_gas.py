@@ -13,7 +13,7 @@ from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy
 from bridge.simulator import RequestRecord
-from bridge.simulator.faults import WRITINGS
+from bridge.simulator.measurements import WRITINGS
 from tests.mosquitto import Mosquitto
 from tests.test_energy_api import Provider
 from tests.test_years import in_our_words

@@ -7,7 +7,7 @@ import pytest
 
 from bridge.fluvius.errors import ShapeChanged, TryLater
 from bridge.fluvius.hosts import trusted
-from bridge.simulator.signin import TENANT
+from bridge.simulator.portal.pages import TENANT
 from tests.test_energy_api import Provider
 from tests.world import World
 

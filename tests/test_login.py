@@ -14,7 +14,7 @@ from bridge.fluvius import http, login, portal_account
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, FluviusError, StepNeeded, TryLater
 from bridge.fluvius.tokens import TokenStore
-from bridge.simulator.signin import TENANT
+from bridge.simulator.portal.pages import TENANT
 from tests.world import HOME, World
 
 STEPS = ("config", "authorize", "redirect", "self-asserted", "confirmed", "token")

@@ -12,7 +12,7 @@ from bridge.fetching.backfill import Backfiller
 from bridge.fetching.cycle import Occasion
 from bridge.fluvius.errors import ClockWrong, ShapeChanged
 from bridge.simulator import RequestRecord
-from bridge.simulator.faults import DATES
+from bridge.simulator.faults.answers import DATES
 from tests.mosquitto import Mosquitto
 from tests.reading import COULD_NOT, Reader
 from tests.test_energy_api import Provider

@@ -1,22 +1,17 @@
 """The command `simulate`: a Fluvius on your own machine, portal and Energy API."""
 
-from __future__ import annotations
-
+import argparse
 import logging
 import signal
 import sys
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bridge.simulator.control import describe, moment_or_day
-from bridge.simulator.faults import EVERY_FAULT
-from bridge.simulator.server import Simulator
-
-if TYPE_CHECKING:
-    import argparse
+from bridge.simulator.faults.table import FAULTS
+from bridge.simulator.simulator import Simulator
+from bridge.simulator.writing import parse_moment_or_date
 
 DEFAULT_PORT = 8087
-LIMITS = ("times", "after", "where", "ean")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
-        help=f"misbehave; repeatable. KEY is one of the fault's own or {', '.join(LIMITS)}",
+        help="misbehave; repeatable. KEY is one of the fault's own or times, after, where, ean",
     )
     parser.add_argument(
         "--customers",
@@ -65,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     simulator = Simulator(host=arguments.host, port=arguments.port)
     try:
         if arguments.today:
-            simulator.set_today(moment_or_day(arguments.today))
+            simulator.set_today(parse_moment_or_date(arguments.today))
         simulator.energy_api.add_meters(arguments.customers)
         for text in arguments.fault:
             name, options = parse_fault(text)
@@ -142,8 +137,8 @@ Ctrl-C ends it. Requests:"""
 
 
 def _fault_list() -> str:
-    width = max(map(len, EVERY_FAULT))
-    return "\n".join(f"{name:{width}}  {describe(fault)}" for name, fault in EVERY_FAULT.items())
+    width = max(map(len, FAULTS))
+    return "\n".join(f"{name:{width}}  {fault.summary}" for name, fault in FAULTS.items())
 
 
 def _log_requests() -> None:

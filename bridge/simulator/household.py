@@ -4,8 +4,7 @@ Everything follows from the EAN and the date, so that the same question always h
 Amounts are integers of thousandths (Wh, or litres of gas): sums are exact.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -101,29 +100,27 @@ def date_of(energy: Energy, instant: datetime) -> date:
 
 def slots(meter: SimulatedMeter, day: date) -> list[Slot]:
     """The meter day in its finest slots: quarter-hours of electricity, hours of gas."""
-    start, _ = meter_day(meter.energy, day)
+    (start, _), step = meter_day(meter.energy, day), HOUR if meter.energy == "gas" else QUARTER
+    return [
+        Slot(start + i * step, start + (i + 1) * step, amounts)
+        for i, amounts in enumerate(_counted(meter, day))
+    ]
+
+
+def _counted(meter: SimulatedMeter, day: date) -> Iterator[dict[Register, int]]:
+    """The amounts of each of the day's finest slots; of electricity only those of the tariff in force."""
     if meter.energy == "gas":
-        return [
-            Slot(start + i * HOUR, start + (i + 1) * HOUR, dict(zip(meter.registers, pair, strict=True)))
-            for i, pair in enumerate(gas(meter.ean, day))
-        ]
-    if meter.purpose != "grid":
-        return [
-            Slot(start + i * QUARTER, start + (i + 1) * QUARTER, {meter.registers[0]: amount})
-            for i, amount in enumerate(behind_the_meter(meter.ean, day, meter.purpose))
-        ]
-    quarters = electricity(meter.ean, day, meter.injection)
-    instants = [start + i * QUARTER for i in range(len(quarters) + 1)]
-    day_slots = []
-    for i, ((consumed, injected), (_, _, _, high_or_low)) in enumerate(
-        zip(quarters, quarters_of(day), strict=True)
-    ):
-        tariff = high_or_low if meter.tariffs == "double" else TOTAL
-        amounts = {(CONSUMPTION, tariff, KWH): consumed}
-        if meter.injection:
-            amounts[INJECTION, tariff, KWH] = injected
-        day_slots.append(Slot(instants[i], instants[i + 1], amounts))
-    return day_slots
+        for pair in gas(meter.ean, day):
+            yield dict(zip(meter.registers, pair, strict=True))
+    elif meter.purpose != "grid":
+        for amount in behind_the_meter(meter.ean, day, meter.purpose):
+            yield {meter.registers[0]: amount}
+    else:
+        amounts = electricity(meter.ean, day, meter.injection)
+        for (consumed, injected), (_, _, _, high_or_low) in zip(amounts, quarters_of(day), strict=True):
+            tariff = high_or_low if meter.tariffs == "double" else TOTAL
+            injection = {(INJECTION, tariff, KWH): injected} if meter.injection else {}
+            yield {(CONSUMPTION, tariff, KWH): consumed, **injection}
 
 
 @lru_cache(maxsize=512)  # a year and some: monthly peaks look at each of its days

@@ -1,11 +1,10 @@
 """What the meters counted, what was corrected since, and when Fluvius makes it known."""
 
-from __future__ import annotations
-
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bridge.simulator.household import (
     CONSUMPTION,
@@ -24,12 +23,10 @@ from bridge.simulator.household import (
     slots,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 FROM_THE_START = datetime.min.replace(tzinfo=UTC)
 GAS_DELAY = timedelta(hours=72)
 MORNING = timedelta(hours=4)  # electricity appears between 04:00 and 06:00
+WRITINGS = ("letters", "words", "null", "number")  # of gcuv, of which nobody knows how Fluvius writes it
 
 
 class Correction(NamedTuple):
@@ -46,7 +43,7 @@ class Calorific(NamedTuple):
     """How the kWh of gas come about: on a provisional calorific value first, on the definitive one later."""
 
     lasting: timedelta  # from a day's publication until the definitive value is there
-    writing: str  # of `gcuv` on the portal: letters, words, null or number
+    writing: str  # of `gcuv` on the portal, one of WRITINGS
 
 
 class Publication(NamedTuple):
@@ -178,11 +175,7 @@ def _of(meter: SimulatedMeter, counted: list[Slot], serial: str | None) -> list[
 
 def consumed(slot: Slot) -> int:
     """What was taken from the grid, in Wh."""
-    return sum(
-        amount
-        for (direction, _, unit), amount in slot.amounts.items()
-        if (direction, unit) == (CONSUMPTION, KWH)
-    )
+    return sum(_in_direction(slot, CONSUMPTION))
 
 
 def total(counted: Iterable[Slot], registers: Iterable[Register]) -> dict[Register, int]:

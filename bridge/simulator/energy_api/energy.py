@@ -1,22 +1,16 @@
 """The Energy API's readings: what was asked, which slots answer to it, and when each was stored."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from bridge.simulator.headpoints import Shape, State, Writer
+from bridge.simulator.energy_api.headpoints import Shape, State, Writer
+from bridge.simulator.energy_api.mandates import Mandate
+from bridge.simulator.energy_api.mistakes import DAILY, FINEST, in_query, refuse_mistakes
 from bridge.simulator.household import SimulatedMeter, Slot, date_of, meter_day
-from bridge.simulator.mandates import EAN, is_moment, parsed
 from bridge.simulator.measurements import GAS_DELAY, Measurements, Publication, total
-from bridge.simulator.web import RefusedError, api_error
+from bridge.simulator.writing import dates, parse_moment
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from bridge.simulator.mandates import Mandate
-
-DAILY, FINEST = "daily", "hourly_quarterhourly"
 ONE_DAY = timedelta(days=1)
 LATEST_MORNING = timedelta(hours=6)  # the usual delay of electricity, at most
 
@@ -49,7 +43,7 @@ class Held(NamedTuple):
 
 
 class Habit(NamedTuple):
-    """Days that are not validated at once, one in so many."""
+    """Every first, second, third ... day is not validated at once."""
 
     ean: str | None  # None: every meter's
     state: State
@@ -63,34 +57,18 @@ def query_from(asked: Mapping[str, str], now: datetime) -> Query:
     Raises:
         RefusedError: 400 with everything that is wrong with it.
     """
-    granularities = frozenset(asked.get("granularity", "").split(","))
-    kinds = frozenset(asked.get("complexEnergyTypes", "active").split(","))
-    mistakes = [
-        f"'{name}' is required."
-        for name in ("ean", "periodType", "referenceNumber", "granularity", "from", "to")
-        if not asked.get(name)
-    ]
-    if asked.get("ean") and not EAN.fullmatch(asked["ean"]):
-        mistakes.append("'ean' must have 18 digits.")
-    if asked.get("periodType") not in ("readTime", "insertTime", "", None):
-        mistakes.append("'periodType' must be one of readTime, insertTime.")
-    if asked.get("granularity") and not granularities <= {DAILY, FINEST}:
-        mistakes.append(f"'granularity' must be {DAILY}, {FINEST} or both.")
-    if not kinds <= {"active", "reactive"}:
-        mistakes.append("'complexEnergyTypes' must be active, reactive or both.")
-    moments = [asked.get(name, "") for name in ("from", "to")]
-    mistakes += [
-        f"'{name}' must be a moment such as 2026-11-01T00:00:00Z."
-        for name, value in zip(("from", "to"), moments, strict=True)
-        if value and not is_moment(value)
-    ]
-    if all(map(is_moment, moments)) and parsed(moments[0]) > parsed(moments[1]):
-        mistakes.append("'from' must not come after 'to'.")
-    if mistakes:
-        raise RefusedError(api_error(400, "BadRequest", "The request is not valid.", mistakes))
+    refuse_mistakes(in_query(asked))
     period_type: Any = asked["periodType"]
-    start, end = map(parsed, moments)
-    return Query(asked["ean"], asked["referenceNumber"], period_type, granularities, kinds, start, end, now)
+    return Query(
+        ean=asked["ean"],
+        reference=asked["referenceNumber"],
+        period_type=period_type,
+        granularities=frozenset(asked["granularity"].split(",")),
+        kinds=frozenset(asked.get("complexEnergyTypes", "active").split(",")),
+        start=parse_moment(asked["from"]),
+        end=parse_moment(asked["to"]),
+        now=now,
+    )
 
 
 class Selection(NamedTuple):
@@ -209,25 +187,19 @@ class Readings:
         return None
 
     def _candidates(self, meter: SimulatedMeter, query: Query) -> list[date]:
-        """The days of which slots may lie in the span, or may have been stored in it."""
+        """The days of which a slot may lie in the span, or may have been stored in it."""
         first = max(date_of(meter.energy, query.start), meter.since)
         last = date_of(meter.energy, min(query.end, query.now))
         if query.period_type == "readTime":
-            return _dates(first, last)
+            return dates(first, last)
         usual = meter.delay or (GAS_DELAY if meter.energy == "gas" else LATEST_MORNING)
-        found = set(_dates(first - usual - 2 * ONE_DAY, last))
-        for habit in self.habits:
-            if habit.ean in (None, meter.ean):
-                reach = usual + habit.lasting
-                found.update(_dates(first - reach - 2 * ONE_DAY, last - habit.lasting + ONE_DAY))
+        laters = [timedelta(0), *(each.lasting for each in self.habits if each.ean in (None, meter.ean))]
         if calorific := self.measurements.calorific.get(meter.ean):
-            reach = usual + calorific.lasting
-            found.update(_dates(first - reach - 2 * ONE_DAY, last - calorific.lasting + ONE_DAY))
+            laters.append(calorific.lasting)
+        found: set[date] = set()
+        for later in laters:  # from a day's publication until it is stored again
+            found.update(dates(first - usual - later - 2 * ONE_DAY, last - later + ONE_DAY))
         explicit = (self.measurements.corrections, self.measurements.delays, self.held)
         found.update(day for days in explicit for ean, day in list(days) if ean == meter.ean)
         today = date_of(meter.energy, query.now)
         return sorted(day for day in found if meter.since <= day <= today)
-
-
-def _dates(first: date, last: date) -> list[date]:
-    return [date.fromordinal(each) for each in range(first.toordinal(), last.toordinal() + 1)]

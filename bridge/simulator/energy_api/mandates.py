@@ -1,19 +1,13 @@
 """The customers' mandates over time, and the short URLs with which they are asked for."""
 
-from __future__ import annotations
-
-import re
 import secrets
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, NamedTuple, get_args
 
-from bridge.simulator.household import BRUSSELS
-from bridge.simulator.measurements import FROM_THE_START
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+from bridge.simulator.writing import first_instant, parse_moment, text
 
 Service = Literal["VH_dag", "VH_kwartier_uur", "VH_onbepaald", "IG"]
 Status = Literal["Requested", "Approved", "Rejected", "Finished"]
@@ -21,9 +15,6 @@ Renewal = Literal["ToBeRenewed", "RenewalRequested", "Expired"]
 Environment = Literal["production", "sandbox"]
 SERVICES, STATUSES, RENEWALS = get_args(Service), get_args(Status), get_args(Renewal)
 
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-EAN = re.compile(r"[0-9]{18}")
-TEST_EAN = re.compile(r"5414[4-5][0-1][0-2]{3}000000[0-9]{3}")
 TO_BE_RENEWED = timedelta(days=91)  # before it expires
 SHORT_URL_LIVES = timedelta(hours=24)
 
@@ -52,16 +43,12 @@ class Mandate:
 
     def change(self, status: Status, at: date | datetime) -> None:
         """Another status from a moment on; a date stands for its first instant in Brussels."""
-        self.changes.append(Change(moment(at), status))
+        self.changes.append(Change(first_instant(at), status))
         self.changes.sort(key=lambda each: each.at)
 
     def approve(self, at: date | datetime) -> None:
         """The customer agrees at that moment."""
         self.change("Approved", at)
-
-    def reject(self, at: date | datetime) -> None:
-        """The customer refuses at that moment."""
-        self.change("Rejected", at)
 
     def finish(self, at: date | datetime) -> None:
         """The customer ends it at that moment."""
@@ -69,7 +56,7 @@ class Mandate:
 
     def expire(self, at: date | datetime) -> None:
         """It expires at that moment; its status stays, its renewal status becomes `Expired`."""
-        self.expires = moment(at)
+        self.expires = first_instant(at)
 
     def status(self, now: datetime) -> Status | None:
         """Its status at a moment; None: it does not exist yet."""
@@ -190,127 +177,11 @@ FILTERS: dict[str, Callable[[Mandate, str, datetime], bool]] = {
     "energyType": lambda mandate, asked, _: mandate.energy_type == asked,
     "status": lambda mandate, asked, now: mandate.status(now) == asked,
     "renewalStatus": lambda mandate, asked, now: mandate.renewal_status(now) == asked,
-    "mandateExpirationDate": lambda mandate, asked, _: mandate.expires <= parsed(asked),
-    "lastUpdatedFrom": lambda mandate, asked, now: mandate.updated(now) >= parsed(asked),
-    "lastUpdatedTo": lambda mandate, asked, now: mandate.updated(now) < parsed(asked),
+    "mandateExpirationDate": lambda mandate, asked, _: mandate.expires <= parse_moment(asked),
+    "lastUpdatedFrom": lambda mandate, asked, now: mandate.updated(now) >= parse_moment(asked),
+    "lastUpdatedTo": lambda mandate, asked, now: mandate.updated(now) < parse_moment(asked),
 }
 
 
 def _matches(mandate: Mandate, query: Mapping[str, str], now: datetime) -> bool:
     return all(matches(mandate, query[name], now) for name, matches in FILTERS.items() if query.get(name))
-
-
-def filter_mistakes(query: Mapping[str, str]) -> list[str]:
-    """What is wrong with the filters of a request for mandates."""
-    known = {
-        "energyType": ("E", "G"),
-        "status": STATUSES,
-        "renewalStatus": RENEWALS,
-        "dataServiceTypes": SERVICES,
-    }
-    mistakes = [
-        f"'{name}' must be one of {', '.join(values)}."
-        for name, values in known.items()
-        if query.get(name) and not set(query[name].split(",")) <= set(values)
-    ]
-    mistakes += [
-        f"'{name}' must be a moment such as 2026-11-01T00:00:00Z."
-        for name in ("mandateExpirationDate", "lastUpdatedFrom", "lastUpdatedTo")
-        if query.get(name) and not is_moment(query[name])
-    ]
-    if query.get("ean") and not EAN.fullmatch(query["ean"]):
-        mistakes.append("'ean' must have 18 digits.")
-    return mistakes
-
-
-def short_url_mistakes(body: Mapping[str, Any], contract: str) -> list[str]:
-    """What is wrong with a request for a short URL."""
-    mistakes = _text_mistakes(body, ("dataAccessContractNumber", "referenceNumber"))
-    if body.get("dataAccessContractNumber") not in (contract, None, ""):
-        mistakes.append("'dataAccessContractNumber' is not one of your contracts.")
-    if body.get("flow") not in ("B2C", "B2B"):
-        mistakes.append("'flow' must be one of B2C, B2B.")
-    services = body.get("dataServices")
-    if not isinstance(services, list) or not services:
-        mistakes.append("'dataServices' must not be empty.")
-    else:
-        for i, service in enumerate(services):
-            mistakes += _service_mistakes(service, f"dataServices[{i}].")
-    eans = body.get("numberOfEans")
-    if not isinstance(eans, int) or isinstance(eans, bool) or eans < 1:
-        mistakes.append("'numberOfEans' must be a number from 1.")
-    for name in ("returnUrlSuccess", "returnUrlFailed"):
-        if body.get(name) is not None and not re.fullmatch(r"https?://[^\s/]+\S*", str(body[name])):
-            mistakes.append(f"'{name}' must be an absolute URL.")
-    if not isinstance(body.get("sso"), bool | None):
-        mistakes.append("'sso' must be true or false.")
-    number = body.get("enterpriseNumber")
-    if number is not None and not re.fullmatch(r"[01][0-9]{9}", str(number)):
-        mistakes.append("'enterpriseNumber' must have 10 digits.")
-    return mistakes
-
-
-def mock_mistakes(body: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a request for a mandate to test with."""
-    mistakes = _text_mistakes(body, ("referenceNumber",)) + _service_mistakes(body)
-    if not TEST_EAN.fullmatch(str(body.get("ean"))):
-        mistakes.append(f"'ean' must match {TEST_EAN.pattern}.")
-    if body.get("status") not in STATUSES:
-        mistakes.append(f"'status' must be one of {', '.join(STATUSES)}.")
-    if not is_moment(body.get("mandateExpirationDate")):
-        mistakes.append("'mandateExpirationDate' must be a moment such as 2026-11-01T00:00:00Z.")
-    if body.get("renewalStatus") not in (None, "", *RENEWALS):
-        mistakes.append(f"'renewalStatus' must be one of {', '.join(RENEWALS)}.")
-    return mistakes
-
-
-def _text_mistakes(body: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    return [
-        f"'{name}' must not be empty."
-        for name in names
-        if not isinstance(body.get(name), str) or not body[name].strip()
-    ]
-
-
-def _service_mistakes(service: Any, where: str = "") -> list[str]:
-    if not isinstance(service, dict):
-        return [f"'{where}' must be an object."]
-    mistakes = []
-    if service.get("dataServiceType") not in SERVICES:
-        mistakes.append(f"'{where}dataServiceType' must be one of {', '.join(SERVICES)}.")
-    start, end = service.get("dataPeriodFrom"), service.get("dataPeriodTo")
-    if not is_moment(start):
-        mistakes.append(f"'{where}dataPeriodFrom' must be a moment such as 2026-11-01T00:00:00Z.")
-    if end is not None and not is_moment(end):
-        mistakes.append(f"'{where}dataPeriodTo' must be a moment such as 2026-11-01T00:00:00Z.")
-    if is_moment(start) and is_moment(end) and parsed(str(start)) >= parsed(str(end)):
-        mistakes.append(f"'{where}dataPeriodTo' must come after 'dataPeriodFrom'.")
-    return mistakes
-
-
-def is_moment(value: Any) -> bool:
-    """Whether it is written as 2026-11-01T00:00:00Z and exists."""
-    if not isinstance(value, str) or not MOMENT.fullmatch(value):
-        return False
-    try:
-        parsed(value)
-    except ValueError:
-        return False
-    return True
-
-
-def parsed(value: str) -> datetime:
-    """The moment that is written."""
-    return datetime.fromisoformat(value).astimezone(UTC)
-
-
-def moment(value: date | datetime) -> datetime:
-    """A moment in UTC; a date stands for its first instant in Brussels."""
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, time(0, tzinfo=BRUSSELS))
-    return value.astimezone(UTC) if value > FROM_THE_START else value
-
-
-def text(value: datetime) -> str:
-    """A moment as the API writes it."""
-    return f"{value.isoformat()[:19]}Z"

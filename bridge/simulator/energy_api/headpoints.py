@@ -1,9 +1,8 @@
 """How the Energy API writes what was counted: shapes of headpoint, slots and registers."""
 
-from __future__ import annotations
-
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from bridge.simulator.household import (
     AUXILIARY,
@@ -15,13 +14,11 @@ from bridge.simulator.household import (
     LOW,
     PRODUCTION,
     TOTAL,
+    Register,
+    SimulatedMeter,
+    Slot,
 )
-from bridge.simulator.mandates import text
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-
-    from bridge.simulator.household import Register, SimulatedMeter, Slot
+from bridge.simulator.writing import number, text
 
 Type = Literal["metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"]
 Registers = Literal["all", "day-night", "total-in-intervals"]
@@ -121,9 +118,8 @@ class Writer:
 
 
 def _register(thousandths: int, unit: str, state: State, factor: str | None = None) -> dict[str, Any]:
-    whole, rest = divmod(thousandths, 1000)
     return {
-        "value": thousandths / 1000 if rest else whole,
+        "value": number(thousandths),
         "unit": unit,
         "validationState": state,
         "gasConversionFactor": factor,

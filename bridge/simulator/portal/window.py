@@ -1,0 +1,57 @@
+"""The span of time that a client of the portal asks for."""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from bridge.simulator.household import BRUSSELS, SimulatedMeter, date_of, meter_day
+from bridge.simulator.request import Request
+from bridge.simulator.response import RefusedError, gateway_error
+
+MILLISECOND = timedelta(milliseconds=1)
+
+
+class Window(NamedTuple):
+    """A span of time as it was asked, with the offsets it was asked in; the end belongs to it."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def has_local_offsets(self) -> bool:
+        """Whether each end is written with the offset that Brussels has at that instant."""
+        return all(moment.utcoffset() == moment.astimezone(BRUSSELS).utcoffset() for moment in self)
+
+    def days(self, meter: SimulatedMeter) -> tuple[date, date]:
+        """First and last meter day, when it is of whole days.
+
+        A gas meter's window may be of calendar days or of gas days: clients were seen to do either. A window
+        that does not begin and end with a day gives nothing: a last day before the first.
+        """
+        for energy in ("electricity", meter.energy):
+            first, last = date_of(energy, self.start), date_of(energy, self.end)
+            if self == (meter_day(energy, first)[0], meter_day(energy, last)[1] - MILLISECOND):
+                return first, last
+        return date.max, date.min
+
+
+def asked(request: Request) -> Window:
+    """The window of a request.
+
+    Raises:
+        RefusedError: 400, for moments must carry milliseconds and an offset, and come in order.
+    """
+    window = Window(_moment(request, "historyFrom"), _moment(request, "historyUntil"))
+    if window.start > window.end:
+        raise RefusedError(gateway_error(400, "historyFrom comes after historyUntil."))
+    return window
+
+
+def _moment(request: Request, name: str) -> datetime:
+    text = request.query.get(name, "")
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", text):
+        raise RefusedError(gateway_error(400, f"{name} must look like 2026-10-25T00:00:00.000+02:00."))
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise RefusedError(gateway_error(400, f"{name} is no moment.")) from error
