@@ -28,7 +28,7 @@ def _a_year_of_habits() -> None:
 @pytest.fixture(autouse=True)
 def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command in this process leaves its log as it is, for the tests after it."""
-    monkeypatch.setattr("bridge.commands._log_to_terminal", lambda *_: None)
+    monkeypatch.setattr("bridge.commands.starting.log_to_terminal", lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

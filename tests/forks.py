@@ -15,7 +15,9 @@ WHAT_COMMANDS_IMPORT = (
         "bridge.commands.check",
         "bridge.commands.export",
         "bridge.commands.mandate",
+        "bridge.commands.once",
         "bridge.commands.raw",
+        "bridge.commands.run",
     ),
     *("bridge.commands.remove", "bridge.commands.show", "bridge.terminal.report", "msal"),
 )

@@ -418,13 +418,13 @@ def test_sigterm_while_the_broker_is_away(hut: World) -> None:
 
 SIGNAL_TO_A_THREAD = """
 import signal, threading, time
-from bridge import commands as cli
+from bridge.commands import run
 stopped = threading.Event()
 def work():
     time.sleep(0.2)  # until the main thread waits; too short, and the test shows less
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     stopped.wait()
-print(cli._until_told_to_stop(work, stopped.set))
+print(run._until_told_to_stop(work, stopped.set))
 """
 
 

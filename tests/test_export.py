@@ -255,8 +255,9 @@ def test_a_place_that_cannot_be_written_is_said(reader: Reader, place: str) -> N
 
 SLOW = """
 import sys, time
-from bridge.commands import export, main
-export.plain = lambda amount: time.sleep(60)
+from bridge.text import words
+from bridge.commands import main
+words.plain = lambda amount: time.sleep(60)
 sys.exit(main())
 """
 

@@ -23,7 +23,7 @@ def today() -> Iterator[Simulator]:
 @pytest.fixture(autouse=True)
 def no_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command does to logging would outlive the test."""
-    monkeypatch.setattr("bridge.commands._log_to_terminal", lambda *_: None)
+    monkeypatch.setattr("bridge.commands.starting.log_to_terminal", lambda *_: None)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_check_of_the_energy_api(
 def test_without_msal_the_command_says_what_to_install(
     provider: Provider, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.commands.find_spec", lambda _: None)
+    monkeypatch.setattr("bridge.commands.starting.find_spec", lambda _: None)
     assert typed(provider, "check") == 2
     assert "pip install 'fluvius2mqtt[energy-api]'" in capsys.readouterr().err
 

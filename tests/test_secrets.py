@@ -220,7 +220,7 @@ def test_the_addon_tells_no_secret(
 def test_a_library_says_nothing_but_warnings_whichever_it_is(tmp_path: Path) -> None:
     """Also one that is added later, and one that sets its own level."""
     script = (
-        "import logging; from bridge import commands as cli; cli._log_to_terminal('debug')\n"
+        "import logging; from bridge.commands import starting; starting.log_to_terminal('debug')\n"
         "logging.getLogger('later').setLevel(1)\n"
         "for name in ('later', 'later.part', 'bridgehead', 'bridge.here'):\n"
         "    for level in ('debug', 'info', 'warning'):\n"

@@ -1,5 +1,7 @@
 """The command `backfill`: fetches history, or watches a bridge that does."""
 
+import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,17 +11,18 @@ from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import Any, Protocol, Self
 
+from bridge.commands.starting import settings_for
 from bridge.config import Settings
 from bridge.fetching.backfill import Backfiller, Order
 from bridge.fetching.cycle import Fetcher
+from bridge.fluvius.errors import CredentialsRefused
 from bridge.folder.claim import FolderTaken, claim, is_claimed, make
 from bridge.ledger import Ledger
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering.model import Backfill, Meter
+from bridge.text.endings import COULD_NOT, DONE, REFUSED, ForTheUser
 from bridge.text.foreign import clean
 from bridge.text.words import local
-
-DONE, COULD_NOT, REFUSED = 0, 1, 3  # exit status
 
 _PATIENCE = timedelta(minutes=15)  # a longer pause is not waited for
 _LOOK_AGAIN = 0.5  # seconds between two looks at what a bridge does
@@ -35,12 +38,33 @@ class View(Protocol):
         """Say something beside."""
 
 
-class Ended(Exception):
+class Ended(ForTheUser):
     """It ends before everything is fetched; the message says why."""
 
     def __init__(self, words: str, status: int = COULD_NOT) -> None:
         super().__init__(words)
         self.status = status
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which days, of which meter."""
+    parser.add_argument("--from", required=True, metavar="DATE", help="the first day, such as 2025-01-01")
+    parser.add_argument("--to", metavar="DATE", help="the last day (default: the newest)")
+    parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """What goes wrong is said once, beside the bars."""
+    settings = settings_for(arguments, "critical", connects=False)
+    for name in ("SIGTERM", "SIGHUP"):  # so that the terminal is left in order
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _end)
+    given = {name: vars(arguments)[name] for name in ("from", "to", "meter")}
+    return run(settings, {name: value for name, value in given.items() if value is not None})
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(f"fluvius2mqtt: {signal.Signals(number).name}; a bridge, or the same command, goes on from here")
 
 
 def run(
@@ -83,8 +107,6 @@ def _opened(
 
 
 def _end_with(error: Exception | None) -> None:
-    from bridge.fluvius.errors import CredentialsRefused
-
     if error:
         raise Ended(str(error), REFUSED if isinstance(error, CredentialsRefused) else COULD_NOT)
 
@@ -133,8 +155,6 @@ class _Errand:
         return True
 
     def _fetch(self, backfiller: Backfiller, fetcher: Fetcher) -> None:
-        from bridge.fluvius.errors import CredentialsRefused
-
         while job := backfiller.job:
             if not backfiller.is_due():
                 why = backfiller.trouble or fetcher.health[self._meter(job).source].last_error
@@ -213,7 +233,7 @@ class _Bars:
     """A bar for each meter."""
 
     def __init__(self) -> None:
-        from rich import progress
+        from rich import progress  # noqa: PLC0415 - an extra
 
         self._progress = progress.Progress(
             progress.TextColumn("{task.description}"),

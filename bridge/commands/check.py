@@ -1,14 +1,15 @@
 """`fluvius2mqtt check`: tries everything that a run needs, and says what to do about what does not work."""
 
+import argparse
 import os
-import textwrap
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import get_terminal_size
 
+from bridge.commands import ledger_check
 from bridge.commands.broker_check import try_broker
+from bridge.commands.findings import Finding, show
+from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching.cycle import SWITCH_ON
 from bridge.fluvius import Now, open_access, open_energy_api, open_portal
@@ -20,21 +21,11 @@ from bridge.homeassistant import advice, door, statistics_settings
 from bridge.metering import completeness, meterday
 from bridge.metering.mandate import best
 from bridge.metering.model import Meter
-from bridge.text.foreign import clean_lines
+from bridge.text.endings import COULD_NOT, REFUSED
 
 _UNKEPT = (
     "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One row of the table."""
-
-    what: str
-    works: bool
-    words: str
-    status: int = 1  # the exit status when it does not work
 
 
 class _Nothing:
@@ -47,6 +38,20 @@ class _Nothing:
         return None
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether it is the ledger that is looked at."""
+    parser.add_argument(
+        "--ledger", action="store_true", help="only looks whether all that is kept is as it was written"
+    )
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Look at the ledger, or try it all."""
+    settings = settings_for(arguments, "error", connects=not arguments.ledger)
+    end_as_by_ctrl_c()  # so that nothing that was tried stays on the broker
+    return ledger_check.check(settings) if arguments.ledger else check(settings)
+
+
 def check(settings: Settings) -> int:
     """Try it all and print it; returns the exit status.
 
@@ -55,15 +60,6 @@ def check(settings: Settings) -> int:
     """
     make(settings.data_dir)
     return show(_findings(settings))
-
-
-def show(findings: Iterable[Finding]) -> int:
-    """Print findings as they come; returns the exit status."""
-    worst = 0
-    for finding in findings:
-        _print(finding)
-        worst = max(worst, 0 if finding.works else finding.status)
-    return worst
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
@@ -86,7 +82,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _home_assistant(statistics: StatisticsSettings, folder: Path) -> Finding:
-    from bridge.homeassistant.core import CommandRefused, CoreAway, TokenRefused
+    from bridge.homeassistant.core import (  # noqa: PLC0415 - websockets is an extra
+        CommandRefused,
+        CoreAway,
+        TokenRefused,
+    )
 
     known = door.refusals(statistics, folder)
     try:
@@ -143,7 +143,7 @@ def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Findi
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:
     refused = isinstance(error, CredentialsRefused)
-    return Finding(what, works=False, words=str(error), status=3 if refused else 1)
+    return Finding(what, works=False, words=str(error), status=REFUSED if refused else COULD_NOT)
 
 
 def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
@@ -169,14 +169,3 @@ def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) ->
 def _meters_in_words(settings: Settings) -> str:
     meters = ", ".join(f"{meter.label} ({meter.energy})" for meter in settings.followed) or "all mandates"
     return "; ".join([f"follows {meters}", *settings.warnings])
-
-
-def _print(finding: Finding) -> None:
-    begin = f"{'ok ' if finding.works else 'NO '} {finding.what:<14} "
-    width = max(get_terminal_size().columns - 1, 60)
-    print(
-        textwrap.fill(
-            clean_lines(finding.words), width, initial_indent=begin, subsequent_indent=" " * len(begin)
-        ),
-        flush=True,
-    )

@@ -5,6 +5,7 @@ A line says what one register counted in one slot: a meter day, or a quarter-hou
 
 import argparse
 import csv
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,13 +18,15 @@ from typing import NamedTuple, TextIO
 
 from bridge.commands import readable
 from bridge.commands.readable import NothingKnown
+from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings
-from bridge.config.asked import UsageError, check_span, meters_named
+from bridge.config.asked import UsageError, check_span, day, meters_named
 from bridge.folder.files import opened
 from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.model import Meter, Unit
 from bridge.metering.silence import INTERVALS
+from bridge.text.endings import DONE
 from bridge.text.foreign import cell
 from bridge.text.words import local, plain
 
@@ -71,6 +74,36 @@ class _Tally:
             self.count += 1
             self.dates.add(line.date)
             yield line
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What, and how."""
+    parser.add_argument("--format", choices=("csv", "json"))
+    parser.add_argument("--from", metavar="DATE", type=day, dest="first", help="default: the first day known")
+    parser.add_argument("--to", metavar="DATE", type=day, dest="last", help="included; default: the latest")
+    parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
+    parser.add_argument(
+        "--resolution", choices=("day", "interval"), default="day", help="days, or quarter-hours (gas: hours)"
+    )
+    parser.add_argument("--output", metavar="FILE", type=Path, help="a new file; default: standard output")
+    parser.add_argument("--decimal", choices=_POINTS, help="of CSV's amounts; semicolon goes with comma")
+    parser.add_argument("--delimiter", choices=_DELIMITERS, help="between CSV's columns")
+    parser.add_argument(
+        "--raw", action="store_true", help="with --fetch: Fluvius's own JSON, not kept in the ledger"
+    )
+    parser.add_argument("--fetch", action="store_true", help="with --raw: ask Fluvius now")
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Out of the ledger, or as Fluvius says it now."""
+    settings = settings_for(arguments, "error", connects=False)
+    end_as_by_ctrl_c()  # so that no half file stays
+    write = export
+    if arguments.raw or arguments.fetch:
+        from bridge.commands.raw import fetch as write  # noqa: PLC0415 - who reads the ledger needs no Fluvius
+    for remark in write(settings, arguments, datetime.now(UTC)):
+        print(remark, file=sys.stderr)
+    return DONE
 
 
 def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> list[str]:
@@ -150,17 +183,17 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
 
 def _lines(records: Records, span: _Span, *, daily: bool) -> Iterator[Line]:
     meter = span.meter
-    day, day_ends, before, local_end = "", _LONG_AGO, _LONG_AGO, ""
+    date_, day_ends, before, local_end = "", _LONG_AGO, _LONG_AGO, ""
     slots = groupby(records.counted(meter, span.first, span.last, daily=daily), itemgetter(0, 1))
     for (start, end), slot in slots:
         if start >= day_ends:
             named = meterday.day_of(start, meter.energy)
-            day, day_ends = named.isoformat(), meterday.end_of(named, meter.energy)
+            date_, day_ends = named.isoformat(), meterday.end_of(named, meter.energy)
         local_start = local_end if start == before else local(start)  # to write times takes longest
         before, local_end = end, local(end)
         for _, _, (direction, tariff, unit), amount, validated, complete in slot:
             yield Line(
-                meter.name, meter.ean, day, local_start, local_end,
+                meter.name, meter.ean, date_, local_start, local_end,
                 direction, tariff, amount, unit, validated, complete,
             )  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from bridge.commands import readable
-from bridge.commands.check import Finding, show
+from bridge.commands.findings import Finding, show
 from bridge.config import Settings
 from bridge.ledger import LedgerError, Records
 from bridge.metering.model import Meter

@@ -7,7 +7,9 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from bridge.config import ConfigError, Settings
+from bridge.commands import options_again
+from bridge.commands.starting import settings_for
+from bridge.config import ConfigError
 from bridge.config.asked import day
 from bridge.fluvius import open_energy_api
 from bridge.fluvius.energy_api import EnergyApi, in_utc
@@ -15,6 +17,7 @@ from bridge.fluvius.http import PoliteSession
 from bridge.folder.claim import make
 from bridge.metering.mandate import Mandate
 from bridge.metering.model import BRUSSELS
+from bridge.text.endings import DONE
 from bridge.text.foreign import clean_lines
 
 _LANDING_PAGE = "https://mijn.fluvius.be/verbruik/dienstverlener?id="
@@ -23,8 +26,9 @@ _A_YEAR = timedelta(days=365)
 _STATUSES = ("Requested", "Approved", "Rejected", "Finished")
 
 
-def add_arguments(parser: argparse.ArgumentParser, options: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`mandate list`, `request` and `mock`, each with the options that all commands take."""
+    options = options_again()
     commands = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
     listing = commands.add_parser("list", parents=[options], help="all mandates of the contract")
     listing.add_argument("--reference", metavar="R", help="only those under this reference")
@@ -48,13 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser, options: argparse.ArgumentPar
     mocking.add_argument("--expires", metavar="DATE", type=day, help="default: in a year")
 
 
-def run(settings: Settings, arguments: argparse.Namespace) -> None:
+def command(arguments: argparse.Namespace) -> int:
     """Do what was asked, and print what came of it.
 
     Raises:
         ConfigError: there is no Energy API in the configuration, or something contradicts it.
         FluviusError: see its kinds.
     """
+    settings = settings_for(arguments, "error", connects=False)
     api = settings.fluvius.energy_api
     if api is None:
         raise ConfigError("fluvius.energy_api: is not configured, and mandates are the Energy API's")
@@ -73,6 +78,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> None:
             case _:
                 source.mock(_mock(arguments))
                 _print(f"{arguments.ean} has a mandate {arguments.reference}: {arguments.status}")
+    return DONE
 
 
 def _request(source: EnergyApi, arguments: argparse.Namespace) -> None:
@@ -104,7 +110,7 @@ def _request(source: EnergyApi, arguments: argparse.Namespace) -> None:
 def _draw(link: str) -> None:
     """The link as a QR code, where there is a terminal to see it."""
     try:
-        import segno
+        import segno  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         return
     if sys.stdout.isatty():

@@ -1,11 +1,13 @@
 """`fluvius2mqtt remove`: takes everything of ours off the broker, whether or not the ledger remembers it."""
 
+import argparse
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bridge.commands.starting import settings_for
 from bridge.config import Settings
 from bridge.folder.claim import FolderError, FolderTaken, claim
 from bridge.ledger import Ledger, LedgerError
@@ -13,8 +15,7 @@ from bridge.mqtt import BrokerAway, Message, PublishRefused, RoundTrip, Subscrip
 from bridge.mqtt.visitor import Visitor
 from bridge.publishing.ours import BRIDGE, DISCOVERY, ours
 from bridge.publishing.publisher import discovery_first
-
-DONE, COULD_NOT = 0, 1  # exit status
+from bridge.text.endings import COULD_NOT, DONE, ForTheUser
 
 _PATIENCE = 10.0  # seconds for the broker to be there
 _LOOK, _QUIET = 300.0, 2.0  # seconds for all that is there, and between two messages
@@ -23,8 +24,18 @@ _AT_ONCE = 200  # topics
 _HIDDEN = "those that the ledger remembers and the broker does not show"
 
 
-class NotRemoved(Exception):
+class NotRemoved(ForTheUser):
     """Something is still there; the message says why and what to do."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether it is agreed to already."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """As `remove`."""
+    return remove(settings_for(arguments, "critical"), yes=arguments.yes)
 
 
 def remove(settings: Settings, *, yes: bool) -> int:

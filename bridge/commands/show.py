@@ -3,21 +3,49 @@
 It is printed as JSON, or drawn in the terminal.
 """
 
+import argparse
+import sys
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from bridge.commands import readable
+from bridge.commands.starting import settings_for
 from bridge.config import Settings
-from bridge.config.asked import meters_named
+from bridge.config.asked import meters_named, number_of_days
 from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import SIDES, Meter, Register
 from bridge.publishing import payloads
-from bridge.text.words import Payload
+from bridge.text.endings import DONE, ForTheUser
+from bridge.text.words import Payload, to_json
 
 _NOTHING = Decimal(0)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many days, of which meter, for whom."""
+    parser.add_argument("--days", metavar="N", type=number_of_days, default=14, help="how many (default: 14)")
+    parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
+    parser.add_argument("--json", action="store_true", help="one JSON document, for programs")
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Print the document, or draw it."""
+    settings = settings_for(arguments, "error", connects=False)
+    shown = document(settings, arguments.meter, arguments.days, datetime.now(UTC))
+    if arguments.json:
+        print(to_json(shown))
+        return DONE
+    try:
+        from bridge.terminal.report import draw  # noqa: PLC0415 - rich is an extra
+    except ModuleNotFoundError as error:
+        raise ForTheUser(
+            f"show needs {error.name}: pip install 'fluvius2mqtt[terminal]'; or add --json"
+        ) from None
+    draw(shown, sys.stdout)
+    return DONE
 
 
 def document(settings: Settings, name: str | None, count: int, now: datetime) -> Payload:

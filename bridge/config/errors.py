@@ -1,8 +1,12 @@
 """What is wrong with a configuration."""
 
+from bridge.text.endings import WRONG, ForTheUser
 
-class ConfigError(Exception):
+
+class ConfigError(ForTheUser):
     """The configuration cannot be used; `mistakes` says what to write instead, one text per mistake."""
+
+    status = WRONG
 
     def __init__(self, *mistakes: str) -> None:
         super().__init__("\n".join(mistakes))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from bridge.text.endings import REFUSED
 from bridge.text.foreign import Quoting
 
 
@@ -34,6 +35,8 @@ class ClockWrong(TryLater):
 
 class CredentialsRefused(FluviusError):
     """The user has to act: the e-mail address, password or token is not accepted."""
+
+    status = REFUSED
 
 
 class StepNeeded(CredentialsRefused):

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bridge.text.endings import ForTheUser
+
 log = logging.getLogger(__name__)
 
 _OURS = re.compile(
@@ -33,7 +35,7 @@ _ADVICE_BY_SQLITE = {sqlite3.SQLITE_FULL: _FULL, sqlite3.SQLITE_IOERR: _FAILING}
 _OTHERWISE = "let this user write there, or set data_dir"
 
 
-class FolderError(Exception):
+class FolderError(ForTheUser):
     """The data folder cannot be used; the message says why and what to do."""
 
 

@@ -8,8 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from bridge.text.endings import ForTheUser
 
-class OutputError(Exception):
+
+class OutputError(ForTheUser):
     """It cannot be written there; the message says why."""
 
 

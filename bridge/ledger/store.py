@@ -21,6 +21,7 @@ from bridge.folder.claim import is_full
 from bridge.ledger.migrations import APPLICATION_ID, MIGRATIONS, statements
 from bridge.ledger.snapshot import how_to_read
 from bridge.metering.model import MAX_AMOUNT, Direction, Meter, Register, Tariff, Unit
+from bridge.text.endings import ForTheUser
 
 _UNKNOWN = 0
 THE_END = 2**40  # seconds since 1970
@@ -32,7 +33,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class LedgerError(Exception):
+class LedgerError(ForTheUser):
     """The ledger cannot be read or written; the message says why and what to do."""
 
 

@@ -8,6 +8,8 @@ import json
 import re
 import unicodedata
 
+from bridge.text.endings import ForTheUser
+
 LONGEST = 1000  # characters
 LONGEST_NAME = 80  # of a number, a reference, a version
 
@@ -50,7 +52,7 @@ def cell(text: str) -> str:
     return f"'{text}" if text.startswith(_BEGIN_A_FORMULA) else text
 
 
-class Quoting(Exception):
+class Quoting(ForTheUser):
     """An error that may quote others in its message, which is cleaned and so may be shown anywhere."""
 
     def __init__(self, message: object) -> None:

@@ -1,0 +1,28 @@
+"""`fluvius2mqtt healthcheck`: for the container."""
+
+import argparse
+import os
+from datetime import UTC, datetime
+
+from bridge.commands.starting import settings_for
+from bridge.folder import heartbeat
+from bridge.folder.claim import is_claimed, prove_readable
+from bridge.homeassistant import supervisor
+from bridge.text.endings import COULD_NOT, DONE
+
+
+def add_arguments(_: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Whether the bridge that runs here is healthy."""
+    settings = settings_for(arguments, connects=False)
+    # Its watchdog restarts what is not healthy, again and again; that mends no broker and no password.
+    only_silence = supervisor.is_there(os.environ)
+    prove_readable(settings.data_dir / "heartbeat.json")
+    problems = heartbeat.problems(settings.data_dir, datetime.now(UTC), only_silence=only_silence)
+    if not is_claimed(settings.data_dir):
+        problems = [f"no bridge works in {settings.data_dir}"]
+    print("; ".join(problems) or "healthy")
+    return COULD_NOT if problems else DONE

@@ -1,0 +1,60 @@
+"""What most commands begin with: the settings, the log, and how they end before their time."""
+
+import argparse
+import logging
+import os
+import signal
+from importlib.util import find_spec
+
+from bridge.config import ConfigError, Settings, find, load
+from bridge.homeassistant import supervisor
+from bridge.text.log_lines import JsonLines, PlainLines
+
+log = logging.getLogger(__name__)
+
+
+def settings_for(
+    arguments: argparse.Namespace, level: str | None = None, *, connects: bool = True
+) -> Settings:
+    """The settings, and from now on the log that they want.
+
+    Args:
+        arguments: `config` and `verbose`.
+        level: of the log, instead of that of the configuration.
+        connects: whether the broker will be needed.
+
+    Raises:
+        ConfigError: they cannot be used.
+        SupervisorError: see there.
+    """
+    if not arguments.config and supervisor.is_there(os.environ):
+        settings = supervisor.load(os.environ, connects=connects)
+    else:
+        settings = load(find(arguments.config, os.environ), os.environ)
+    log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
+    if settings.fluvius.energy_api and find_spec("msal") is None:
+        raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")
+    for warning in settings.warnings:
+        log.warning("%s", warning)
+    return settings
+
+
+def log_to_terminal(level: str, form: str = "text") -> None:
+    """Our own log at a level; others' warnings only, for they log frames and answers, secrets and all."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if form == "json" else PlainLines())
+    handler.addFilter(_is_ours_or_a_warning)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("bridge").setLevel(level.upper())
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings show whole addresses, with codes
+
+
+def _is_ours_or_a_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == "bridge"
+
+
+def end_as_by_ctrl_c() -> None:
+    """Let whoever ends us end what we do in good order, as a person at the keyboard would."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
