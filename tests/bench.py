@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from bridge.config import load
 from bridge.fetching.cycle import Occasion, record_at_once
-from bridge.fluvius import headpoints, open_energy_api, open_portal
+from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.http import PoliteSession, Response
+from bridge.fluvius.open import open_energy_api, open_portal
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 WHAT_COMMANDS_IMPORT = (
     "bridge.commands",
-    *("bridge.config", "bridge.fluvius", "bridge.homeassistant.core", "bridge.service.bridge"),
+    *("bridge.config", "bridge.fluvius.open", "bridge.homeassistant.core", "bridge.service.bridge"),
     *(
         "bridge.commands.backfill",
         "bridge.commands.check",

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import pytest
 
 from bridge.fetching.cycle import Cycle, Fetcher, Occasion
-from bridge.fluvius import energy_api, headpoints
+from bridge.fluvius.energy_api import client as energy_api
+from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, TryLater
 from bridge.metering.meterday import end_of, start_of
 from bridge.metering.model import Day, Direction, Energy, Meter, Reading, Register, Tariff, Unit

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import requests  # noqa: F401 - so that no child has to import it
 
 from bridge.config import load
 from bridge.folder.claim import claim
-from bridge.lean import import_requests
 from bridge.ledger import Ledger
 from bridge.metering.meterday import ONE_DAY, span
 from bridge.metering.model import Meter
@@ -226,7 +226,7 @@ def streamed(ear: Ear) -> set[str]:
 
 def _serve() -> None:
     """Start a process for each order, and end it when its time has come."""
-    import_requests()
+
     for order in map(json.loads, sys.stdin):
         begin = time.monotonic()
         child = os.fork()

@@ -10,9 +10,11 @@ from uuid import uuid4
 import pytest
 
 from bridge.fetching.cycle import Occasion
-from bridge.fluvius import http, login, portal_account
+from bridge.fluvius import http
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, FluviusError, StepNeeded, TryLater
+from bridge.fluvius.open import portal_account
+from bridge.fluvius.portal import pages
 from bridge.fluvius.tokens import TokenStore
 from bridge.simulator.portal.pages import TENANT
 from tests.world import HOME, World
@@ -142,7 +144,7 @@ def test_an_id_token_without_a_nonce_or_that_cannot_be_read_is_no_harm(desk: Wor
 )
 def test_a_page_may_declare_its_variables_as_it_likes(declared: str) -> None:
     page = f'<script>{declared}{{"csrf": "}};", "hosts": {{}}}};var SA_FIELDS = {{}};</script>'
-    assert login._assigned(page, "SETTINGS") == {"csrf": "};", "hosts": {}}
+    assert pages._assigned(page, "SETTINGS") == {"csrf": "};", "hosts": {}}
 
 
 @pytest.mark.parametrize("redirect_uri", ["/", "", None, 5])

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import pytest
 
 from bridge.fetching.cycle import Occasion
-from bridge.fluvius import open_portal
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged
 from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_portal
 from bridge.fluvius.source import Stepwise
 from bridge.metering.model import Reading
 from bridge.simulator import RequestRecord

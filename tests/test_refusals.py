@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from bridge.fetching.cycle import Occasion
-from bridge.fluvius import open_access
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, StepNeeded
 from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_access
 from bridge.folder.claim import FolderError
 from bridge.folder.refusals import Kind, Refusal, Refusals
 from tests.core import TOKEN, Core

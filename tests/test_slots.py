@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from bridge.fluvius import slots
 from bridge.fluvius.errors import FluviusError, ShapeChanged
 from bridge.fluvius.http import Response
-from bridge.fluvius.slots import Slots
+from bridge.fluvius.portal import slots
+from bridge.fluvius.portal.slots import Slots
 from bridge.fluvius.tokens import Token, TokenStore
 from bridge.fluvius.values import Span
 from bridge.metering import meterday

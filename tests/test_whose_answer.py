@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from bridge.fetching.cycle import Occasion
-from bridge.fluvius import headpoints, limits, spikes
+from bridge.fluvius import limits
+from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.errors import ShapeChanged
+from bridge.fluvius.portal import peaks as spikes
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter, Unit
 from tests.test_energy_api import HOME_EAN, LAST, Provider

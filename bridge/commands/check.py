@@ -12,9 +12,9 @@ from bridge.commands.findings import Finding, show
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching.cycle import SWITCH_ON
-from bridge.fluvius import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.source import Stepwise
 from bridge.folder.claim import FolderError, make, prove_writable
 from bridge.homeassistant import advice, door, statistics_settings

@@ -11,9 +11,9 @@ from bridge.commands import options_again
 from bridge.commands.starting import settings_for
 from bridge.config import ConfigError
 from bridge.config.asked import day
-from bridge.fluvius import open_energy_api
-from bridge.fluvius.energy_api import EnergyApi, in_utc
+from bridge.fluvius.energy_api.client import EnergyApi, in_utc
 from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_energy_api
 from bridge.folder.claim import make
 from bridge.metering.mandate import Mandate
 from bridge.metering.model import BRUSSELS

@@ -14,11 +14,11 @@ from typing import Any
 from bridge.config import Settings
 from bridge.config.asked import UsageError, check_span, meters_named
 from bridge.fetching import mandates
-from bridge.fluvius import open_energy_api, open_portal
-from bridge.fluvius.energy_api import EnergyApi
+from bridge.fluvius.energy_api.client import EnergyApi
 from bridge.fluvius.errors import NotYourMeter
 from bridge.fluvius.http import PoliteSession
-from bridge.fluvius.portal import Portal
+from bridge.fluvius.open import open_energy_api, open_portal
+from bridge.fluvius.portal.client import Portal
 from bridge.folder.claim import make
 from bridge.folder.files import opened
 from bridge.ledger import LedgerError, Records

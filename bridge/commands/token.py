@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from bridge.commands.starting import settings_for
 from bridge.config import ConfigError
-from bridge.fluvius import open_access
 from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_access
 from bridge.folder.claim import make
 from bridge.text.endings import DONE
 from bridge.text.foreign import clean_lines

@@ -134,8 +134,8 @@ class Visits:
 
     def _visit(self, name: str, *, asked: bool, keep_open: bool) -> Visit:
         """A new one, unless the last one stays open for this."""
-        from bridge.fluvius import open_source  # noqa: PLC0415
         from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
+        from bridge.fluvius.open import open_source  # noqa: PLC0415
 
         if self._kept and keep_open and self._kept[0] == name:
             return replace(self._kept[1], requests=0, trouble=None, error=None)
@@ -157,7 +157,8 @@ class Visits:
             ClockWrong: our clock is behind. Otherwise it was ahead once, and those notes prove nothing.
             TryLater: see there.
         """
-        from bridge.fluvius import address_of_the_time, clock  # noqa: PLC0415
+        from bridge.fluvius import clock  # noqa: PLC0415
+        from bridge.fluvius.open import address_of_the_time  # noqa: PLC0415
 
         now = self._now()
         successes = [health.last_success for health in self.health.values()]

@@ -8,8 +8,8 @@ from typing import Any, Never
 
 from bridge import __version__
 from bridge.config import EnergyApiSettings
-from bridge.fluvius import headpoints, mandates
 from bridge.fluvius.access import Access
+from bridge.fluvius.energy_api import headpoints, mandates
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.source import Answer

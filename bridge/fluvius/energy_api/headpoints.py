@@ -13,8 +13,8 @@ from datetime import date
 from typing import Any
 
 from bridge.fluvius import limits, values
+from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
 from bridge.fluvius.errors import ShapeChanged
-from bridge.fluvius.mandates import ENERGY_TYPES
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering import meterday
 from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit

@@ -1,17 +1,15 @@
 """The portal's sign-in: Azure AD B2C, authorization code with PKCE, played over plain HTTP.
 
-The steps and names are those seen between browsers and Mijn Fluvius up to autumn 2026. Nothing of the
-configuration (authority, client id, redirect, scopes) outlives a sign-in: Fluvius rotates these values.
+The steps are those seen between browsers and Mijn Fluvius up to autumn 2026.
 """
 
 import base64
 import hashlib
 import json
 import logging
-import re
 import secrets
-from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -27,15 +25,13 @@ from bridge.fluvius.errors import (
 )
 from bridge.fluvius.hosts import trusted
 from bridge.fluvius.http import PoliteSession, Response
+from bridge.fluvius.portal import pages
+from bridge.fluvius.portal.pages import Configuration, Page, changed
 from bridge.fluvius.tokens import Token
 
 log = logging.getLogger(__name__)
 
-CONFIGURATION = "/api/global/msal/config"
 
-_AUTHORITY = "https://login.fluvius.be/klanten.onmicrosoft.com/B2C_1A_customer_signup_signin"
-_REDIRECT = "https://mijn.fluvius.be/"
-_SCOPES = ("openid", "offline_access", "https://klanten.onmicrosoft.com/MijnFluvius/user_impersonation")
 _MOST_REDIRECTS = 20
 
 _REFUSALS = {
@@ -65,7 +61,8 @@ def sign_in(
         TryLater, ShapeChanged: see there.
     """
     http.forget_cookies()
-    config = _configuration(http, settings.url)
+    answer = _expect(http.get(f"{settings.url}{pages.CONFIGURATION}", headers={"Accept": "application/json"}))
+    config = pages.configuration(answer, settings.url)
     proof = _Proof(*(secrets.token_urlsafe(48) for _ in range(3)))
     page = _sign_in_page(http, config, proof, settings)
     trying()
@@ -101,14 +98,6 @@ def renew(http: PoliteSession, settings: PortalSettings, token: Token, now: date
 
 
 @dataclass(frozen=True, slots=True)
-class _Configuration:
-    authority: str
-    client_id: str
-    redirect_uri: str
-    scope: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Proof:
     """Random texts by which we recognise our own sign-in."""
 
@@ -121,68 +110,7 @@ class _Proof:
         return _base64url(hashlib.sha256(self.verifier.encode()).digest())
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """The sign-in page: where to post, with which fields."""
-
-    url: str
-    tenant: str
-    policy: str
-    api: str
-    csrf: str
-    transaction: str
-    login_field: str
-    password_field: str
-
-    @property
-    def query(self) -> dict[str, str]:
-        return {"tx": self.transaction, "p": self.policy}
-
-
-def _configuration(http: PoliteSession, portal: str) -> _Configuration:
-    answer = _expect(http.get(f"{portal}{CONFIGURATION}", headers={"Accept": "application/json"}))
-    if not isinstance(answer, dict):
-        raise _changed("the sign-in configuration")
-    auth = answer["auth"] if isinstance(answer.get("auth"), dict) else {}
-
-    def setting(name: str, otherwise: str | None = None) -> str:
-        for value in (answer.get(name), auth.get(name), otherwise):
-            if value and isinstance(value, str):
-                return value
-        raise _changed(f"{name} in the sign-in configuration")
-
-    try:
-        redirect_uri = urljoin(f"{portal}/", setting("redirectUri", _REDIRECT))
-    except ValueError:
-        raise _changed("redirectUri in the sign-in configuration") from None
-    return _Configuration(
-        authority=trusted(setting("authority", _AUTHORITY), portal).rstrip("/"),
-        client_id=setting("clientId"),
-        redirect_uri=trusted(redirect_uri, portal),
-        scope=" ".join(dict.fromkeys([*_scopes(answer), *_scopes(auth), *_SCOPES])),
-    )
-
-
-def _scopes(config: dict[str, Any]) -> Iterator[str]:
-    """Every scope named in the places where Fluvius has put them so far."""
-    request = config.get("authRequest")
-    resources = config.get("protectedResourceMap")
-    places = [
-        config.get("scopes"),
-        config.get("defaultScopes"),
-        config.get("apiScopes"),
-        request.get("scopes") if isinstance(request, dict) else None,
-        *(resources.values() if isinstance(resources, dict) else ()),
-    ]
-    for place in places:
-        for text in [place] if isinstance(place, str) else place if isinstance(place, list) else []:
-            if isinstance(text, str):
-                yield from text.split()
-
-
-def _sign_in_page(
-    http: PoliteSession, config: _Configuration, proof: _Proof, portal: PortalSettings
-) -> _Page:
+def _sign_in_page(http: PoliteSession, config: Configuration, proof: _Proof, portal: PortalSettings) -> Page:
     parameters = {
         "client_id": config.client_id,
         "redirect_uri": config.redirect_uri,
@@ -197,27 +125,11 @@ def _sign_in_page(
         "client_info": "1",
         "login_hint": portal.email or "",
     }
-    response = _follow(http, f"{config.authority}/oauth2/v2.0/authorize", parameters, config, portal.url)
-    settings, fields = _assigned(response.text, "SETTINGS"), _assigned(response.text, "SA_FIELDS")
-    try:
-        page = _Page(
-            url=response.url,
-            tenant=trusted(urljoin(response.url, settings["hosts"]["tenant"]), portal.url).rstrip("/"),
-            policy=settings["hosts"]["policy"],
-            api=settings.get("api") or "CombinedSigninAndSignup",
-            csrf=settings["csrf"],
-            transaction=settings["transId"],
-            login_field=next(f["ID"] for f in fields["AttributeFields"] if f.get("IS_PASSWORD") is not True),
-            password_field=next(f["ID"] for f in fields["AttributeFields"] if f.get("IS_PASSWORD") is True),
-        )
-    except (AttributeError, KeyError, LookupError, StopIteration, TypeError, ValueError):
-        raise _changed("the sign-in page") from None
-    if not all(isinstance(text, str) for text in astuple(page)):
-        raise _changed("the sign-in page")
-    return page
+    landed = _follow(http, f"{config.authority}/oauth2/v2.0/authorize", parameters, config, portal.url)
+    return pages.sign_in_page(landed, portal.url)
 
 
-def _submit_credentials(http: PoliteSession, page: _Page, settings: PortalSettings) -> None:
+def _submit_credentials(http: PoliteSession, page: Page, settings: PortalSettings) -> None:
     parts = urlsplit(page.url)
     password = settings.password.get_secret_value() if settings.password else ""
     answer = _expect(
@@ -242,7 +154,7 @@ def _submit_credentials(http: PoliteSession, page: _Page, settings: PortalSettin
     if str(status) == "200":
         return
     if status is None:
-        raise _changed("its answer to the password")
+        raise changed("its answer to the password")
     code = str(answer.get("errorCode"))
     said = f"({code}: {answer.get('message')})"
     if code == _LOCKED:
@@ -253,12 +165,12 @@ def _submit_credentials(http: PoliteSession, page: _Page, settings: PortalSettin
 
 
 def _authorization_code(
-    http: PoliteSession, config: _Configuration, page: _Page, proof: _Proof, portal: PortalSettings
+    http: PoliteSession, config: Configuration, page: Page, proof: _Proof, portal: PortalSettings
 ) -> str:
     parameters = {"rememberMe": str(portal.remember_me).lower(), "csrf_token": page.csrf, **page.query}
     landed = _follow(http, f"{page.tenant}/api/{page.api}/confirmed", parameters, config, portal.url)
     if landed.status == 200:
-        _heed_maintenance(landed.text)
+        pages.heed_maintenance(landed.text)
         raise StepNeeded(_STEP_NEEDED)
     query = dict(parse_qsl(urlsplit(landed.url).query))
     if "error" in query:  # which gives nothing away, and may come without a state
@@ -266,7 +178,7 @@ def _authorization_code(
     if query.get("state") != proof.state:
         raise ShapeChanged("Fluvius ended another sign-in than the one we began (the state differs)")
     if "code" not in query:
-        raise _changed("the end of the sign-in")
+        raise changed("the end of the sign-in")
     return query["code"]
 
 
@@ -279,7 +191,7 @@ def _ended(query: dict[str, str]) -> FluviusError:
     )
 
 
-def _redeem(http: PoliteSession, config: _Configuration, code: str, proof: _Proof, now: datetime) -> Token:
+def _redeem(http: PoliteSession, config: Configuration, code: str, proof: _Proof, now: datetime) -> Token:
     form = {
         "grant_type": "authorization_code",
         "client_id": config.client_id,
@@ -300,7 +212,7 @@ def _token(answer: Response, now: datetime) -> tuple[Token, Any]:
         raise ShapeChanged(f"Fluvius gives no token (HTTP {answer.status})")
     given = answer.json()
     if not isinstance(given, dict) or not isinstance(given.get("access_token"), str):
-        raise _changed("the token")
+        raise changed("the token")
     try:
         lifetime = timedelta(seconds=max(0, min(float(given.get("expires_in", 3600)), 86400)))
     except (ArithmeticError, TypeError, ValueError):
@@ -325,7 +237,7 @@ def _claims(id_token: object) -> dict[str, Any]:
 
 
 def _follow(
-    http: PoliteSession, url: str, parameters: dict[str, str], config: _Configuration, portal: str
+    http: PoliteSession, url: str, parameters: dict[str, str], config: Configuration, portal: str
 ) -> Response:
     """Go where Fluvius sends us, with its cookies, until a page or the redirect URI, which is not opened."""
     response = http.get(url, params=parameters)
@@ -336,7 +248,7 @@ def _follow(
         try:
             target = urljoin(response.url, response.headers.get("Location", ""))
         except ValueError:
-            raise _changed("where it redirects the sign-in") from None
+            raise changed("where it redirects the sign-in") from None
         if _is_the_end(target, config.redirect_uri):
             return replace(response, url=target)
         response = http.get(trusted(target, portal))
@@ -362,27 +274,6 @@ def _expect(response: Response) -> Any:
 def _expect_page(response: Response) -> None:
     if response.status != 200:
         raise ShapeChanged(f"Fluvius does not accept our sign-in request (HTTP {response.status})")
-
-
-def _assigned(page: str, name: str) -> dict[str, Any]:
-    """The object that a page's script assigns to a variable, however it declares it."""
-    for begin in re.finditer(rf"\b{name}\s*=\s*(?=\{{)", page):
-        try:
-            value, _ = json.JSONDecoder().raw_decode(page, begin.end())
-        except (ValueError, RecursionError):
-            continue
-        return value if isinstance(value, dict) else {}
-    _heed_maintenance(page)
-    raise _changed(f"the sign-in page (no {name})")
-
-
-def _heed_maintenance(page: str) -> None:
-    if "SETTINGS" not in page and re.search("maintenance|onderhoud", page, re.IGNORECASE):
-        raise TryLater("Fluvius is being maintained")
-
-
-def _changed(what: str) -> ShapeChanged:
-    return ShapeChanged(f"Fluvius has changed {what}; look for a newer version of fluvius2mqtt")
 
 
 def _base64url(data: bytes) -> str:

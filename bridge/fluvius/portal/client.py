@@ -4,10 +4,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
-from bridge.fluvius import slots, spikes
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
+from bridge.fluvius.portal import peaks, slots
 from bridge.fluvius.source import Answer, Memory
 from bridge.fluvius.values import Span
 from bridge.metering import meterday
@@ -96,7 +96,7 @@ class Portal:
             "meterSerialNumber": meter.serial,
         }
         path = f"/verbruik/api/meter-measurement-spikes/{meter.ean}"
-        return spikes.read(self._get(meter, path, parameters).json(), (start, end))
+        return peaks.read(self._get(meter, path, parameters).json(), (start, end))
 
     def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
         """The readings of consecutive slots, by whichever code gives slots of that length."""

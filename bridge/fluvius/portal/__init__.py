@@ -1,0 +1,1 @@
+"""Mijn Fluvius, the portal of households."""
