@@ -11,6 +11,7 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
+from bridge.commands.readable import followed
 from bridge.config import Settings
 from bridge.config.asked import UsageError, check_span, meters_named
 from bridge.fetching import mandates
@@ -105,9 +106,7 @@ class _Fluvius:
 
     @property
     def meters(self) -> tuple[Meter, ...]:
-        if self.settings.meters or not self.settings.fluvius.energy_api:
-            return self.settings.followed
-        return mandates.made_by(self._mandates.values(), self.now)
+        return followed(self.settings, lambda: self._mandates, self.now)
 
     def allowed(self, meter: Meter) -> Meter:
         """The meter with what its mandate allows, where it needs one."""

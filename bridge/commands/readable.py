@@ -1,7 +1,7 @@
 """The ledger, read beside a bridge that may be working in it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from bridge.config import Settings
 from bridge.fetching import mandates
 from bridge.folder.claim import claim, is_claimed, prove_readable
 from bridge.ledger import Ledger, LedgerError, LedgerOutdated, Records
+from bridge.metering.mandate import Mandate
 from bridge.metering.model import Meter
 
 
@@ -43,10 +44,17 @@ def reading(folder: Path) -> Iterator[Records]:
 
 
 def meters_of(settings: Settings, records: Records, now: datetime) -> tuple[Meter, ...]:
-    """The meters that the bridge follows: the configured ones, or those of the mandates that it knows."""
+    """The meters that the bridge follows, as far as it knows them."""
+    return followed(settings, lambda: mandates.kept(records), now)
+
+
+def followed(
+    settings: Settings, good_mandates: Callable[[], Mapping[str, Mandate]], now: datetime
+) -> tuple[Meter, ...]:
+    """The configured meters, or where there are none, those that the mandates make."""
     if settings.meters or not settings.fluvius.energy_api:
         return settings.followed
-    return mandates.made_by(mandates.kept(records).values(), now)
+    return mandates.made_by(good_mandates().values(), now)
 
 
 def nothing_fetched(meters: Sequence[Meter] = ()) -> NothingKnown:

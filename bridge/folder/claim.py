@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bridge.folder.files import whole
 from bridge.text.endings import ForTheUser
 
 log = logging.getLogger(__name__)
@@ -155,16 +156,10 @@ def write_private(path: Path, text: str) -> None:
         FolderError: it cannot be written; the old file is still there.
     """
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole(path) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise unwritable(path, error) from error
 

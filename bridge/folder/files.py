@@ -1,8 +1,9 @@
-"""Where an export goes."""
+"""Files that are there when they are whole, or not at all: exports, and what is kept beside the ledger."""
 
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,26 @@ from bridge.text.endings import ForTheUser
 
 class OutputError(ForTheUser):
     """It cannot be written there; the message says why."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[TextIO]:
+    """Replace a file at once, when the whole of it is written without an error.
+
+    It is its owner's alone (mode 0600), in UTF-8, with line ends as they are written.
+
+    Raises:
+        OSError: it cannot be written; what was there before is still there.
+    """
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            yield file
+        part.replace(path)
+    finally:
+        with suppress(OSError):  # it is in its place
+            part.unlink()
 
 
 @contextmanager
@@ -29,7 +50,7 @@ def opened(path: Path | None) -> Iterator[TextIO]:
             yield _standard_output()
             sys.stdout.flush()
         else:
-            with _whole(path) as file:
+            with _new(path) as file:
                 yield file
     except BrokenPipeError:
         raise
@@ -44,18 +65,11 @@ def _standard_output() -> TextIO:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[TextIO]:
+def _new(path: Path) -> Iterator[TextIO]:
     _must_be_new(path)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.touch(mode=0o600, exist_ok=False)
-        with part.open("w", encoding="utf-8", newline="") as file:
-            yield file
+    with whole(path) as file:
+        yield file
         _must_be_new(path)
-        part.rename(path)
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _must_be_new(path: Path) -> None:

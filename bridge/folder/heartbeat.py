@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bridge.folder.files import whole
+
 _EVERY = timedelta(minutes=5)  # seldom, for the sake of memory cards
 _SILENT = timedelta(minutes=11)
 
@@ -37,11 +39,9 @@ class Heartbeat:
         if self._written and self._written[1] == problems and abs(now - self._written[0]) < _EVERY:
             return
         self._written = now, problems
-        fresh = self._path.with_suffix(".new")
-        with suppress(OSError):  # a full disk is told by the ledger; a heart that stops is what is looked for
-            fresh.touch(mode=0o600)
-            fresh.write_text(json.dumps({"at": now.isoformat(), "problems": problems}), "utf-8")
-            fresh.replace(self._path)
+        # A full disk is told by the ledger; a heart that stops is what is looked for.
+        with suppress(OSError), whole(self._path) as file:
+            json.dump({"at": now.isoformat(), "problems": problems}, file)
 
 
 def problems(folder: Path, now: datetime, *, only_silence: bool = False) -> list[str]:
