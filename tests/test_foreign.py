@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bridge.commands import export
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
-from bridge.homeassistant.core import CommandRefused, CoreAway
+from bridge.homeassistant.errors import CommandRefused, CoreAway
 from bridge.homeassistant.supervisor import SupervisorError
 from bridge.mqtt import Broker, BrokerAway, PublishRefused
 from bridge.text.foreign import cell, clean, in_json

@@ -15,7 +15,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from bridge.homeassistant import core, supervisor
-from bridge.homeassistant.core import Core, CoreAway
+from bridge.homeassistant.core import Core
+from bridge.homeassistant.errors import CoreAway
 from tests.core import serving
 from tests.test_punctual import STAGES, saying
 from tests.test_punctual import serving as answering

@@ -18,6 +18,7 @@ from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.source import Stepwise
 from bridge.folder.claim import FolderError, make, prove_writable
 from bridge.homeassistant import advice, door, statistics_settings
+from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
 from bridge.metering import completeness, meterday
 from bridge.metering.mandate import best
 from bridge.metering.model import Meter
@@ -82,12 +83,6 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _home_assistant(statistics: StatisticsSettings, folder: Path) -> Finding:
-    from bridge.homeassistant.core import (  # noqa: PLC0415 - websockets is an extra
-        CommandRefused,
-        CoreAway,
-        TokenRefused,
-    )
-
     known = door.refusals(statistics, folder)
     try:
         with door.entered(statistics, known, lambda: datetime.now(UTC), asked=True) as core:

@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
+class Span:
     """The days of one meter that are wanted."""
 
     meter: Meter
@@ -147,7 +147,7 @@ def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Line], TextIO],
 
 def _spans(
     records: Records, meters: Sequence[Meter], arguments: argparse.Namespace, now: datetime
-) -> tuple[list[_Span], list[str]]:
+) -> tuple[list[Span], list[str]]:
     """What is wanted of each meter, and of which meters there is nothing."""
     spans, reasons = [], []
     for meter in meters:
@@ -162,7 +162,7 @@ def _spans(
     return spans, reasons
 
 
-def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: datetime) -> _Span:
+def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: datetime) -> Span:
     known = records.known_span(meter)
     if known is None:
         raise readable.nothing_fetched([meter])
@@ -178,10 +178,10 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
         )
     if arguments.resolution == "interval" and records.first_with_intervals(meter) is None:
         raise NothingKnown(f"no {INTERVALS[meter.energy]} are known of {meter.label}, only days")
-    return _Span(meter, first, last)
+    return Span(meter, first, last)
 
 
-def _lines(records: Records, span: _Span, *, daily: bool) -> Iterator[Line]:
+def _lines(records: Records, span: Span, *, daily: bool) -> Iterator[Line]:
     meter = span.meter
     date_, day_ends, before, local_end = "", _LONG_AGO, _LONG_AGO, ""
     slots = groupby(records.counted(meter, span.first, span.last, daily=daily), itemgetter(0, 1))
@@ -240,7 +240,7 @@ def _summary(tally: _Tally, output: Path | None) -> str:
     return f"{output or 'standard output'}: {tally.count} readings{span}"
 
 
-def _gaps(records: Records, span: _Span, now: datetime) -> Iterator[str]:
+def _gaps(records: Records, span: Span, now: datetime) -> Iterator[str]:
     """How many days are not there, or not as a whole, that Fluvius may have published."""
     last = min(span.last, meterday.latest_published(now, span.meter.energy))
     days = (last - span.first).days + 1

@@ -7,10 +7,11 @@ import argparse
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from bridge.commands.export import Span
 from bridge.commands.readable import followed
 from bridge.config import Settings
 from bridge.config.asked import UsageError, check_span, meters_named
@@ -74,15 +75,6 @@ def fetch(settings: Settings, arguments: argparse.Namespace, now: datetime) -> l
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """The days of one meter that are asked for."""
-
-    meter: Meter
-    first: date
-    last: date
-
-
-@dataclass(frozen=True, slots=True)
 class _Reminder:
     """What the ledger, if there is one, remembers of the portal; nothing is added to it."""
 
@@ -114,7 +106,7 @@ class _Fluvius:
             return meter
         return mandates.allowed(meter, self._mandates.get(meter.ean))
 
-    def answers(self, span: _Span, *, daily: bool) -> Iterator[str]:
+    def answers(self, span: Span, *, daily: bool) -> Iterator[str]:
         """What goes between the brackets of an array, without the commas between one answer and the next."""
         if span.meter.source == "portal":
             for answer in self._portal.verbatim(span.meter, span.first, span.last, daily=daily):
@@ -162,7 +154,7 @@ def _reminder(settings: Settings, stack: ExitStack) -> _Reminder:
         return _Reminder(None)
 
 
-def _span(meter: Meter, arguments: argparse.Namespace, now: datetime) -> _Span:
+def _span(meter: Meter, arguments: argparse.Namespace, now: datetime) -> Span:
     ended = meterday.latest_ended(now, meter.energy)
     newest = ended if arguments.first else meterday.latest_published(now, meter.energy)
     last = min(arguments.last or newest, ended)
@@ -175,7 +167,7 @@ def _span(meter: Meter, arguments: argparse.Namespace, now: datetime) -> _Span:
         raise UsageError(
             f"the bounds or the mandate of {meter.label} leave nothing of {first} to {last} to ask for"
         )
-    return _Span(meter, *within)
+    return Span(meter, *within)
 
 
 def _array(answers: Iterable[str]) -> Iterator[str]:

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
 from bridge.text.deadline import all_within
-from bridge.text.foreign import LONGEST_NAME, Quoting, clean
+from bridge.text.foreign import LONGEST_NAME, clean
 from bridge.text.words import Payload, to_json
 
 _NO_ADMINISTRATOR = "the token is not an administrator's; make one with an administrator's account"
@@ -24,26 +25,6 @@ _NO_ADMINISTRATOR = "the token is not an administrator's; make one with an admin
 _PATIENCE = 60.0  # seconds for one answer: a small computer with years of statistics is slow
 _A_MOMENT = 0.25  # seconds after which a wait looks around
 _LARGEST_ANSWER = 64 * 1024 * 1024  # bytes: a list of all statistics of a big house
-
-
-class CoreAway(Quoting):
-    """Home Assistant cannot be reached, or did not answer; again later."""
-
-
-class TokenRefused(Exception):
-    """Home Assistant does not accept the token, or not for this. Only the user can change that."""
-
-    def __init__(self, message: str, *, tried: bool = True) -> None:
-        super().__init__(message)
-        self.tried = tried  # now, rather than before
-
-
-class CommandRefused(Quoting):
-    """Home Assistant answered a command with an error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
 
 
 class Described(NamedTuple):

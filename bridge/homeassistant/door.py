@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.config.settings import StatisticsSettings
 from bridge.folder.refusals import Kind, Refusals
+from bridge.homeassistant.errors import CommandRefused, TokenRefused
 
 if TYPE_CHECKING:
     from bridge.homeassistant.core import Core
@@ -42,7 +43,7 @@ def entered(
         CoreAway: it cannot be reached, or does not answer.
         FolderError: a refusal could not be kept, so nothing is tried.
     """
-    from bridge.homeassistant.core import CommandRefused, Core, TokenRefused  # noqa: PLC0415 - an extra, and heavy
+    from bridge.homeassistant.core import Core  # noqa: PLC0415 - websockets is an extra
 
     if standing := known.standing(now(), asked=asked):
         raise TokenRefused(standing.words, tried=False)

@@ -8,9 +8,12 @@ not hear of the change yet, would go on counting, and one that got it from its u
 
 import logging
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.homeassistant.core import CommandRefused, Core
+from bridge.homeassistant.errors import CommandRefused
+
+if TYPE_CHECKING:
+    from bridge.homeassistant.core import Core
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +21,7 @@ _OVER = {"state_class_removed", "no_state"}  # among the issues of `recorder/val
 _NO_DASHBOARD = {"not_found", "unknown_command"}
 
 
-def find(core: Core, unique_ids: Collection[str]) -> set[str]:
+def find(core: "Core", unique_ids: Collection[str]) -> set[str]:
     """The statistic ids, which are entity ids, of those of our sensors of which there are statistics."""
     with core.understood():
         entities = core.ask("config/entity_registry/list")
@@ -30,7 +33,7 @@ def find(core: Core, unique_ids: Collection[str]) -> set[str]:
     return ours & core.statistics(sums_only=False).keys() if ours else set()
 
 
-def clear(core: Core, found: Collection[str]) -> set[str]:
+def clear(core: "Core", found: Collection[str]) -> set[str]:
     """Clear what is over.
 
     Returns:
@@ -46,7 +49,7 @@ def clear(core: Core, found: Collection[str]) -> set[str]:
     return shown
 
 
-def _dashboard(core: Core) -> Any:
+def _dashboard(core: "Core") -> Any:
     try:
         return core.ask("energy/get_prefs")
     except CommandRefused as error:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bridge.config.settings import StatisticsSettings
 from bridge.folder.claim import FolderError
-from bridge.homeassistant import door
+from bridge.homeassistant import door, leftovers
+from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
 from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering.model import Meter
@@ -101,8 +102,6 @@ class Recorder:
             raise
 
     def _try(self, meters: Sequence[Meter], *, asked: bool) -> None:
-        from bridge.homeassistant.core import CommandRefused, CoreAway, TokenRefused  # noqa: PLC0415 - heavy
-
         health = self.health
         health.last_attempt = self._now()
         try:
@@ -124,8 +123,7 @@ class Recorder:
         self._ledger.remember(_NOTE, {**self.health.to_note(), "door": self._door, "tidy": self._is_tidy})
 
     def _bring_up_to_date(self, meters: Sequence[Meter], *, asked: bool) -> None:
-        from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
-        from bridge.homeassistant.statistics import Statistics  # noqa: PLC0415 - heavy
+        from bridge.homeassistant.statistics import Statistics  # noqa: PLC0415 - websockets is an extra
 
         faults: list[CommandRefused | Damaged] = []  # of one meter, which keeps no other waiting
         with door.entered(
@@ -155,9 +153,6 @@ class Recorder:
 
     def _tidy_up(self, core: "Core", meters: Sequence[Meter]) -> None:
         """Until there is nothing left to clear, and so once; what a restored backup brings back, too."""
-        from bridge.homeassistant import leftovers  # noqa: PLC0415 - heavy
-        from bridge.homeassistant.core import CommandRefused  # noqa: PLC0415 - heavy
-
         try:
             found = leftovers.find(core, {each for meter in meters for each in self._unique_ids(meter)})
             shown = leftovers.clear(core, found) if found else set()

@@ -23,7 +23,8 @@ from itertools import dropwhile
 from math import isclose
 from typing import NamedTuple
 
-from bridge.homeassistant.core import CommandRefused, Core, CoreAway, Described
+from bridge.homeassistant.core import Core, Described
+from bridge.homeassistant.errors import CommandRefused, CoreAway
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.hours import Standing, spread
