@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bridge.config import load
-from bridge.fetching.cycle import Occasion, record_at_once
+from bridge.fetching.due import Occasion
+from bridge.fetching.energy_api import record_at_once
 from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.open import open_energy_api, open_portal

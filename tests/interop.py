@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge import __version__
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.homeassistant.core import Core
 from bridge.homeassistant.leftovers import clear, find
 from bridge.metering.meterday import ONE_DAY

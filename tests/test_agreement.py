@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.metering import agreement, completeness
 from bridge.metering.completeness import DayFacts
 from bridge.metering.hours import spread

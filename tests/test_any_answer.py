@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bridge.config import Settings
-from bridge.fetching.cycle import Cycle, Fetcher, Occasion
+from bridge.fetching.cycle import Cycle, Fetcher
+from bridge.fetching.due import Occasion
 from bridge.fluvius.errors import FluviusError
 from bridge.ledger import Ledger
 from bridge.ledger.health import SourceHealth

@@ -18,7 +18,7 @@ import pytest
 from bridge.commands import backfill
 from bridge.config.asked import UsageError
 from bridge.fetching.backfill import Backfiller, Order
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius import http
 from bridge.folder.claim import claim
 from bridge.ledger import Ledger, LedgerError

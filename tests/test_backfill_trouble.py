@@ -17,7 +17,7 @@ import pytest
 
 from bridge.commands import backfill
 from bridge.fetching.backfill import Backfiller
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.folder.claim import claim
 from bridge.ledger import Ledger, LedgerError
 from bridge.ledger.health import State

@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bridge.commands import backfill
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
-from bridge.fetching.cycle import Cycle, Fetcher, Occasion
+from bridge.fetching.cycle import Cycle, Fetcher
+from bridge.fetching.due import Occasion
 from bridge.fluvius.energy_api import client as energy_api
 from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, TryLater

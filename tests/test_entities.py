@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.ledger.health import SourceHealth
 from bridge.publishing.entities import OF_BRIDGE, OF_METER
 from bridge.service import bridge

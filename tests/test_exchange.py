@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.metering.model import BRUSSELS
 from tests.mosquitto import Mosquitto
 from tests.world import GAS, HOME, SHED, World, says

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius import http
 from bridge.simulator.faults.answers import DATES
 from bridge.simulator.faults.slots import ODD

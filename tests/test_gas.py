@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius import http
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, FluviusError, StepNeeded, TryLater

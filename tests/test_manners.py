@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius.errors import CredentialsRefused, StepNeeded, TryLater
 from tests.world import GAS, HOME, SHED, World
 

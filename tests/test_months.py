@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY, month_of, months_until, span

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius.errors import NotYourMeter, ShapeChanged
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import open_portal

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.simulator import SimulatedMeter, Simulator
 from bridge.simulator.measurements import Measurements
 from tests.mosquitto import Ear, Mosquitto

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import AccountLocked, CredentialsRefused, StepNeeded
 from bridge.fluvius.http import PoliteSession
@@ -359,7 +359,7 @@ def test_a_lock_that_has_passed_is_noticed_by_the_schedule(desk: World) -> None:
     desk.fetch()
     desk.simulator.clear()
     with desk.at_work() as (_, fetcher):
-        assert fetcher.retry_at() == desk.clock() + HOUR
+        assert fetcher.visits.retry_at() == desk.clock() + HOUR
         desk.clock.pass_by(hours=1)
         assert not fetcher.fetch(Occasion.SCHEDULE).errors
         assert fetcher.health["portal"].state == "ok"

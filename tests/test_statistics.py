@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.homeassistant import statistics
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics

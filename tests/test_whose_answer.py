@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius import limits
 from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.errors import ShapeChanged

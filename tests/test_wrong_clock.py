@@ -9,7 +9,7 @@ import pytest
 
 from bridge.fetching import steps
 from bridge.fetching.backfill import Backfiller
-from bridge.fetching.cycle import Occasion
+from bridge.fetching.due import Occasion
 from bridge.fluvius.errors import ClockWrong, ShapeChanged
 from bridge.simulator import RequestRecord
 from bridge.simulator.faults.answers import DATES

@@ -13,7 +13,8 @@ from random import Random
 
 import pytest
 
-from bridge.fetching.cycle import Fetcher, Occasion
+from bridge.fetching.cycle import Fetcher
+from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
 from bridge.metering import completeness
 from bridge.metering.meterday import ONE_DAY, intervals_of, latest_published, span

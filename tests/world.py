@@ -13,6 +13,7 @@ import yaml
 
 from bridge.config import Settings, load
 from bridge.fetching import cycle
+from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
 from bridge.metering.model import BRUSSELS, Meter
 from bridge.service.bridge import Bridge
@@ -118,7 +119,7 @@ class World:
                 assert not failures, f"the bridge ended by itself: {failures}"
             assert not thread.is_alive(), "the bridge does not stop"
 
-    def fetch(self, occasion: cycle.Occasion = cycle.Occasion.SCHEDULE) -> cycle.Cycle:
+    def fetch(self, occasion: Occasion = Occasion.SCHEDULE) -> cycle.Cycle:
         """A cycle without a broker."""
         with self.at_work() as (_, fetcher):
             return fetcher.fetch(occasion)

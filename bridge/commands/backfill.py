@@ -88,7 +88,7 @@ def run(
     """
     make(settings.data_dir)
     with _opened(settings, now, pause) as (ledger, fetcher):
-        if not fetcher.knows_its_meters and not is_claimed(settings.data_dir):
+        if not fetcher.mandates.is_known and not is_claimed(settings.data_dir):
             with claim(settings.data_dir):
                 _end_with(fetcher.learn_mandates())
         order = Order.of(request, fetcher.meters, now())

@@ -11,7 +11,7 @@ from bridge.commands.broker_check import try_broker
 from bridge.commands.findings import Finding, show
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
-from bridge.fetching.cycle import SWITCH_ON
+from bridge.fetching.progress import SWITCH_ON
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal

@@ -7,7 +7,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from bridge.config.asked import UsageError, day, meters_named
-from bridge.fetching.cycle import Fetcher, record_at_once
+from bridge.fetching.cycle import Fetcher
+from bridge.fetching.energy_api import record_at_once
+from bridge.fetching.sources import SOURCES
+from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged
 from bridge.ledger import Damaged, Ledger
 from bridge.ledger.health import State
 from bridge.metering import meterday, silence
@@ -16,7 +19,6 @@ from bridge.metering.model import BRUSSELS, Backfill, Meter, Reading
 from bridge.metering.silence import SPAN, Plan
 
 if TYPE_CHECKING:
-    from bridge.fluvius.source import Source
     from bridge.metering.completeness import DayFacts
 
 log = logging.getLogger(__name__)
@@ -159,7 +161,7 @@ class Backfiller:
         meter = self.meter_of(job)
         if meter is None:
             return self._ended(job, "failed", _GONE)
-        if forbidden := self._fetcher.forbidden(meter, self._now(), history=True):
+        if forbidden := self._fetcher.mandates.forbidden(meter, self._now(), history=True):
             return self._ended(job, "failed", forbidden)
         plan = self._plan(meter, job)
         if not plan.facts:
@@ -170,8 +172,6 @@ class Backfiller:
         return self._asked(meter, job, question)
 
     def _asked(self, meter: Meter, job: Backfill, question: tuple[date, date | None]) -> Backfill:
-        from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged  # noqa: PLC0415
-
         try:  # what could not be kept is not asked for
             self._ledger.heed_damage(meter, question[0], question[1] or question[0])
         except Damaged as error:
@@ -216,12 +216,10 @@ class Backfiller:
         self._odd.add(question[0])
         return None
 
-    def _ask(self, source: "Source", meter: Meter, first: date, last: date | None) -> None:
+    def _ask(self, source: Any, meter: Meter, first: date, last: date | None) -> None:
         """Ask for daily amounts from the first to the last day; without a last one, for a day's intervals."""
-        from bridge.fluvius.source import AtOnce  # noqa: PLC0415
-
-        if isinstance(source, AtOnce):
-            reference = self._fetcher.reference(meter)
+        if SOURCES[meter.source].at_once:
+            reference = self._fetcher.mandates.reference(meter)
             answer = source.readings(meter, reference, first, last or first, None)
         else:
             answer = source.days(meter, first, last) if last else source.intervals(meter, first)
@@ -295,7 +293,7 @@ class Backfiller:
 
 def _is_at_once(meter: Meter) -> bool:
     """Whether intervals come with the days, or may not be asked for."""
-    return meter.source == "energy_api" or meter.days_only
+    return SOURCES[meter.source].at_once or meter.days_only
 
 
 def _in_words(meter: Meter, first: date, last: date | None) -> str:

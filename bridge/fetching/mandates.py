@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from bridge.fetching.sources import SOURCES
 from bridge.ledger import Ledger, Records
 from bridge.metering import meterday
 from bridge.metering.mandate import Mandate, best
@@ -13,6 +14,9 @@ from bridge.metering.model import Meter
 
 log = logging.getLogger(__name__)
 
+AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
+
+_EVERY = timedelta(hours=20)
 _NOTE = "mandates"
 _NAMED = 5  # in one line of the log
 
@@ -38,19 +42,24 @@ class MandateBook:
     Args:
         ledger: where they are kept between runs.
         configured: the meters of the configuration; without any, the mandates that are good make them.
+        is_used: whether any source needs mandates.
     """
 
-    def __init__(self, ledger: Ledger, configured: Sequence[Meter]) -> None:
-        self._ledger, self._configured = ledger, configured
+    def __init__(self, ledger: Ledger, configured: Sequence[Meter], *, is_used: bool) -> None:
+        self._ledger, self._configured, self._is_used = ledger, configured, is_used
         note = ledger.recall(_NOTE) or {}
         self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
         self._by_ean = kept(ledger)
         self._warned: set[str] = set()
 
     @property
-    def asked_at(self) -> datetime | None:
-        """When Fluvius was last asked for them."""
-        return self._asked_at
+    def is_known(self) -> bool:
+        """Whether nothing has to be asked to know which meters there are, and what they allow."""
+        return not self._is_used or self._asked_at is not None
+
+    def are_due(self, now: datetime, *, often: bool) -> bool:
+        """Once in each scheduled run while they make the meters (`often`), else once a day."""
+        return self._asked_at is None or abs(now - self._asked_at) > (AT_MOST_EVERY if often else _EVERY)
 
     def update(self, mandates: Sequence[Mandate], now: datetime) -> None:
         """Know these mandates, and no others."""
@@ -61,17 +70,24 @@ class MandateBook:
 
     def meters(self, now: datetime) -> tuple[Meter, ...]:
         """The meters to follow, with what their mandates allow."""
+        if not self._is_used:
+            return ()
         if self._configured:
             return tuple(allowed(meter, self._by_ean.get(meter.ean)) for meter in self._configured)
         return made_by(self._by_ean.values(), now)
 
     def of(self, meter: Meter) -> Mandate | None:
-        """A meter's mandate."""
-        return self._by_ean.get(meter.ean)
+        """A meter's mandate, if it needs one."""
+        return self._by_ean.get(meter.ean) if SOURCES[meter.source].needs_mandate else None
 
-    def problem(self, meter: Meter, now: datetime, *, history: bool = False) -> str | None:
-        """Why nothing may be asked for a meter, or no history."""
-        if self._asked_at is None:
+    def reference(self, meter: Meter) -> str:
+        """By which Fluvius knows a meter's mandate; empty where it needs none."""
+        mandate = self.of(meter)
+        return mandate.reference if mandate else ""
+
+    def forbidden(self, meter: Meter, now: datetime, *, history: bool = False) -> str | None:
+        """Why nothing may be asked for a meter that needs a mandate, or no history."""
+        if not SOURCES[meter.source].needs_mandate or self._asked_at is None:
             return None  # nobody has looked yet
         if mandate := self.of(meter):
             if mandate.energy is not meter.energy:

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
+from bridge.fluvius.errors import ShapeChanged
+from bridge.fluvius.source import Stepwise
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.model import Meter, Reading
-
-if TYPE_CHECKING:
-    from bridge.fluvius.source import Stepwise
 
 _FOR_A_QUESTION = 3  # requests: one that fails is made again twice
 _FOR_A_VISIT = 40  # requests more, for a sign-in with its redirects, renewals and codes that are tried
@@ -32,7 +30,7 @@ class Steps:
     def __init__(
         self,
         ledger: Ledger,
-        source: "Stepwise",
+        source: Stepwise,
         meter: Meter,
         now: datetime,
         *,
@@ -87,8 +85,6 @@ class Steps:
         self._kept()
 
     def _keep_within_reason(self) -> None:
-        from bridge.fluvius.errors import ShapeChanged  # noqa: PLC0415 - heavy, seldom needed
-
         requests = self._count() - self._begun_at
         if requests >= _FOR_A_VISIT + _FOR_A_QUESTION * self._planned:
             raise ShapeChanged(

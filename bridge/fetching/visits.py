@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from bridge.config import Settings
+from bridge.fluvius import address_of_the_time, clock, open_source
+from bridge.fluvius.errors import AccountLocked, ClockWrong, CredentialsRefused, TryLater
+from bridge.fluvius.http import PoliteSession
 from bridge.ledger import Ledger
 from bridge.ledger.health import SourceHealth, State
 from bridge.text.words import local
-
-if TYPE_CHECKING:
-    from bridge.fluvius.http import PoliteSession
-    from bridge.fluvius.source import Source
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +30,8 @@ class Postponed(Exception):
 class Visit:
     """One visit to one source, and what came of it."""
 
-    http: "PoliteSession"
-    open_source: Callable[[], "Source"]  # raises FluviusError, which ends the visit
+    http: PoliteSession
+    open_source: Callable[[], Any]  # the source, of its own kind; raises FluviusError, which ends the visit
     requests: int = 0  # when it is over
     trouble: Exception | None = None  # with every meter, so that it is worth another visit
     error: Exception | None = None  # that ended it
@@ -73,6 +72,16 @@ class Visits:
         health = self.health[name]
         return not any(_counts(until, health, now) for until in (health.not_before, health.retry_at))
 
+    def asked_last(self) -> datetime | None:
+        """When Fluvius was last asked for anything."""
+        return max(
+            (health.last_attempt for health in self.health.values() if health.last_attempt), default=None
+        )
+
+    def retry_at(self) -> datetime | None:
+        """When to try again what failed."""
+        return min((health.retry_at for health in self.health.values() if health.retry_at), default=None)
+
     def let_go(self) -> None:
         """Close the connection that the last visit kept open."""
         if self._kept:
@@ -93,13 +102,6 @@ class Visits:
         Raises:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
-        from bridge.fluvius.errors import (  # noqa: PLC0415 - heavy, seldom needed
-            AccountLocked,
-            ClockWrong,
-            CredentialsRefused,
-            TryLater,
-        )
-
         health = self.health[name]
         asked_before = health.last_attempt
         health.last_attempt = now
@@ -134,32 +136,26 @@ class Visits:
 
     def _visit(self, name: str, *, asked: bool, keep_open: bool) -> Visit:
         """A new one, unless the last one stays open for this."""
-        from bridge.fluvius.http import PoliteSession  # noqa: PLC0415
-        from bridge.fluvius.open import open_source  # noqa: PLC0415
-
         if self._kept and keep_open and self._kept[0] == name:
             return replace(self._kept[1], requests=0, trouble=None, error=None)
         self.let_go()
         http = PoliteSession(self._pause, self._now)
 
         @cache
-        def opened() -> "Source":
+        def opened() -> Any:
             self._make_sure_of_the_time(name, http)
             return open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
 
         self._kept = name, Visit(http, opened)
         return self._kept[1]
 
-    def _make_sure_of_the_time(self, name: str, http: "PoliteSession") -> None:
+    def _make_sure_of_the_time(self, name: str, http: PoliteSession) -> None:
         """Where the ledger has notes of a day to come: has Fluvius say what time it is, before all else.
 
         Raises:
             ClockWrong: our clock is behind. Otherwise it was ahead once, and those notes prove nothing.
             TryLater: see there.
         """
-        from bridge.fluvius import clock  # noqa: PLC0415
-        from bridge.fluvius.open import address_of_the_time  # noqa: PLC0415
-
         now = self._now()
         successes = [health.last_success for health in self.health.values()]
         newest = max(filter(None, [self._ledger.newest_trace(), *successes]), default=now)

@@ -20,7 +20,9 @@ from bridge import __version__
 from bridge.config import Settings
 from bridge.config.asked import UsageError
 from bridge.fetching.backfill import Backfiller, Order
-from bridge.fetching.cycle import AT_MOST_EVERY, Cycle, Fetcher, Occasion, is_recent
+from bridge.fetching.cycle import Cycle, Fetcher
+from bridge.fetching.due import Occasion, is_recent
+from bridge.fetching.mandates import AT_MOST_EVERY
 from bridge.folder.claim import FolderError
 from bridge.folder.heartbeat import Heartbeat
 from bridge.homeassistant import advice, statistics_settings
@@ -204,7 +206,7 @@ class Bridge:
 
     def _retry_at(self) -> datetime | None:
         soonest = min(self._last_cycle, self._now()) + AT_MOST_EVERY
-        retry_at = self._fetcher.retry_at()
+        retry_at = self._fetcher.visits.retry_at()
         if retry_at is None:
             return soonest if self._ledger_trouble else None
         return max(retry_at, soonest)
@@ -506,7 +508,7 @@ class Bridge:
         return _done(command, {})
 
     def _refresh(self, command: Command) -> Payload:
-        last = self._fetcher.asked_last()
+        last = self._fetcher.visits.asked_last()
         if last and is_recent(last, self._now()):
             self._doubt_statistics(asked=True)
             return _refused(

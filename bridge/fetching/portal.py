@@ -1,0 +1,123 @@
+"""The portal: days, then quarter-hours (gas: hours), then peaks; one request each."""
+
+import logging
+from collections.abc import Callable
+from datetime import date
+
+from bridge.fetching import due
+from bridge.fetching.meter import Desk, News
+from bridge.fetching.steps import Steps
+from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
+from bridge.fluvius.source import Stepwise
+from bridge.metering import completeness, meterday, reviewing
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.silence import SPAN
+
+log = logging.getLogger(__name__)
+
+_MONTHS_OF_PEAKS = 13  # this one, and the twelve that the capacity tariff bills
+_OLD_AT_ONCE = 7  # corrected days older than the window, of one meter in one run
+
+
+def steps_of(
+    desk: Desk, source: Stepwise, news: News, count: Callable[[], int], between: Callable[[], None]
+) -> Steps:
+    """The questions of one meter in one cycle.
+
+    Args:
+        desk: the meter's.
+        source: whom to ask.
+        news: what became complete.
+        count: how many requests were made in all.
+        between: called after each answer that was kept.
+    """
+
+    def kept() -> None:
+        news.settle(desk.window)
+        between()
+
+    first, last = desk.watched
+    return Steps(
+        desk.ledger,
+        source,
+        desk.meter,
+        desk.now,
+        since=desk.facts[0].date if desk.facts else last,
+        planned=len(desk.facts) + (last - first).days // SPAN + 2,  # and the peaks
+        count=count,
+        kept=kept,
+    )
+
+
+def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
+    """Daily amounts of the widest span, if a day is missing; then intervals, a day at a time.
+
+    Then what is older and not final, and the intervals of what was corrected.
+    """
+    facts, energy, now = desk.facts, desk.meter.energy, desk.now
+    days_too = days_too or due.days_are_due(desk)
+    missing = completeness.without_amounts(facts, energy, now) if days_too else []
+    first, last = desk.watched
+    wanted = {*desk.to_review, *missing, *([last] if days_too else ())}
+    spans = reviewing.spans_with(wanted, first, last)
+    of_window = [span for span in spans if facts and span[1] >= facts[0].date]
+    for span in of_window:
+        steps.days(*span)
+        desk.change(window_asked_at=now.isoformat())
+    while day := completeness.next_intervals_due(desk.facts, energy, now):
+        steps.intervals(day)
+    for span in spans[len(of_window) :]:
+        _review(desk, steps, span)
+    older = _older_days(desk, steps, first, facts[0].date - ONE_DAY if facts else last)
+    steps.more(len(older))
+    for day in older:
+        _follow_up(desk, steps, day)
+    return steps.remark
+
+
+def _older_days(desk: Desk, steps: Steps, first: date, last: date) -> list[date]:
+    """Days before the window whose intervals did not follow a correction, or do not add up."""
+    before_the_window = desk.meter, first, last, desk.now - reviewing.EVERY
+    days = desk.ledger.corrected_days(*before_the_window)[:_OLD_AT_ONCE]
+    if not (steps.asked and steps.asked & desk.ledger.days_in_doubt(desk.meter)):  # at most one in a run
+        days += desk.ledger.days_that_do_not_add_up(*before_the_window)[:1]
+    return days
+
+
+def _follow_up(desk: Desk, steps: Steps, day: date) -> None:
+    try:
+        steps.intervals(day)
+    except (NotYourMeter, ShapeChanged) as error:
+        log.info("%s: no news of %s: %s", desk.meter.name, day, error)
+        desk.ledger.record_intervals(desk.meter, day, [], desk.now)  # asked in vain: again in a week
+
+
+def _review(desk: Desk, steps: Steps, span: reviewing.Span) -> None:
+    """Look at days again that are in nobody's way: what cannot be said of them is asked in a week."""
+    try:
+        steps.days(*span)
+    except (NotYourMeter, ShapeChanged) as error:
+        log.info("%s: no news of %s to %s: %s", desk.meter.name, *span, error)
+        desk.ledger.looked_at(desk.meter, *span, desk.now)
+
+
+def fetch_peaks(desk: Desk, source: Stepwise) -> None:
+    """Fluvius's own monthly peaks; not every meter has them.
+
+    They are in nobody's way: where Fluvius has trouble with them alone, they are tried again tomorrow.
+    """
+    meter, now, this_month = desk.meter, desk.now, due.month_under_way(desk)
+    first = meterday.months_until(this_month, _MONTHS_OF_PEAKS)[0]
+    first, last = meterday.span_within(meter, first, meterday.latest_ended(now, meter.energy))
+    try:
+        desk.ledger.keep_peaks(meter, source.peaks(meter, first, last), this_month)
+    except (NotYourMeter, ShapeChanged) as error:
+        log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
+    except TryLater as error:
+        desk.change(peaks_failed_at=now.isoformat())
+        desk.remember()
+        if error.not_before:
+            raise
+        log.info("%s: no monthly peaks today: %s", meter.name, error)
+        return
+    desk.change(peaks_asked_in=this_month.isoformat())
