@@ -241,7 +241,7 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
             took["small"].append(a_morning(stage, little))
             took["large"].append(a_morning(stage, big))
             big._publisher.forget()
-            took["publish"].append(seconds_of(big._publish_everything))
+            took["publish"].append(seconds_of(big._view.everything))
             yesterday = stage.clock().date() - ONE_DAY
             big._ledger._touch(large.meter(), yesterday, yesterday)  # as a new day does
             took["months"].append(seconds_of(lambda: months_again(big._ledger, large.meter(), stage.clock())))
@@ -371,7 +371,7 @@ def a_hundred_meters(stage: Stage) -> Iterator[Figure]:
 
 def publish_all(bridge: Bridge) -> None:
     for meter in bridge._fetcher.meters:
-        bridge._publish_meter(meter)
+        bridge._view.meter(meter)
 
 
 def a_year_of_statistics(stage: Stage) -> Iterator[Figure]:

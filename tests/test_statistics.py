@@ -530,7 +530,7 @@ def test_a_full_disk_does_not_make_the_bridge_knock_again_and_again(
     home.changes |= world.changes
     with home.running() as bridge:
         eventually(lambda: core.statistics)
-        eventually(lambda: bridge._ledger_trouble)
+        eventually(lambda: bridge._trouble.unusable)
         asked = len(core.asked)
         home.clock.pass_by(seconds=1)
         turns: list[None] = []

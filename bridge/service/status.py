@@ -1,12 +1,24 @@
-"""What the bridge says of itself: `bridge/health`, `bridge/problem` and `bridge/history`."""
+"""What the bridge says of itself: `bridge/info`, `bridge/health`, `bridge/problem`, `bridge/history`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from bridge import __version__
+from bridge.config import Settings
+from bridge.fetching.cycle import Fetcher
+from bridge.homeassistant import advice
+from bridge.homeassistant.recorder import Recorder
 from bridge.ledger.health import SourceHealth
-from bridge.metering.model import Backfill
-from bridge.text.words import Payload
+from bridge.metering.model import BRUSSELS, Backfill
+from bridge.mqtt import Broker
+from bridge.mqtt.allowance import in_words
+from bridge.publishing.publisher import BridgeStatus, Publisher
+from bridge.service.backfills import Backfills
+from bridge.service.trouble import Trouble
+from bridge.text.words import Payload, local
+
+_SHOWN = 100  # meters on bridge/info
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,29 +53,108 @@ class Condition:
         return {"problem": bool(wrong), **wrong, "advice": advice}
 
 
-def history(first: date, job: Backfill | None, meter: str, words: str | None) -> Payload:
+def history(first: date, backfill: Backfill | None, meter: str, words: str | None) -> Payload:
     """For `bridge/history`: from which day on it would be fetched, and how far what is fetched has come.
 
     Args:
         first: that day.
-        job: what is worked on, if anything.
+        backfill: what is worked on, if anything.
         meter: its meter's name.
         words: what it waits for, or None.
     """
     return {
         "from": first.isoformat(),
-        "state": ("waiting" if words else "fetching") if job else "idle",
-        "progress": _percent(job) if job else None,
-        "backfill": of_backfill(job, meter) if job else None,
-        "words": words if job else None,
+        "state": ("waiting" if words else "fetching") if backfill else "idle",
+        "progress": _percent(backfill) if backfill else None,
+        "backfill": of_backfill(backfill, meter) if backfill else None,
+        "words": words if backfill else None,
     }
 
 
-def of_backfill(job: Backfill, meter: str) -> Payload:
+def of_backfill(backfill: Backfill, meter: str) -> Payload:
     """What is fetched, and how many requests of how many are done."""
-    span = {"from": job.first.isoformat(), "to": job.last.isoformat()}
-    return {"meter": meter, **span, "done": job.done, "of": job.of_all}
+    span = {"from": backfill.first.isoformat(), "to": backfill.last.isoformat()}
+    return {"meter": meter, **span, "done": backfill.done, "of": backfill.of_all}
 
 
-def _percent(job: Backfill) -> int:
-    return 100 * job.done // job.of_all if job.of_all else 0
+def _percent(backfill: Backfill) -> int:
+    return 100 * backfill.done // backfill.of_all if backfill.of_all else 0
+
+
+class Status:
+    """Looks at everything that there is to say something of.
+
+    Args:
+        settings: the configuration.
+        started: since when the bridge runs, aware.
+        fetcher: knows the meters, and how the sources do.
+        backfills: what is worked on.
+        broker: what does not take everything.
+        publisher: what was refused.
+        recorder: of Home Assistant, if there is one.
+        trouble: with the ledger.
+        now: the present instant, aware.
+        next_run: when Fluvius is asked next.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        started: datetime,
+        fetcher: Fetcher,
+        backfills: Backfills,
+        broker: Broker,
+        publisher: Publisher,
+        recorder: Recorder | None,
+        trouble: Trouble,
+        now: Callable[[], datetime],
+        next_run: Callable[[], datetime],
+    ) -> None:
+        self._settings, self._started, self._fetcher, self._backfills = settings, started, fetcher, backfills
+        self._broker, self._publisher, self._recorder = broker, publisher, recorder
+        self._trouble, self._now, self._next_run = trouble, now, next_run
+
+    def report(self) -> BridgeStatus:
+        """How everything is."""
+        condition = self._condition()
+        backfill, waits_for = self._backfills.current, self._backfills.waits_for
+        name = self._backfills.name(backfill) if backfill else ""
+        return BridgeStatus(
+            info=self._info(backfill),
+            health=condition.health(),
+            problem=condition.problem(self._advice()),
+            history=history(self._backfills.first(), backfill, name, waits_for),
+        )
+
+    def _advice(self) -> str | None:
+        return self._recorder.health.advice if self._recorder else advice(self._settings.homeassistant)
+
+    def _condition(self) -> Condition:
+        statistics = {"statistics": self._recorder.health} if self._recorder else {}
+        return Condition(
+            self._now(),
+            {**self._fetcher.health, **statistics},
+            left_out=in_words(self._broker.left_out) or str(self._publisher.refusal or ""),
+            ledger_unusable=self._trouble.unusable or "",
+            ledger_damaged=self._trouble.damaged or "",
+        )
+
+    def _info(self, backfill: Backfill | None) -> Payload:
+        return {
+            "version": __version__,
+            "started": local(self._started),
+            "timezone": str(BRUSSELS),
+            "meters": [
+                {
+                    "meter": meter.name,
+                    "name": meter.label,
+                    "ean": meter.ean,
+                    "serial": meter.serial,
+                    "energy": meter.energy,
+                }
+                for meter in self._fetcher.meters[:_SHOWN]
+            ],
+            "next_run": local(self._next_run()),
+            **({"backfill": of_backfill(backfill, self._backfills.name(backfill))} if backfill else {}),
+        }

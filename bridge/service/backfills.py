@@ -1,0 +1,164 @@
+"""Backfills: worked on one request at a time, and asked for over MQTT."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from bridge.config.asked import UsageError
+from bridge.fetching.backfill import Backfiller, Order
+from bridge.fetching.cycle import Fetcher
+from bridge.folder.claim import FolderError
+from bridge.ledger import Ledger, LedgerError
+from bridge.metering.model import BRUSSELS, Backfill, Meter
+from bridge.mqtt import Command
+from bridge.service.answers import done, refused, transaction
+from bridge.service.trouble import Trouble
+from bridge.text.foreign import clean
+from bridge.text.wishes import wish
+from bridge.text.words import Payload
+
+_FROM = "history_from"  # the note
+
+
+class Backfills:
+    """The backfills that are worked on, and what is said of them.
+
+    Args:
+        ledger: where they are.
+        fetcher: knows the meters, and visits Fluvius.
+        now: the present instant, aware.
+        trouble: with the ledger.
+    """
+
+    def __init__(
+        self, ledger: Ledger, fetcher: Fetcher, now: Callable[[], datetime], trouble: Trouble
+    ) -> None:
+        self._ledger, self._now, self._trouble = ledger, now, trouble
+        self._backfiller = Backfiller(ledger, fetcher, now)
+
+    @property
+    def current(self) -> Backfill | None:
+        """The one that is worked on, or comes next."""
+        return self._backfiller.job
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why it does not go on, if it does not."""
+        return str(self._backfiller.trouble) if self._backfiller.trouble else None
+
+    def is_due(self) -> bool:
+        """Whether one can go on. While the ledger is in trouble, none does until a cycle finds it over."""
+        if self._trouble.unusable:
+            return False
+        try:
+            return self._backfiller.is_due()
+        except LedgerError as error:
+            self._trouble.noticed(error)
+            return False
+
+    def step(self) -> Backfill | None:
+        """One request, so that nobody has to wait for the end of a long backfill."""
+        try:
+            return self._backfiller.step()
+        except (FolderError, LedgerError) as error:
+            self._trouble.noticed(error)
+            return None
+
+    def meter_of(self, backfill: Backfill) -> Meter | None:
+        """Its meter; None if that is not followed any more."""
+        return self._backfiller.meter_of(backfill)
+
+    def name(self, backfill: Backfill) -> str:
+        """Its meter's name."""
+        meter = self.meter_of(backfill)
+        return meter.name if meter else backfill.ean
+
+    def first(self) -> date:
+        """The day from which on `fetch_history` fetches."""
+        written = self._ledger.recall(_FROM)
+        return date.fromisoformat(written) if written else date(self._this_year() - 1, 1, 1)
+
+    def set_first(self, first: date) -> None:
+        """Fetch from this day on."""
+        self._ledger.remember(_FROM, first.isoformat())
+
+    def _this_year(self) -> int:
+        return self._now().astimezone(BRUSSELS).year
+
+
+class BackfillRequests:
+    """What may be asked for over MQTT: to begin, to stop, and from which day on.
+
+    Args:
+        ledger: where backfills are kept.
+        fetcher: knows the meters.
+        backfills: those that are worked on.
+        now: the present instant, aware.
+        trouble: with the ledger.
+        changed: called when others should see what holds now.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        fetcher: Fetcher,
+        backfills: Backfills,
+        *,
+        now: Callable[[], datetime],
+        trouble: Trouble,
+        changed: Callable[[], None],
+    ) -> None:
+        self._ledger, self._fetcher, self._backfills = ledger, fetcher, backfills
+        self._now, self._trouble, self._changed = now, trouble, changed
+
+    def begin(self, command: Command) -> Payload:
+        """Its end is answered too, for each meter."""
+        request = wish(command.payload)
+        if request is None:
+            return refused(command, "this is no JSON object")
+        return self._begin(command, request)
+
+    def begin_from_the_set_day(self, command: Command) -> Payload:
+        """The same, from the day that was set."""
+        return self._begin(command, {"from": self._backfills.first().isoformat()})
+
+    def set_first(self, command: Command) -> Payload:
+        """Set that day."""
+        try:
+            text = command.payload.decode("utf-8", "replace").strip()
+            first = Order.of({"from": text}, self._fetcher.meters, self._now()).first
+            self._backfills.set_first(first)
+        except (LedgerError, UsageError) as error:
+            return refused(command, clean(error))
+        finally:
+            self._changed()  # who wrote something else sees again what holds
+        return done(command, {"from": first.isoformat()})
+
+    def stop(self, command: Command) -> Payload:
+        """Stop all."""
+        try:
+            stopped = self._ledger.stop_backfills()
+        except LedgerError as error:
+            self._trouble.noticed(error)
+            return refused(command, str(error))
+        self._changed()
+        if not stopped:
+            return refused(command, "no history is being fetched")
+        return done(command, {"stopped": stopped})
+
+    def _begin(self, command: Command, request: Mapping[str, Any]) -> Payload:
+        try:
+            order = Order.of(request, self._fetcher.meters, self._now())
+        except UsageError as error:
+            return refused(command, clean(error))
+        try:
+            self._ledger.begin_backfills(
+                order.meters, order.first, order.last, self._now(), transaction(command)
+            )
+        except LedgerError as error:
+            self._trouble.noticed(error)
+            several = len(order.meters) > 1
+            return refused(command, f"{error}; none of the meters was begun" if several else str(error))
+        names = [meter.name for meter in order.meters]
+        span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
+        return done(command, {"state": "started", "meters": names, **span})

@@ -1,0 +1,87 @@
+"""Home Assistant's statistics, where they are wanted: a view of the ledger too."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from bridge.config import Settings
+from bridge.fetching.cycle import Fetcher
+from bridge.homeassistant import statistics_settings
+from bridge.homeassistant.recorder import Recorder
+from bridge.ledger import Ledger
+from bridge.publishing.discovery import unique_ids
+from bridge.service.trouble import Trouble
+from bridge.service.view import View
+
+
+class Statistics:
+    """Keeps them up to date; without a recorder there are none.
+
+    Args:
+        recorder: of Home Assistant.
+        fetcher: knows the meters.
+        view: shows how it went.
+        trouble: with the ledger.
+    """
+
+    def __init__(self, recorder: Recorder | None, fetcher: Fetcher, view: View, trouble: Trouble) -> None:
+        self._recorder, self._fetcher, self._view, self._trouble = recorder, fetcher, view, trouble
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When to try again what Home Assistant did not take."""
+        return self._recorder.health.retry_at if self._recorder else None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for that."""
+        return self._recorder is not None and self._recorder.is_due()
+
+    @property
+    def why_they_wait(self) -> str | None:
+        """Why not all of them are there."""
+        return self._recorder.health.last_error if self._recorder else None
+
+    def doubt(self, *, all_of_it: bool = False) -> None:
+        """Compare them with the ledger the next time."""
+        if self._recorder:
+            self._recorder.doubt(all_of_it=all_of_it)
+
+    def bring_up_to_date(self, *, asked: bool = False) -> None:
+        """Hand over what is new, and what is in doubt."""
+        if self._recorder:
+            with self._trouble.endured():
+                self._recorder.update(self._fetcher.meters, asked=asked)
+            self._view.bridge()
+
+    def compare(self, *, all_of_it: bool = False, asked: bool = False) -> None:
+        """Doubt them, and bring them up to date."""
+        self.doubt(all_of_it=all_of_it)
+        self.bring_up_to_date(asked=asked)
+
+
+def open_recorder(
+    settings: Settings,
+    ledger: Ledger,
+    now: Callable[[], datetime],
+    *,
+    attend: Callable[[], None],
+    changed: Callable[[], None],
+) -> Recorder | None:
+    """The recorder of Home Assistant, if statistics are wanted."""
+    statistics = statistics_settings(settings.homeassistant, os.environ)
+    if statistics is None:
+        return None
+    base = settings.mqtt.base_topic
+    return Recorder(
+        statistics,
+        ledger,
+        settings.data_dir,
+        base,
+        settings.language,
+        unique_ids=partial(unique_ids, base),
+        now=now,
+        attend=attend,
+        changed=changed,
+    )

@@ -1,0 +1,47 @@
+"""What goes wrong with the ledger or the broker, and changes nothing: everything is published again later."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bridge.folder.claim import FolderError
+from bridge.ledger import LedgerError
+from bridge.mqtt import BrokerAway
+
+log = logging.getLogger(__name__)
+
+
+class Trouble:
+    """What a person should know of the ledger."""
+
+    def __init__(self) -> None:
+        self.unusable: str | None = None  # until it can be used again
+        self.damaged: str | None = None  # found once after each start
+
+    def noticed(self, error: FolderError | LedgerError) -> None:
+        """The ledger cannot be used."""
+        if self.unusable != str(error):
+            log.error("%s", error)
+        self.unusable = str(error)
+
+    def found_damage(self, error: LedgerError) -> None:
+        """A part of the ledger is not as it was written."""
+        if self.damaged != str(error):
+            log.error("%s", error)
+        self.damaged = str(error)
+
+    @contextmanager
+    def endured(self) -> Iterator[list[Exception]]:
+        """A broker that is away changes nothing: it will connect, and everything is published then.
+
+        What came in between stands in the list, afterwards.
+        """
+        troubles: list[Exception] = []
+        try:
+            yield troubles
+        except BrokerAway as error:
+            log.debug("not published: %s", error)
+            troubles.append(error)
+        except (FolderError, LedgerError) as error:
+            self.noticed(error)
+            troubles.append(error)

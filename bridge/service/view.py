@@ -1,0 +1,114 @@
+"""What stands on the broker: a view of the ledger, which can be published again at any time."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+from bridge.fetching.cycle import Fetcher
+from bridge.ledger import Damaged, Ledger
+from bridge.metering.model import BRUSSELS, Meter
+from bridge.mqtt import Broker
+from bridge.mqtt.allowance import in_words
+from bridge.publishing.publisher import Publisher
+from bridge.service.answers import outcomes
+from bridge.service.backfills import Backfills
+from bridge.service.status import Status
+from bridge.service.trouble import Trouble
+from bridge.text.words import Payload
+
+
+class View:
+    """Publishes; what cannot be published now is published later.
+
+    Args:
+        ledger: whose view it is.
+        broker: where it stands.
+        publisher: knows what stands there.
+        fetcher: knows the meters, and how far they have come.
+        backfills: whose ends are answered.
+        status: what the bridge says of itself.
+        trouble: with the ledger.
+        now: the present instant, aware.
+        between: called before each meter, of which there may be thousands; may raise to end it.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        broker: Broker,
+        publisher: Publisher,
+        fetcher: Fetcher,
+        backfills: Backfills,
+        status: Status,
+        trouble: Trouble,
+        now: Callable[[], datetime],
+        between: Callable[[], None],
+    ) -> None:
+        self._ledger, self.broker, self.publisher, self._fetcher = ledger, broker, publisher, fetcher
+        self._backfills, self._status, self._trouble = backfills, status, trouble
+        self._now, self._between = now, between
+        self.unpublished: str | None = None  # why not everything is on the broker: it is tried again
+        self._published_on: date | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether something is missing there, or it is of yesterday."""
+        return bool(self.unpublished) or self._published_on != self._today()
+
+    @property
+    def left_out(self) -> str:
+        """What the broker does not take."""
+        return in_words(self.broker.left_out)
+
+    def everything(self) -> None:
+        """Publish all meters, and what the bridge says of itself."""
+        self.unpublished = "the bridge was interrupted while it published"
+        if self._published_on != self._today():
+            self._published_on = self._today()
+            self.broker.try_again()
+        with self._trouble.endured() as troubles:
+            self.publisher.migrate(self._fetcher.meters)
+            for meter in self.publisher.most_urgent_first(self._fetcher.meters):
+                self._between()
+                try:
+                    self.publisher.meter(meter, self._fetcher.progress(meter))
+                except Damaged as error:  # the other meters are not
+                    self._trouble.found_damage(error)
+            self.publisher.bridge(self._status.report())
+            self.publisher.remove_all_but(self._fetcher.meters)
+            self._answer_for_backfills()
+        self.unpublished = "; ".join(map(str, troubles)) or None
+
+    def again(self) -> None:
+        """Publish everything, whatever stands there."""
+        self.publisher.forget()
+        self.everything()
+
+    def meter(self, meter: Meter) -> None:
+        """Publish one meter."""
+        with self._trouble.endured():
+            self.publisher.meter(meter, self._fetcher.progress(meter))
+
+    def latest_day(self, meter: Meter) -> None:
+        """Show the latest day the moment it is known."""
+        with self._trouble.endured():
+            self.publisher.latest_day(meter)
+
+    def bridge(self) -> None:
+        """Publish what the bridge says of itself."""
+        with self._trouble.endured():
+            self.publisher.bridge(self._status.report())
+
+    def respond(self, name: str, answer: Payload) -> None:
+        """Answer a request."""
+        with self._trouble.endured():
+            self.publisher.respond(name, answer)
+
+    def _answer_for_backfills(self) -> None:
+        for backfill in self._ledger.unanswered_backfills():
+            for answer in outcomes(backfill, self._backfills.name(backfill)):
+                self.publisher.respond("backfill", answer)
+            self._ledger.answered_backfill(backfill.number)
+
+    def _today(self) -> date:
+        return self._now().astimezone(BRUSSELS).date()
