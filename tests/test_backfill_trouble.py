@@ -895,7 +895,7 @@ def test_extended_while_it_is_worked_on_it_comes_to_the_new_end(desk: World) -> 
         for _ in range(15):
             backfiller.step()
         desk.clock.pass_by(days=1)
-        stale = backfiller.job
+        stale = backfiller.current
         assert stale
         begin(desk, NOVEMBER, LAST + ONE_DAY)
         backfiller._kept(replace(stale, state="done"))  # who had not noticed yet

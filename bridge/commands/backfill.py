@@ -155,7 +155,7 @@ class _Errand:
         return True
 
     def _fetch(self, backfiller: Backfiller, fetcher: Fetcher) -> None:
-        while job := backfiller.job:
+        while job := backfiller.current:
             if not backfiller.is_due():
                 why = backfiller.trouble or fetcher.health[self._meter(job).source].last_error
                 self._wait(backfiller.not_before(), str(why))

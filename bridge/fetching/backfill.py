@@ -1,4 +1,4 @@
-"""History → ledger: one request at a time, oldest first, at a pace that nobody at Fluvius notices."""
+"""Backfill: one request at a time, oldest first, at a pace that nobody at Fluvius notices."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from bridge.ledger.health import State
 from bridge.metering import meterday, silence
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS, Backfill, Meter, Reading
-from bridge.metering.silence import SPAN, Plan
+from bridge.metering.silence import SPAN, Plan, Question
 
 if TYPE_CHECKING:
     from bridge.metering.completeness import DayFacts
@@ -91,21 +91,23 @@ class Backfiller:
     ) -> None:
         self._ledger, self._fetcher, self._now, self._numbers = ledger, fetcher, now, numbers
         self._someone_waits = asked
-        self._known: tuple[object, dict[date, DayFacts]] = (None, {})  # what makes a job's days, and they
+        self._known: tuple[object, dict[date, DayFacts]] = (None, {})  # what makes a span, and its days
         self._odd: set[date] = set()  # days, and first days of spans, that were answered oddly in this run
         self._odd_answers = 0  # in a row
         self._refused_at: dict[str, datetime] = {}  # when sources refused our credentials, in this run
         self.trouble: Exception | None = None  # what ended the last visit early
 
     @property
-    def job(self) -> Backfill | None:
+    def current(self) -> Backfill | None:
         """The one that is worked on, or comes next."""
-        return next(self._jobs(), None)
+        return next(self._open(), None)
 
-    def meter_of(self, job: Backfill) -> Meter | None:
+    def meter_of(self, backfill: Backfill) -> Meter | None:
         """Whose history it is; None if its meter is not followed any more."""
         known = (
-            meter for meter in self._fetcher.meters if (meter.ean, meter.energy) == (job.ean, job.energy)
+            meter
+            for meter in self._fetcher.meters
+            if (meter.ean, meter.energy) == (backfill.ean, backfill.energy)
         )
         return next(known, None)
 
@@ -118,37 +120,37 @@ class Backfiller:
 
     def not_before(self) -> datetime:
         """When Fluvius may be asked again for the one that comes next, after trouble."""
-        meter = self.meter_of(self.job) if self.job else None
+        meter = self.meter_of(self.current) if self.current else None
         health = self._fetcher.health[meter.source] if meter else None
         instants = (health.not_before, health.retry_at) if health else ()
         return max(filter(None, instants), default=self._now())
 
     def step(self) -> Backfill | None:
-        """Make the next request, and keep what came of it; returns how far its job has come.
+        """Make the next request, and keep what came of it; returns how far it has come.
 
         Raises:
             FolderError, LedgerError: that could not be kept.
         """
-        job = self._due()
-        if job is None:
+        backfill = self._due()
+        if backfill is None:
             return None
         try:
-            return self._stepped(replace(job, begun_at=min(job.begun_at, self._second())))
+            return self._stepped(replace(backfill, begun_at=min(backfill.begun_at, self._second())))
         except BaseException:
             self._known = (None, {})  # it may be known only in part
             raise
 
-    def _jobs(self) -> Iterator[Backfill]:
-        for job in self._ledger.open_backfills():
-            if self._numbers is None or job.number in self._numbers:
-                yield job
+    def _open(self) -> Iterator[Backfill]:
+        for backfill in self._ledger.open_backfills():
+            if self._numbers is None or backfill.number in self._numbers:
+                yield backfill
 
     def _due(self) -> Backfill | None:
         """The first of those whose source may be asked."""
-        return next((job for job in self._jobs() if self._may_be_asked(job)), None)
+        return next((backfill for backfill in self._open() if self._may_be_asked(backfill)), None)
 
-    def _may_be_asked(self, job: Backfill) -> bool:
-        meter = self.meter_of(job)
+    def _may_be_asked(self, backfill: Backfill) -> bool:
+        meter = self.meter_of(backfill)
         if meter is None:
             return True  # for its end
         now, refused_at = self._now(), self._refused_at.get(meter.source)
@@ -157,25 +159,25 @@ class Backfiller:
             return False
         return self._fetcher.visits.may_be_asked(meter.source, now)
 
-    def _stepped(self, job: Backfill) -> Backfill:
-        meter = self.meter_of(job)
+    def _stepped(self, backfill: Backfill) -> Backfill:
+        meter = self.meter_of(backfill)
         if meter is None:
-            return self._ended(job, "failed", _GONE)
+            return self._ended(backfill, "failed", _GONE)
         if forbidden := self._fetcher.mandates.forbidden(meter, self._now(), history=True):
-            return self._ended(job, "failed", forbidden)
-        plan = self._plan(meter, job)
+            return self._ended(backfill, "failed", forbidden)
+        plan = self._plan(meter, backfill)
         if not plan.facts:
-            return self._ended(job, "failed", "no day of that time is within its bounds or its mandate")
+            return self._ended(backfill, "failed", "no day of that time is within its bounds or its mandate")
         question = plan.next_question()
         if question is None:
-            return self._finished(meter, job, plan)
-        return self._asked(meter, job, question)
+            return self._finished(meter, backfill, plan)
+        return self._asked(meter, backfill, question)
 
-    def _asked(self, meter: Meter, job: Backfill, question: tuple[date, date | None]) -> Backfill:
+    def _asked(self, meter: Meter, backfill: Backfill, question: Question) -> Backfill:
         try:  # what could not be kept is not asked for
-            self._ledger.heed_damage(meter, question[0], question[1] or question[0])
+            self._ledger.heed_damage(meter, question.first, question.last)
         except Damaged as error:
-            return self._ended(job, "failed", str(error))
+            return self._ended(backfill, "failed", str(error))
         failure: Exception | None = None
         words: str | None = None
         with self._fetcher.visits.to(
@@ -183,59 +185,59 @@ class Backfiller:
         ) as visit:
             visit.http.longest_pause = _PACE
             try:
-                self._ask(visit.open_source(), meter, *question)
+                self._ask(visit.open_source(), meter, question)
                 self._odd_answers = 0
             except NotYourMeter as error:  # or not of that time: another meter may have hung there
                 words = str(error)
-                self._keep(meter, [], *question)
+                self._keep(meter, [], question)
             except ShapeChanged as error:
                 failure = self._passed_over(meter, question, error)
-        job = replace(job, step=_in_words(meter, *question))
+        backfill = replace(backfill, step=_in_words(meter, question))
         self.trouble = visit.error
         if isinstance(visit.error, CredentialsRefused):
             self._refused_at[meter.source] = self._now()
         if failure:
-            return self._ended(job, "failed", str(failure))
+            return self._ended(backfill, "failed", str(failure))
         if visit.error:
-            return self._kept(replace(job, words=str(visit.error)))
-        first, last = question
-        answered = job.answered | ({first} if last and first not in self._odd else set())
-        job = replace(job, answered=answered, words=words)
-        done, of_all = self._plan(meter, job).progress()
-        return self._kept(replace(job, done=done, of_all=of_all))
+            return self._kept(replace(backfill, words=str(visit.error)))
+        is_answered = not question.of_intervals and question.first not in self._odd
+        answered = backfill.answered | ({question.first} if is_answered else set())
+        backfill = replace(backfill, answered=answered, words=words)
+        done, of_all = self._plan(meter, backfill).progress()
+        return self._kept(replace(backfill, done=done, of_all=of_all))
 
-    def _passed_over(
-        self, meter: Meter, question: tuple[date, date | None], error: Exception
-    ) -> Exception | None:
-        """One odd answer keeps no other day waiting. Several in a row are no accident, and end the job."""
+    def _passed_over(self, meter: Meter, question: Question, error: Exception) -> Exception | None:
+        """One odd answer keeps no other day waiting. Several in a row are no accident, and end it."""
         self._odd_answers += 1
         if self._odd_answers >= _ODD_ANSWERS:
             self._odd_answers = 0
             return error
-        log.warning("%s: %s: %s", meter.name, question[0], error)
-        self._odd.add(question[0])
+        log.warning("%s: %s: %s", meter.name, question.first, error)
+        self._odd.add(question.first)
         return None
 
-    def _ask(self, source: Any, meter: Meter, first: date, last: date | None) -> None:
-        """Ask for daily amounts from the first to the last day; without a last one, for a day's intervals."""
+    def _ask(self, source: Any, meter: Meter, question: Question) -> None:
+        first, last = question.first, question.last
         if SOURCES[meter.source].at_once:
             reference = self._fetcher.mandates.reference(meter)
-            answer = source.readings(meter, reference, first, last or first, None)
+            answer = source.readings(meter, reference, first, last, None)
         else:
-            answer = source.days(meter, first, last) if last else source.intervals(meter, first)
-        self._keep(meter, answer.readings, first, last)
+            answer = (
+                source.intervals(meter, first) if question.of_intervals else source.days(meter, first, last)
+            )
+        self._keep(meter, answer.readings, question)
 
-    def _keep(self, meter: Meter, readings: Sequence[Reading], first: date, last: date | None) -> None:
+    def _keep(self, meter: Meter, readings: Sequence[Reading], question: Question) -> None:
         """Keep what was answered to a question."""
-        now = self._second()
+        now, first, last = self._second(), question.first, question.last
         if _is_at_once(meter):
-            days = set() if meter.days_only else set(meterday.span(first, last or first))
+            days = set() if meter.days_only else set(meterday.span(first, last))
             record_at_once(self._ledger, meter, readings, days, now, only_new=False)
-        elif last:
-            self._ledger.record_days(meter, readings, now)
-        else:
+        elif question.of_intervals:
             self._ledger.record_intervals(meter, first, readings, now)
-        self._settle(meter, first, last or first)
+        else:
+            self._ledger.record_days(meter, readings, now)
+        self._settle(meter, first, last)
 
     def _settle(self, meter: Meter, first: date, last: date, silent: Collection[date] = ()) -> None:
         """Find out what became complete; the days around them show which registers a meter has."""
@@ -248,41 +250,48 @@ class Backfiller:
         """The present instant as exactly as the ledger remembers it."""
         return self._now().replace(microsecond=0)
 
-    def _finished(self, meter: Meter, job: Backfill, plan: Plan) -> Backfill:
+    def _finished(self, meter: Meter, backfill: Backfill, plan: Plan) -> Backfill:
         since = self._ledger.first_with_intervals(meter)
         silent = sorted(silence.silent_days(plan, since, meter.energy, self._now()))
         for first, last in plan.spans():
             within = [day for day in silent if first <= day <= last]
             if within:
                 self._settle(meter, first, last, within)
-        plan = self._plan(meter, job)
-        lines = [*([job.words] if job.words else ()), *silence.in_words(plan, meter.energy, self._now())]
+        plan = self._plan(meter, backfill)
+        lines = [
+            *([backfill.words] if backfill.words else ()),
+            *silence.in_words(plan, meter.energy, self._now()),
+        ]
         for line in lines:
             log.info("%s: %s", meter.name, line)
         found = any(day.daily for day in plan.facts.values())
-        return self._ended(replace(job, done=job.of_all), "done" if found else "failed", "\n".join(lines))
+        return self._ended(
+            replace(backfill, done=backfill.of_all), "done" if found else "failed", "\n".join(lines)
+        )
 
-    def _ended(self, job: Backfill, state: str, words: str) -> Backfill:
+    def _ended(self, backfill: Backfill, state: str, words: str) -> Backfill:
         self._known = (None, {})
         self._odd.clear()
         self.trouble = None
         if state == "failed":
-            log.warning("backfill of %s: %s", job.ean, words)
-        return self._kept(replace(job, state=state, words=words))
+            log.warning("backfill of %s: %s", backfill.ean, words)
+        return self._kept(replace(backfill, state=state, words=words))
 
-    def _kept(self, job: Backfill) -> Backfill:
-        self._ledger.keep_backfill(job)
-        return job
+    def _kept(self, backfill: Backfill) -> Backfill:
+        self._ledger.keep_backfill(backfill)
+        return backfill
 
-    def _plan(self, meter: Meter, job: Backfill) -> Plan:
-        first = max(job.first, meter.first or date.min)
-        last = min(job.last, meter.last or date.max)
-        if self._known[0] != (key := (job.number, meter, first, last)):
+    def _plan(self, meter: Meter, backfill: Backfill) -> Plan:
+        first = max(backfill.first, meter.first or date.min)
+        last = min(backfill.last, meter.last or date.max)
+        if self._known[0] != (key := (backfill.number, meter, first, last)):
             days = meterday.span(*meterday.span_within(meter, first, last))
             self._known = key, {day.date: day for day in self._ledger.facts(meter, days, self._now())}
             self._odd.clear()
-        settled = meterday.latest_settled(job.begun_at, meter.energy)  # whenever it was asked for since
-        return Plan(self._known[1], job.answered, job.begun_at, _is_at_once(meter), self._odd, settled)
+        settled = meterday.latest_settled(backfill.begun_at, meter.energy)  # whenever it was asked for since
+        return Plan(
+            self._known[1], backfill.answered, backfill.begun_at, _is_at_once(meter), self._odd, settled
+        )
 
     def _learn(self, meter: Meter, first: date, last: date) -> None:
         """What the ledger knows now of days that changed."""
@@ -296,5 +305,7 @@ def _is_at_once(meter: Meter) -> bool:
     return SOURCES[meter.source].at_once or meter.days_only
 
 
-def _in_words(meter: Meter, first: date, last: date | None) -> str:
-    return f"days from {first}" if last else f"{silence.INTERVALS[meter.energy]} of {first}"
+def _in_words(meter: Meter, question: Question) -> str:
+    if question.of_intervals:
+        return f"{silence.INTERVALS[meter.energy]} of {question.first}"
+    return f"days from {question.first}"

@@ -9,9 +9,10 @@ from functools import cache
 from typing import Any
 
 from bridge.config import Settings
-from bridge.fluvius import address_of_the_time, clock, open_source
+from bridge.fluvius import clock
 from bridge.fluvius.errors import AccountLocked, ClockWrong, CredentialsRefused, TryLater
 from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import address_of_the_time, open_source
 from bridge.ledger import Ledger
 from bridge.ledger.health import SourceHealth, State
 from bridge.text.words import local

@@ -63,6 +63,15 @@ def _silent_in_a_row(heard: Heard) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What one request asks for: daily amounts of a span of days, or one day's intervals."""
+
+    first: date
+    last: date
+    of_intervals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The days of a backfill, with what is known of them."""
 
@@ -90,13 +99,16 @@ class Plan:
         """What came of those days' intervals."""
         return [self._day_heard(self.facts[day]) for day in self.days_with_amounts()]
 
-    def next_question(self) -> tuple[date, date | None] | None:
+    def next_question(self) -> Question | None:
         """A span of daily amounts, or a day of intervals; None when all is asked."""
         place = next_to_ask(*self._of_spans())
         if place is not None:
-            return self.spans()[place]
+            return Question(*self.spans()[place])
         place = None if self.at_once else next_to_ask(*self._of_days())
-        return None if place is None else (self.days_with_amounts()[place], None)
+        if place is None:
+            return None
+        day = self.days_with_amounts()[place]
+        return Question(day, day, of_intervals=True)
 
     def progress(self) -> tuple[int, int]:
         """How many steps are done, and of how many; a day is one as long as it may have intervals."""

@@ -39,7 +39,7 @@ class Backfills:
     @property
     def current(self) -> Backfill | None:
         """The one that is worked on, or comes next."""
-        return self._backfiller.job
+        return self._backfiller.current
 
     @property
     def waits_for(self) -> str | None:

@@ -79,7 +79,7 @@ class Bridge:
         )
         self._publisher = publisher = Publisher(self._broker, ledger, settings)
         recorder = open_recorder(
-            settings, ledger, now, attend=self._look_around, changed=lambda: self._view.bridge()
+            settings, ledger, now, attend=self._look_around, changed=self._publish_bridge
         )
         self._fetcher = fetcher = Fetcher(
             settings,
@@ -181,6 +181,9 @@ class Bridge:
         if self._view.is_stale:
             self._view.everything()
         self._greeting.go_on()
+
+    def _publish_bridge(self) -> None:
+        self._view.bridge()
 
     def _look_around(self) -> None:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
