@@ -208,13 +208,13 @@ def a_year(stage: Stage) -> Iterator[Figure]:
     http = PoliteSession(lambda _: None, stage.clock)
     with world.ledger() as ledger, closing(http):
         begin = time.monotonic()
-        source = open_portal(world.settings, http, ledger, stage.clock, asked=True)
-        ledger.record_days(meter, source.days(meter, days[0], days[-1]).readings, stage.clock())
+        source = open_portal(world.settings, http, ledger.notes, stage.clock, asked=True)
+        ledger.answers.record_days(meter, source.days(meter, days[0], days[-1]).readings, stage.clock())
         for day in days:
-            ledger.record_intervals(meter, day, source.intervals(meter, day).readings, stage.clock())
-        ledger.settle(meter, days, stage.clock())
+            ledger.answers.record_intervals(meter, day, source.intervals(meter, day).readings, stage.clock())
+        ledger.answers.settle(meter, days, stage.clock())
         seconds = time.monotonic() - begin
-        total = ledger.total(meter)
+        total = ledger.sums.total(meter)
     assert total
     assert total.days == len(days)
     yield timed("a year of quarter-hours fetched and kept (no pauses)", 60, [seconds])
@@ -243,9 +243,9 @@ def ten_years(stage: Stage) -> Iterator[Figure]:
             big._publisher.forget()
             took["publish"].append(seconds_of(big._view.everything))
             yesterday = stage.clock().date() - ONE_DAY
-            big._ledger._touch(large.meter(), yesterday, yesterday)  # as a new day does
+            big._ledger.slots.touch(large.meter(), yesterday, yesterday)  # as a new day does
             took["months"].append(seconds_of(lambda: months_again(big._ledger, large.meter(), stage.clock())))
-        big._ledger._execute("DELETE FROM peak")
+        big._ledger.store.execute("DELETE FROM peak")
         first_time = seconds_of(lambda: months_again(big._ledger, large.meter(), stage.clock()))
     month, years = statistics.median(took["small"]), statistics.median(took["large"])
     yield Figure(
@@ -320,9 +320,9 @@ def a_picture(stage: Stage) -> Iterator[Figure]:
     world = stage.world("picture")
     with world.ledger() as ledger:
         fill(ledger, world.meter(), until=stage.clock().date() - ONE_DAY, days=2)
-        day = ledger.latest_complete_day(world.meter())
+        day = ledger.days.latest_complete_day(world.meter())
         assert day
-        intervals = ledger.intervals(world.meter(), day.date)
+        intervals = ledger.days.intervals(world.meter(), day.date)
     tracemalloc.start()
     chart.svg(world.meter(), day, intervals)
     _, peak = tracemalloc.get_traced_memory()
@@ -340,8 +340,8 @@ def a_picture(stage: Stage) -> Iterator[Figure]:
 def months_again(ledger: Ledger, meter: Meter, now: datetime) -> None:
     """What `month` and `peak` are made of, and their JSON."""
     *before, last, this = months_until(month_of(day_of(now, meter.energy)), 13)
-    months = ledger.month(meter, this, now), ledger.month(meter, last, now)
-    peaks = ledger.peak_months(meter, [*before, last, this])
+    months = ledger.sums.month(meter, this, now), ledger.sums.month(meter, last, now)
+    peaks = ledger.peaks.peak_months(meter, [*before, last, this])
     payload = payloads.month(meter, *months, months[1].amounts)
     assert months[1].amounts
     assert payloads.leaves(payload)
@@ -498,10 +498,10 @@ def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> 
     ]
     dates = span(until - ONE_DAY * (days - 1), until)
     fetched_at = int(datetime.combine(until, datetime.min.time(), UTC).timestamp())
-    ledger._db.execute("BEGIN")
+    ledger.store.db.execute("BEGIN")
     for meter in meters:
-        key, device = ledger._meter(meter), ledger._device(meter.serial)
-        registers = [ledger._register(register) for register in kwh]
+        key, device = ledger.store.names.meter(meter), ledger.store.names.device(meter.serial)
+        registers = [ledger.store.names.register(register) for register in kwh]
         daily = ((key, 1, _start(day), each, device) for day in dates for each in registers)
         slots = (
             (key, 0, int(start.timestamp()), registers[which + 2 * injection], device)
@@ -510,12 +510,12 @@ def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> 
             for injection in (0, 1)
         )
         for rows in (daily, slots):
-            ledger._db.executemany(
+            ledger.store.db.executemany(
                 "INSERT INTO reading (meter, daily, start, register, device, amount, validated)"
                 " VALUES (?, ?, ?, ?, ?, abs(random() % 1000) * 1000000, 1)",
                 rows,
             )
-        ledger._db.executemany(
+        ledger.store.db.executemany(
             "INSERT INTO day (meter, date, start, complete, intervals, asked_at, fetched_at)"
             " VALUES (?, ?, ?, 1, ?, ?, ?)",
             [
@@ -530,10 +530,10 @@ def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> 
                 for day in dates
             ],
         )
-        ledger._seal(meter, dates[0], dates[-1])
-    ledger._db.execute("COMMIT")
-    ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    ((count,),) = ledger._db.execute("SELECT COUNT(*) FROM reading").fetchall()
+        ledger.checks.seal(meter, dates[0], dates[-1])
+    ledger.store.db.execute("COMMIT")
+    ledger.store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((count,),) = ledger.store.db.execute("SELECT COUNT(*) FROM reading").fetchall()
     return int(count)
 
 

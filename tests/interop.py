@@ -398,7 +398,7 @@ def statistics(stage: Stage) -> Iterator[str]:
     yield "corrections up and down: " + hours(stage, LAST - 30 * ONE_DAY, LAST + ONE_DAY)
     with world.ledger() as ledger:
         for meter in world.settings.followed:
-            ledger._restate(ledger._meter(meter), 0)
+            ledger.outbox.restate(ledger.store.names.meter(meter), 0)
     world.clock.pass_by(minutes=10)
     world.once()
     yield "imported twice: " + hours(stage, LAST - 30 * ONE_DAY, LAST + ONE_DAY)
@@ -460,7 +460,7 @@ def leftovers(stage: Stage) -> Iterator[str]:
         stage.broker.publish(topic, told, retain=True)
         until(lambda: "state_class" not in ha.states()[late]["attributes"], ha.states)
     with world.ledger() as ledger:
-        ledger.remember("statistics", {**ledger.recall("statistics"), "tidy": False})
+        ledger.notes.remember("statistics", {**ledger.notes.recall("statistics"), "tidy": False})
     with running(stage):
         until(lambda: shows(ha, total, "sensor.mine", late), ha.states)
         stage.broker.publish("fluvius/bridge/request/republish", "")

@@ -222,9 +222,9 @@ def test_after_the_usual_wait_the_day_counts_and_its_quarter_hours_do_not(
     assert home.total() == home.truth(EAN, date(2026, 11, 13), date(2026, 11, 24))
     with home.ledger() as ledger:
         meter = home.meter()
-        [hours] = [spread(day) for day in ledger.hourly(meter, DAY, DAY)]
+        [hours] = [spread(day) for day in ledger.sums.hourly(meter, DAY, DAY)]
         assert all(set(each) == {start_of(DAY, meter.energy)} for each in hours.values())
-        [peaks] = ledger.peak_months(meter, [date(2026, 11, 1)])
+        [peaks] = ledger.peaks.peak_months(meter, [date(2026, 11, 1)])
         assert peaks.counted
         assert peaks.counted.start.date() != DAY
 
@@ -301,7 +301,7 @@ def test_quarter_hours_that_do_not_add_up_are_not_streamed_until_they_do(
 
 def hours_of(home: World, day: date) -> dict[Any, Decimal]:
     with home.ledger() as ledger:
-        [found] = ledger.hourly(home.meter(), day, day)
+        [found] = ledger.sums.hourly(home.meter(), day, day)
     amounts: dict[Any, Decimal] = defaultdict(Decimal)
     for each in spread(found).values():
         for hour, amount in each.items():
@@ -321,9 +321,9 @@ def test_a_corrected_day_gets_its_quarter_hours_in_the_same_visit_however_lately
     home.fetch(Occasion.ASKED)
     assert asked(home) == (1, 1)
     with home.ledger() as ledger:
-        [facts] = ledger.facts(home.meter(), [day])
+        [facts] = ledger.days.facts(home.meter(), [day])
         assert (facts.complete, facts.corrected, facts.disagrees) == (True, False, False)
-        intervals = {each.start: each.amounts for each in ledger.intervals(home.meter(), day)}
+        intervals = {each.start: each.amounts for each in ledger.days.intervals(home.meter(), day)}
     slots = home.simulator.slot_amounts(EAN, day)
     assert {start: sum(each.values()) for start, each in intervals.items()} == {
         start: sum(each.values()) for start, each in slots.items()
@@ -365,7 +365,7 @@ def test_a_day_that_the_bounds_cut_counts_when_its_quarter_hours_add_up(home: Wo
     home.clock.pass_by(hours=3)
     home.fetch()
     with home.ledger() as ledger:
-        assert ledger.complete_days(home.meter(), FIRST, DAY) == [DAY]
+        assert ledger.days.complete_days(home.meter(), FIRST, DAY) == [DAY]
 
 
 def test_gas_hours_are_compared_with_their_day(home: World) -> None:
@@ -379,7 +379,7 @@ def test_gas_hours_are_compared_with_their_day(home: World) -> None:
     home.clock.pass_by(hours=3)
     home.fetch()
     with home.ledger() as ledger:
-        latest = ledger.latest_complete_day(home.meter("gas"))
+        latest = ledger.days.latest_complete_day(home.meter("gas"))
     assert latest
     assert latest.date == date(2026, 11, 17)
 
@@ -393,4 +393,4 @@ def test_history_says_which_days_do_not_add_up(reader: Reader) -> None:
     reader.types("backfill", "--from", "2026-10-01", "--to", "2026-10-03")
     with reader.world.ledger() as ledger:
         days = span(date(2026, 10, 1), date(2026, 10, 3))
-        assert not any(day.disagrees for day in ledger.facts(reader.world.meter(), days))
+        assert not any(day.disagrees for day in ledger.days.facts(reader.world.meter(), days))

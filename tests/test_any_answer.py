@@ -306,7 +306,7 @@ class Desk:
 
     def wait_for_tomorrow(self) -> None:
         with self.at_work() as (ledger, _):
-            health = SourceHealth.from_note(ledger.recall("source/portal"))
+            health = SourceHealth.from_note(ledger.notes.recall("source/portal"))
         self.clock.instant = max(
             self.clock.instant + timedelta(hours=25),
             (health.not_before or self.clock.instant) + timedelta(seconds=1),
@@ -318,23 +318,23 @@ class Desk:
         with self.at_work() as (ledger, fetcher):
             _is_json(
                 payloads.status(
-                    self.meter, ledger.latest_complete_day(self.meter), fetcher.progress(self.meter)
+                    self.meter, ledger.days.latest_complete_day(self.meter), fetcher.progress(self.meter)
                 )
             )
-            for day in (facts for facts in ledger.facts(self.meter, LOOKED_AT) if facts.complete):
+            for day in (facts for facts in ledger.days.facts(self.meter, LOOKED_AT) if facts.complete):
                 truth = _in_our_words(self.simulator.day_amounts(self.meter.ean, day.date))
                 _compare(day.daily, truth, numbers)
                 assert {register.direction for register in day.daily} >= {each.direction for each in truth}
                 if self.meter.name == "shed":
                     continue
                 slots = self.simulator.slot_amounts(self.meter.ean, day.date)
-                intervals = ledger.intervals(self.meter, day.date)
+                intervals = ledger.days.intervals(self.meter, day.date)
                 assert [each.start for each in intervals] == intervals_of(day.date, self.meter.energy)
                 for each in intervals:
                     _compare(each.amounts, _in_our_words(slots[each.start]), numbers)
-            if latest := ledger.latest_complete_day(self.meter):
+            if latest := ledger.days.latest_complete_day(self.meter):
                 _is_json(payloads.day(self.meter, latest))
-                if intervals := ledger.intervals(self.meter, latest.date):
+                if intervals := ledger.days.intervals(self.meter, latest.date):
                     _is_json(payloads.intervals(self.meter, latest, intervals))
 
 

@@ -22,6 +22,7 @@ from bridge.fetching.due import Occasion
 from bridge.fluvius import http
 from bridge.folder.claim import claim
 from bridge.ledger import Ledger, LedgerError
+from bridge.ledger.jobs import Jobs
 from bridge.metering.meterday import span
 from bridge.metering.model import Backfill
 from bridge.service import bridge
@@ -49,7 +50,7 @@ def begin(world: World, first: date = FIRST, last: date = LAST, *meters: str) ->
     with world.ledger() as ledger:
         for meter in world.settings.followed:
             if not meters or meter.name in meters:
-                ledger.begin_backfill(meter, first, last, world.clock())
+                ledger.jobs.begin_backfill(meter, first, last, world.clock())
 
 
 def change(world: World, ean: str, **changes: Any) -> None:
@@ -70,7 +71,7 @@ def work(world: World, steps: int = 10_000) -> Backfill | None:
 
 def days_of(world: World, name: str = "home") -> int:
     with world.ledger() as ledger:
-        total = ledger.total(world.meter(name))
+        total = ledger.sums.total(world.meter(name))
     return total.days if total else 0
 
 
@@ -257,7 +258,7 @@ def test_what_comes_after_a_long_silence_is_found_whatever_is_not_published_yet(
     begin(desk, LAST - timedelta(days=days - 1))
     work(desk)
     with desk.ledger() as ledger:
-        total = ledger.total(desk.meter("gas"))
+        total = ledger.sums.total(desk.meter("gas"))
     assert total
     assert (total.since, total.until, total.days) == (since, date(2026, 11, 17), 48)
 
@@ -272,7 +273,7 @@ def test_quarter_hours_that_were_switched_on_lately_are_found_although_yesterday
     begin(desk, first)
     work(desk)
     with desk.ledger() as ledger:
-        facts = ledger.facts(desk.meter(), span(switched_on, LAST))
+        facts = ledger.days.facts(desk.meter(), span(switched_on, LAST))
     assert [each.interval_count for each in facts] == [96] * 18 + [0]
     assert not facts[-1].complete
 
@@ -281,7 +282,7 @@ def test_everyone_who_asked_for_the_same_is_answered(desk: World) -> None:
     marks = [{"transaction": 1}, {"transaction": 2}]
     with desk.ledger() as ledger:
         for mark in (None, *marks, None):
-            job = ledger.begin_backfill(desk.meter(), FIRST, LAST, desk.clock(), mark)
+            job = ledger.jobs.begin_backfill(desk.meter(), FIRST, LAST, desk.clock(), mark)
         assert (job.number, list(job.marks)) == (1, marks)
 
 
@@ -311,7 +312,7 @@ def test_an_unknown_meter_fails_and_keeps_no_other_waiting(desk: World) -> None:
     begin(desk, date(2026, 11, 1))
     work(desk)
     with desk.ledger() as ledger:
-        states = [ledger.backfill(number).state for number in (1, 2)]
+        states = [ledger.jobs.backfill(number).state for number in (1, 2)]
     assert states == ["failed", "done"]
 
 
@@ -321,8 +322,8 @@ def test_a_meter_that_left_the_configuration_fails(desk: World) -> None:
     desk.meters = [GAS]
     work(desk)
     with desk.ledger() as ledger:
-        assert "not in the configuration" in (ledger.backfill(1).words or "")
-        assert ledger.backfill(2).state == "done"
+        assert "not in the configuration" in (ledger.jobs.backfill(1).words or "")
+        assert ledger.jobs.backfill(2).state == "done"
 
 
 def test_nothing_outside_a_meters_bounds_is_asked_for(desk: World) -> None:
@@ -339,11 +340,11 @@ def test_the_energy_api_gives_days_and_quarter_hours_at_once(desk: World) -> Non
     desk.simulator.forget_requests()
     with desk.at_work() as (ledger, fetcher):
         meter = next(each for each in fetcher.meters if each.ean == HOME["ean"])
-        ledger.begin_backfill(meter, FIRST, LAST, desk.clock())
+        ledger.jobs.begin_backfill(meter, FIRST, LAST, desk.clock())
         backfiller = Backfiller(ledger, fetcher, desk.clock)
         while backfiller.is_due():
             job = backfiller.step()
-        total = ledger.total(meter)
+        total = ledger.sums.total(meter)
     assert job
     assert (job.state, total and total.days) == ("done", DAYS)
     assert desk.simulator.count("energy") == 3
@@ -507,7 +508,7 @@ def test_what_cannot_be_kept_is_not_asked_for_again_and_again(
 def test_a_request_that_cannot_be_noted_is_answered(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Ledger, "begin_backfill", no_room)
+    monkeypatch.setattr(Jobs, "begin_backfill", no_room)
     with mosquitto.listen("fluvius/bridge/response/#") as ear, home.running():
         eventually(lambda: is_at_rest(mosquitto), 10)
         mosquitto.publish(REQUEST, '{"from": "2026-10-20"}')

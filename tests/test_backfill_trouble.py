@@ -19,8 +19,11 @@ from bridge.commands import backfill
 from bridge.fetching.backfill import Backfiller
 from bridge.fetching.due import Occasion
 from bridge.folder.claim import claim
-from bridge.ledger import Ledger, LedgerError
+from bridge.ledger import LedgerError
+from bridge.ledger.answers import Answers
 from bridge.ledger.health import State
+from bridge.ledger.jobs import Jobs
+from bridge.ledger.notes import Notes
 from bridge.metering.meterday import ONE_DAY, span
 from bridge.metering.model import BRUSSELS, Backfill
 from bridge.service import bridge as service
@@ -60,12 +63,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def job_of(world: World, number: int = 1) -> Backfill:
     with world.ledger() as ledger:
-        return ledger.backfill(number)
+        return ledger.jobs.backfill(number)
 
 
 def complete(world: World, first: date = FIRST, last: date = LAST) -> list[date]:
     with world.ledger() as ledger:
-        return ledger.complete_days(world.meter(world.meters[0]["name"]), first, last)
+        return ledger.days.complete_days(world.meter(world.meters[0]["name"]), first, last)
 
 
 def asked_for(world: World) -> list[tuple[str, str, str]]:
@@ -215,7 +218,7 @@ def test_a_clock_that_was_wrong_when_it_was_asked_for_makes_nothing_be_asked_for
 ) -> None:
     desk.meters = [SHED]
     with desk.ledger() as ledger:
-        ledger.begin_backfill(desk.meter("shed"), NOVEMBER, LAST, desk.clock() + timedelta(days=days))
+        ledger.jobs.begin_backfill(desk.meter("shed"), NOVEMBER, LAST, desk.clock() + timedelta(days=days))
     work(desk, 60)
     assert job_of(desk).state == "done"
     assert len(asked_for(desk)) == len(set(asked_for(desk)))
@@ -395,13 +398,13 @@ def test_a_source_that_refuses_us_keeps_no_other_waiting(desk: World) -> None:
     with desk.at_work() as (ledger, fetcher):
         assert fetcher.learn_mandates() is None
         for meter in fetcher.meters:
-            ledger.begin_backfill(meter, NOVEMBER, LAST, desk.clock())
+            ledger.jobs.begin_backfill(meter, NOVEMBER, LAST, desk.clock())
         backfiller = Backfiller(ledger, fetcher, desk.clock)
         turns = 0
         while backfiller.is_due():
             backfiller.step()
             turns += 1
-        assert [ledger.backfill(number).state for number in (1, 2)] == ["open", "done"]
+        assert [ledger.jobs.backfill(number).state for number in (1, 2)] == ["open", "done"]
     assert turns < 10
     assert desk.simulator.count("sign-in") == 1
 
@@ -431,7 +434,7 @@ def test_a_mandate_for_the_past_alone_gives_its_history(desk: World) -> None:
     assert job
     assert job.state == "done"
     with desk.at_work() as (ledger, fetcher):
-        total = ledger.total(provider.meters(fetcher)[HOME["ean"]])
+        total = ledger.sums.total(provider.meters(fetcher)[HOME["ean"]])
     assert total
     assert (total.since, total.until, total.days) == (date(2026, 4, 1), date(2026, 5, 31), 61)
 
@@ -446,7 +449,7 @@ def test_nothing_outside_a_mandate_is_asked_for(desk: World) -> None:
     work(desk)
     assert provider.asked()["energy"] == 2
     with desk.at_work() as (ledger, fetcher):
-        total = ledger.total(provider.meters(fetcher)[HOME["ean"]])
+        total = ledger.sums.total(provider.meters(fetcher)[HOME["ean"]])
     assert total
     assert (total.since, total.days) == (date(2026, 10, 1), 51)
 
@@ -521,23 +524,23 @@ class FullDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full, self.tries = False, 0
-        remember, begin_backfill = Ledger.remember, Ledger.begin_backfill
+        remember, begin_backfill = Notes.remember, Jobs.begin_backfill
 
         def heed() -> None:
             if self.is_full:
                 self.tries += 1
                 raise LedgerError("the ledger cannot be written: the disk is full")
 
-        def remembering(ledger: Ledger, key: str, value: Any) -> None:
+        def remembering(notes: Notes, key: str, value: Any) -> None:
             heed()
-            remember(ledger, key, value)
+            remember(notes, key, value)
 
-        def beginning(ledger: Ledger, *arguments: Any) -> Backfill:
+        def beginning(jobs: Jobs, *arguments: Any) -> Backfill:
             heed()
-            return begin_backfill(ledger, *arguments)
+            return begin_backfill(jobs, *arguments)
 
-        monkeypatch.setattr(Ledger, "remember", remembering)
-        monkeypatch.setattr(Ledger, "begin_backfill", beginning)
+        monkeypatch.setattr(Notes, "remember", remembering)
+        monkeypatch.setattr(Jobs, "begin_backfill", beginning)
 
 
 @pytest.fixture
@@ -598,16 +601,16 @@ def test_what_was_kept_in_part_is_found_by_the_next_step(
     desk: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(desk, NOVEMBER)
-    settle = Ledger.settle
+    settle = Answers.settle
 
     def failing(*_: Any) -> None:
         raise LedgerError("the disk is full")
 
     with at_work(desk) as backfiller:
-        monkeypatch.setattr(Ledger, "settle", failing)
+        monkeypatch.setattr(Answers, "settle", failing)
         with pytest.raises(LedgerError):
             backfiller.step()
-        monkeypatch.setattr(Ledger, "settle", settle)
+        monkeypatch.setattr(Answers, "settle", settle)
         while backfiller.is_due():
             backfiller.step()
     assert desk.simulator.count("readings-day") == 1
@@ -726,7 +729,7 @@ def test_whatever_is_sent_is_answered_shortly_and_begins_nothing(
     assert json.loads(answer)["status"] == "error"
     assert len(answer) < 500
     with home.ledger() as ledger:
-        assert ledger.open_backfills() == []
+        assert ledger.jobs.open_backfills() == []
 
 
 @pytest.mark.usefixtures("_quick")
@@ -843,7 +846,7 @@ def test_what_another_stopped_is_said_to_who_watches(desk: World) -> None:
 
         def stop(_: float) -> None:
             with desk.ledger() as ledger:
-                ledger.keep_backfill(replace(ledger.backfill(1), state="stopped"))
+                ledger.jobs.keep_backfill(replace(ledger.jobs.backfill(1), state="stopped"))
 
         assert "someone stopped it" in ended(desk, "2026-11-01", stop)[1]
 

@@ -93,7 +93,7 @@ def counted(world: World, name: str) -> Sums:
 def known_days(world: World, name: str) -> list[date]:
     """Those that count, in whole or in part."""
     with world.ledger() as ledger:
-        return ledger.complete_days(world.meter(name), date.min, date.max)
+        return ledger.days.complete_days(world.meter(name), date.min, date.max)
 
 
 def readings(world: World) -> set[Any]:
@@ -163,7 +163,7 @@ def test_what_lies_within_is_counted_to_the_last_digit(
     assert known_days(desk, name) == days
     assert counted(desk, name) == truth(desk, name, days[0], days[-1])
     with desk.ledger() as ledger:
-        total, latest = ledger.total(desk.meter(name)), ledger.latest_complete_day(desk.meter(name))
+        total, latest = ledger.sums.total(desk.meter(name)), ledger.days.latest_complete_day(desk.meter(name))
         assert total
         assert (total.since, total.until, total.days) == (days[0], days[-1], len(days))
         assert latest
@@ -207,7 +207,7 @@ def test_a_correction_of_a_day_that_is_cut_counts_as_far_as_it_lies_within(desk:
     desk.fetch()
     assert counted(desk, "home") == truth(desk, "home", date(2026, 11, 18), date(2026, 11, 21))
     with desk.ledger() as ledger:
-        part = ledger.complete_day(desk.meter(), date(2026, 11, 18))
+        part = ledger.days.complete_day(desk.meter(), date(2026, 11, 18))
     assert without_zeros(part.amounts) == truth(desk, "home", part.date, part.date)
     assert part.revision == 2
     assert before
@@ -259,7 +259,7 @@ def in_hours(ledger: Ledger, meter: Meter) -> dict[tuple[Register, datetime], De
     """What goes into statistics."""
     return {
         (register, hour): amount
-        for day in ledger.hourly(meter, date(2026, 1, 1), date(2026, 12, 31))
+        for day in ledger.sums.hourly(meter, date(2026, 1, 1), date(2026, 12, 31))
         for register, hours in spread(day).items()
         for hour, amount in hours.items()
     }
@@ -272,11 +272,11 @@ def test_the_parts_of_any_division_add_up_to_the_whole(
 ) -> None:
     whole = autumn.meter(name)
     parts = parts_of(whole, places)
-    totals = [total.amounts for part in parts if (total := kept.total(part))]
-    assert summed(totals) == summed([kept.total(whole).amounts])  # type: ignore[union-attr]
+    totals = [total.amounts for part in parts if (total := kept.sums.total(part))]
+    assert summed(totals) == summed([kept.sums.total(whole).amounts])  # type: ignore[union-attr]
     for month in (date(2026, 10, 1), date(2026, 9, 1)):
-        months = [kept.month(part, month, autumn.clock()).amounts for part in parts]
-        assert summed(months) == summed([kept.month(whole, month, autumn.clock()).amounts])
+        months = [kept.sums.month(part, month, autumn.clock()).amounts for part in parts]
+        assert summed(months) == summed([kept.sums.month(whole, month, autumn.clock()).amounts])
     assert summed([in_hours(kept, part) for part in parts]) == summed([in_hours(kept, whole)])
 
 
@@ -285,22 +285,22 @@ def test_the_parts_of_any_division_add_up_to_the_whole(
 def test_every_part_agrees_with_itself(autumn: World, kept: Ledger, name: str, places: list[int]) -> None:
     """The total, the days, the standings, the hours and the lines of an export are the same energy."""
     for part in parts_of(autumn.meter(name), places):
-        total = kept.total(part)
-        days = kept.complete_days(part, date.min, date.max)
+        total = kept.sums.total(part)
+        days = kept.days.complete_days(part, date.min, date.max)
         assert (total.days if total else 0) == len(days)
         amounts = summed([total.amounts if total else {}])
-        assert summed([kept.complete_day(part, day).amounts for day in days]) == amounts
+        assert summed([kept.days.complete_day(part, day).amounts for day in days]) == amounts
         far = datetime(9999, 1, 1, tzinfo=UTC)
-        standings = kept.standings(part, far)
+        standings = kept.sums.standings(part, far)
         assert without_zeros({register: each.sum for register, each in standings.items()}) == amounts
-        intervals = [each.amounts for day in days for each in kept.intervals(part, day)]
+        intervals = [each.amounts for day in days for each in kept.days.intervals(part, day)]
         assert summed(intervals) == amounts
         for daily in (True, False):
-            lines = list(kept.counted(part, date(2026, 10, 1), date(2026, 11, 1), daily=daily))
+            lines = list(kept.listing.counted(part, date(2026, 10, 1), date(2026, 11, 1), daily=daily))
             assert summed([{line.register: line.amount} for line in lines]) == amounts
             assert all(line.complete for line in lines)
             assert [line.start for line in lines] == sorted(line.start for line in lines)
-        facts = kept.facts(part, days)
+        facts = kept.days.facts(part, days)
         assert all(each.complete for each in facts)
 
 
@@ -722,7 +722,7 @@ def test_statistics_over_months_follow_bounds_that_are_moved(desk: World, core: 
             (None,) * 2,
         ):
             moved = replace(meter, since=at(since) if since else None, until=at(until) if until else None)
-            ledger.keep_to_bounds(moved)
+            ledger.bounds.keep_to(moved)
             for imports in (True, False):  # the second time all of it is there
                 core.asked.clear()
                 with Connection(core.url, TOKEN) as connection:
@@ -808,9 +808,9 @@ def test_a_backfill_by_itself_keeps_to_bounds_that_were_moved(desk: World) -> No
     desk.fetch()
     desk.meters = [bounded(HOME, "2026-11-10T12:00", "2026-11-18T12:00")]
     with desk.ledger() as ledger:
-        ledger.caught_up(desk.meter(), at("2000-01-01"))
+        ledger.outbox.caught_up(desk.meter(), at("2000-01-01"))
     assert backfill.run(desk.settings, {"from": "2026-11-01"}, desk.clock, lambda _: None) == 0
     assert known_days(desk, "home") == span(date(2026, 11, 10), date(2026, 11, 18))
     assert counted(desk, "home") == truth(desk, "home", date(2026, 11, 1), LAST)
     with desk.ledger() as ledger:
-        assert ledger.restated_since(desk.meter()) == datetime(1970, 1, 1, tzinfo=UTC)
+        assert ledger.outbox.restated_since(desk.meter()) == datetime(1970, 1, 1, tzinfo=UTC)

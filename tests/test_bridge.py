@@ -425,8 +425,8 @@ def test_a_full_disk_is_said_and_loses_nothing(home: World, mosquitto: Mosquitto
     home.clock.pass_by(days=7)
     with mosquitto.listen("fluvius/#") as ear:
         with home.ledger() as ledger:
-            ((pages,),) = ledger._rows("PRAGMA page_count")
-            ledger._rows(f"PRAGMA max_page_count = {pages}")
+            ((pages,),) = ledger.store.rows("PRAGMA page_count")
+            ledger.store.rows(f"PRAGMA max_page_count = {pages}")
             (error,) = Bridge(home.settings, ledger, now=home.clock, pause=lambda _: None).once().errors
             assert isinstance(error, LedgerError)
             assert "disk is full" in str(error)
@@ -443,17 +443,17 @@ def test_a_full_disk_is_said_and_loses_nothing(home: World, mosquitto: Mosquitto
 def test_a_disk_that_is_full_for_a_while_does_not_end_the_bridge(home: World, mosquitto: Mosquitto) -> None:
     home.once()
     with home.ledger() as ledger:
-        ((pages,),) = ledger._rows("PRAGMA page_count")
+        ((pages,),) = ledger.store.rows("PRAGMA page_count")
     home.clock.pass_by(days=1)
     with home.running() as bridge:
         full = bridge._publisher._ledger
         eventually(lambda: mosquitto.retained().get(STATE) == "online")
         until_published(mosquitto, "2026-11-21", days=8)
-        full._rows(f"PRAGMA max_page_count = {pages}")
+        full.store.rows(f"PRAGMA max_page_count = {pages}")
         home.clock.pass_by(days=5)
         mosquitto.publish("fluvius/bridge/request/refresh", "")
         eventually(lambda: "disk is full" in mosquitto.retained()["fluvius/bridge/health"])
-        full._rows("PRAGMA max_page_count = 1000000")
+        full.store.rows("PRAGMA max_page_count = 1000000")
         home.clock.pass_by(minutes=6)
         until_published(mosquitto, "2026-11-26", days=13)
 

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from bridge.ledger import Ledger, LedgerError
+from bridge.ledger import LedgerError
+from bridge.ledger.days import Days
+from bridge.ledger.jobs import Jobs
+from bridge.ledger.outbox import Outbox
 from bridge.metering.model import Backfill
 from bridge.service import bridge as service
 from bridge.service.bridge import Bridge
@@ -133,7 +136,7 @@ def test_republish_without_a_ledger_says_that_nothing_was_published(
 ) -> None:
     with at_rest(home, mosquitto):
         with monkeypatch.context() as broken:
-            broken.setattr(Ledger, "latest_complete_day", out_of_reach)
+            broken.setattr(Days, "latest_complete_day", out_of_reach)
             (answer,) = ask(mosquitto, "republish", '{"transaction": 4}')
         assert answer == {
             "status": "error",
@@ -148,7 +151,7 @@ def test_a_refresh_whose_days_could_not_be_published_says_so(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with at_rest(home, mosquitto), monkeypatch.context() as broken:
-        broken.setattr(Ledger, "unstreamed", out_of_reach)
+        broken.setattr(Outbox, "unstreamed", out_of_reach)
         (answer,) = ask(mosquitto, "refresh")
         assert answer["status"] == "error"
         assert answer["error"].endswith("could not be published yet: the ledger cannot be read")
@@ -169,19 +172,19 @@ def test_a_backfill_that_cannot_be_noted_for_all_meters_begins_none(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home.meters = [HOME, GAS]
-    begin_backfill = Ledger.begin_backfill
+    begin_backfill = Jobs.begin_backfill
 
-    def filling_up(ledger: Ledger, *arguments: Any) -> Backfill:
-        if ledger.open_backfills():
+    def filling_up(jobs: Jobs, *arguments: Any) -> Backfill:
+        if jobs.open_backfills():
             raise LedgerError("the disk is full")
-        return begin_backfill(ledger, *arguments)
+        return begin_backfill(jobs, *arguments)
 
     with at_rest(home, mosquitto), monkeypatch.context() as full:
-        full.setattr(Ledger, "begin_backfill", filling_up)
+        full.setattr(Jobs, "begin_backfill", filling_up)
         (answer,) = ask(mosquitto, "backfill", '{"from": "2026-10-01"}')
         assert answer["error"] == "the disk is full; none of the meters was begun"
         with home.ledger() as ledger:
-            assert ledger.open_backfills() == []
+            assert ledger.jobs.open_backfills() == []
 
 
 def test_the_next_run_is_the_one_that_tries_again(home: World, mosquitto: Mosquitto) -> None:

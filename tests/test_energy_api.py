@@ -73,7 +73,7 @@ class Provider:
     def look(self, ean: str = HOME_EAN) -> tuple[Meter, Progress, Day | None]:
         with self.world.at_work() as (ledger, fetcher):
             meter = self.meters(fetcher)[ean]
-            return meter, fetcher.progress(meter), ledger.latest_complete_day(meter)
+            return meter, fetcher.progress(meter), ledger.days.latest_complete_day(meter)
 
     def meters(self, fetcher: Fetcher) -> dict[str, Meter]:
         return {meter.ean: meter for meter in fetcher.meters}
@@ -86,7 +86,7 @@ class Provider:
                     for register, amount in total.amounts.items()
                 }
                 for meter in fetcher.meters
-                if (total := ledger.total(meter))
+                if (total := ledger.sums.total(meter))
             }
 
     def truths(self, later: timedelta = timedelta(0)) -> dict[str, dict[tuple[str, str, str], Decimal]]:
@@ -95,13 +95,13 @@ class Provider:
     def is_validated(self, day: date) -> bool:
         with self.world.at_work() as (ledger, fetcher):
             meter = self.meters(fetcher)[HOME_EAN]
-            return ledger._is_validated(meter, start_of(day, meter.energy))
+            return ledger.readings.is_validated(meter, start_of(day, meter.energy))
 
     def intervals(self, ean: str, day: date) -> dict[datetime, dict[str, Decimal]]:
         with self.world.at_work() as (ledger, fetcher):
             return {
                 each.start: in_sides(each.amounts)
-                for each in ledger.intervals(self.meters(fetcher)[ean], day)
+                for each in ledger.days.intervals(self.meters(fetcher)[ean], day)
             }
 
 
@@ -698,7 +698,7 @@ def test_production_stays_when_only_the_headpoint_was_corrected(provider: Provid
             )
             for day in (FIRST, LAST)
         ]
-        ledger.record_days(meter, corrected, provider.clock())
+        ledger.answers.record_days(meter, corrected, provider.clock())
     after = provider.totals()[HOME_EAN]
     production = {key: amount for key, amount in before.items() if key[0] == "production"}
     assert production
@@ -752,7 +752,7 @@ def test_a_meter_that_always_fails_keeps_no_other_waiting(provider: Provider) ->
         for _ in range(2):
             fetcher.fetch(Occasion.SCHEDULE)
             provider.clock.pass_by(hours=4)
-        known = {meter.ean for meter in fetcher.meters if ledger.total(meter)}
+        known = {meter.ean for meter in fetcher.meters if ledger.sums.total(meter)}
     assert known == set(eans) - {eans[2]}
 
 

@@ -307,7 +307,7 @@ def test_two_presses_are_one_backfill(home: World, mosquitto: Mosquitto) -> None
         for _ in range(2):
             assert press(mosquitto, "fetch_history")["data"]["meters"] == ["home", "shed"]
         with home.ledger() as ledger:
-            assert len(ledger.open_backfills()) <= 2
+            assert len(ledger.jobs.open_backfills()) <= 2
 
 
 # --- answers

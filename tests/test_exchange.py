@@ -25,7 +25,9 @@ def exchange(world: World) -> None:
 def days_in(world: World) -> list[tuple[str, int]]:
     """The complete days in the ledger, with their revisions."""
     with world.ledger() as ledger:
-        rows: list[tuple[str, int]] = ledger._rows("SELECT date, revision FROM day WHERE complete ORDER BY 1")
+        rows: list[tuple[str, int]] = ledger.store.rows(
+            "SELECT date, revision FROM day WHERE complete ORDER BY 1"
+        )
     return rows
 
 
@@ -117,7 +119,7 @@ def test_a_corrected_exchange_day_is_the_truth_in_the_end(desk: World) -> None:
     desk.fetch()
     counted_by_new = desk.simulator.day_amounts(HOME["ean"], date(2026, 11, 21), serial=NEW["serial"])
     with desk.ledger() as ledger:
-        latest = ledger.facts(desk.meter(), [date(2026, 11, 21)])[0]
+        latest = ledger.days.facts(desk.meter(), [date(2026, 11, 21)])[0]
     assert sum(latest.daily.values()) >= sum(counted_by_new.values())
 
 

@@ -332,8 +332,8 @@ def test_it_reads_while_something_is_being_written(reader: Reader) -> None:
     reader.fetch()
     with reader.world.ledger() as ledger, claim(reader.world.data_dir):
         before = reader.types("export", "--format", "csv").out
-        with ledger._transaction():
-            ledger._execute("UPDATE reading SET amount = amount + 1")
+        with ledger.store.transaction():
+            ledger.store.execute("UPDATE reading SET amount = amount + 1")
             assert reader.types("export", "--format", "csv").out == before
         assert reader.types("export", "--format", "csv").out != before
 
@@ -548,9 +548,9 @@ def test_raw_readings_are_asked_for_as_the_bridge_learnt_to(reader: Reader) -> N
 def test_raw_works_beside_a_bridge_and_writes_nothing_into_its_ledger(reader: Reader) -> None:
     reader.world.fetch()  # and leaves its token
     with reader.world.ledger() as ledger, claim(reader.world.data_dir):
-        before = "\n".join(ledger._db.iterdump())
+        before = "\n".join(ledger.store.db.iterdump())
         assert reader.types(*RAW).status == DONE
-        assert "\n".join(ledger._db.iterdump()) == before
+        assert "\n".join(ledger.store.db.iterdump()) == before
     assert reader.simulator.count("sign-in") == 1
 
 

@@ -232,7 +232,7 @@ def test_a_physical_meter_s_number(provider: Provider) -> None:
     provider.simulator.fault("api-unknown-unit", path="**.meterID", value=f"1SAG\x1b[31m\n{EVIL}")
     provider.fetch()
     with provider.world.ledger() as ledger:
-        serials = [serial for (serial,) in ledger._rows("SELECT serial FROM device")]
+        serials = [serial for (serial,) in ledger.store.rows("SELECT serial FROM device")]
     assert serials
     assert all(serial.isprintable() and len(serial) <= 80 for serial in serials)
 

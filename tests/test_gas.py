@@ -59,8 +59,8 @@ def unlike_fluvius(world: World, days: list[date]) -> Iterator[date]:
     meter = world.meter("gas")
     with world.ledger() as ledger:
         for day in days:
-            (facts,) = ledger.facts(meter, [day])
-            hours = {each.start: each.amounts for each in ledger.intervals(meter, day)}
+            (facts,) = ledger.days.facts(meter, [day])
+            hours = {each.start: each.amounts for each in ledger.days.intervals(meter, day)}
             slots = world.simulator.slot_amounts(meter.ean, day)
             if dict(facts.daily) != in_our_words(world.simulator.day_amounts(meter.ean, day)) or hours != {
                 start: in_our_words(amounts) for start, amounts in slots.items()
@@ -149,10 +149,10 @@ def test_days_before_the_first_window_stay_unknown(desk: World) -> None:
     assert {length_of(each).days for each in days} == {31}
     with desk.ledger() as ledger:
         for name, first in (("home", date(2026, 11, 14)), ("gas", FIRST)):
-            total = ledger.total(desk.meter(name))
+            total = ledger.sums.total(desk.meter(name))
             assert total
             assert total.since == first
-            assert ledger.known_span(desk.meter(name)) == (first, total.until)
+            assert ledger.readings.known_span(desk.meter(name)) == (first, total.until)
 
 
 @pytest.mark.parametrize("days", [8, 25, 29])
@@ -251,8 +251,8 @@ def test_the_energy_api_brings_definitive_kwh_in_the_one_request_for_what_was_st
     with desk.at_work() as (ledger, fetcher):
         (meter,) = fetcher.meters
         for day, validated in ((FIRST, True), (last, False)):
-            assert ledger.complete_day(meter, day).validated is validated
-            assert {each.validated for each in ledger.intervals(meter, day)} == {validated}
+            assert ledger.days.complete_day(meter, day).validated is validated
+            assert {each.validated for each in ledger.days.intervals(meter, day)} == {validated}
 
 
 def test_days_that_are_stored_anew_and_were_never_asked_for_do_not_begin_a_total(desk: World) -> None:
@@ -262,7 +262,7 @@ def test_days_that_are_stored_anew_and_were_never_asked_for_do_not_begin_a_total
     provider.fetch()
     live(desk, 10)
     with desk.at_work() as (ledger, fetcher):
-        total = ledger.total(fetcher.meters[0])
+        total = ledger.sums.total(fetcher.meters[0])
     assert total
     assert total.since == FIRST
     assert total.days == 17
@@ -294,7 +294,7 @@ def test_a_damaged_day_is_not_asked_about_and_holds_up_no_other_meter(desk: Worl
     assert desk.simulator.count("readings-day", ean=HOME["ean"]) == 0
     assert desk.simulator.count("readings-day", ean=SHED["ean"]) == 1
     with desk.ledger() as ledger:
-        shed = ledger.latest_complete_day(desk.meter("shed"))
+        shed = ledger.days.latest_complete_day(desk.meter("shed"))
     assert shed
     assert shed.date == date(2026, 11, 26)
 
@@ -369,7 +369,7 @@ def test_a_correction_that_waits_when_the_meter_s_time_is_over_is_not_forgotten(
 def is_settled(world: World, day: date) -> bool:
     """Whether a day's intervals have followed its daily amounts."""
     with world.ledger() as ledger:
-        (facts,) = ledger.facts(world.meter(), [day])
+        (facts,) = ledger.days.facts(world.meter(), [day])
     return (facts.complete, facts.corrected, facts.disagrees) == (True, False, False)
 
 

@@ -194,7 +194,7 @@ def trouble(simulator: Simulator, now: datetime, chance: random.Random) -> None:
 
 def totals(world: World, meters: Sequence[Meter]) -> list[Amounts]:
     with Ledger(world.data_dir / "ledger.sqlite", stream=True) as ledger:
-        known = [ledger.total(meter) for meter in meters]
+        known = [ledger.sums.total(meter) for meter in meters]
     return [
         {(each.direction, each.tariff, each.unit): amount for each, amount in total.amounts.items()}
         for total in known
@@ -215,9 +215,11 @@ def truth(world: World, meters: Sequence[Meter]) -> list[Amounts]:
 
 def complete_days(world: World, meter: Meter) -> list[date]:
     with Ledger(world.data_dir / "ledger.sqlite", stream=True) as ledger:
-        total = ledger.total(meter)
+        total = ledger.sums.total(meter)
         assert total
-        return [each.date for each in ledger.facts(meter, span(total.since, total.until)) if each.complete]
+        return [
+            each.date for each in ledger.days.facts(meter, span(total.since, total.until)) if each.complete
+        ]
 
 
 def streamed(ear: Ear) -> set[str]:

@@ -84,26 +84,26 @@ def ledger(path: Path) -> Iterator[Ledger]:
 def whole_day(ledger: Ledger, each: Amounts, day: date = DAY, now: datetime = NOW, **of: Any) -> None:
     """A day that becomes complete: its daily amounts, and 96 equal quarter-hours."""
     sums = {register: amount * 96 for register, amount in each.items()}
-    ledger.record_days(HOME, daily(sums, day, **of), now)
-    ledger.record_intervals(HOME, day, all_intervals(each, day, **of), now)
-    ledger.settle(HOME, [day], now)
+    ledger.answers.record_days(HOME, daily(sums, day, **of), now)
+    ledger.answers.record_intervals(HOME, day, all_intervals(each, day, **of), now)
+    ledger.answers.settle(HOME, [day], now)
 
 
 def amounts(ledger: Ledger, meter: Meter = HOME) -> Amounts:
-    total = ledger.total(meter)
+    total = ledger.sums.total(meter)
     return total.amounts if total else {}
 
 
 def revision(ledger: Ledger, meter: Meter = HOME) -> int:
-    day = ledger.latest_complete_day(meter)
+    day = ledger.days.latest_complete_day(meter)
     assert day
     return day.revision
 
 
 def waiting(ledger: Ledger) -> list[Interval]:
     """What the stream has to say, said."""
-    found = ledger.unstreamed(HOME)
-    ledger.streamed(HOME, found)
+    found = ledger.outbox.unstreamed(HOME)
+    ledger.outbox.streamed(HOME, found)
     return found
 
 
@@ -116,17 +116,17 @@ def contents(path: Path) -> list[str]:
 
 
 def test_a_day_is_complete_when_all_of_it_is_there(ledger: Ledger) -> None:
-    assert ledger.latest_complete_day(HOME) is None
-    assert ledger.total(HOME) is None
-    ledger.record_days(HOME, daily(kwh(TOTAL=96)), NOW)
-    ledger.settle(HOME, [DAY], NOW)
-    assert ledger.latest_complete_day(HOME) is None
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(1, 96)), NOW)
-    ledger.settle(HOME, [DAY], NOW)
-    assert ledger.latest_complete_day(HOME) is None
-    ledger.record_intervals(HOME, DAY, interval(0, kwh(TOTAL=1)), LATER)
-    ledger.settle(HOME, [DAY], LATER)
-    day = ledger.latest_complete_day(HOME)
+    assert ledger.days.latest_complete_day(HOME) is None
+    assert ledger.sums.total(HOME) is None
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=96)), NOW)
+    ledger.answers.settle(HOME, [DAY], NOW)
+    assert ledger.days.latest_complete_day(HOME) is None
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(1, 96)), NOW)
+    ledger.answers.settle(HOME, [DAY], NOW)
+    assert ledger.days.latest_complete_day(HOME) is None
+    ledger.answers.record_intervals(HOME, DAY, interval(0, kwh(TOTAL=1)), LATER)
+    ledger.answers.settle(HOME, [DAY], LATER)
+    day = ledger.days.latest_complete_day(HOME)
     assert day
     assert (day.date, day.amounts, day.validated, day.revision) == (DAY, kwh(TOTAL=96), True, 1)
     assert (day.start, day.end) == (
@@ -134,7 +134,7 @@ def test_a_day_is_complete_when_all_of_it_is_there(ledger: Ledger) -> None:
         datetime(2026, 11, 20, 23, tzinfo=UTC),
     )
     assert day.fetched_at == LATER
-    assert ledger.total(HOME) == Total(DAY, DAY, 1, kwh(TOTAL=96))
+    assert ledger.sums.total(HOME) == Total(DAY, DAY, 1, kwh(TOTAL=96))
 
 
 def test_the_same_again_changes_nothing_at_all(ledger: Ledger, path: Path) -> None:
@@ -145,7 +145,7 @@ def test_the_same_again_changes_nothing_at_all(ledger: Ledger, path: Path) -> No
     assert contents(path) == before
     whole_day(ledger, kwh(HIGH="0.1000", INJECTED="-0.0"), now=LATER)
     assert waiting(ledger) == []
-    day = ledger.latest_complete_day(HOME)
+    day = ledger.days.latest_complete_day(HOME)
     assert day
     assert (day.revision, day.fetched_at) == (1, NOW)
 
@@ -154,8 +154,8 @@ def test_the_same_again_changes_nothing_at_all(ledger: Ledger, path: Path) -> No
 def test_a_correction_up_or_down_replaces_the_amount_and_raises_the_revision(ledger: Ledger, to: str) -> None:
     whole_day(ledger, kwh(TOTAL=1), BEFORE)
     whole_day(ledger, kwh(TOTAL=1))
-    ledger.record_days(HOME, daily(kwh(TOTAL=Decimal(to) * 96)), LATER)
-    day = ledger.latest_complete_day(HOME)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=Decimal(to) * 96)), LATER)
+    day = ledger.days.latest_complete_day(HOME)
     assert day
     assert (day.revision, day.fetched_at) == (2, LATER)
     assert day.amounts == kwh(TOTAL=Decimal(to) * 96)
@@ -164,29 +164,31 @@ def test_a_correction_up_or_down_replaces_the_amount_and_raises_the_revision(led
 
 def test_a_correction_raises_the_revision_once_when_its_intervals_follow(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
-    ledger.record_days(HOME, daily(kwh(TOTAL=192)), LATER)
-    (facts,) = ledger.facts(HOME, [DAY])
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=192)), LATER)
+    (facts,) = ledger.days.facts(HOME, [DAY])
     assert facts.corrected
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=2), numbers=range(1, 50)), LATER)
-    assert ledger.facts(HOME, [DAY])[0].corrected
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=2)), LATEST)
-    assert not ledger.facts(HOME, [DAY])[0].corrected
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=2), numbers=range(1, 50)), LATER)
+    assert ledger.days.facts(HOME, [DAY])[0].corrected
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=2)), LATEST)
+    assert not ledger.days.facts(HOME, [DAY])[0].corrected
     assert revision(ledger) == 2
-    assert {each.revision for each in ledger.intervals(HOME, DAY)} == {2}
-    ledger.record_days(HOME, daily(kwh(TOTAL=193)), LATEST)
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=2)) + interval(3, kwh(TOTAL=3)), LATEST)
+    assert {each.revision for each in ledger.days.intervals(HOME, DAY)} == {2}
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=193)), LATEST)
+    ledger.answers.record_intervals(
+        HOME, DAY, all_intervals(kwh(TOTAL=2)) + interval(3, kwh(TOTAL=3)), LATEST
+    )
     assert revision(ledger) == 3
 
 
 def test_intervals_that_are_corrected_on_their_own_raise_the_revision(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
-    ledger.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=2)), LATER)
+    ledger.answers.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=2)), LATER)
     assert revision(ledger) == 2
 
 
 def test_what_changes_before_a_day_is_complete_is_no_correction(ledger: Ledger) -> None:
-    ledger.record_days(HOME, daily(kwh(TOTAL=5)), NOW)
-    ledger.record_days(HOME, daily(kwh(TOTAL=96)), LATER)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=5)), NOW)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=96)), LATER)
     whole_day(ledger, kwh(TOTAL=1), now=LATEST)
     assert revision(ledger) == 1
 
@@ -194,42 +196,42 @@ def test_what_changes_before_a_day_is_complete_is_no_correction(ledger: Ledger) 
 def test_being_validated_is_no_correction(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1), validated=False)
     waiting(ledger)
-    day = ledger.latest_complete_day(HOME)
+    day = ledger.days.latest_complete_day(HOME)
     assert day
     assert not day.validated
     whole_day(ledger, kwh(TOTAL=1), now=LATER)
-    day = ledger.latest_complete_day(HOME)
+    day = ledger.days.latest_complete_day(HOME)
     assert day
     assert (day.validated, day.revision, day.fetched_at) == (True, 1, NOW)
-    assert all(each.validated and each.revision == 1 for each in ledger.intervals(HOME, DAY))
+    assert all(each.validated and each.revision == 1 for each in ledger.days.intervals(HOME, DAY))
     assert waiting(ledger) == []
 
 
 def test_a_day_is_validated_when_each_of_its_amounts_is(ledger: Ledger) -> None:
     whole_day(ledger, kwh(HIGH=1, INJECTED=1))
-    ledger.record_days(HOME, daily(kwh(INJECTED=96), validated=False), LATER)
-    day = ledger.latest_complete_day(HOME)
+    ledger.answers.record_days(HOME, daily(kwh(INJECTED=96), validated=False), LATER)
+    day = ledger.days.latest_complete_day(HOME)
     assert day
     assert not day.validated
 
 
 def test_what_an_answer_leaves_out_stays(ledger: Ledger) -> None:
     whole_day(ledger, kwh(HIGH=1, INJECTED=2))
-    ledger.record_days(HOME, [], LATER)
-    ledger.record_days(HOME, daily(kwh(HIGH=96)), LATER)
-    ledger.record_intervals(HOME, DAY, [], LATER)
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(HIGH=1)), LATER)
+    ledger.answers.record_days(HOME, [], LATER)
+    ledger.answers.record_days(HOME, daily(kwh(HIGH=96)), LATER)
+    ledger.answers.record_intervals(HOME, DAY, [], LATER)
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(HIGH=1)), LATER)
     assert amounts(ledger) == kwh(HIGH=96, INJECTED=192)
     assert revision(ledger) == 1
-    assert len(ledger.intervals(HOME, DAY)) == 96
+    assert len(ledger.days.intervals(HOME, DAY)) == 96
 
 
 def test_a_day_once_complete_stays_complete(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1), BEFORE)
     whole_day(ledger, kwh(TOTAL=1))
-    ledger.record_days(HOME, daily(kwh(TOTAL=96, INJECTED=5)), LATER)
-    ledger.settle(HOME, [BEFORE, DAY], LATER)
-    latest = ledger.latest_complete_day(HOME)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=96, INJECTED=5)), LATER)
+    ledger.answers.settle(HOME, [BEFORE, DAY], LATER)
+    latest = ledger.days.latest_complete_day(HOME)
     assert latest
     assert latest.date == DAY
 
@@ -237,10 +239,10 @@ def test_a_day_once_complete_stays_complete(ledger: Ledger) -> None:
 def a_day_that_counted_without_intervals(ledger: Ledger) -> None:
     days = meterday.span(DAY - timedelta(days=6), DAY)
     for day in days:
-        ledger.record_days(HOME, daily(kwh(TOTAL=96), day), NOW)
-    ledger.record_intervals(HOME, days[0], [], NOW)
-    ledger.settle(HOME, days, NOW)
-    latest = ledger.latest_complete_day(HOME)
+        ledger.answers.record_days(HOME, daily(kwh(TOTAL=96), day), NOW)
+    ledger.answers.record_intervals(HOME, days[0], [], NOW)
+    ledger.answers.settle(HOME, days, NOW)
+    latest = ledger.days.latest_complete_day(HOME)
     assert latest
     assert latest.date == DAY
 
@@ -249,58 +251,58 @@ def test_a_day_that_counted_without_intervals_and_gets_some_of_them_is_asked_for
     ledger: Ledger,
 ) -> None:
     a_day_that_counted_without_intervals(ledger)
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(40)), LATER)
-    (facts,) = ledger.facts(HOME, [DAY])
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(40)), LATER)
+    (facts,) = ledger.days.facts(HOME, [DAY])
     assert facts.corrected or not facts.complete
 
 
 def test_a_day_that_counted_without_intervals_and_gets_them_was_not_corrected(ledger: Ledger) -> None:
     a_day_that_counted_without_intervals(ledger)
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(40)), LATER)
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), LATEST)
-    assert len(ledger.intervals(HOME, DAY)) == 96
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1), numbers=range(40)), LATER)
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), LATEST)
+    assert len(ledger.days.intervals(HOME, DAY)) == 96
     assert revision(ledger) == 1
 
 
 def test_a_whole_day_that_is_answered_in_part_is_not_asked_for_again(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
     for readings in ([], all_intervals(kwh(TOTAL=1), numbers=range(40))):
-        ledger.record_intervals(HOME, DAY, readings, LATER)
-        assert not ledger.facts(HOME, [DAY])[0].corrected
+        ledger.answers.record_intervals(HOME, DAY, readings, LATER)
+        assert not ledger.days.facts(HOME, [DAY])[0].corrected
 
 
 # Tariffs
 
 
 def test_a_tariff_that_is_relabelled_in_an_interval_never_counts_twice(ledger: Ledger) -> None:
-    ledger.record_intervals(HOME, DAY, interval(0, kwh(HIGH=1, INJECTED=1)), NOW)
-    ledger.record_intervals(HOME, DAY, interval(0, kwh(LOW=1)), LATER)
-    (found,) = ledger.intervals(HOME, DAY)
+    ledger.answers.record_intervals(HOME, DAY, interval(0, kwh(HIGH=1, INJECTED=1)), NOW)
+    ledger.answers.record_intervals(HOME, DAY, interval(0, kwh(LOW=1)), LATER)
+    (found,) = ledger.days.intervals(HOME, DAY)
     assert found.amounts == kwh(LOW=1, INJECTED=1)
-    ledger.record_intervals(HOME, DAY, interval(0, kwh(TOTAL=1)), LATEST)
-    (found,) = ledger.intervals(HOME, DAY)
+    ledger.answers.record_intervals(HOME, DAY, interval(0, kwh(TOTAL=1)), LATEST)
+    (found,) = ledger.days.intervals(HOME, DAY)
     assert found.amounts == kwh(TOTAL=1, INJECTED=1)
     assert found.revision == 3
 
 
 def test_an_interval_with_two_tariffs_keeps_both(ledger: Ledger) -> None:
-    ledger.record_intervals(HOME, DAY, interval(0, kwh(HIGH=1, LOW=0)), NOW)
-    ledger.record_intervals(HOME, DAY, interval(0, kwh(HIGH=0, LOW=1)), LATER)
-    (found,) = ledger.intervals(HOME, DAY)
+    ledger.answers.record_intervals(HOME, DAY, interval(0, kwh(HIGH=1, LOW=0)), NOW)
+    ledger.answers.record_intervals(HOME, DAY, interval(0, kwh(HIGH=0, LOW=1)), LATER)
+    (found,) = ledger.days.intervals(HOME, DAY)
     assert found.amounts == kwh(HIGH=0, LOW=1)
 
 
 def test_a_total_gives_way_to_its_parts_and_the_parts_to_a_total(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1, INJECTED=1))
-    ledger.record_days(HOME, daily(kwh(HIGH=60, LOW=36)), LATER)
+    ledger.answers.record_days(HOME, daily(kwh(HIGH=60, LOW=36)), LATER)
     assert amounts(ledger) == kwh(HIGH=60, LOW=36, INJECTED=96)
-    ledger.record_days(HOME, daily(kwh(TOTAL=97)), LATEST)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=97)), LATEST)
     assert amounts(ledger) == kwh(TOTAL=97, INJECTED=96)
 
 
 def test_a_tariff_that_a_daily_answer_leaves_out_stays(ledger: Ledger) -> None:
     whole_day(ledger, kwh(HIGH=1, LOW=2))
-    ledger.record_days(HOME, daily(kwh(HIGH=100)), LATER)
+    ledger.answers.record_days(HOME, daily(kwh(HIGH=100)), LATER)
     assert amounts(ledger) == kwh(HIGH=100, LOW=192)
 
 
@@ -309,13 +311,13 @@ def test_a_tariff_that_a_daily_answer_leaves_out_stays(ledger: Ledger) -> None:
 
 def test_meters_do_not_mix_nor_do_energies(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
-    ledger.record_days(STOVE, daily(kwh(TOTAL=24, VOLUME="2.4"), meter=STOVE, serial="G"), NOW)
+    ledger.answers.record_days(STOVE, daily(kwh(TOTAL=24, VOLUME="2.4"), meter=STOVE, serial="G"), NOW)
     hours = [r for n in range(24) for r in interval(n, kwh(TOTAL=1, VOLUME="0.1"), meter=STOVE, serial="G")]
-    ledger.record_intervals(STOVE, DAY, hours, NOW)
-    ledger.settle(STOVE, [DAY], NOW)
+    ledger.answers.record_intervals(STOVE, DAY, hours, NOW)
+    ledger.answers.settle(STOVE, [DAY], NOW)
     assert amounts(ledger) == kwh(TOTAL=96)
     assert amounts(ledger, STOVE) == kwh(TOTAL=24, VOLUME="2.4")
-    assert [each.end - each.start for each in ledger.intervals(STOVE, DAY)] == [timedelta(hours=1)] * 24
+    assert [each.end - each.start for each in ledger.days.intervals(STOVE, DAY)] == [timedelta(hours=1)] * 24
     renamed = Meter("kitchen", STOVE.ean, Energy.GAS, "other serial")
     assert amounts(ledger, renamed) == amounts(ledger, STOVE)
 
@@ -323,18 +325,18 @@ def test_meters_do_not_mix_nor_do_energies(ledger: Ledger) -> None:
 def test_on_the_day_of_a_meter_exchange_both_meters_count(ledger: Ledger) -> None:
     old, new = Meter("home", HOME.ean, HOME.energy, "A"), Meter("home", HOME.ean, HOME.energy, "B")
     whole_day(ledger, kwh(TOTAL=1), BEFORE)
-    ledger.record_days(old, daily(kwh(TOTAL="30.25")), NOW)
+    ledger.answers.record_days(old, daily(kwh(TOTAL="30.25")), NOW)
     first = all_intervals(kwh(TOTAL=1), numbers=range(30)) + interval(30, kwh(TOTAL="0.25"))
-    ledger.record_intervals(old, DAY, first, NOW)
+    ledger.answers.record_intervals(old, DAY, first, NOW)
     for _ in range(2):
         both = daily(kwh(TOTAL="65.5"), serial="B") + daily(kwh(TOTAL=96), AFTER, serial="B")
-        ledger.record_days(new, both, LATER)
+        ledger.answers.record_days(new, both, LATER)
         second = interval(30, kwh(TOTAL="0.5"), serial="B")
         second += all_intervals(kwh(TOTAL=1), numbers=range(31, 96), serial="B")
-        ledger.record_intervals(new, DAY, second, LATER)
-        ledger.settle(new, [BEFORE, DAY, AFTER], LATER)
+        ledger.answers.record_intervals(new, DAY, second, LATER)
+        ledger.answers.settle(new, [BEFORE, DAY, AFTER], LATER)
         assert amounts(ledger) == kwh(TOTAL=96 + 96 - 0.25)
-        found = ledger.intervals(new, DAY)
+        found = ledger.days.intervals(new, DAY)
         assert len(found) == 96
         assert found[30].amounts == kwh(TOTAL="0.75")
 
@@ -344,9 +346,11 @@ def test_a_source_that_ignores_the_serial_is_not_counted_twice(ledger: Ledger) -
         whole_day(ledger, kwh(HIGH=1, INJECTED=2), day)
     waiting(ledger)
     for day in (BEFORE, DAY):
-        ledger.record_intervals(HOME, day, all_intervals(kwh(HIGH=1, INJECTED=2), day, serial="B"), LATER)
+        ledger.answers.record_intervals(
+            HOME, day, all_intervals(kwh(HIGH=1, INJECTED=2), day, serial="B"), LATER
+        )
     sums = kwh(HIGH=96, INJECTED=192)
-    ledger.record_days(HOME, daily(sums, BEFORE, serial="B") + daily(sums, serial="B"), LATER)
+    ledger.answers.record_days(HOME, daily(sums, BEFORE, serial="B") + daily(sums, serial="B"), LATER)
     assert amounts(ledger) == kwh(HIGH=192, INJECTED=384)
     assert revision(ledger) == 1
     assert waiting(ledger) == []
@@ -357,7 +361,7 @@ def test_a_source_that_ignores_the_serial_and_corrects_meanwhile_is_not_counted_
 ) -> None:
     for day in (BEFORE, DAY):
         whole_day(ledger, kwh(TOTAL=1), day)
-    ledger.record_days(
+    ledger.answers.record_days(
         HOME, daily(kwh(TOTAL=95), BEFORE, serial="B") + daily(kwh(TOTAL=94), serial="B"), LATER
     )
     assert amounts(ledger) == kwh(TOTAL=95 + 94)
@@ -370,28 +374,28 @@ def test_answers_that_overlap_count_each_day_once(ledger: Ledger) -> None:
     days = meterday.span(BEFORE, AFTER)
     for first, last in ((0, 2), (1, 3), (0, 3)):
         answer = [reading for day in days[first:last] for reading in daily(kwh(TOTAL=5), day)]
-        ledger.record_days(HOME, answer, NOW)
-    assert [facts.daily for facts in ledger.facts(HOME, days)] == [kwh(TOTAL=5)] * 3
+        ledger.answers.record_days(HOME, answer, NOW)
+    assert [facts.daily for facts in ledger.days.facts(HOME, days)] == [kwh(TOTAL=5)] * 3
 
 
 def test_facts_name_every_day_that_was_asked_about(ledger: Ledger) -> None:
-    ledger.record_intervals(HOME, DAY, [], NOW)
-    before, day, after = ledger.facts(HOME, [BEFORE, DAY, AFTER])
+    ledger.answers.record_intervals(HOME, DAY, [], NOW)
+    before, day, after = ledger.days.facts(HOME, [BEFORE, DAY, AFTER])
     assert (before.date, day.date, after.date) == (BEFORE, DAY, AFTER)
     assert (before.asked_at, day.asked_at) == (None, NOW)
     assert (day.interval_count, day.complete, day.corrected, day.daily) == (0, False, False, {})
-    assert ledger.facts(HOME, []) == []
+    assert ledger.days.facts(HOME, []) == []
 
 
 @pytest.mark.parametrize(("day", "count"), [(date(2026, 3, 29), 92), (date(2026, 10, 25), 100)])
 def test_a_clock_change_day_is_complete_with_all_its_quarter_hours(
     ledger: Ledger, day: date, count: int
 ) -> None:
-    ledger.record_days(HOME, daily(kwh(TOTAL=count), day), NOW)
-    ledger.record_intervals(HOME, day, all_intervals(kwh(TOTAL=1), day), NOW)
-    ledger.settle(HOME, [day], NOW)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=count), day), NOW)
+    ledger.answers.record_intervals(HOME, day, all_intervals(kwh(TOTAL=1), day), NOW)
+    ledger.answers.settle(HOME, [day], NOW)
     assert amounts(ledger) == kwh(TOTAL=count)
-    assert len(ledger.intervals(HOME, day)) == count
+    assert len(ledger.days.intervals(HOME, day)) == count
 
 
 # Amounts
@@ -409,7 +413,7 @@ def test_a_clock_change_day_is_complete_with_all_its_quarter_hours(
 )
 def test_amounts_are_kept_to_the_billionth(ledger: Ledger, given: str, kept: str) -> None:
     whole_day(ledger, kwh(TOTAL=0))
-    ledger.record_days(HOME, daily(kwh(TOTAL=given)), LATER)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=given)), LATER)
     expected = Decimal(kept).quantize(Decimal("1E-9"))
     assert amounts(ledger)[TOTAL] == expected
 
@@ -417,16 +421,16 @@ def test_amounts_are_kept_to_the_billionth(ledger: Ledger, given: str, kept: str
 @pytest.mark.parametrize("amount", ["-0.001", "1000000000", "1E+20"])
 def test_what_is_no_amount_is_not_kept(ledger: Ledger, amount: str) -> None:
     with pytest.raises(ValueError, match="no amount of energy"):
-        ledger.record_days(HOME, daily(kwh(TOTAL=5), BEFORE) + daily(kwh(TOTAL=amount)), NOW)
-    assert ledger.facts(HOME, [BEFORE])[0].daily == {}
+        ledger.answers.record_days(HOME, daily(kwh(TOTAL=5), BEFORE) + daily(kwh(TOTAL=amount)), NOW)
+    assert ledger.days.facts(HOME, [BEFORE])[0].daily == {}
 
 
 def test_the_largest_amounts_add_up_too(ledger: Ledger) -> None:
     days = meterday.span(DAY - timedelta(days=11), DAY)
     largest = Decimal("999999999.999")
-    ledger.record_days(HOME, [r for day in days for r in daily(kwh(TOTAL=largest), day)], NOW)
-    ledger.record_intervals(HOME, days[0], [], NOW)
-    ledger.settle(HOME, days, NOW)
+    ledger.answers.record_days(HOME, [r for day in days for r in daily(kwh(TOTAL=largest), day)], NOW)
+    ledger.answers.record_intervals(HOME, days[0], [], NOW)
+    ledger.answers.settle(HOME, days, NOW)
     assert amounts(ledger) == {TOTAL: largest * 12}
 
 
@@ -434,14 +438,14 @@ def test_the_largest_amounts_add_up_too(ledger: Ledger) -> None:
 
 
 def test_an_interval_is_streamed_once_when_new_and_once_when_corrected(ledger: Ledger) -> None:
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
     first = waiting(ledger)
     assert [each.start for each in first] == meterday.intervals_of(DAY, HOME.energy)
     assert {each.revision for each in first} == {1}
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
+    ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
     assert waiting(ledger) == []
     corrected = interval(3, kwh(TOTAL=2)) + interval(90, kwh(TOTAL=0))
-    ledger.record_intervals(HOME, DAY, corrected, LATER)
+    ledger.answers.record_intervals(HOME, DAY, corrected, LATER)
     assert [(each.amounts, each.revision) for each in waiting(ledger)] == [
         (kwh(TOTAL=2), 2),
         (kwh(TOTAL=0), 2),
@@ -454,16 +458,18 @@ def test_a_revision_of_an_interval_never_has_two_amounts(ledger: Ledger) -> None
     said: dict[tuple[datetime, int], Amounts] = {}
 
     def listen(meter: Meter = HOME) -> int:
-        found = ledger.unstreamed(meter)  # and killed before that is noted, so that it comes again
-        for each in [*found, *ledger.unstreamed(meter)]:
+        found = ledger.outbox.unstreamed(meter)  # and killed before that is noted, so that it comes again
+        for each in [*found, *ledger.outbox.unstreamed(meter)]:
             assert said.setdefault((each.start, each.revision), each.amounts) == each.amounts
-        ledger.streamed(meter, found)
+        ledger.outbox.streamed(meter, found)
         return len(found)
 
     def answer(*readings: list[Reading]) -> None:
-        ledger.record_intervals(HOME, DAY, [each for slot in readings for each in slot], LATER)
+        ledger.answers.record_intervals(HOME, DAY, [each for slot in readings for each in slot], LATER)
 
-    ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)  # of a day whose amount is not known
+    ledger.answers.record_intervals(
+        HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW
+    )  # of a day whose amount is not known
     assert listen() == 96
     for amount in 2, 1, 2:  # down again, too
         answer(interval(3, kwh(TOTAL=amount)))
@@ -477,15 +483,15 @@ def test_a_revision_of_an_interval_never_has_two_amounts(ledger: Ledger) -> None
     answer(interval(5, kwh(HIGH=1)), interval(6, kwh(HIGH=1), validated=False))
     answer(interval(6, kwh(HIGH=1, INJECTED=1)))
     later = replace(HOME, since=meterday.intervals_of(DAY, HOME.energy)[50])
-    ledger.keep_to_bounds(later)
+    ledger.bounds.keep_to(later)
     listen(later)
     answer(interval(49, kwh(TOTAL=3)), interval(50, kwh(TOTAL=3)))
     answer(interval(49, kwh(TOTAL=4)), interval(50, kwh(TOTAL=3)))
     assert listen(later) == 1
-    ledger.keep_to_bounds(HOME)
+    ledger.bounds.keep_to(HOME)
     assert listen() > 0
     highest = {start: max(number for at, number in said if at == start) for start, _ in said}
-    now = {each.start: each for each in ledger.intervals(HOME, DAY)}
+    now = {each.start: each for each in ledger.days.intervals(HOME, DAY)}
     assert {start: said[start, number] for start, number in highest.items()} == {
         start: each.amounts for start, each in now.items()
     }
@@ -493,23 +499,23 @@ def test_a_revision_of_an_interval_never_has_two_amounts(ledger: Ledger) -> None
 
 def test_what_was_not_streamed_waits_for_the_next_start(path: Path) -> None:
     with Ledger(path, stream=True) as ledger:
-        ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
-        ledger.streamed(HOME, ledger.unstreamed(HOME, at_most=90))
+        ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
+        ledger.outbox.streamed(HOME, ledger.outbox.unstreamed(HOME, at_most=90))
     with Ledger(path, stream=True) as ledger:
         assert [each.start for each in waiting(ledger)] == meterday.intervals_of(DAY, HOME.energy)[90:]
 
 
 def test_without_a_stream_nothing_waits_for_it(path: Path) -> None:
     with Ledger(path) as ledger:
-        ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
+        ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=1)), NOW)
     with Ledger(path, stream=True) as ledger:
         assert waiting(ledger) == []
 
 
 def test_the_stream_of_one_meter_does_not_wait_for_another(ledger: Ledger) -> None:
-    ledger.record_intervals(STOVE, DAY, interval(0, kwh(TOTAL=1), meter=STOVE), NOW)
+    ledger.answers.record_intervals(STOVE, DAY, interval(0, kwh(TOTAL=1), meter=STOVE), NOW)
     assert waiting(ledger) == []
-    assert len(ledger.unstreamed(STOVE)) == 1
+    assert len(ledger.outbox.unstreamed(STOVE)) == 1
 
 
 # Notes and topics
@@ -517,15 +523,15 @@ def test_the_stream_of_one_meter_does_not_wait_for_another(ledger: Ledger) -> No
 
 def test_notes_and_topics_are_there_after_a_restart(path: Path) -> None:
     with Ledger(path) as ledger:
-        assert ledger.recall("code") is None
+        assert ledger.notes.recall("code") is None
         for note in (1, {"a": [None, "é"]}):
-            ledger.remember("code", note)
-        ledger.add_published_topics("home", ["a", "b"])
-        ledger.add_published_topics("gas", ["b", "c"])
-        ledger.remove_published_topics(["a", "never"])
+            ledger.notes.remember("code", note)
+        ledger.outbox.add_published_topics("home", ["a", "b"])
+        ledger.outbox.add_published_topics("gas", ["b", "c"])
+        ledger.outbox.remove_published_topics(["a", "never"])
     with Ledger(path) as ledger:
-        assert ledger.recall("code") == {"a": [None, "é"]}
-        assert ledger.published_topics() == {"b": "gas", "c": "gas"}
+        assert ledger.notes.recall("code") == {"a": [None, "é"]}
+        assert ledger.outbox.published_topics() == {"b": "gas", "c": "gas"}
 
 
 # Against a plain dictionary
@@ -568,12 +574,12 @@ def test_whatever_is_answered_in_whatever_order_the_totals_are_those_of_a_plain_
         for answer in answers:
             for _ in range(2):
                 readings = [r for number, slot in answer.items() for r in daily(slot, days[number])]
-                ledger.record_days(HOME, readings, NOW)
+                ledger.answers.record_days(HOME, readings, NOW)
         slots = expected(answers)
-        known = {facts.date: facts.daily for facts in ledger.facts(HOME, days) if facts.daily}
+        known = {facts.date: facts.daily for facts in ledger.days.facts(HOME, days) if facts.daily}
         assert known == {days[number]: slot for number, slot in slots.items()}
-        ledger._execute("UPDATE day SET complete = 1")
-        ledger._seal(HOME, days[0], days[-1])
+        ledger.store.execute("UPDATE day SET complete = 1")
+        ledger.checks.seal(HOME, days[0], days[-1])
         sums: Amounts = {}
         for slot in slots.values():
             for register, amount in slot.items():
@@ -594,8 +600,8 @@ def test_the_order_of_days_that_are_answered_once_makes_no_difference(
             for number, slot in once:
                 readings = daily(slot, FIRST + timedelta(days=number))
                 chance.shuffle(readings)
-                ledger.record_days(HOME, readings, NOW)
-            found.append(ledger.facts(HOME, meterday.span(FIRST, DAY)))
+                ledger.answers.record_days(HOME, readings, NOW)
+            found.append(ledger.days.facts(HOME, meterday.span(FIRST, DAY)))
     assert found[0] == found[1]
 
 
@@ -615,13 +621,13 @@ def test_an_interval_holds_the_latest_answer_and_what_that_left_out(
                 kept = {register: of for register, of in held.items() if register.direction not in flows}
                 slots[number] = kept | fresh
             readings = [r for number, slot in answer.items() for r in interval(number, slot)]
-            ledger.record_intervals(HOME, DAY, readings, NOW)
-            ledger.record_intervals(HOME, DAY, readings, NOW)
+            ledger.answers.record_intervals(HOME, DAY, readings, NOW)
+            ledger.answers.record_intervals(HOME, DAY, readings, NOW)
             changed = {starts[number] for number in slots if slots[number] != before.get(number)}
             assert {each.start for each in waiting(ledger)} == changed
-        found = {each.start: each.amounts for each in ledger.intervals(HOME, DAY)}
+        found = {each.start: each.amounts for each in ledger.days.intervals(HOME, DAY)}
         assert found == {starts[number]: slot for number, slot in slots.items()}
-        assert ledger.facts(HOME, [DAY])[0].interval_count == len(slots)
+        assert ledger.days.facts(HOME, [DAY])[0].interval_count == len(slots)
 
 
 # Bad files
@@ -642,26 +648,26 @@ def fill(path: Path) -> None:
     with Ledger(path, stream=True) as ledger:
         for back in range(6):
             whole_day(ledger, kwh(HIGH="0.1", LOW="0.2", INJECTED="0.3"), DAY - timedelta(days=back))
-        ledger.remember("note", {"a": 1})
-        ledger.add_published_topics("home", [f"fluvius/home/topic/{number}" for number in range(50)])
+        ledger.notes.remember("note", {"a": 1})
+        ledger.outbox.add_published_topics("home", [f"fluvius/home/topic/{number}" for number in range(50)])
 
 
 def use(path: Path) -> list[Any]:
     """Everything that can be read from a ledger."""
     days = meterday.span(DAY - timedelta(days=6), DAY)
     with Ledger(path, stream=True) as ledger:
-        ledger.settle(HOME, days, NOW)
+        ledger.answers.settle(HOME, days, NOW)
         return [
-            ledger.facts(HOME, days),
-            ledger.latest_complete_day(HOME),
-            ledger.total(HOME),
-            [ledger.intervals(HOME, day) for day in days],
-            ledger.recall("note"),
-            ledger.published_topics(),
-            ledger.unstreamed(HOME),
-            ledger.standings(HOME, NOW),
-            ledger.hourly(HOME, days[0], days[-1]),
-            ledger.restated_since(HOME),
+            ledger.days.facts(HOME, days),
+            ledger.days.latest_complete_day(HOME),
+            ledger.sums.total(HOME),
+            [ledger.days.intervals(HOME, day) for day in days],
+            ledger.notes.recall("note"),
+            ledger.outbox.published_topics(),
+            ledger.outbox.unstreamed(HOME),
+            ledger.sums.standings(HOME, NOW),
+            ledger.sums.hourly(HOME, days[0], days[-1]),
+            ledger.outbox.restated_since(HOME),
         ]
 
 
@@ -760,8 +766,8 @@ def a_ledger_of_the_first_version(path: Path) -> None:
 def test_the_first_version_of_the_ledger_opens(path: Path) -> None:
     a_ledger_of_the_first_version(path)
     with Ledger(path) as ledger:
-        assert ledger.restated_since(HOME)
-        assert ledger.published_topics() == {"fluvius/home/day": ""}
+        assert ledger.outbox.restated_since(HOME)
+        assert ledger.outbox.published_topics() == {"fluvius/home/day": ""}
         whole_day(ledger, kwh(TOTAL=1))
         assert amounts(ledger) == kwh(TOTAL=96)
 
@@ -777,7 +783,7 @@ def test_many_who_open_a_ledger_at_the_same_moment_make_it_once(tmp_path: Path, 
         def opened(path: Path = path, together: Barrier = together) -> dict[str, str]:
             together.wait()
             with Ledger(path) as ledger:
-                return ledger.published_topics()
+                return ledger.outbox.published_topics()
 
         with ThreadPoolExecutor(4) as others:
             answers = [others.submit(opened) for _ in range(4)]
@@ -789,25 +795,25 @@ def test_many_who_open_a_ledger_at_the_same_moment_make_it_once(tmp_path: Path, 
 
 
 def test_what_changed_is_remembered_from_the_first_change_on(ledger: Ledger) -> None:
-    assert ledger.restated_since(HOME) is None
+    assert ledger.outbox.restated_since(HOME) is None
     whole_day(ledger, kwh(TOTAL=1))
     midnight = meterday.start_of(DAY, HOME.energy)
-    assert ledger.restated_since(HOME) == midnight
-    ledger.caught_up(HOME, midnight)
-    assert ledger.restated_since(HOME) is None
+    assert ledger.outbox.restated_since(HOME) == midnight
+    ledger.outbox.caught_up(HOME, midnight)
+    assert ledger.outbox.restated_since(HOME) is None
     whole_day(ledger, kwh(TOTAL=1))
-    assert ledger.restated_since(HOME) is None
+    assert ledger.outbox.restated_since(HOME) is None
     whole_day(ledger, kwh(TOTAL=2))
-    assert ledger.restated_since(HOME) == midnight
+    assert ledger.outbox.restated_since(HOME) == midnight
 
 
 def test_what_changed_meanwhile_is_not_forgotten(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
-    since = ledger.restated_since(HOME)
+    since = ledger.outbox.restated_since(HOME)
     assert since
     whole_day(ledger, kwh(TOTAL=1), DAY - timedelta(days=1))
-    ledger.caught_up(HOME, since)
-    assert ledger.restated_since(HOME) == since - timedelta(days=1)
+    ledger.outbox.caught_up(HOME, since)
+    assert ledger.outbox.restated_since(HOME) == since - timedelta(days=1)
 
 
 @pytest.mark.parametrize("opens", [Ledger, Records])
@@ -842,7 +848,7 @@ if os.getuid() == 0:
 meter = Meter("home", "541448820000000008", Energy.ELECTRICITY, "A")
 try:
     with Ledger(Path(sys.argv[1])) as ledger:
-        ledger.remember("note", 1)
+        ledger.notes.remember("note", 1)
     print("done")
 except LedgerError as error:
     print(error)
@@ -869,20 +875,20 @@ def test_a_read_only_folder_is_said(used: bool) -> None:
 
 def test_a_full_disk_is_said_and_loses_nothing(ledger: Ledger, path: Path) -> None:
     whole_day(ledger, kwh(TOTAL=1), BEFORE)
-    ((pages,),) = ledger._rows("PRAGMA page_count")
-    ledger._rows(f"PRAGMA max_page_count = {pages + 2}")
-    ledger.record_days(HOME, daily(kwh(HIGH=50, LOW=46), serial="new"), NOW)
+    ((pages,),) = ledger.store.rows("PRAGMA page_count")
+    ledger.store.rows(f"PRAGMA max_page_count = {pages + 2}")
+    ledger.answers.record_days(HOME, daily(kwh(HIGH=50, LOW=46), serial="new"), NOW)
     answers = ((DAY - timedelta(days=2 + back), kwh(INJECTED=2)) for back in range(100))
     lost = BEFORE
     with pytest.raises(LedgerError, match=r"the disk is full\. Make room; nothing that was kept is lost"):  # noqa: PT012 - some of them fit
         for lost, each in answers:
-            ledger.record_intervals(HOME, lost, all_intervals(each, lost, serial="newer"), NOW)
+            ledger.answers.record_intervals(HOME, lost, all_intervals(each, lost, serial="newer"), NOW)
     assert amounts(ledger) == kwh(TOTAL=96)
-    assert ledger.intervals(HOME, lost) == []
-    ledger._rows(f"PRAGMA max_page_count = {pages + 10_000}")
-    ledger.record_intervals(HOME, lost, all_intervals(kwh(INJECTED=2), lost, serial="newer"), NOW)
+    assert ledger.days.intervals(HOME, lost) == []
+    ledger.store.rows(f"PRAGMA max_page_count = {pages + 10_000}")
+    ledger.answers.record_intervals(HOME, lost, all_intervals(kwh(INJECTED=2), lost, serial="newer"), NOW)
     with Ledger(path) as again:
-        assert [each.amounts for each in again.intervals(HOME, lost)] == [kwh(INJECTED=2)] * 96
+        assert [each.amounts for each in again.days.intervals(HOME, lost)] == [kwh(INJECTED=2)] * 96
 
 
 def test_a_ledger_that_was_interrupted_while_it_was_made_is_made_again(path: Path) -> None:
@@ -910,7 +916,7 @@ def test_another_process_reads_while_this_one_writes(ledger: Ledger, path: Path)
         number = 0
         while reader.poll() is None:
             number += 1
-            ledger.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=number % 7 + 1)), NOW)
+            ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(TOTAL=number % 7 + 1)), NOW)
         assert reader.returncode == 0
 
 
@@ -918,11 +924,11 @@ def test_who_reads_beside_sees_one_moment(ledger: Ledger, path: Path) -> None:
     """Also when a register appears that was not there before."""
     whole_day(ledger, kwh(TOTAL=1))
     with Records(path) as reader:
-        before = list(reader.counted(HOME, DAY, DAY, daily=False))
+        before = list(reader.listing.counted(HOME, DAY, DAY, daily=False))
         whole_day(ledger, kwh(TOTAL=2, INJECTED=1))
-        assert list(reader.counted(HOME, DAY, DAY, daily=False)) == before
+        assert list(reader.listing.counted(HOME, DAY, DAY, daily=False)) == before
     with Records(path) as reader:
-        assert len(list(reader.counted(HOME, DAY, DAY, daily=False))) == 2 * len(before)
+        assert len(list(reader.listing.counted(HOME, DAY, DAY, daily=False))) == 2 * len(before)
 
 
 def test_a_file_that_another_program_holds_is_said(path: Path) -> None:
@@ -930,9 +936,9 @@ def test_a_file_that_another_program_holds_is_said(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with Ledger(path, stream=True) as ledger:
-            ledger._rows("PRAGMA busy_timeout = 50")
+            ledger.store.rows("PRAGMA busy_timeout = 50")
             with pytest.raises(LedgerError, match="held by another program; stop that program first"):
-                ledger.record_days(HOME, daily(kwh(TOTAL=1)), NOW)
+                ledger.answers.record_days(HOME, daily(kwh(TOTAL=1)), NOW)
         other.execute("ROLLBACK")
     use(path)
 
@@ -958,9 +964,9 @@ with Ledger(Path(sys.argv[1]), stream=True) as ledger:
             amount = Decimal("0.1")
             quarters = [Reading(a, b, register, amount, True, "A") for a, b in zip(starts, starts[1:])]
             whole = Reading(starts[0], starts[-1], register, amount * 96, True, "A")
-            ledger.record_days(home, [whole], now)
-            ledger.record_intervals(home, day, quarters, now)
-            ledger.settle(home, [day], now)
+            ledger.answers.record_days(home, [whole], now)
+            ledger.answers.record_intervals(home, day, quarters, now)
+            ledger.answers.settle(home, [day], now)
 """
 TEN_DAYS = meterday.span(DAY - timedelta(days=9), DAY)
 
@@ -989,13 +995,13 @@ def test_thirty_sudden_deaths_while_recording_lose_nothing_and_add_nothing(tmp_p
             process.send_signal(signal.SIGKILL)
         survivors = shutil.copytree(tmp_path, tmp_path.parent / f"{tmp_path.name}-{number}")
         with Ledger(survivors / "ledger.sqlite", stream=True) as ledger:
-            assert ledger._rows("PRAGMA integrity_check") == [("ok",)]
-            total = ledger.total(HOME)
+            assert ledger.store.rows("PRAGMA integrity_check") == [("ok",)]
+            total = ledger.sums.total(HOME)
             assert days <= (total.days if total else 0)
             days = total.days if total else 0
             assert amounts(ledger) == (kwh(TOTAL=Decimal("9.6") * days) if days else {})
             for day in TEN_DAYS:
-                found = ledger.intervals(HOME, day)
+                found = ledger.days.intervals(HOME, day)
                 assert len(found) in {0, 96}
                 assert {each.revision for each in found} <= {1}
         shutil.rmtree(survivors)

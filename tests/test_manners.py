@@ -209,7 +209,7 @@ def test_a_run_that_was_killed_after_its_last_answer_is_well_when_nothing_is_mis
     desk.fetch()
     with desk.ledger() as ledger:
         desk.clock.pass_by(hours=3)
-        ledger.remember("source/portal", {"last_attempt": desk.clock().isoformat()})
+        ledger.notes.remember("source/portal", {"last_attempt": desk.clock().isoformat()})
     with desk.at_work() as (_, fetcher):
         fetcher.fetch(Occasion.SCHEDULE)
         assert fetcher.health["portal"].state == "ok"

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
+from bridge.ledger.peaks import Peaks
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY, month_of, months_until, span
 from bridge.metering.model import Direction, Energy, Meter, Peak, PeakMonth, Register, Tariff, Unit
@@ -90,7 +91,9 @@ def test_a_month_with_a_clock_change_is_whole(
         desk.clock.pass_by(days=3)
     desk.fetch()
     with desk.ledger() as ledger:
-        this, last = (ledger.month(desk.meter(name), month, desk.clock()) for month in _two_months(first))
+        this, last = (
+            ledger.sums.month(desk.meter(name), month, desk.clock()) for month in _two_months(first)
+        )
     said = payloads.month(desk.meter(name), this, last, last.amounts)["last"]
     assert (said["days"], said["days_missing"]) == (31, 0)
     assert amounts_in(said) == truth(desk, meter, first, first + 30 * ONE_DAY)
@@ -236,10 +239,10 @@ def test_whatever_days_are_complete_months_add_up_to_the_total(
     now = datetime(2026, 12, 1, 12, tzinfo=UTC)
     with Ledger(tmp_path_factory.mktemp("any") / "ledger.sqlite") as ledger:
         for day in days:
-            ledger.record_days(meter, daily(kwh(TOTAL=day.day), day, meter), now)
-        ledger.settle(meter, days, now)
-        months = [ledger.month(meter, month, now) for month in months_until(DECEMBER, 4)]
-        total = ledger.total(meter)
+            ledger.answers.record_days(meter, daily(kwh(TOTAL=day.day), day, meter), now)
+        ledger.answers.settle(meter, days, now)
+        months = [ledger.sums.month(meter, month, now) for month in months_until(DECEMBER, 4)]
+        total = ledger.sums.total(meter)
     assert [each.days for each in months] == [
         sum(month_of(day) == each.first for day in days) for each in months
     ]
@@ -354,13 +357,13 @@ def test_peaks_are_kept_over_a_restart(home: World, mosquitto: Mosquitto, restar
 def test_a_bridge_that_was_killed_after_the_answer_about_peaks_asks_once_more(
     desk: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = Ledger.keep_peaks
+    keep = Peaks.keep_peaks
 
-    def killed(self: Ledger, *arguments: Any) -> None:
+    def killed(self: Peaks, *arguments: Any) -> None:
         keep(self, *arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ledger, "keep_peaks", killed)
+    monkeypatch.setattr(Peaks, "keep_peaks", killed)
     with pytest.raises(KeyboardInterrupt):
         desk.fetch()
     monkeypatch.undo()
@@ -381,7 +384,7 @@ def peak_of(world: World, name: str = "home") -> Any:
 
 def of_ledger(ledger: Ledger, meter: Meter, now: datetime, floor: str = "2.5") -> Any:
     months = months_until(month_of(meterday.day_of(now, meter.energy)), 13)
-    return payloads.peak(meter, ledger.peak_months(meter, months), Decimal(floor))
+    return payloads.peak(meter, ledger.peaks.peak_months(meter, months), Decimal(floor))
 
 
 def october(**peak: Any) -> str:
@@ -526,9 +529,9 @@ def day_with(
     amounts: dict[Register, Decimal] = {}
     for each in by_slot.values():
         amounts[each.register] = amounts.get(each.register, Decimal(0)) + each.amount
-    ledger.record_days(meter, daily(amounts, day), now)
-    ledger.record_intervals(meter, day, list(by_slot.values()), now)
-    ledger.settle(meter, [day], now)
+    ledger.answers.record_days(meter, daily(amounts, day), now)
+    ledger.answers.record_intervals(meter, day, list(by_slot.values()), now)
+    ledger.answers.settle(meter, [day], now)
 
 
 def start(day: date, number: int) -> str:
@@ -573,9 +576,9 @@ def test_a_correction_over_http_lowers_the_peak(home: World, mosquitto: Mosquitt
 def test_a_day_that_is_not_complete_has_no_peak(ledger: Ledger) -> None:
     day_with(ledger, date(2026, 11, 19), {70: "4.1"})
     day = date(2026, 11, 20)
-    ledger.record_days(OURS, daily(kwh(TOTAL=100), day), NOW)
-    ledger.record_intervals(OURS, day, interval(3, kwh(TOTAL=9), day), NOW)
-    ledger.settle(OURS, [day], NOW)
+    ledger.answers.record_days(OURS, daily(kwh(TOTAL=100), day), NOW)
+    ledger.answers.record_intervals(OURS, day, interval(3, kwh(TOTAL=9), day), NOW)
+    ledger.answers.settle(OURS, [day], NOW)
     assert of_ledger(ledger, OURS, NOW)["peak"] == Decimal("4.1")
     day_with(ledger, day, {3: "36"})
     assert of_ledger(ledger, OURS, NOW)["peak"] == 36
@@ -584,8 +587,8 @@ def test_a_day_that_is_not_complete_has_no_peak(ledger: Ledger) -> None:
 def test_a_peak_is_of_both_meters_in_the_quarter_hour_of_their_exchange(ledger: Ledger) -> None:
     day = date(2026, 11, 20)
     day_with(ledger, day, {40: "4"})
-    ledger.record_days(OURS, daily(kwh(TOTAL="0.25"), day, serial="B"), NOW)
-    ledger.record_intervals(OURS, day, interval(40, kwh(TOTAL="0.25"), day, serial="B"), NOW)
+    ledger.answers.record_days(OURS, daily(kwh(TOTAL="0.25"), day, serial="B"), NOW)
+    ledger.answers.record_intervals(OURS, day, interval(40, kwh(TOTAL="0.25"), day, serial="B"), NOW)
     assert of_ledger(ledger, OURS, NOW)["peak"] == 5
 
 
@@ -632,9 +635,9 @@ def test_the_floor_is_the_configuration_s(home: World, mosquitto: Mosquitto) -> 
 
 def test_a_month_of_no_consumption_at_all_has_a_peak_of_zero(ledger: Ledger) -> None:
     day = date(2026, 11, 20)
-    ledger.record_days(OURS, daily(kwh(TOTAL=0), day), NOW)
-    ledger.record_intervals(OURS, day, all_intervals(kwh(TOTAL=0), day), NOW)
-    ledger.settle(OURS, [day], NOW)
+    ledger.answers.record_days(OURS, daily(kwh(TOTAL=0), day), NOW)
+    ledger.answers.record_intervals(OURS, day, all_intervals(kwh(TOTAL=0), day), NOW)
+    ledger.answers.settle(OURS, [day], NOW)
     peak = of_ledger(ledger, OURS, NOW)
     assert (peak["peak"], peak["start"], peak["mean_with_this_month"]) == (0, start(day, 0), Decimal("2.5"))
 
@@ -649,7 +652,7 @@ def test_a_peak_in_the_night_of_a_clock_change_is_at_its_own_hour(
     ledger: Ledger, day: date, number: int
 ) -> None:
     day_with(ledger, day, {number: "5"})
-    months = ledger.peak_months(OURS, [month_of(day)])
+    months = ledger.peaks.peak_months(OURS, [month_of(day)])
     assert months[0].counted
     assert months[0].counted.start == meterday.intervals_of(day, Energy.ELECTRICITY)[number]
 
@@ -679,7 +682,7 @@ def test_bounds_leave_only_the_quarter_hours_within(ledger: Ledger) -> None:
             for each in (since, until)
         )
         meter = replace(OURS, since=begin, until=end)
-        ledger.keep_to_bounds(meter)
+        ledger.bounds.keep_to(meter)
         assert of_ledger(ledger, meter, NOW)["peak"] == Decimal(power)
 
 
@@ -718,7 +721,7 @@ def whole_november(world: World) -> Meter:
 
 def counted_in_november(world: World) -> Peak:
     with world.ledger() as ledger:
-        [month] = ledger.peak_months(world.meter(), [NOVEMBER])
+        [month] = ledger.peaks.peak_months(world.meter(), [NOVEMBER])
     assert month.counted
     assert month.is_whole
     return month.counted
@@ -772,10 +775,12 @@ def test_a_difference_goes_when_the_ledger_is_corrected(ledger: Ledger) -> None:
     months: Sequence[date] = months_until(NOVEMBER, 13)
     for day in span(OCTOBER, date(2026, 10, 31)):
         day_with(ledger, day, {40: "3"})
-    ledger.keep_peaks(OURS, [Peak(datetime(2026, 10, 14, 17, tzinfo=UTC), Decimal(4), "portal")], NOVEMBER)
-    assert len(payloads.peak_differences(ledger.peak_months(OURS, months))) == 1
+    ledger.peaks.keep_peaks(
+        OURS, [Peak(datetime(2026, 10, 14, 17, tzinfo=UTC), Decimal(4), "portal")], NOVEMBER
+    )
+    assert len(payloads.peak_differences(ledger.peaks.peak_months(OURS, months))) == 1
     day_with(ledger, date(2026, 10, 14), {40: "4"})
-    assert payloads.peak_differences(ledger.peak_months(OURS, months)) == []
+    assert payloads.peak_differences(ledger.peaks.peak_months(OURS, months)) == []
 
 
 def test_the_official_api_has_peaks_from_its_quarter_hours(desk: World) -> None:
@@ -789,13 +794,13 @@ def test_what_was_worked_out_is_not_worked_out_again(ledger: Ledger, monkeypatch
     for month in months_until(NOVEMBER, 13):
         day_with(ledger, month, {40: "3"})
     worked_out: list[date] = []
-    highest = Ledger._highest
+    highest = Peaks._highest
 
-    def watched(self: Ledger, meter: Meter, month: date) -> Any:
+    def watched(self: Peaks, meter: Meter, month: date) -> Any:
         worked_out.append(month)
         return highest(self, meter, month)
 
-    monkeypatch.setattr(Ledger, "_highest", watched)
+    monkeypatch.setattr(Peaks, "_highest", watched)
     of_ledger(ledger, OURS, NOW)
     assert worked_out == months_until(NOVEMBER, 13)
     worked_out.clear()
@@ -808,5 +813,5 @@ def test_what_was_worked_out_is_not_worked_out_again(ledger: Ledger, monkeypatch
 
 def test_a_full_disk_keeps_no_peak_away(ledger: Ledger) -> None:
     day_with(ledger, date(2026, 11, 20), {40: "6"})
-    ledger._rows("PRAGMA query_only = ON")
+    ledger.store.rows("PRAGMA query_only = ON")
     assert of_ledger(ledger, OURS, NOW)["peak"] == 6

@@ -359,18 +359,18 @@ class Household:
     def run(self, now: datetime) -> None:
         """A scheduled run, as the bridge makes it."""
         window = completeness.window(self.energy, now, self.lookback)
-        self.ledger.settle(self.meter, window, now)
+        self.ledger.answers.settle(self.meter, window, now)
         if completeness.days_are_due(self.facts(now), self.energy, now):
             self._asked(now)
-            self.ledger.record_days(self.meter, list(self._days(window, now)), now)
-            self.ledger.settle(self.meter, window, now)
+            self.ledger.answers.record_days(self.meter, list(self._days(window, now)), now)
+            self.ledger.answers.settle(self.meter, window, now)
         while day := completeness.next_intervals_due(self.facts(now), self.energy, now):
             self._asked(now)
-            self.ledger.record_intervals(self.meter, day, list(self._intervals(day, now)), now)
-            self.ledger.settle(self.meter, window, now)
+            self.ledger.answers.record_intervals(self.meter, day, list(self._intervals(day, now)), now)
+            self.ledger.answers.settle(self.meter, window, now)
 
     def facts(self, now: datetime) -> list[DayFacts]:
-        return self.ledger.facts(self.meter, completeness.window(self.energy, now, self.lookback))
+        return self.ledger.days.facts(self.meter, completeness.window(self.energy, now, self.lookback))
 
     def awaited(self, now: datetime) -> list[date]:
         return completeness.awaited(self.facts(now), self.energy, now)
@@ -447,7 +447,7 @@ def test_a_meter_without_intervals_is_understood_in_every_window_that_may_be_con
     home = Household(ledger, intervals_after=None, lookback=lookback)
     for now in runs(14):
         home.run(now)
-    assert ledger.latest_complete_day(home.meter) is not None
+    assert ledger.days.latest_complete_day(home.meter) is not None
     assert home.awaited(now) == []
 
 
@@ -472,7 +472,7 @@ def test_intervals_that_come_after_their_day_are_waited_for_without_haste(
         home.run(now)
         assert home.requests.count(now) <= 2 + 7
     behind = meterday.latest_published(now - timedelta(hours=hours), energy)
-    latest = ledger.latest_complete_day(home.meter)
+    latest = ledger.days.latest_complete_day(home.meter)
     assert latest
     assert latest.date >= behind - DAY
 
@@ -484,9 +484,9 @@ def test_a_household_that_switches_its_quarter_hours_on_gets_them(ledger: Ledger
     home.intervals_after = timedelta(hours=5)
     for now in runs(3, NOW + 10 * DAY):
         home.run(now)
-    latest = ledger.latest_complete_day(home.meter)
+    latest = ledger.days.latest_complete_day(home.meter)
     assert latest
-    assert len(ledger.intervals(home.meter, latest.date)) == 96
+    assert len(ledger.days.intervals(home.meter, latest.date)) == 96
 
 
 def test_a_bridge_that_was_off_for_a_month_catches_up_with_its_window(ledger: Ledger) -> None:

@@ -24,7 +24,7 @@ from tests.world import GAS, HOME, SHED, World, says
 def portal(world: World) -> Iterator[Stepwise]:
     session = PoliteSession(pause=lambda _: None, now=world.clock)
     with world.ledger() as ledger:
-        yield open_portal(world.settings, session, ledger, world.clock)
+        yield open_portal(world.settings, session, ledger.notes, world.clock)
     session.close()
 
 
@@ -227,7 +227,7 @@ def test_quarter_hours_that_are_switched_on_later_are_taken_from_then_on(desk: W
     desk.fetch()
     with desk.at_work() as (ledger, fetcher):
         progress = fetcher.progress(desk.meter("shed"))
-        assert len(ledger.intervals(desk.meter("shed"), date(2026, 11, 21))) == 96
+        assert len(ledger.days.intervals(desk.meter("shed"), date(2026, 11, 21))) == 96
     assert (progress.resolution, progress.advice, progress.awaited) == ("PT15M", None, [])
 
 

@@ -10,9 +10,9 @@ def reads_of_the_next_cycle(desk: World, **after: float) -> int:
     with desk.at_work() as (ledger, fetcher):
         fetcher.fetch(Occasion.SCHEDULE)
         desk.clock.pass_by(**after)
-        ledger._db.set_trace_callback(statements.append)
+        ledger.store.db.set_trace_callback(statements.append)
         cycle = fetcher.fetch(Occasion.SCHEDULE)
-        ledger._db.set_trace_callback(None)
+        ledger.store.db.set_trace_callback(None)
     assert not cycle.errors
     assert bool(cycle.new_days) == ("days" in after)
     return sum(statement.startswith("SELECT") for statement in statements)

@@ -178,7 +178,7 @@ def test_a_broker_that_is_away(house: World, mosquitto: Mosquitto) -> None:
     assert ended.status == COULD_NOT
     assert "mqtt.host and mqtt.port" in ended.error
     with house.ledger() as ledger:
-        assert ledger.published_topics()
+        assert ledger.outbox.published_topics()
 
 
 def test_a_damaged_ledger_is_no_hindrance(house: World, mosquitto: Mosquitto) -> None:

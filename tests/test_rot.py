@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bridge.ledger import Damaged, Ledger, LedgerError, Records, migrations
+from bridge.ledger.store import Store
 from bridge.metering import meterday
 from bridge.metering.model import Counted, Total
 from tests.mosquitto import Mosquitto, eventually
@@ -49,8 +50,8 @@ def used(path: Path) -> Path:
 def exported(path: Path) -> list[Counted]:
     with Records(path) as records:
         return [
-            *records.counted(HOME, FIRST, DAY, daily=True),
-            *records.counted(HOME, FIRST, DAY, daily=False),
+            *records.listing.counted(HOME, FIRST, DAY, daily=True),
+            *records.listing.counted(HOME, FIRST, DAY, daily=False),
         ]
 
 
@@ -99,18 +100,18 @@ def test_what_is_not_as_it_was_written_is_not_read(used: Path, what: str) -> Non
         exported(used)
     with Ledger(used) as ledger:
         with pytest.raises(LedgerError, match="is damaged"):
-            ledger.complete_day(HOME, DAY)
+            ledger.days.complete_day(HOME, DAY)
         with pytest.raises(LedgerError, match="is damaged"):
-            ledger.hourly(HOME, FIRST, DAY)
+            ledger.sums.hourly(HOME, FIRST, DAY)
         with pytest.raises(LedgerError, match="is damaged"):
-            list(ledger.examination())
+            list(ledger.checks.examination())
 
 
 def test_amounts_that_change_places_are_noticed(path: Path) -> None:
     with Ledger(path) as ledger:
-        ledger.record_days(HOME, daily(kwh(HIGH=144)), NOW)
+        ledger.answers.record_days(HOME, daily(kwh(HIGH=144)), NOW)
         morning, evening = all_intervals(kwh(HIGH=1))[:48], all_intervals(kwh(HIGH=2))[48:]
-        ledger.record_intervals(HOME, DAY, [*morning, *evening], NOW)
+        ledger.answers.record_intervals(HOME, DAY, [*morning, *evening], NOW)
     noon = int(meterday.intervals_of(DAY, HOME.energy)[48].timestamp())
     change(path, f"UPDATE reading SET amount = 3000000000 - amount WHERE start IN ({noon}, {noon - 900})")
     with pytest.raises(LedgerError, match="is damaged"):
@@ -123,13 +124,13 @@ def test_a_total_needs_no_quarter_hours_and_what_is_worked_out_of_them_needs_the
     change(path, AMOUNTS["an amount"])
     noon = meterday.intervals_of(DAY, HOME.energy)[48]
     with Ledger(path, stream=True) as ledger:
-        assert ledger.total(HOME) == Total(DAY, DAY, 1, kwh(TOTAL=96))
+        assert ledger.sums.total(HOME) == Total(DAY, DAY, 1, kwh(TOTAL=96))
         with pytest.raises(Damaged):
-            ledger.total(replace(HOME, since=noon))
+            ledger.sums.total(replace(HOME, since=noon))
         with pytest.raises(Damaged):
-            ledger.peak_months(HOME, [meterday.month_of(DAY)])
+            ledger.peaks.peak_months(HOME, [meterday.month_of(DAY)])
         with pytest.raises(Damaged):
-            ledger.unstreamed(HOME)
+            ledger.outbox.unstreamed(HOME)
 
 
 def test_quarter_hours_that_rot_hold_up_no_new_day(desk: World) -> None:
@@ -148,9 +149,9 @@ def test_a_damaged_day_is_not_written_over(used: Path) -> None:
     change(used, AMOUNTS["an amount"])
     with Ledger(used) as ledger:
         with pytest.raises(LedgerError, match="is damaged"):
-            ledger.record_days(HOME, daily(kwh(HIGH=1)), NOW)
+            ledger.answers.record_days(HOME, daily(kwh(HIGH=1)), NOW)
         with pytest.raises(LedgerError, match="is damaged"):
-            ledger.record_intervals(HOME, DAY, all_intervals(kwh(HIGH=1)), NOW)
+            ledger.answers.record_intervals(HOME, DAY, all_intervals(kwh(HIGH=1)), NOW)
 
 
 def test_a_day_of_garbage_is_said_also_in_the_middle_of_an_export(used: Path) -> None:
@@ -164,7 +165,7 @@ def test_each_month_is_looked_at_once(path: Path) -> None:
     with Ledger(path) as ledger:
         for back in range(0, 100, 10):
             whole_day(ledger, kwh(TOTAL=1), DAY - timedelta(days=back))
-        assert len(list(ledger.examination())) == 3
+        assert len(list(ledger.checks.examination())) == 3
 
 
 # Older versions
@@ -181,12 +182,12 @@ def test_an_older_ledger_gets_its_checksums(path: Path) -> None:
             [(1, start), *((0, start + 900 * each) for each in range(96))],
         )
     with Ledger(path) as ledger:
-        list(ledger.examination())
+        list(ledger.checks.examination())
         whole_day(ledger, kwh(TOTAL=1), date(2026, 11, 2))
-        list(ledger.examination())
+        list(ledger.checks.examination())
     change(path, "UPDATE reading SET amount = amount + 1 WHERE daily = 0")
     with Ledger(path) as ledger, pytest.raises(LedgerError, match="2026-11-01"):
-        list(ledger.examination())
+        list(ledger.checks.examination())
 
 
 @pytest.mark.parametrize("daily", [0, 1])
@@ -199,11 +200,11 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
         database.execute("PRAGMA user_version = 6")
     of_the_sixth_version = used.read_bytes()
     with Ledger(used) as ledger:
-        list(ledger.examination())
+        list(ledger.checks.examination())
     used.write_bytes(of_the_sixth_version)
     change(used, f"UPDATE reading SET amount = amount + 1 WHERE daily = {daily}")
     with Ledger(used) as ledger, pytest.raises(Damaged, match=f"{FIRST}"):
-        list(ledger.examination())
+        list(ledger.checks.examination())
 
 
 def copies(path: Path) -> Iterator[Path]:
@@ -273,7 +274,7 @@ def test_a_start_that_was_killed_leaves_no_empty_ledger(path: Path, monkeypatch:
     def killed(_: Ledger) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Ledger, "_migrate", killed)
+    monkeypatch.setattr(Store, "_migrate", killed)
     with suppress(KeyboardInterrupt):
         Ledger(path)
     assert not path.exists()

@@ -310,7 +310,7 @@ def test_meters_that_mandates_made_are_called_by_their_eans(reader: Reader) -> N
 
 def test_it_shows_beside_a_bridge(reader: Reader) -> None:
     reader.fetch()
-    with reader.world.ledger() as ledger, claim(reader.world.data_dir), ledger._transaction():
-        ledger._execute("UPDATE reading SET amount = 0")
+    with reader.world.ledger() as ledger, claim(reader.world.data_dir), ledger.store.transaction():
+        ledger.store.execute("UPDATE reading SET amount = 0")
         total = in_words(reader.simulator.total_amounts(HOME["ean"], date(2026, 11, 7), LATEST))
         assert amounts_in(shown(reader)["home"]["sum"]) == total

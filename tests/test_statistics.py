@@ -16,6 +16,7 @@ from bridge.homeassistant import statistics
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger, LedgerError
+from bridge.ledger.outbox import Outbox
 from bridge.metering.meterday import end_of, span, start_of
 from bridge.metering.model import BRUSSELS, Direction, Energy, Meter, Reading, Register, Tariff, Unit
 from bridge.service import bridge as service
@@ -215,7 +216,7 @@ def test_importing_twice_changes_nothing(world: World, core: Core) -> None:
     assert len(before) == 4
     core.asked.clear()
     with world.ledger() as ledger:
-        ledger._restate(ledger._meter(world.meter()), 0)
+        ledger.outbox.restate(ledger.store.names.meter(world.meter()), 0)
     world.clock.pass_by(hours=3)
     world.once()
     assert core.asked
@@ -254,14 +255,14 @@ class Kept:
             Reading(start, start + timedelta(days=1), KEPT[name], Decimal(amount), validated=True)
             for name, amount in amounts.items()
         ]
-        self.ledger.record_days(self.meter, readings, start + timedelta(days=2))
+        self.ledger.answers.record_days(self.meter, readings, start + timedelta(days=2))
 
     def bring_up_to_date(self) -> None:
-        since = self.ledger.restated_since(self.meter)
+        since = self.ledger.outbox.restated_since(self.meter)
         with Connection(self.core.url, TOKEN) as connection:
             Statistics(connection, self.ledger).bring_up_to_date(self.meter, since)
         if since:
-            self.ledger.caught_up(self.meter, since)
+            self.ledger.outbox.caught_up(self.meter, since)
 
     def lacking(self) -> set[Meter]:
         with Connection(self.core.url, TOKEN) as connection:
@@ -526,7 +527,7 @@ def test_a_full_disk_does_not_make_the_bridge_knock_again_and_again(
         raise LedgerError("the disk is full")
 
     monkeypatch.setattr(service, "_LOOK_AROUND", 0.01)
-    monkeypatch.setattr(Ledger, "caught_up", full)
+    monkeypatch.setattr(Outbox, "caught_up", full)
     home.changes |= world.changes
     with home.running() as bridge:
         eventually(lambda: core.statistics)

@@ -126,7 +126,7 @@ def test_home_assistant_is_away_for_a_week_and_then_has_everything(
     complaints = [line for line in caplog.messages if line.startswith("statistics: ")]
     assert len(complaints) == 7 * 4
     with world.ledger() as ledger:
-        assert ledger.recall("statistics")["state"] == "unreachable"
+        assert ledger.notes.recall("statistics")["state"] == "unreachable"
     world.changes["homeassistant.statistics"] = reachable
     world.clock.pass_by(hours=6)
     world.once()
@@ -168,7 +168,7 @@ def test_a_cycle_asks_about_days_and_never_about_years(tmp_path: Path, core: Cor
         for day, register in ((date(2024, 11, 20), total), (LAST - timedelta(days=9), high), (LAST, high)):
             start = start_of(day, Energy.ELECTRICITY)
             reading = Reading(start, start + timedelta(days=1), register, Decimal(8), validated=True)
-            ledger.record_days(meter, [reading], start + timedelta(days=2))
+            ledger.answers.record_days(meter, [reading], start + timedelta(days=2))
         with Connection(core.url, TOKEN) as connection:
             statistics = Statistics(connection, ledger)
             assert statistics.lacking([meter]) == {meter}
@@ -303,7 +303,7 @@ def test_health_is_not_well_while_they_are_being_brought_back(
         assert not are_well(mosquitto)
         core.forgets_imports = False
     with house.ledger() as ledger:
-        assert ledger.recall("statistics")["state"] == "waiting"
+        assert ledger.notes.recall("statistics")["state"] == "waiting"
     house.clock.pass_by(hours=3)
     house.once()
     assert HIGH in core.statistics
@@ -546,7 +546,7 @@ def test_a_home_assistant_that_does_not_want_to_clear_has_its_statistics(
     assert "is not cleared: unknown_command" in caplog.text
     is_right(world, core, HOME, FIRST, LAST)
     with world.ledger() as ledger:
-        assert ledger.recall("statistics")["state"] == "ok"
+        assert ledger.notes.recall("statistics")["state"] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def provider(desk: World) -> Provider:
 
 def rows(world: World) -> int:
     with world.ledger() as ledger:
-        ((count,),) = ledger._rows("SELECT COUNT(*) FROM reading")
+        ((count,),) = ledger.store.rows("SELECT COUNT(*) FROM reading")
     return int(count)
 
 
@@ -72,7 +72,7 @@ def test_days_that_were_not_asked_for_are_left_out(provider: Provider, since_the
     provider.fetch()
     with provider.world.at_work() as (ledger, fetcher):
         [meter] = fetcher.meters
-        span = ledger.known_span(meter)
+        span = ledger.readings.known_span(meter)
     assert span
     assert span[1] == LAST + ONE_DAY * since_the_last
     if not since_the_last:
@@ -174,7 +174,7 @@ def test_peaks_of_months_that_were_not_asked_for_are_not_kept(desk: World) -> No
     desk.simulator.fault("overlapping-months")
     desk.fetch()
     with desk.ledger() as ledger:
-        months = {month for (month,) in ledger._rows("SELECT month FROM peak WHERE source = 'portal'")}
+        months = {month for (month,) in ledger.store.rows("SELECT month FROM peak WHERE source = 'portal'")}
     assert min(months) == "2025-11-01"
     assert len(months) == 12
 
@@ -185,7 +185,7 @@ def test_an_impossible_quarter_hour_of_the_portal_is_awaited(desk: World) -> Non
     with desk.at_work() as (ledger, fetcher):
         meter = desk.meter()
         progress = fetcher.progress(meter)
-        highest = max(max(each.amounts.values()) for each in ledger.intervals(meter, LAST))
+        highest = max(max(each.amounts.values()) for each in ledger.days.intervals(meter, LAST))
     assert HOME["ean"] == meter.ean
     assert progress.awaited == [LAST]
     assert "could not be understood" in str(progress.advice)

@@ -47,7 +47,7 @@ def test_a_first_start_by_a_wrong_clock_sends_no_password_and_keeps_nothing(desk
         desk.clock.pass_by(hours=4)
     assert set(endpoints(desk)) == {"config"}
     with desk.ledger() as ledger:
-        assert ledger.known_span(desk.meter()) is None
+        assert ledger.readings.known_span(desk.meter()) is None
     desk.clock.move_to(MORNING)
     assert not desk.fetch(Occasion.START).errors
     assert desk.total() == desk.truth(HOME["ean"], FIRST, LAST)
@@ -138,7 +138,7 @@ def test_notes_of_a_clock_that_was_ahead_are_disbelieved_after_one_question(desk
         assert not desk.fetch().errors
         assert endpoints(desk).count("config") == 0
     with desk.ledger() as ledger:
-        newest = ledger.newest_trace()
+        newest = ledger.reviews.newest_trace()
     assert newest
     assert newest <= desk.clock()
 
@@ -197,7 +197,7 @@ def test_no_command_sends_a_password_by_a_wrong_clock(
 def test_a_backfill_by_a_wrong_clock_goes_on_when_it_is_right(desk: World, days: int) -> None:
     desk.clock.pass_by(days=days)
     with desk.at_work() as (ledger, fetcher):
-        job = ledger.begin_backfill(desk.meter(), date(2020, 1, 1), date(2020, 1, 5), desk.clock())
+        job = ledger.jobs.begin_backfill(desk.meter(), date(2020, 1, 1), date(2020, 1, 5), desk.clock())
         backfiller = Backfiller(ledger, fetcher, desk.clock)
         backfiller.step()
         assert isinstance(backfiller.trouble, ClockWrong)
@@ -205,7 +205,7 @@ def test_a_backfill_by_a_wrong_clock_goes_on_when_it_is_right(desk: World, days:
         desk.clock.move_to(MORNING)
         while backfiller.is_due():
             backfiller.step()
-        assert ledger.backfill(job.number).state == "done"
+        assert ledger.jobs.backfill(job.number).state == "done"
     assert desk.total() == desk.truth(HOME["ean"], date(2020, 1, 1), date(2020, 1, 5))
 
 
@@ -256,7 +256,7 @@ def test_quarter_hours_that_were_switched_on_while_the_clock_was_ahead_are_asked
     desk.fetch()
     with desk.ledger() as ledger:  # as a clock that was ahead would have noted it
         seconds = int(ahead.total_seconds())
-        ledger._execute("UPDATE day SET asked_at = asked_at + ? WHERE intervals > 0", (seconds,))
+        ledger.store.execute("UPDATE day SET asked_at = asked_at + ? WHERE intervals > 0", (seconds,))
     for hours in (1, 23, 24):
         desk.clock.pass_by(hours=hours)
         desk.simulator.forget_requests()
@@ -264,7 +264,7 @@ def test_quarter_hours_that_were_switched_on_while_the_clock_was_ahead_are_asked
         assert desk.asked("readings") <= 1 + 7
         assert list(asked_twice(desk)) == []
     with desk.ledger() as ledger:
-        facts = ledger.facts(desk.meter("shed"), [date(2026, 11, 20), date(2026, 11, 21)])
+        facts = ledger.days.facts(desk.meter("shed"), [date(2026, 11, 20), date(2026, 11, 21)])
     assert all(day.interval_count == 96 for day in facts)
 
 

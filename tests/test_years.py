@@ -104,7 +104,7 @@ class Household:
         self.world.simulator.clear()
         self.world.clock.pass_by(hours=3)
         self.work()
-        facts = self.ledger.facts(self.meter, self.window)
+        facts = self.ledger.days.facts(self.meter, self.window)
         awaited = completeness.awaited(facts, self.meter.energy, self.now)
         self.settled = not awaited and not any(day.corrected for day in facts)
         if ordinary:
@@ -173,11 +173,11 @@ class Household:
     def compare(self, day: date) -> None:
         """The ledger holds what Fluvius says of a day, which does not change any more."""
         simulator, ean = self.world.simulator, self.meter.ean
-        (facts,) = self.ledger.facts(self.meter, [day])
+        (facts,) = self.ledger.days.facts(self.meter, [day])
         truth = in_our_words(simulator.day_amounts(ean, day))
         assert facts.complete, f"{day}"
         assert dict(facts.daily) == truth, f"{day}"
-        intervals = {each.start: each.amounts for each in self.ledger.intervals(self.meter, day)}
+        intervals = {each.start: each.amounts for each in self.ledger.days.intervals(self.meter, day)}
         if self.meter.name == "shed":
             assert intervals == {}
         else:
@@ -203,7 +203,7 @@ def test_after_years_every_amount_is_the_one_that_fluvius_has(desk: World, meter
     with desk.at_work() as (ledger, fetcher):
         household = Household(desk, followed, ledger, fetcher, Random(meter["ean"]))
         household.live(span(BEGIN, END))
-        total = ledger.total(followed)
+        total = ledger.sums.total(followed)
         assert total
         assert total.amounts == household.sum
         assert total.days == (total.until - total.since).days + 1
@@ -234,6 +234,6 @@ def test_a_corrected_day_is_asked_for_again_until_every_amount_of_its_intervals_
     desk.clock.pass_by(hours=21)
     desk.fetch()
     with desk.ledger() as ledger:
-        intervals = {each.start: each.amounts for each in ledger.intervals(desk.meter("gas"), day)}
+        intervals = {each.start: each.amounts for each in ledger.days.intervals(desk.meter("gas"), day)}
     slots = desk.simulator.slot_amounts(ean, day)
     assert intervals == {start: in_our_words(amounts) for start, amounts in slots.items()}

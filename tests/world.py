@@ -142,7 +142,7 @@ class World:
     def total(self, name: str = "home") -> dict[tuple[str, str, str], Decimal]:
         """The running totals in the ledger, by direction, tariff and unit."""
         with self.ledger() as ledger:
-            total = ledger.total(self.meter(name))
+            total = ledger.sums.total(self.meter(name))
         return {
             (register.direction, register.tariff, register.unit): amount
             for register, amount in (total.amounts if total else {}).items()

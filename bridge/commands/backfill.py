@@ -92,7 +92,7 @@ def run(
             with claim(settings.data_dir):
                 _end_with(fetcher.learn_mandates())
         order = Order.of(request, fetcher.meters, now())
-        jobs = ledger.begin_backfills(order.meters, order.first, order.last, now())
+        jobs = ledger.jobs.begin_backfills(order.meters, order.first, order.last, now())
         numbers = [job.number for job in jobs]
         with _view() as view:
             return _Errand(settings, ledger, order.meters, numbers, view, now, pause).see_through()
@@ -179,7 +179,7 @@ class _Errand:
         for job in self._look():
             if job.state == "open" and job.words:
                 self._tell(job.number, f"{self._meter(job).label}: {job.words}")
-                note = self.ledger.recall(f"source/{self._meter(job).source}")
+                note = self.ledger.notes.recall(f"source/{self._meter(job).source}")
                 if SourceHealth.from_note(note).state is State.REFUSED:
                     raise Ended(job.words, REFUSED)
         self.pause(_LOOK_AGAIN)
@@ -190,11 +190,11 @@ class _Errand:
             return Ended("the bridge goes on with it; the same command shows how far it has come")
         for job in self._look():
             if job.state == "open":
-                self.ledger.keep_backfill(replace(job, state="stopped"))
+                self.ledger.jobs.keep_backfill(replace(job, state="stopped"))
         return Ended("stopped; the same command goes on where it was")
 
     def _look(self) -> list[Backfill]:
-        jobs = [self.ledger.backfill(number) for number in self.numbers]
+        jobs = [self.ledger.jobs.backfill(number) for number in self.numbers]
         for job in jobs:
             name = self._meter(job).label
             self.view.show(name, job)

@@ -155,7 +155,7 @@ def _spans(
             spans.append(_span(records, meter, arguments, now))
         except NothingKnown as error:
             reasons.append(str(error))
-    if not spans and not any(records.known_span(meter) for meter in meters):
+    if not spans and not any(records.readings.known_span(meter) for meter in meters):
         raise readable.nothing_fetched(meters)
     if not spans:
         raise NothingKnown("\n".join(reasons[:_NAMED]))
@@ -163,7 +163,7 @@ def _spans(
 
 
 def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: datetime) -> Span:
-    known = records.known_span(meter)
+    known = records.readings.known_span(meter)
     if known is None:
         raise readable.nothing_fetched([meter])
     newest = max(known[1], meterday.latest_published(now, meter.energy))
@@ -176,7 +176,7 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
         raise NothingKnown(
             f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}"
         )
-    if arguments.resolution == "interval" and records.first_with_intervals(meter) is None:
+    if arguments.resolution == "interval" and records.readings.first_with_intervals(meter) is None:
         raise NothingKnown(f"no {INTERVALS[meter.energy]} are known of {meter.label}, only days")
     return Span(meter, first, last)
 
@@ -184,7 +184,7 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
 def _lines(records: Records, span: Span, *, daily: bool) -> Iterator[Line]:
     meter = span.meter
     date_, day_ends, before, local_end = "", _LONG_AGO, _LONG_AGO, ""
-    slots = groupby(records.counted(meter, span.first, span.last, daily=daily), itemgetter(0, 1))
+    slots = groupby(records.listing.counted(meter, span.first, span.last, daily=daily), itemgetter(0, 1))
     for (start, end), slot in slots:
         if start >= day_ends:
             named = meterday.day_of(start, meter.energy)
@@ -244,9 +244,9 @@ def _gaps(records: Records, span: Span, now: datetime) -> Iterator[str]:
     """How many days are not there, or not as a whole, that Fluvius may have published."""
     last = min(span.last, meterday.latest_published(now, span.meter.energy))
     days = (last - span.first).days + 1
-    missing = days - len(records.complete_days(span.meter, span.first, last))
+    missing = days - len(records.days.complete_days(span.meter, span.first, last))
     if missing > 0:
         yield f"{span.meter.label}: {missing} of these {days} days are missing or not complete"
-    if count := len(records.days_in_doubt(span.meter, span.first, span.last)):
+    if count := len(records.days.days_in_doubt(span.meter, span.first, span.last)):
         what = INTERVALS[span.meter.energy]
         yield f"{span.meter.label}: {count} of these {days} days have {what} that do not add up to the day"

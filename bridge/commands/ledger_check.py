@@ -24,10 +24,10 @@ def check(settings: Settings) -> int:
 
 
 def _findings(settings: Settings, records: Records) -> Iterator[Finding]:
-    problems = records.problems()
+    problems = records.checks.problems()
     yield Finding("ledger", works=not problems, words=problems or f"{records} is whole")
     configured = {(meter.ean, meter.energy): meter for meter in settings.followed}
-    for known in records.known_meters():
+    for known in records.checks.known_meters():
         meter = configured.get((known.ean, known.energy), known)
         try:
             yield _of(records, meter)
@@ -36,11 +36,11 @@ def _findings(settings: Settings, records: Records) -> Iterator[Finding]:
 
 
 def _of(records: Records, meter: Meter) -> Finding:
-    if damaged := records.damaged_days(meter, date.min, date.max):
+    if damaged := records.checks.damaged_days(meter, date.min, date.max):
         days = ", ".join(map(str, damaged[:_NAMED])) + (" and more" if damaged[_NAMED:] else "")
         words = f"{len(damaged)} days are not as they were written ({days}): restore a backup"
         return Finding(meter.label, works=False, words=words)
-    total = records.total(meter)
+    total = records.sums.total(meter)
     if total is None:
         return Finding(meter.label, works=True, words="no complete day is known")
     amounts = ", ".join(

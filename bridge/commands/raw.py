@@ -81,7 +81,7 @@ class _Reminder:
     records: Records | None
 
     def recall(self, key: str) -> Any:
-        return self.records.recall(key) if self.records else None
+        return self.records.notes.recall(key) if self.records else None
 
     def remember(self, key: str, value: Any) -> None:
         """Leave that to the bridge."""

@@ -82,7 +82,7 @@ class _Errand:
 
     def _find(self) -> dict[str, str]:
         """What is to be taken off: topic → whose it is."""
-        remembered = self._ledger.published_topics() if self._ledger else {}
+        remembered = self._ledger.outbox.published_topics() if self._ledger else {}
         there = self._look()
         found = ours(there, self._base, self._prefix)
         for topic in remembered.keys() - found.keys():
@@ -151,7 +151,7 @@ class _Errand:
                 refused.append(refusal.topic)
             else:
                 if self._ledger:
-                    self._ledger.remove_published_topics(some)
+                    self._ledger.outbox.remove_published_topics(some)
         return refused
 
 

@@ -63,18 +63,18 @@ def document(settings: Settings, name: str | None, count: int, now: datetime) ->
     """
     with readable.reading(settings.data_dir) as records:
         meters = meters_named(readable.meters_of(settings, records, now), name)
-        if not any(records.known_span(meter) for meter in meters):
+        if not any(records.readings.known_span(meter) for meter in meters):
             raise readable.nothing_fetched(meters)
         return {"meters": [_of(records, meter, count, now) for meter in meters]}
 
 
 def _of(records: Records, meter: Meter, count: int, now: datetime) -> Payload:
-    total = records.total(meter)
+    total = records.sums.total(meter)
     registers = tuple(total.amounts) if total else ()
     span = _span(records, meter, count, now)
     days = _days(records, meter, registers, span, now)
     this_month = meterday.month_of(meterday.day_of(now, meter.energy))
-    last, this = (records.month(meter, each, now) for each in meterday.months_until(this_month, 2))
+    last, this = (records.sums.month(meter, each, now) for each in meterday.months_until(this_month, 2))
     return {
         "meter": meter.name,
         "name": meter.label,
@@ -89,7 +89,7 @@ def _of(records: Records, meter: Meter, count: int, now: datetime) -> Payload:
 
 def _span(records: Records, meter: Meter, count: int, now: datetime) -> list[date]:
     """The last so many days of which something may be known, oldest first."""
-    known = records.known_span(meter)
+    known = records.readings.known_span(meter)
     if known is None:
         return []
     last = max(known[1], meterday.latest_published(now, meter.energy))
@@ -101,9 +101,9 @@ def _days(
     records: Records, meter: Meter, registers: Sequence[Register], span: Sequence[date], now: datetime
 ) -> list[Payload]:
     """Complete ones as on `M/day`; of the others that they are awaited, or later than Fluvius ever was."""
-    complete = set(records.complete_days(meter, span[0], span[-1])) if span else set()
+    complete = set(records.days.complete_days(meter, span[0], span[-1])) if span else set()
     return [
-        {"state": "complete", **payloads.day(meter, records.complete_day(meter, day), registers)}
+        {"state": "complete", **payloads.day(meter, records.days.complete_day(meter, day), registers)}
         if day in complete
         else {
             "state": "missing" if meterday.is_late(day, meter.energy, now) else "awaited",
@@ -134,8 +134,8 @@ def _sum_of_tariffs(days: Iterable[Payload]) -> Payload:
 
 def _latest(records: Records, meter: Meter) -> Payload | None:
     """The latest complete day's intervals as on `M/intervals`, if it has any, and its peak in kW."""
-    day = records.latest_complete_day(meter)
-    intervals = records.intervals(meter, day.date) if day else []
+    day = records.days.latest_complete_day(meter)
+    intervals = records.days.intervals(meter, day.date) if day else []
     if day is None or not day.intervals_count or not intervals:
         return None
     payload = payloads.intervals(meter, day, intervals)

@@ -150,7 +150,7 @@ def _players(
 
 
 def _tidy(view: View, audience: Audience, ledger: Ledger) -> None:
-    topics = discovery_first(ledger.published_topics())
+    topics = discovery_first(ledger.outbox.published_topics())
     done = audience.take_away(topics, _SECONDS_TO_TIDY)
     view.farewell(
         f"The demo's {len(topics)} retained topics are taken away from the broker again."

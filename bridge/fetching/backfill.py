@@ -141,7 +141,7 @@ class Backfiller:
             raise
 
     def _open(self) -> Iterator[Backfill]:
-        for backfill in self._ledger.open_backfills():
+        for backfill in self._ledger.jobs.open_backfills():
             if self._numbers is None or backfill.number in self._numbers:
                 yield backfill
 
@@ -175,7 +175,7 @@ class Backfiller:
 
     def _asked(self, meter: Meter, backfill: Backfill, question: Question) -> Backfill:
         try:  # what could not be kept is not asked for
-            self._ledger.heed_damage(meter, question.first, question.last)
+            self._ledger.checks.heed_damage(meter, question.first, question.last)
         except Damaged as error:
             return self._ended(backfill, "failed", str(error))
         failure: Exception | None = None
@@ -234,16 +234,16 @@ class Backfiller:
             days = set() if meter.days_only else set(meterday.span(first, last))
             record_at_once(self._ledger, meter, readings, days, now, only_new=False)
         elif question.of_intervals:
-            self._ledger.record_intervals(meter, first, readings, now)
+            self._ledger.answers.record_intervals(meter, first, readings, now)
         else:
-            self._ledger.record_days(meter, readings, now)
+            self._ledger.answers.record_days(meter, readings, now)
         self._settle(meter, first, last)
 
     def _settle(self, meter: Meter, first: date, last: date, silent: Collection[date] = ()) -> None:
         """Find out what became complete; the days around them show which registers a meter has."""
         around = ONE_DAY * (SPAN // 2)
         days = meterday.span(first - around, last + around)
-        self._ledger.settle(meter, days, self._second(), silent)
+        self._ledger.answers.settle(meter, days, self._second(), silent)
         self._learn(meter, first - around, last + around)
 
     def _second(self) -> datetime:
@@ -251,7 +251,7 @@ class Backfiller:
         return self._now().replace(microsecond=0)
 
     def _finished(self, meter: Meter, backfill: Backfill, plan: Plan) -> Backfill:
-        since = self._ledger.first_with_intervals(meter)
+        since = self._ledger.readings.first_with_intervals(meter)
         silent = sorted(silence.silent_days(plan, since, meter.energy, self._now()))
         for first, last in plan.spans():
             within = [day for day in silent if first <= day <= last]
@@ -278,7 +278,7 @@ class Backfiller:
         return self._kept(replace(backfill, state=state, words=words))
 
     def _kept(self, backfill: Backfill) -> Backfill:
-        self._ledger.keep_backfill(backfill)
+        self._ledger.jobs.keep_backfill(backfill)
         return backfill
 
     def _plan(self, meter: Meter, backfill: Backfill) -> Plan:
@@ -286,7 +286,7 @@ class Backfiller:
         last = min(backfill.last, meter.last or date.max)
         if self._known[0] != (key := (backfill.number, meter, first, last)):
             days = meterday.span(*meterday.span_within(meter, first, last))
-            self._known = key, {day.date: day for day in self._ledger.facts(meter, days, self._now())}
+            self._known = key, {day.date: day for day in self._ledger.days.facts(meter, days, self._now())}
             self._odd.clear()
         settled = meterday.latest_settled(backfill.begun_at, meter.energy)  # whenever it was asked for since
         return Plan(
@@ -297,7 +297,7 @@ class Backfiller:
         """What the ledger knows now of days that changed."""
         facts = self._known[1]
         days = [day for day in meterday.span(first, last) if day in facts]
-        facts.update({day.date: day for day in self._ledger.facts(meter, days, self._now())})
+        facts.update({day.date: day for day in self._ledger.days.facts(meter, days, self._now())})
 
 
 def _is_at_once(meter: Meter) -> bool:

@@ -129,7 +129,7 @@ class Fetcher:
         """Have everything counted anew where bounds were moved; before anything is published."""
         for meter in self.meters:
             if meter not in self._bounds_kept:
-                self._ledger.keep_to_bounds(meter)
+                self._ledger.bounds.keep_to(meter)
                 self._bounds_kept.add(meter)
 
     def progress(self, meter: Meter) -> Progress:

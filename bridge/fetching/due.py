@@ -30,7 +30,10 @@ def is_due(desk: Desk, occasion: Occasion) -> bool:
         before = now - reviewing.EVERY
         return bool(
             desk.to_review
-            or (not desk.abilities.at_once and desk.ledger.corrected_days(meter, *desk.watched, before))
+            or (
+                not desk.abilities.at_once
+                and desk.ledger.reviews.corrected_days(meter, *desk.watched, before)
+            )
         )
     if occasion is Occasion.ASKED or desk.is_exchanged:
         return True
@@ -77,7 +80,7 @@ def peaks_are_due(desk: Desk) -> bool:
         return False
     if note.peaks_asked_in is None or note.peaks_asked_in > this_month.isoformat():
         return True
-    latest = desk.ledger.latest_complete_day(meter)
+    latest = desk.ledger.days.latest_complete_day(meter)
     last_month_is_over = latest is not None and latest.date >= this_month - ONE_DAY
     return last_month_is_over or meterday.is_late(this_month, meter.energy, now)
 

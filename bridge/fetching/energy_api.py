@@ -32,7 +32,7 @@ def fetch(
     since = due.stored_since(desk)
     asked_at = the_time()
     answer = source.readings(meter, reference, window[0], window[-1], since)
-    first_known = min((desk.ledger.known_span(meter) or window)[0], window[0])
+    first_known = min((desk.ledger.readings.known_span(meter) or window)[0], window[0])
     readings = known_days_only(desk.ledger, meter, answer.readings, first_known)
     awaited = {
         day.date
@@ -45,7 +45,7 @@ def fetch(
     news.settle(meterday.span(min(touched), max(touched)))
     if since is None:
         desk.change(window_asked_at=asked_at.isoformat())
-    in_doubt = desk.ledger.days_in_doubt(meter, window[0], window[-1])
+    in_doubt = desk.ledger.days.days_in_doubt(meter, window[0], window[-1])
     is_whole = answer.is_whole and all(meterday.is_late(day, meter.energy, now) for day in in_doubt)
     desk.change(doubt_since=None if is_whole else desk.note.doubt_since or now.isoformat())
     doubt_since = instant(desk.note.doubt_since)
@@ -70,6 +70,6 @@ def record_at_once(
     for each in readings:
         if each.length == length:
             intervals[meterday.day_of(each.start, meter.energy)].append(each)
-    ledger.record_days(meter, [each for each in readings if each.length > length], now)
+    ledger.answers.record_days(meter, [each for each in readings if each.length > length], now)
     for day in sorted(intervals.keys() | asked):
-        ledger.record_intervals(meter, day, intervals[day], now, only_new=only_new)
+        ledger.answers.record_intervals(meter, day, intervals[day], now, only_new=only_new)

@@ -23,7 +23,7 @@ _NAMED = 5  # in one line of the log
 
 def kept(records: Records) -> dict[str, Mandate]:
     """The mandates that the ledger holds, by EAN."""
-    note = records.recall(_NOTE) or {}
+    note = records.notes.recall(_NOTE) or {}
     return {each["ean"]: Mandate.from_note(each) for each in note.get("mandates", ())}
 
 
@@ -47,7 +47,7 @@ class MandateBook:
 
     def __init__(self, ledger: Ledger, configured: Sequence[Meter], *, is_used: bool) -> None:
         self._ledger, self._configured, self._is_used = ledger, configured, is_used
-        note = ledger.recall(_NOTE) or {}
+        note = ledger.notes.recall(_NOTE) or {}
         self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
         self._by_ean = kept(ledger)
         self._warned: set[str] = set()
@@ -65,7 +65,7 @@ class MandateBook:
         """Know these mandates, and no others."""
         self._asked_at, self._by_ean = now, best(mandates, now)
         notes = [mandate.to_note() for mandate in self._by_ean.values()]
-        self._ledger.remember(_NOTE, {"asked_at": now.isoformat(), "mandates": notes})
+        self._ledger.notes.remember(_NOTE, {"asked_at": now.isoformat(), "mandates": notes})
         self._warn(now)
 
     def meters(self, now: datetime) -> tuple[Meter, ...]:

@@ -58,7 +58,7 @@ class Desk:
     def __init__(self, ledger: Ledger, meter: Meter, lookback_days: int, now: datetime) -> None:
         self.ledger, self.meter, self.now = ledger, meter, now
         self.abilities = SOURCES[meter.source]
-        self.note = MeterNote.of(meter, ledger.recall(self._key))
+        self.note = MeterNote.of(meter, ledger.notes.recall(self._key))
         self._lookback_days = lookback_days
 
     @property
@@ -83,14 +83,14 @@ class Desk:
     @cached_property
     def facts(self) -> list[DayFacts]:
         """What is known of those days."""
-        return self.ledger.facts(self.meter, self.window, self.now)
+        return self.ledger.days.facts(self.meter, self.window, self.now)
 
     @cached_property
     def to_review(self) -> list[date]:
         """The days that are not final and have not been looked at for a week, unless Fluvius says them."""
         if self.abilities.at_once:
             return []
-        days = self.ledger.not_final(self.meter, *self.watched)
+        days = self.ledger.reviews.not_final(self.meter, *self.watched)
         return [day for day, looked_at in days.items() if reviewing.is_due(looked_at, self.now)]
 
     @property
@@ -109,7 +109,7 @@ class Desk:
 
     def settle(self, days: Sequence[date]) -> None:
         """Find out which of some days became complete."""
-        self.ledger.settle(self.meter, days, self.now)
+        self.ledger.answers.settle(self.meter, days, self.now)
         self.look_again()
 
     def settle_by_time(self) -> None:
@@ -128,7 +128,7 @@ class Desk:
 
     def ask_again(self) -> None:
         """Forget what was asked of the meter that hung there before."""
-        self.ledger.ask_again(self.meter, self.window)
+        self.ledger.answers.ask_again(self.meter, self.window)
         self.look_again()
 
     def look_back(self) -> None:
@@ -143,7 +143,7 @@ class Desk:
         """The first day that was missed."""
         if not self.window or any(day.complete for day in self.facts):
             return None
-        latest = self.ledger.latest_complete_day(self.meter)
+        latest = self.ledger.days.latest_complete_day(self.meter)
         if latest is None or latest.date + ONE_DAY >= self.window[0]:
             return None
         return (latest.date + ONE_DAY).isoformat()
@@ -154,7 +154,7 @@ class Desk:
 
     def remember(self) -> None:
         """Keep the note."""
-        self.ledger.remember(self._key, asdict(self.note))
+        self.ledger.notes.remember(self._key, asdict(self.note))
 
 
 @dataclass

@@ -78,9 +78,9 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
 def _older_days(desk: Desk, steps: Steps, first: date, last: date) -> list[date]:
     """Days before the window whose intervals did not follow a correction, or do not add up."""
     before_the_window = desk.meter, first, last, desk.now - reviewing.EVERY
-    days = desk.ledger.corrected_days(*before_the_window)[:_OLD_AT_ONCE]
-    if not (steps.asked and steps.asked & desk.ledger.days_in_doubt(desk.meter)):  # at most one in a run
-        days += desk.ledger.days_that_do_not_add_up(*before_the_window)[:1]
+    days = desk.ledger.reviews.corrected_days(*before_the_window)[:_OLD_AT_ONCE]
+    if not (steps.asked and steps.asked & desk.ledger.days.days_in_doubt(desk.meter)):  # at most one in a run
+        days += desk.ledger.reviews.days_that_do_not_add_up(*before_the_window)[:1]
     return days
 
 
@@ -89,7 +89,7 @@ def _follow_up(desk: Desk, steps: Steps, day: date) -> None:
         steps.intervals(day)
     except (NotYourMeter, ShapeChanged) as error:
         log.info("%s: no news of %s: %s", desk.meter.name, day, error)
-        desk.ledger.record_intervals(desk.meter, day, [], desk.now)  # asked in vain: again in a week
+        desk.ledger.answers.record_intervals(desk.meter, day, [], desk.now)  # asked in vain: again in a week
 
 
 def _review(desk: Desk, steps: Steps, span: reviewing.Span) -> None:
@@ -98,7 +98,7 @@ def _review(desk: Desk, steps: Steps, span: reviewing.Span) -> None:
         steps.days(*span)
     except (NotYourMeter, ShapeChanged) as error:
         log.info("%s: no news of %s to %s: %s", desk.meter.name, *span, error)
-        desk.ledger.looked_at(desk.meter, *span, desk.now)
+        desk.ledger.reviews.looked_at(desk.meter, *span, desk.now)
 
 
 def fetch_peaks(desk: Desk, source: Stepwise) -> None:
@@ -110,7 +110,7 @@ def fetch_peaks(desk: Desk, source: Stepwise) -> None:
     first = meterday.months_until(this_month, _MONTHS_OF_PEAKS)[0]
     first, last = meterday.span_within(meter, first, meterday.latest_ended(now, meter.energy))
     try:
-        desk.ledger.keep_peaks(meter, source.peaks(meter, first, last), this_month)
+        desk.ledger.peaks.keep_peaks(meter, source.peaks(meter, first, last), this_month)
     except (NotYourMeter, ShapeChanged) as error:
         log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
     except TryLater as error:

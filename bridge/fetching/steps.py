@@ -62,11 +62,11 @@ class Steps:
         """
         self._keep_within_reason()
         # what could not be kept is not asked for
-        self._ledger.heed_damage(self._meter, first, last, intervals_too=False)
+        self._ledger.checks.heed_damage(self._meter, first, last, intervals_too=False)
         answer = self._source.days(self._meter, first, last)
         readings = known_days_only(self._ledger, self._meter, answer.readings, self._since)
-        self._ledger.record_days(self._meter, readings, self._now)
-        self._ledger.looked_at(self._meter, first, last, self._now)
+        self._ledger.answers.record_days(self._meter, readings, self._now)
+        self._ledger.reviews.looked_at(self._meter, first, last, self._now)
         self._remarks.append(answer.remark)
         self._kept()
 
@@ -77,10 +77,10 @@ class Steps:
             FluviusError: as for `days`.
         """
         self._keep_within_reason()
-        self._ledger.heed_damage(self._meter, day, day)
+        self._ledger.checks.heed_damage(self._meter, day, day)
         self.asked.add(day)
         answer = self._source.intervals(self._meter, day)
-        self._ledger.record_intervals(self._meter, day, answer.readings, self._now)
+        self._ledger.answers.record_intervals(self._meter, day, answer.readings, self._now)
         self._remarks.append(answer.remark)
         self._kept()
 
@@ -103,7 +103,7 @@ def known_days_only(
     days = {meterday.day_of(reading.start, meter.energy) for reading in readings}
     if not any(day < since for day in days):
         return readings
-    known = ledger.days_with_amounts(meter, min(days), max(days))
+    known = ledger.readings.days_with_amounts(meter, min(days), max(days))
     return [
         reading
         for reading in readings

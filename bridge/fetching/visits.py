@@ -59,7 +59,7 @@ class Visits:
     ) -> None:
         self._settings, self._ledger, self._now, self._pause = settings, ledger, now, pause
         self._kept: tuple[str, Visit] | None = None  # the source's name, and the visit that stays open
-        self.health = {name: SourceHealth.from_note(ledger.recall(f"source/{name}")) for name in names}
+        self.health = {name: SourceHealth.from_note(ledger.notes.recall(f"source/{name}")) for name in names}
 
     def too_early(self, name: str, now: datetime) -> Postponed | None:
         """Why a source is to be left in peace; None if it may be asked."""
@@ -106,7 +106,7 @@ class Visits:
         health = self.health[name]
         asked_before = health.last_attempt
         health.last_attempt = now
-        self._ledger.remember(f"source/{name}", health.to_note())  # proves that answers can be kept
+        self._ledger.notes.remember(f"source/{name}", health.to_note())  # proves that answers can be kept
         visit = self._visit(name, asked=asked, keep_open=keep_open)
         before = visit.http.count
         try:
@@ -133,7 +133,7 @@ class Visits:
             if visit.error or not keep_open:
                 self.let_go()
             health.count_requests(visit.requests, now)
-            self._ledger.remember(f"source/{name}", health.to_note())
+            self._ledger.notes.remember(f"source/{name}", health.to_note())
 
     def _visit(self, name: str, *, asked: bool, keep_open: bool) -> Visit:
         """A new one, unless the last one stays open for this."""
@@ -145,7 +145,7 @@ class Visits:
         @cache
         def opened() -> Any:
             self._make_sure_of_the_time(name, http)
-            return open_source(name, self._settings, http, self._ledger, self._now, asked=asked)
+            return open_source(name, self._settings, http, self._ledger.notes, self._now, asked=asked)
 
         self._kept = name, Visit(http, opened)
         return self._kept[1]
@@ -159,7 +159,7 @@ class Visits:
         """
         now = self._now()
         successes = [health.last_success for health in self.health.values()]
-        newest = max(filter(None, [self._ledger.newest_trace(), *successes]), default=now)
+        newest = max(filter(None, [self._ledger.reviews.newest_trace(), *successes]), default=now)
         if newest <= now + clock.APART:
             return
         answer = http.get(address_of_the_time(name, self._settings))
@@ -168,7 +168,7 @@ class Visits:
         log.warning(
             "the clock was wrong once: notes of %s, which is yet to come, are disbelieved", local(newest)
         )
-        self._ledger.disbelieve(now)
+        self._ledger.reviews.disbelieve(now)
         for health in self.health.values():
             if health.last_success and health.last_success > now:
                 health.last_success = None

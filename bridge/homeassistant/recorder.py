@@ -60,7 +60,7 @@ class Recorder:
         self._attend, self._changed = attend, changed
         self._refusals = door.refusals(settings, folder)
         self._unsure = self._unsure_of_all = False
-        note = ledger.recall(_NOTE)
+        note = ledger.notes.recall(_NOTE)
         note = note if isinstance(note, dict) else {}
         self.health = SourceHealth.from_note(note)
         self._door = hashlib.sha256(
@@ -120,7 +120,9 @@ class Recorder:
             self._remember()
 
     def _remember(self) -> None:
-        self._ledger.remember(_NOTE, {**self.health.to_note(), "door": self._door, "tidy": self._is_tidy})
+        self._ledger.notes.remember(
+            _NOTE, {**self.health.to_note(), "door": self._door, "tidy": self._is_tidy}
+        )
 
     def _bring_up_to_date(self, meters: Sequence[Meter], *, asked: bool) -> None:
         from bridge.homeassistant.statistics import Statistics  # noqa: PLC0415 - websockets is an extra
@@ -138,14 +140,14 @@ class Recorder:
             for meter in meters:
                 try:
                     statistics.describe(meter)
-                    since = self._ledger.restated_since(meter)
+                    since = self._ledger.outbox.restated_since(meter)
                     if since or self._unsure or meter in lacking:
                         statistics.bring_up_to_date(meter, _EVER if self._unsure_of_all else since)
                 except (CommandRefused, Damaged) as error:
                     faults.append(error)
                     continue
                 if since:
-                    self._ledger.caught_up(meter, since)
+                    self._ledger.outbox.caught_up(meter, since)
             if self._unsure or not self._is_tidy:
                 self._tidy_up(core, meters)
         if faults:

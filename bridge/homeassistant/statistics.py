@@ -130,7 +130,7 @@ class Statistics:
         return {meter for meter, its in known.items() if not self._is_whole(its, held)}
 
     def _ends(self, meter: Meter) -> dict[Series, Standing]:
-        standings = self._ledger.standings(meter, _ALWAYS)
+        standings = self._ledger.sums.standings(meter, _ALWAYS)
         return {self._series(meter, register): end for register, end in standings.items()}
 
     def _is_whole(self, ends: Mapping[Series, Standing], held: Mapping[str, Held]) -> bool:
@@ -151,10 +151,10 @@ class Statistics:
 
     def bring_up_to_date(self, meter: Meter, since: datetime | None) -> None:
         """Import a meter from the day of an instant on; None: look whether its last month is there."""
-        span = self._ledger.known_span(meter)  # beyond the bounds too: they may have been elsewhere
+        span = self._ledger.readings.known_span(meter)  # beyond the bounds too: they may have been elsewhere
         if not span:
             return
-        known = self._ledger.standings(meter, _ALWAYS)
+        known = self._ledger.sums.standings(meter, _ALWAYS)
         first, last = (meterday.start_of(day, meter.energy) for day in span)
         since = since or last - _PORTION * meterday.ONE_DAY
         begin = meterday.start_of(meterday.day_of(max(since, first), meter.energy), meter.energy)
@@ -193,7 +193,7 @@ class Statistics:
         before: Mapping[Register, Decimal],
     ) -> bool:
         """Whether Home Assistant's sums at an instant are the ledger's."""
-        standings = self._ledger.standings(meter, begin)
+        standings = self._ledger.sums.standings(meter, begin)
         for each in series:
             if standing := standings.get(each.register):
                 end = min(begin, meterday.end_of(meterday.day_of(standing.last, meter.energy), meter.energy))
@@ -211,7 +211,7 @@ class Statistics:
         before: Mapping[Register, Decimal],
     ) -> None:
         sums = dict(before)
-        for register, standing in self._ledger.standings(meter, between[0]).items():
+        for register, standing in self._ledger.sums.standings(meter, between[0]).items():
             sums[register] = sums.get(register, Decimal(0)) + standing.sum
         days = meterday.span(*(meterday.day_of(each, meter.energy) for each in between))
         for i in range(0, len(days), _PORTION):
@@ -230,7 +230,7 @@ class Statistics:
     ) -> dict[Register, list[Row]]:
         """The rows of some days; the sums go on."""
         rows: dict[Register, list[Row]] = defaultdict(list)
-        for day in self._ledger.hourly(meter, days[0], days[-1]):
+        for day in self._ledger.sums.hourly(meter, days[0], days[-1]):
             for register, hours in spread(day).items():
                 if register not in sums:  # or Home Assistant would not count the first hour
                     sums[register] = Decimal(0)

@@ -1,7 +1,78 @@
 """The ledger: the truth, of which everything that is published is a view."""
 
-from bridge.ledger.records import Records
-from bridge.ledger.store import Damaged, LedgerError, LedgerOutdated
-from bridge.ledger.writing import Ledger
+from pathlib import Path
+from typing import Self
+
+from bridge.ledger.answers import Answers
+from bridge.ledger.bounds import Bounds
+from bridge.ledger.checksums import Checksums, Seals
+from bridge.ledger.days import Days
+from bridge.ledger.errors import Damaged, LedgerError, LedgerOutdated
+from bridge.ledger.jobs import Jobs
+from bridge.ledger.listing import Listing
+from bridge.ledger.notes import KnownNotes, Notes
+from bridge.ledger.outbox import Outbox
+from bridge.ledger.peaks import Peaks
+from bridge.ledger.readings import Readings
+from bridge.ledger.reviews import Reviews
+from bridge.ledger.slots import Slots
+from bridge.ledger.store import Store
+from bridge.ledger.sums import Sums
 
 __all__ = ["Damaged", "Ledger", "LedgerError", "LedgerOutdated", "Records"]
+
+
+class Records:
+    """What the ledger knows, for others who read beside the bridge: no part of it can write."""
+
+    def __init__(self, path: Path) -> None:
+        store = Store(path, read_only=True)
+        self._hold(store, Checksums(store), KnownNotes(store))
+
+    def _hold(self, store: Store, checks: Checksums, notes: KnownNotes) -> None:
+        self.store, self.checks, self.notes = store, checks, notes
+        self.readings = Readings(store)
+        self.days = Days(store, checks, self.readings)
+        self.sums = Sums(store, checks, self.readings, self.days)
+        self.listing = Listing(store, checks, self.readings, self.days)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        return str(self.store)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.store.close()
+
+
+class Ledger(Records):
+    """Readings, days and notes of all meters, in one file in which one process works."""
+
+    checks: Seals
+    notes: Notes
+
+    def __init__(self, path: Path, *, stream: bool = False) -> None:
+        """Open or create.
+
+        Args:
+            path: the SQLite file.
+            stream: whether new and corrected intervals wait to be taken by `outbox.unstreamed`.
+        """
+        store = Store(path)
+        checks, notes = Seals(store), Notes(store)
+        self._hold(store, checks, notes)
+        self.jobs, self.reviews = Jobs(store), Reviews(store)
+        self.outbox = Outbox(store, checks, self.readings, stream=stream)
+        self.peaks = Peaks(store, checks, self.days, self.outbox)
+        self.bounds = Bounds(store, self.peaks, self.outbox, notes)
+        self.slots = Slots(
+            store, checks, readings=self.readings, sums=self.sums, peaks=self.peaks, outbox=self.outbox
+        )
+        self.answers = Answers(
+            store, checks, readings=self.readings, days=self.days, slots=self.slots, outbox=self.outbox
+        )

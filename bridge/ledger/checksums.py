@@ -6,9 +6,10 @@ One is of its daily amounts and what else is known of the day, the other of its 
 from collections.abc import Iterator
 from datetime import date
 
-from bridge.ledger.jobs import Jobs
+from bridge.ledger.errors import ADVICE_ON_DAMAGE, Damaged, heeding_damage
 from bridge.ledger.migrations import OF_READINGS, OF_THE_DAY
-from bridge.ledger.store import ADVICE_ON_DAMAGE, THE_END, Damaged, heeding_damage, to_instant, to_seconds
+from bridge.ledger.part import Part
+from bridge.ledger.units import THE_END, to_instant, to_seconds
 from bridge.metering import meterday
 from bridge.metering.model import Energy, Meter
 
@@ -25,7 +26,7 @@ _OF_ITS = (
 _CHECKSUM, _INTERVALS_CHECKSUM = f"{OF_THE_DAY} + {_OF_ITS} 1)", f"{_OF_ITS} 0)"
 
 
-class Checksums(Jobs):
+class Checksums(Part):
     """Whether what is read is what was written. Spans of days include both ends."""
 
     def damaged_days(
@@ -81,14 +82,18 @@ class Checksums(Jobs):
         found = [text for (text,) in self._rows("PRAGMA integrity_check(5)") if text != "ok"]
         return f"{self} {ADVICE_ON_DAMAGE}. SQLite says: {'; '.join(found)}" if found else ""
 
-    def _seal(self, meter: Meter, first: date, last: date) -> None:
+    def _of_span(self, meter: Meter, first: date, last: date) -> tuple[object, ...]:
+        end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
+        return self._meter(meter), first.isoformat(), last.isoformat(), end
+
+
+class Seals(Checksums):
+    """The checksums as they are written."""
+
+    def seal(self, meter: Meter, first: date, last: date) -> None:
         """What stands there now is what was written."""
         self._execute(
             f"UPDATE day SET checksum = {_CHECKSUM}, intervals_checksum = {_INTERVALS_CHECKSUM} FROM {_DAYS}"  # noqa: S608 - likewise
             " WHERE meter = ?1 AND day.date = span.date",
             self._of_span(meter, first, last),
         )
-
-    def _of_span(self, meter: Meter, first: date, last: date) -> tuple[object, ...]:
-        end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
-        return self._meter(meter), first.isoformat(), last.isoformat(), end

@@ -9,7 +9,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from bridge.ledger.store import Store, heeding_damage, to_instant, to_seconds
+from bridge.ledger.errors import heeding_damage
+from bridge.ledger.part import Part
+from bridge.ledger.units import to_instant, to_seconds
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS, Backfill, Energy, Meter
 
@@ -19,14 +21,14 @@ _COLUMNS = (
 )
 
 
-class Jobs(Store):
+class Jobs(Part):
     """Backfills, oldest first."""
 
     def begin_backfills(
         self, meters: Iterable[Meter], first: date, last: date, now: datetime, mark: Any = None
     ) -> list[Backfill]:
         """Ask for a span of days of several meters: of all of them or, where that fails, of none."""
-        with self._transaction():
+        with self._store.transaction():
             return [self.begin_backfill(meter, first, last, now, mark) for meter in meters]
 
     @heeding_damage
@@ -43,7 +45,7 @@ class Jobs(Store):
             mark: a JSON value by which who asked recognises the answer; None: nobody waits for it.
         """
         key, marks = self._meter(meter), [] if mark is None else [mark]
-        with self._transaction():
+        with self._store.transaction():
             found = self._backfills(
                 "meter = ? AND first = ? AND state IN ('open', 'stopped')", (key, first.isoformat())
             )
@@ -82,7 +84,7 @@ class Jobs(Store):
 
     def stop_backfills(self) -> int:
         """Leave those that are open where they are, until they are asked for again; returns how many."""
-        with self._transaction():
+        with self._store.transaction():
             open_ones = self.open_backfills()
             for job in open_ones:
                 self.keep_backfill(replace(job, state="stopped"))

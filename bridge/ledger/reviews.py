@@ -2,13 +2,13 @@
 
 from datetime import date, datetime
 
-from bridge.ledger.checksums import Checksums
-from bridge.ledger.store import heeding_damage, to_instant, to_seconds
-from bridge.metering import meterday
+from bridge.ledger.errors import heeding_damage
+from bridge.ledger.part import Part
+from bridge.ledger.units import to_instant, to_seconds
 from bridge.metering.model import Meter
 
 
-class Reviews(Checksums):
+class Reviews(Part):
     """What the ledger remembers of days beside their readings. Spans of days include both ends."""
 
     @heeding_damage
@@ -28,16 +28,6 @@ class Reviews(Checksums):
             "UPDATE day SET reviewed_at = ? WHERE meter = ? AND date BETWEEN ? AND ?",
             (to_seconds(now), self._meter(meter), first.isoformat(), last.isoformat()),
         )
-
-    @heeding_damage
-    def days_with_amounts(self, meter: Meter, first: date, last: date) -> set[date]:
-        """The days of a span of which daily amounts are known."""
-        bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
-        rows = self._rows(
-            "SELECT DISTINCT start FROM reading WHERE meter = ? AND daily = 1 AND start >= ? AND start < ?",
-            (self._meter(meter), *map(to_seconds, bounds)),
-        )
-        return {meterday.day_of(to_instant(start), meter.energy) for (start,) in rows}
 
     @heeding_damage
     def corrected_days(self, meter: Meter, first: date, last: date, before: datetime) -> list[date]:
@@ -77,7 +67,7 @@ class Reviews(Checksums):
     def disbelieve(self, now: datetime) -> None:
         """What was noted in the future was noted by a clock that was wrong."""
         seconds = (to_seconds(now),)
-        with self._transaction():
+        with self._store.transaction():
             for column, value in (("asked_at", None), ("reviewed_at", None), ("fetched_at", seconds[0])):
                 self._execute(
                     f"UPDATE day SET {column} = ? WHERE {column} > ?",  # noqa: S608 - our own names

@@ -57,7 +57,7 @@ class Publisher:
         self._latest: dict[str, tuple[Meter, Day]] = {}  # EAN → of which the broker has the day
         self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
         self._untold: set[str] = set()  # EANs of which Home Assistant may have missed what it was told
-        self._owners = ledger.published_topics()
+        self._owners = ledger.outbox.published_topics()
         self._owned: dict[str, set[str]] = {}
         for topic, owner in self._owners.items():
             self._owned.setdefault(owner, set()).add(topic)
@@ -126,17 +126,22 @@ class Publisher:
 
     def latest_day(self, meter: Meter) -> None:
         """Publish a meter's latest complete day and its intervals, the moment they are known."""
-        day = self._ledger.latest_complete_day(meter)
+        day = self._ledger.days.latest_complete_day(meter)
         if day and self._latest.get(meter.ean) != (meter, day):
-            self._publish(meter.ean, self._of_day(meter, day, self._ledger.total(meter)))
+            self._publish(meter.ean, self._of_day(meter, day, self._ledger.sums.total(meter)))
             self._latest[meter.ean] = meter, day
 
     def meter(self, meter: Meter, progress: Progress) -> None:
         """Publish all there is to say about a meter, and stream its new and corrected intervals."""
         if self._in_doubt:  # the connection was lost: go on here too, should it never last for the rest
             self._stream(meter)
-        edition = (meter, self._ledger.edition(meter), progress.mandate is None, _days(meter, progress))
-        day = self._ledger.latest_complete_day(meter)
+        edition = (
+            meter,
+            self._ledger.outbox.edition(meter),
+            progress.mandate is None,
+            _days(meter, progress),
+        )
+        day = self._ledger.days.latest_complete_day(meter)
         if self._editions.get(meter.ean) == edition:
             untold = self._told(meter, self._owned[meter.ean]) if meter.ean in self._untold else {}
             self._publish(meter.ean, self._progress(meter, day, progress) | untold)
@@ -161,16 +166,16 @@ class Publisher:
 
     def _announce(self, meter: Meter) -> None:
         """Say once that there is another latest day, or another revision of it: an event is not retained."""
-        if (day := self._ledger.latest_complete_day(meter)) is None:
+        if (day := self._ledger.days.latest_complete_day(meter)) is None:
             return
         note, fresh = f"announced/{meter.ean}/{meter.energy}", [day.date.isoformat(), day.revision]
-        told = self._ledger.recall(note) or ["", 0]
+        told = self._ledger.notes.recall(note) or ["", 0]
         if told >= fresh:
             return
         kind = "corrected_day" if told[0] == fresh[0] else "new_day"
         event = to_json({"event_type": kind, "date": fresh[0], "revision": day.revision})
         self._send([Message(self._topic(meter, "event"), event, retain=False)])
-        self._ledger.remember(note, fresh)  # only now: killed in between, we say it twice, not never
+        self._ledger.notes.remember(note, fresh)  # only now: killed in between, we say it twice, not never
 
     def _stream(self, meter: Meter) -> bool:
         """Stream a piece, and tick off what was acknowledged, also when the rest was not.
@@ -180,7 +185,7 @@ class Publisher:
         Returns:
             whether anything was ticked off: then there may be more.
         """
-        if not (waiting := self._ledger.unstreamed(meter, _PIECE)):
+        if not (waiting := self._ledger.outbox.unstreamed(meter, _PIECE)):
             return False
         topic = self._topic(meter, "reading")
         messages = [Message(topic, to_json(views.reading(meter, each)), retain=False) for each in waiting]
@@ -189,11 +194,11 @@ class Publisher:
         try:
             self._send(messages, lambda message: done.append(of_message[message]))
         finally:
-            self._ledger.streamed(meter, done)
+            self._ledger.outbox.streamed(meter, done)
         return bool(done)
 
     def _all_of(self, meter: Meter, day: Day | None, progress: Progress) -> dict[str, str]:
-        total = self._ledger.total(meter)
+        total = self._ledger.sums.total(meter)
         months = self._peaks(meter, progress)
         self._differences[meter.ean] = views.peak_differences(months)
         payloads = self._of_day(meter, day, total) if day else {}
@@ -216,7 +221,8 @@ class Publisher:
         if progress.now is None:
             return {}
         last, this = (
-            self._ledger.month(meter, first, progress.now) for first in _last_months(meter, progress.now, 2)
+            self._ledger.sums.month(meter, first, progress.now)
+            for first in _last_months(meter, progress.now, 2)
         )
         return self._with_leaves(meter, "month", views.month(meter, this, last, total.amounts))
 
@@ -224,7 +230,7 @@ class Publisher:
         """Of this month and the twelve before; none of gas."""
         if meter.energy is Energy.GAS or progress.now is None:
             return ()
-        return self._ledger.peak_months(meter, _last_months(meter, progress.now, 13))
+        return self._ledger.peaks.peak_months(meter, _last_months(meter, progress.now, 13))
 
     def _progress(self, meter: Meter, latest: Day | None, progress: Progress) -> dict[str, str]:
         status = views.status(meter, latest, progress, self._differences[meter.ean])
@@ -237,7 +243,7 @@ class Publisher:
     def _of_day(self, meter: Meter, day: Day, total: Total | None) -> dict[str, str]:
         payloads = self._with_leaves(meter, "day", views.day(meter, day, total.amounts if total else ()))
         payloads[self._topic(meter, "day", "date")] = day.date.isoformat()
-        intervals = self._ledger.intervals(meter, day.date)
+        intervals = self._ledger.days.intervals(meter, day.date)
         if day.intervals_count and len(intervals) == len(meterday.intervals_within(meter, day.date)):
             payloads[self._topic(meter, "intervals")] = to_json(views.intervals(meter, day, intervals))
             if self._draws:
@@ -292,7 +298,7 @@ class Publisher:
     def _remember(self, owner: str, new: Collection[str]) -> None:
         """Topics of an owner, perhaps another one's until now, that a broker will hold because of us."""
         if new:
-            self._ledger.add_published_topics(owner, new)
+            self._ledger.outbox.add_published_topics(owner, new)
         for topic in new:
             self._owned.get(self._owners.get(topic, owner), set()).discard(topic)
             self._owners[topic] = owner
@@ -304,7 +310,7 @@ class Publisher:
         heard: list[Message] = []
         refused = self._send([Message(topic, "") for topic in discovery_first(gone)], heard.append)
         removed = {message.topic for message in heard} - refused  # the others are tried again next time
-        self._ledger.remove_published_topics(removed)
+        self._ledger.outbox.remove_published_topics(removed)
         for topic in removed:
             self._owned[self._owners.pop(topic)].discard(topic)
             self._acknowledged.pop(topic, None)

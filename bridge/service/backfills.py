@@ -75,12 +75,12 @@ class Backfills:
 
     def first(self) -> date:
         """The day from which on `fetch_history` fetches."""
-        written = self._ledger.recall(_FROM)
+        written = self._ledger.notes.recall(_FROM)
         return date.fromisoformat(written) if written else date(self._this_year() - 1, 1, 1)
 
     def set_first(self, first: date) -> None:
         """Fetch from this day on."""
-        self._ledger.remember(_FROM, first.isoformat())
+        self._ledger.notes.remember(_FROM, first.isoformat())
 
     def _this_year(self) -> int:
         return self._now().astimezone(BRUSSELS).year
@@ -137,7 +137,7 @@ class BackfillRequests:
     def stop(self, command: Command) -> Payload:
         """Stop all."""
         try:
-            stopped = self._ledger.stop_backfills()
+            stopped = self._ledger.jobs.stop_backfills()
         except LedgerError as error:
             self._trouble.noticed(error)
             return refused(command, str(error))
@@ -152,7 +152,7 @@ class BackfillRequests:
         except UsageError as error:
             return refused(command, clean(error))
         try:
-            self._ledger.begin_backfills(
+            self._ledger.jobs.begin_backfills(
                 order.meters, order.first, order.last, self._now(), transaction(command)
             )
         except LedgerError as error:

@@ -130,7 +130,7 @@ class Bridge:
             self._say_how_to_get_more()
             self._statistics.doubt()
             self._cycle(Occasion.START)
-            examination = self._ledger.examination()
+            examination = self._ledger.checks.examination()
             while True:
                 self._attend(self._until_next())
                 self._examine(examination)
@@ -302,7 +302,7 @@ class Bridge:
 
     def _say_how_to_get_more(self) -> None:
         with self._trouble.endured():
-            if not any(self._ledger.known_span(meter) for meter in self._fetcher.meters):
+            if not any(self._ledger.readings.known_span(meter) for meter in self._fetcher.meters):
                 log.info(
                     "the ledger is empty: the last %d days are fetched; for older ones run"
                     " `fluvius2mqtt backfill --from DATE`",

@@ -105,10 +105,10 @@ class View:
             self.publisher.respond(name, answer)
 
     def _answer_for_backfills(self) -> None:
-        for backfill in self._ledger.unanswered_backfills():
+        for backfill in self._ledger.jobs.unanswered_backfills():
             for answer in outcomes(backfill, self._backfills.name(backfill)):
                 self.publisher.respond("backfill", answer)
-            self._ledger.answered_backfill(backfill.number)
+            self._ledger.jobs.answered_backfill(backfill.number)
 
     def _today(self) -> date:
         return self._now().astimezone(BRUSSELS).date()

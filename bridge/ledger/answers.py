@@ -1,0 +1,186 @@
+"""What Fluvius answered, in one transaction per answer."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from bridge.ledger.checksums import Seals
+from bridge.ledger.days import Days
+from bridge.ledger.errors import heeding_damage
+from bridge.ledger.outbox import Outbox
+from bridge.ledger.part import Part
+from bridge.ledger.readings import Readings
+from bridge.ledger.slots import Slots
+from bridge.ledger.store import Store
+from bridge.ledger.units import to_seconds
+from bridge.metering import completeness, meterday
+from bridge.metering.completeness import DayFacts
+from bridge.metering.model import Meter, Reading, Register, without_bounds
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class Answers(Part):
+    """What is known of days changes with each of them."""
+
+    def __init__(
+        self, store: Store, checks: Seals, *, readings: Readings, days: Days, slots: Slots, outbox: Outbox
+    ) -> None:
+        super().__init__(store)
+        self._checks, self._readings, self._days = checks, readings, days
+        self._slots, self._outbox = slots, outbox
+
+    def record_days(self, meter: Meter, readings: Sequence[Reading], now: datetime) -> None:
+        """Keep daily amounts. A complete day whose amounts differ was corrected: its revision rises.
+
+        Its intervals are due again then, however lately they were asked for.
+        """
+        days = {to_seconds(each.start): meterday.day_of(each.start, meter.energy) for each in readings}
+        provisional = {to_seconds(each.start) for each in readings if each.provisional}
+        with self._store.transaction():
+            written = self._slots.write(meter, readings, daily=True)
+            for start, changed in written.items():
+                key = self._ensure_day(meter, days[start], now)
+                if not changed:
+                    continue
+                ((intervals,),) = self._rows(
+                    "UPDATE day SET fetched_at = ?, revision = revision + complete,"
+                    " corrected = complete AND intervals > 0, asked_at = IIF(intervals > 0, NULL, asked_at)"
+                    " WHERE meter = ? AND date = ? RETURNING intervals",
+                    (to_seconds(now), *key),
+                )
+                if intervals:
+                    self._compare(meter, days[start], self._known_of(meter, days[start]))
+            self._store.execute_many(
+                "UPDATE day SET provisional = ?, reviewed_at = ? WHERE meter = ? AND date = ?",
+                [
+                    (start in provisional, to_seconds(now), self._meter(meter), day.isoformat())
+                    for start, day in days.items()
+                ],
+            )
+            if written:
+                self._checks.seal(meter, days[min(written)], days[max(written)])
+
+    def record_intervals(
+        self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, *, only_new: bool = False
+    ) -> None:
+        """Keep the answer to the request for one day's intervals, also when it was empty or partial.
+
+        With `only_new`, what the answer does not hold has not changed.
+
+        A correction that the daily amounts announced already does not raise the revision again, nor do
+        intervals that begin to count.
+        """
+        with self._store.transaction():
+            written = self._slots.write(meter, readings, daily=False)
+            key = self._ensure_day(meter, day, now)
+            known = self._known_of(meter, day)
+            if any(written.values()):
+                self._execute(
+                    "UPDATE day SET fetched_at = ?,"
+                    " revision = revision + (complete AND NOT corrected AND NOT disagrees AND intervals > 0),"
+                    " intervals = ? WHERE meter = ? AND date = ?",
+                    (to_seconds(now), len(known.intervals), *key),
+                )
+            expected = meterday.intervals_of(day, meter.energy)
+            answered = known if only_new else _as_answered(known, readings)
+            whole = completeness.has_every_interval(answered, meter.energy)
+            self._compare(meter, day, known)
+            self._execute(
+                "UPDATE day SET asked_at = ?,"
+                " corrected = NOT ? AND (corrected OR (complete AND intervals BETWEEN 1 AND ?))"
+                " WHERE meter = ? AND date = ?",
+                (to_seconds(now), whole, len(expected) - 1, *key),
+            )
+            if written:
+                self._checks.seal(meter, day, day)
+
+    def ask_again(self, meter: Meter, days: Sequence[date]) -> None:
+        """Forget that the intervals of days that are not complete were asked for, perhaps in vain."""
+        self._execute(
+            "UPDATE day SET asked_at = NULL WHERE meter = ? AND NOT complete AND date BETWEEN ? AND ?",
+            (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
+        )
+
+    @heeding_damage
+    def settle(
+        self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] | None = None
+    ) -> None:
+        """Mark those of the days that have become complete, whatever the bounds.
+
+        Args:
+            meter: the meter.
+            days: consecutive ones.
+            now: the present instant, aware.
+            silent: days on which the meter had no intervals; None: those of all show whether it has any.
+        """
+        facts = self._days.facts(without_bounds(meter), days, now)
+        usual = completeness.usual_registers(facts)
+        without_intervals = meter.days_only or (
+            silent is None and completeness.days_only(facts, meter.energy)
+        )
+        complete = [
+            day
+            for day in facts
+            if not day.complete
+            and completeness.is_complete(
+                day,
+                meter.energy,
+                usual,
+                without_intervals=without_intervals or day.date in (silent or ()),
+                is_late=meterday.is_late(day.date, meter.energy, now),
+            )
+        ]
+        if complete:
+            key = self._meter(meter)
+            with self._store.transaction():
+                self._slots.touch(meter, complete[0].date, complete[-1].date)
+                self._store.execute_many(
+                    "UPDATE day SET complete = 1, disagrees = ?, fetched_at = ? WHERE meter = ? AND date = ?",
+                    [
+                        (
+                            bool(completeness.disagreements(day, meter.energy)),
+                            to_seconds(now),
+                            key,
+                            day.date.isoformat(),
+                        )
+                        for day in complete
+                    ],
+                )
+                self._checks.seal(meter, complete[0].date, complete[-1].date)
+
+    def _known_of(self, meter: Meter, day: date) -> DayFacts:
+        """A day's daily amounts, and all intervals that are known of it."""
+        daily = self._readings.amounts(meter, day, day, daily=True)
+        start = meterday.start_of(day, meter.energy)
+        return DayFacts(day, daily.get(start, {}), self._readings.slots(meter, day))
+
+    def _compare(self, meter: Meter, day: date, known: DayFacts) -> None:
+        """Remember whether a day's intervals add up to its daily amounts; until then none is streamed."""
+        disagrees = bool(completeness.disagreements(known, meter.energy))
+        key = self._meter(meter)
+        self._execute(
+            "UPDATE day SET disagrees = ?1 WHERE meter = ?2 AND date = ?3 AND disagrees != ?1",
+            (disagrees, key, day.isoformat()),
+        )
+        self._outbox.hold(meter, day, disagrees)
+
+    def _ensure_day(self, meter: Meter, day: date, now: datetime) -> tuple[int, str]:
+        key = self._meter(meter), day.isoformat()
+        start = to_seconds(meterday.start_of(day, meter.energy))
+        if self._rows(
+            "INSERT OR IGNORE INTO day (meter, date, start, fetched_at) VALUES (?, ?, ?, ?) RETURNING 1",
+            (*key, start, to_seconds(now)),
+        ):
+            self._checks.seal(meter, day, day)
+        return key
+
+
+def _as_answered(known: DayFacts, readings: Sequence[Reading]) -> DayFacts:
+    """The day with just the intervals of an answer."""
+    intervals: dict[datetime, dict[Register, Decimal]] = defaultdict(dict)
+    for reading in readings:
+        intervals[reading.start][reading.register] = reading.amount
+    return DayFacts(known.date, known.daily, intervals)

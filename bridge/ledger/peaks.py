@@ -1,0 +1,119 @@
+"""The capacity tariff: the highest quarter-hour of each month."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+
+from bridge.ledger.checksums import Checksums
+from bridge.ledger.days import Days
+from bridge.ledger.errors import LedgerError, heeding_damage
+from bridge.ledger.outbox import Outbox
+from bridge.ledger.part import Part
+from bridge.ledger.store import Store
+from bridge.ledger.units import to_amount, to_billionths, to_instant, to_seconds
+from bridge.metering import meterday
+from bridge.metering.model import Meter, Peak, PeakMonth
+
+
+class Peaks(Part):
+    """By Fluvius's word, and worked out here."""
+
+    def __init__(self, store: Store, checks: Checksums, days: Days, outbox: Outbox) -> None:
+        super().__init__(store)
+        self._checks, self._days, self._outbox = checks, days, outbox
+
+    def keep_peaks(self, meter: Meter, peaks: Iterable[Peak], this_month: date) -> None:
+        """Keep the monthly peaks that Fluvius says itself; those of this month are peaks so far."""
+        with self._store.transaction():
+            self._outbox.changed(meter)
+            for peak in peaks:
+                month = meterday.month_of(meterday.day_of(peak.start, meter.energy))
+                source = "portal" if month < this_month else "so far"
+                self._keep_peak(meter, month, source, to_seconds(peak.start), to_billionths(peak.power))
+
+    @heeding_damage
+    def peak_months(self, meter: Meter, months: Sequence[date]) -> list[PeakMonth]:
+        """The peaks of some months, oldest first; what was worked out once is not worked out again."""
+        known = self._known_peaks(meter, months)
+        whole = self._days.with_intervals(meter, months[0], meterday.last_of(months[-1]))
+        return [self._peak_month(meter, month, known, whole) for month in months]
+
+    def forget(self, meter: Meter, first: date = date.min, last: date = date.max) -> None:
+        """What was worked out of days of a span does not count any more."""
+        self._execute(
+            "DELETE FROM peak WHERE meter = ? AND source = 'ledger' AND month BETWEEN ? AND ?",
+            (self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()),
+        )
+
+    def _known_peaks(self, meter: Meter, months: Sequence[date]) -> dict[tuple[str, str], Peak | None]:
+        """By source and month; None where it is known that there is none."""
+        rows = self._rows(
+            "SELECT source, month, start, amount FROM peak WHERE meter = ? AND month BETWEEN ? AND ?",
+            (self._meter(meter), months[0].isoformat(), months[-1].isoformat()),
+        )
+        return {(source, month): _peak(source, start, amount) for source, month, start, amount in rows}
+
+    def _peak_month(
+        self, meter: Meter, month: date, known: Mapping[tuple[str, str], Peak | None], whole: set[str]
+    ) -> PeakMonth:
+        """One month's peaks; what Fluvius said while it was under way, for a day that the ledger lacks."""
+        name = month.isoformat()
+        days = {day.isoformat() for day in meterday.span(month, meterday.last_of(month))}
+        if ("ledger", name) in known:
+            counted = known["ledger", name]
+        else:
+            has_any = whole & days or month in map(meterday.month_of, meterday.cut_days(meter))
+            counted = self._highest(meter, month) if has_any else None
+        given, so_far = (_within(meter, known.get((source, name))) for source in ("portal", "so far"))
+        if so_far and not given and (counted is None or counted.power < so_far.power):
+            given = None if meterday.day_of(so_far.start, meter.energy).isoformat() in whole else so_far
+        return PeakMonth(month, counted, given, whole >= days)
+
+    def _highest(self, meter: Meter, month: date) -> Peak | None:
+        """A month's highest quarter-hour of complete days."""
+        first, last = meterday.span_within(meter, month, meterday.last_of(month))
+        self._checks.heed_damage(meter, first, last)
+        complete = set(self._days.complete_days(meter, first, last)) - self._days.days_in_doubt(
+            meter, first, last
+        )
+        rows = complete and self._rows(
+            "SELECT start, SUM(amount) FROM reading"
+            " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ?"
+            " AND register IN (SELECT id FROM register WHERE direction = 'consumption' AND unit = 'kWh')"
+            " GROUP BY start ORDER BY 2 DESC, 1",
+            (
+                self._meter(meter),
+                to_seconds(meterday.bounds_of(meter, first)[0]),
+                to_seconds(meterday.bounds_of(meter, last)[1]),
+            ),
+        )
+        of_complete_days = (
+            row for row in rows or () if meterday.day_of(to_instant(row[0]), meter.energy) in complete
+        )
+        start, amount = next(of_complete_days, (0, None))
+        with suppress(LedgerError):  # on a full disk it is worked out again
+            self._keep_peak(meter, month, "ledger", start, amount)
+        return _peak("ledger", start, amount)
+
+    def _keep_peak(self, meter: Meter, month: date, source: str, start: int, amount: int | None) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO peak VALUES (?, ?, ?, ?, ?)",
+            (self._meter(meter), month.isoformat(), source, start, amount),
+        )
+
+
+def _is_within(meter: Meter, instant: datetime) -> bool:
+    return not (meter.since and instant < meter.since) and not (meter.until and instant >= meter.until)
+
+
+def _within(meter: Meter, peak: Peak | None) -> Peak | None:
+    return peak if peak and _is_within(meter, peak.start) else None
+
+
+def _peak(source: str, start: int, amount: int | None) -> Peak | None:
+    """A row of the file: the ledger's own is an amount in a quarter-hour, Fluvius's is a power."""
+    if amount is None:
+        return None
+    if source == "ledger":
+        return Peak(to_instant(start), to_amount(4 * amount), "ledger")
+    return Peak(to_instant(start), to_amount(amount), "portal")

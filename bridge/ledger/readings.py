@@ -1,0 +1,101 @@
+"""The readings as they stand in the file, whatever is known of their days."""
+
+from collections import defaultdict
+from datetime import date, datetime
+from decimal import Decimal
+
+from bridge.ledger.errors import heeding_damage
+from bridge.ledger.part import Part
+from bridge.ledger.units import to_amount, to_instant, to_seconds
+from bridge.metering import meterday
+from bridge.metering.merging import Row, Slot, by_register
+from bridge.metering.model import Interval, Meter, Register
+
+
+class Readings(Part):
+    """Amounts of slots, by register, over all physical meters. Spans of days include both ends."""
+
+    @heeding_damage
+    def known_span(self, meter: Meter) -> tuple[date, date] | None:
+        """The first and the last day of which anything is known, whatever the bounds."""
+        ((first, last),) = self._rows(
+            "SELECT MIN(start), MAX(start) FROM reading WHERE meter = ? AND daily = 1", (self._meter(meter),)
+        )
+        if first is None:
+            return None
+        return (
+            meterday.day_of(to_instant(first), meter.energy),
+            meterday.day_of(to_instant(last), meter.energy),
+        )
+
+    @heeding_damage
+    def first_with_intervals(self, meter: Meter) -> date | None:
+        """The first day of which an interval is known, whatever the bounds."""
+        ((start,),) = self._rows(
+            "SELECT MIN(start) FROM reading WHERE meter = ? AND daily = 0", (self._meter(meter),)
+        )
+        return None if start is None else meterday.day_of(to_instant(start), meter.energy)
+
+    @heeding_damage
+    def days_with_amounts(self, meter: Meter, first: date, last: date) -> set[date]:
+        """The days of a span of which daily amounts are known."""
+        bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
+        rows = self._rows(
+            "SELECT DISTINCT start FROM reading WHERE meter = ? AND daily = 1 AND start >= ? AND start < ?",
+            (self._meter(meter), *map(to_seconds, bounds)),
+        )
+        return {meterday.day_of(to_instant(start), meter.energy) for (start,) in rows}
+
+    def amounts(
+        self, meter: Meter, first: date, last: date, *, daily: bool
+    ) -> dict[datetime, dict[Register, Decimal]]:
+        """The amounts of each slot of a span of days, by register, over all physical meters."""
+        bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
+        slots, _ = self.known(
+            self._meter(meter), to_seconds(bounds[0]), to_seconds(bounds[1]) - 1, daily=daily
+        )
+        return {
+            to_instant(start): {register: to_amount(total) for register, total in by_register(slot).items()}
+            for start, slot in slots.items()
+        }
+
+    def slots(self, meter: Meter, day: date) -> dict[datetime, dict[Register, Decimal]]:
+        """The amounts of a day's known intervals."""
+        return self.amounts(meter, day, day, daily=False)
+
+    def between(self, meter: Meter, start: datetime, end: datetime) -> list[Interval]:
+        """The intervals from one instant until another, in order of time."""
+        slots, revisions = self.known(self._meter(meter), to_seconds(start), to_seconds(end) - 1, daily=False)
+        length = meterday.interval_length(meter.energy)
+        return [
+            Interval(
+                start=to_instant(at),
+                end=to_instant(at) + length,
+                amounts={register: to_amount(total) for register, total in by_register(slot).items()},
+                validated=all(row.validated for row in slot.values()),
+                revision=revisions[at],
+            )
+            for at, slot in slots.items()
+        ]
+
+    def is_validated(self, meter: Meter, start: datetime) -> bool:
+        """Whether the daily amounts that start at an instant are final."""
+        at = to_seconds(start)
+        slots, _ = self.known(self._meter(meter), at, at, daily=True)
+        return all(row.validated for row in slots[at].values())
+
+    def known(
+        self, key: int, first: int, last: int, *, daily: bool
+    ) -> tuple[dict[int, Slot], dict[int, int]]:
+        """A meter's slots, by its number, between two instants of the file, and their revisions."""
+        slots: dict[int, Slot] = defaultdict(dict)
+        revisions: dict[int, int] = {}
+        rows = self._rows(
+            "SELECT start, device, register, amount, validated, revision FROM reading"
+            " WHERE meter = ? AND daily = ? AND start BETWEEN ? AND ?",
+            (key, daily, first, last),
+        )
+        for start, device, register, amount, validated, revision in rows:
+            slots[start][device, self._store.names.registers[register]] = Row(amount, bool(validated))
+            revisions[start] = max(revision, revisions.get(start, 0))
+        return slots, revisions
