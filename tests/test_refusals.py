@@ -114,11 +114,9 @@ def test_a_password_whose_answer_is_lost_is_posted_three_times_a_day(
 
 def test_five_who_ask_at_the_same_moment_share_three_tries(hut: World) -> None:
     hut.password = "wrong"
+    words = "token", "--config", str(hut.write_configuration())
     with ThreadPoolExecutor(5) as others:
-        asked = [
-            others.submit(typed, hut.folder, "token", "--config", str(hut.write_configuration()))
-            for _ in range(5)
-        ]
+        asked = [others.submit(typed, hut.folder, *words) for _ in range(5)]
     assert {each.result().status for each in asked} == {REFUSED}
     assert hut.simulator.count("self-asserted") == 3
 
