@@ -21,7 +21,8 @@ from bridge.fetching.backfill import Backfiller, Order
 from bridge.fetching.due import Occasion
 from bridge.fluvius import http
 from bridge.folder.claim import claim
-from bridge.ledger import Ledger, LedgerError
+from bridge.ledger import LedgerError
+from bridge.ledger.answers import Answers
 from bridge.ledger.jobs import Jobs
 from bridge.metering.meterday import span
 from bridge.metering.model import Backfill
@@ -487,15 +488,15 @@ def test_statistics_have_history_at_the_hour_at_which_it_was_used(home: World, m
 
 
 @pytest.mark.usefixtures("_quick")
-@pytest.mark.parametrize("what", ["record_days", "keep_backfill"])
+@pytest.mark.parametrize(("part", "what"), [(Answers, "record_days"), (Jobs, "keep_backfill")])
 def test_what_cannot_be_kept_is_not_asked_for_again_and_again(
-    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, what: str
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, part: type, what: str
 ) -> None:
     with home.running():
         eventually(lambda: is_at_rest(mosquitto), 10)
         home.simulator.forget_requests()
         with monkeypatch.context() as full:
-            full.setattr(Ledger, what, no_room)
+            full.setattr(part, what, no_room)
             mosquitto.publish(REQUEST, '{"from": "2026-10-20"}')
             eventually(lambda: home.simulator.count("readings") > 0, 10)
             time.sleep(0.5)  # some ten turns of the loop
