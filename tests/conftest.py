@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bridge.simulator import Simulator
@@ -16,6 +17,10 @@ from tests.world import Clock, World
 # A process starts three times as fast with compiled modules, and tests start hundreds.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A machine that is busy is no reason to fail.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -130,9 +130,9 @@ def test_the_age_stops_when_no_newer_day_can_come(home: World, mosquitto: Mosqui
 def events(world: World, mosquitto: Mosquitto, **passing: float) -> list[dict[str, Any]]:
     """What is said once, by a run some time later."""
     world.clock.pass_by(**passing)
-    with mosquitto.listen("fluvius/home/event") as ear, mosquitto.listen("fluvius/bridge/state") as state:
+    with mosquitto.listen("fluvius/#") as ear:
         world.once()
-        state.wait_for(lambda _: state.payloads("fluvius/bridge/state")[-1:] == ["offline"])
+        ear.wait_for(lambda _: ear.payloads("fluvius/bridge/state")[-1:] == ["offline"])
         return [json.loads(payload) for payload in ear.payloads("fluvius/home/event")]
 
 
