@@ -148,7 +148,8 @@ class Publisher:
         else:
             self._replace(meter.ean, self._all_of(meter, day, progress))
             self._editions[meter.ean] = edition
-            self._announce(meter)
+            if day:
+                self._announce(meter, day)
         self._untold.discard(meter.ean)
         while self._stream(meter):
             pass
@@ -164,10 +165,8 @@ class Publisher:
         """Answer a command."""
         self._send([Message(topics.response(self._base, command), to_json(answer), retain=False)])
 
-    def _announce(self, meter: Meter) -> None:
+    def _announce(self, meter: Meter, day: Day) -> None:
         """Say once that there is another latest day, or another revision of it: an event is not retained."""
-        if (day := self._ledger.days.latest_complete_day(meter)) is None:
-            return
         note, fresh = f"announced/{meter.ean}/{meter.energy}", [day.date.isoformat(), day.revision]
         told = self._ledger.notes.recall(note) or ["", 0]
         if told >= fresh:
