@@ -204,11 +204,19 @@ def gas(ean: str, day: date) -> tuple[tuple[int, int], ...]:
     return tuple(hours)
 
 
+@lru_cache(maxsize=1024)
+def published_after(ean: str, day: date) -> timedelta:
+    """How long after its end a day of electricity appears: between four and six hours."""
+    return timedelta(hours=4, minutes=Random(f"{ean}/{day}/published").randint(0, 120))
+
+
+@lru_cache(maxsize=1024)
 def conversion_factor(ean: str, day: date) -> int:
     """Wh in a cubic metre of that day's gas: about 11 200."""
     return 11_200 + Random(f"{ean}/{day}/factor").randint(-250, 250)
 
 
+@lru_cache(maxsize=1024)
 def provisional_factor(ean: str, day: date) -> int:
     """The same as it is estimated at first: up to two per cent beside it."""
     chance = Random(f"{ean}/{day}/provisional")

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from random import Random
 from typing import NamedTuple
 
 from bridge.simulator.household import (
@@ -19,12 +18,12 @@ from bridge.simulator.household import (
     highest_quarter,
     meter_day,
     provisional_factor,
+    published_after,
     slots,
 )
 
 FROM_THE_START = datetime.min.replace(tzinfo=UTC)
 GAS_DELAY = timedelta(hours=72)
-MORNING = timedelta(hours=4)  # electricity appears between 04:00 and 06:00
 WRITINGS = ("letters", "words", "null", "number")  # of gcuv, of which nobody knows how Fluvius writes it
 
 
@@ -134,7 +133,7 @@ class Measurements:
         if delay is None and meter.energy == "gas":
             delay = GAS_DELAY
         if delay is None:
-            delay = MORNING + timedelta(minutes=Random(f"{meter.ean}/{day}/published").randint(0, 120))
+            delay = published_after(meter.ean, day)
         return Publication(end + delay, end + delay)
 
     def add_correction(self, meter: SimulatedMeter, day: date, correction: Correction) -> None:
