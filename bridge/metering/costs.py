@@ -8,21 +8,48 @@ A day goes in by itself (`priced`), its fees and its part of the capacity tariff
 (`standing`); both together are its bill (`bill`), and bills are added up (`summed`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date, datetime, timedelta
+from decimal import Context, Decimal, localcontext
 from enum import StrEnum
 from fractions import Fraction
+from typing import NamedTuple, TypeVar
 
-from bridge.metering.contract import Contract, Part, Timeline
-from bridge.metering.hours import Amounts
-from bridge.metering.model import Meter, Register, Tariff
+from bridge.metering import meterday
+from bridge.metering.contract import (
+    ByTariff,
+    Capacity,
+    Contract,
+    Dynamic,
+    Part,
+    Per,
+    Rate,
+    Span,
+    Timeline,
+    price_of,
+)
+from bridge.metering.hours import Amounts, HourlyDay, spread
+from bridge.metering.model import OF_THE_CONNECTION, Direction, Meter, Register, Tariff, Unit
 
 DayAhead = Mapping[
     datetime, Decimal
-]  # start of each quarter-hour → EUR/kWh; an hourly price stands there four times
+]  # start of each quarter-hour → EUR/kWh; hourly prices stand there four times
 Hours = Mapping[datetime, Decimal | None]  # starts, on the hour
+_Key = TypeVar("_Key")
+
+_EXACT = Context(prec=200)  # more digits than readings and prices together ever have
+_NOTHING = Decimal(0)
+_UNKNOWN = Decimal("NaN")  # spreads through sums by itself
+_QUARTER_HOUR = timedelta(minutes=15)
+_QUARTERS = tuple(_QUARTER_HOUR * place for place in range(4))
+_A_FOURTH = Decimal("0.25")
+_PERCENT = Decimal("0.01")
+_PARTS = {
+    Direction.CONSUMPTION: (Part.ENERGY, Part.GRID, Part.LEVIES),
+    Direction.INJECTION: (Part.COMPENSATION,),
+}
 
 
 class Why(StrEnum):
@@ -117,7 +144,8 @@ def priced(meter: Meter, timeline: Timeline, day: CountedDay, day_ahead: DayAhea
         day: what was counted.
         day_ahead: the prices of that day at least, as far as they are known.
     """
-    raise NotImplementedError
+    with localcontext(_EXACT):
+        return _Pricing(meter, timeline, day, day_ahead).result()
 
 
 def standing(
@@ -138,27 +166,57 @@ def standing(
         peaks: the peaks of this month and of the eleven before, kW, by the month's first day, where known.
         floor: what each of them counts for at least, kW.
     """
-    raise NotImplementedError
+    by_contract: dict[Contract | None, list[PricedDay]] = {}
+    for day in days:
+        contract = timeline.at(meterday.bounds_of(meter, day.date)[0])
+        by_contract.setdefault(contract, []).append(day)
+    found: dict[date, Standing] = {}
+    for contract, its_days in by_contract.items():
+        each = _standing(contract, its_days, peaks, floor)
+        found |= {day.date: each for day in its_days}
+    return found
 
 
 def bill(day: PricedDay, standing: Standing) -> Bill:
     """All parts of a day."""
-    raise NotImplementedError
+    known = {part: amount if amount is None else Fraction(amount) for part, amount in day.parts.items()}
+    parts = known | {
+        Part.CAPACITY: standing.capacity,
+        Part.FEES: standing.fees,
+        Part.VAT: _all_of((known[Part.VAT], standing.vat)),
+    }
+    return Bill({part: parts[part] for part in Part}, day.why | standing.why)
 
 
 def summed(bills: Iterable[Bill]) -> Bill:
-    """Several days together; a part that is unknown for one of them is unknown."""
-    raise NotImplementedError
+    """Several days together; a part that is unknown for one of them is unknown. No days cost nothing."""
+    together = list(bills)
+    return Bill(
+        {part: _all_of(each.parts[part] for each in together) for part in Part},
+        frozenset(why for each in together for why in each.why),
+    )
 
 
 def price_at(timeline: Timeline, instant: datetime, day_ahead: DayAhead) -> Price | None:
     """What holds at an instant, from the beginning of its quarter-hour; None while no contract does."""
-    raise NotImplementedError
+    contract = timeline.at(instant)
+    if contract is None:
+        return None
+    start = instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
+    with localcontext(_EXACT):
+        return Price(start, *(_all_in(contract, each, start, day_ahead) for each in _PARTS))
 
 
 def prices_known(timeline: Timeline, start: datetime, end: datetime, day_ahead: DayAhead) -> list[Price]:
     """The quarter-hours from one instant until another that follow the day-ahead price, where it is known."""
-    raise NotImplementedError
+    found = []
+    while start < end:
+        contract = timeline.at(start)
+        price = price_at(timeline, start, day_ahead) if contract and contract.is_dynamic else None
+        if price and None not in {*price.consumption.values(), *price.injection.values()}:
+            found.append(price)
+        start += _QUARTER_HOUR
+    return found
 
 
 def threshold(peak: Decimal | None, floor: Decimal) -> Decimal:
@@ -180,6 +238,213 @@ def per_kw(contract: Contract) -> Fraction | None:
     if contract.capacity is None:
         return None
     return Fraction(contract.capacity.per_kw_year) / 12 * (1 + Fraction(contract.vat) / 100)
+
+
+class _Counted(NamedTuple):
+    """What a register counted during a day."""
+
+    hours: Mapping[datetime, Decimal]  # that add up to the day
+    intervals: Mapping[datetime, Decimal]
+    is_whole: bool  # it is known when all of it flowed
+
+
+class _Pricing:
+    """A day on its way to its costs."""
+
+    def __init__(self, meter: Meter, timeline: Timeline, day: CountedDay, day_ahead: DayAhead) -> None:
+        start, end = meterday.bounds_of(meter, day.date)
+        self._day, self._day_ahead = day, day_ahead
+        self._begun = start.replace(minute=0)
+        self._spans = timeline.during(self._begun, end)
+        self._hour_of = {each: each.replace(minute=0) for each in meterday.intervals_within(meter, day.date)}
+        self._daily = {register: amount for register, amount in day.daily.items() if _has_price(register)}
+        self._intervals = {
+            register: amounts for register, amounts in day.intervals.items() if _has_price(register)
+        }
+        self._prices: dict[Dynamic, dict[datetime, Decimal]] = {}
+        self._parts = dict.fromkeys((*_PARTS[Direction.CONSUMPTION], Part.VAT, Part.COMPENSATION), _NOTHING)
+        self._why: set[Why] = set()
+
+    def result(self) -> PricedDay:
+        """The day's costs."""
+        hours = {register: self._hours(register, counted) for register, counted in self._counted().items()}
+        used = (amount for each, amount in self._daily.items() if each.direction is Direction.CONSUMPTION)
+        return PricedDay(
+            date=self._day.date,
+            parts=_known(self._parts),
+            hours=hours,
+            consumption=sum(used, _NOTHING),
+            why=frozenset(self._why),
+        )
+
+    def _counted(self) -> dict[Register, _Counted]:
+        hourly: dict[datetime, dict[Register, Decimal]] = defaultdict(dict)
+        for register, amounts in self._intervals.items():
+            for start, amount in amounts.items():
+                hour = hourly[self._hour_of[start]]
+                hour[register] = hour.get(register, _NOTHING) + amount
+        hours = spread(HourlyDay(self._begun, self._daily, hourly))
+        whole = {direction: self._is_whole(direction) for direction in _PARTS}
+        return {
+            register: _Counted(hours[register], self._intervals_of(register), whole[register.direction])
+            for register in self._daily
+        }
+
+    def _is_whole(self, direction: Direction) -> bool:
+        """Whether it is known of all that flowed when it did, and in which tariff."""
+        day = {
+            register: amount for register, amount in self._daily.items() if register.direction is direction
+        }
+        flow = self._flow(direction)
+        starts = set[datetime]().union(*flow.values())
+        in_use = {register for register, amounts in flow.items() if any(amounts.values())}
+        fits = in_use <= day.keys() or any(register.tariff is Tariff.TOTAL for register in day)
+        return not any(day.values()) or (fits and self._hour_of.keys() <= starts)
+
+    def _intervals_of(self, register: Register) -> Mapping[datetime, Decimal]:
+        """A register's intervals: those of all tariffs where the day has only a total."""
+        if register.tariff is not Tariff.TOTAL:
+            return self._intervals.get(register, {})
+        together: dict[datetime, Decimal] = {}
+        for amounts in self._flow(register.direction).values():
+            for start, amount in amounts.items():
+                together[start] = together.get(start, _NOTHING) + amount
+        return together
+
+    def _flow(self, direction: Direction) -> dict[Register, Mapping[datetime, Decimal]]:
+        return {each: amounts for each, amounts in self._intervals.items() if each.direction is direction}
+
+    def _hours(self, register: Register, counted: _Counted) -> Hours:
+        """A register's hours with VAT; their parts are added to the day's."""
+        costs = dict.fromkeys(counted.hours, _NOTHING)
+        for span in self._spans:
+            vat = span.contract.vat_on(register.direction) * _PERCENT if span.contract else _UNKNOWN
+            for part, price in self._lines(register, counted, span.contract):
+                line = self._line(price, counted, span)
+                total = sum(line.values(), _NOTHING)
+                self._parts[part] += total
+                if total and vat:
+                    self._parts[Part.VAT] += total * (-vat if part is Part.COMPENSATION else vat)
+                if total.is_nan():
+                    self._why.add(price if isinstance(price, Why) else Why.NO_DAY_AHEAD)
+                for hour, cost in line.items():
+                    costs[hour] += cost * (1 + vat)
+        return _known(costs)
+
+    def _lines(
+        self, register: Register, counted: _Counted, contract: Contract | None
+    ) -> list[tuple[Part, Decimal | Dynamic | Why]]:
+        """The register's parts, each with its price, or why it has none."""
+        lines = contract.lines(register.direction) if contract else ()
+        if not lines or (len(self._spans) > 1 and not counted.is_whole):
+            why = Why.NO_INTERVALS if lines else Why.NO_INJECTION if contract else Why.NO_CONTRACT
+            return [(part, why) for part in _PARTS[register.direction]]
+        return [(part, _price(rate, register.tariff, counted)) for part, rate in lines]
+
+    def _line(self, price: Decimal | Dynamic | Why, counted: _Counted, span: Span) -> dict[datetime, Decimal]:
+        """What those hours of a span cost in which something was used."""
+        if not isinstance(price, Dynamic):
+            price = _UNKNOWN if isinstance(price, Why) else price
+            return {
+                hour: amount * price
+                for hour, amount in counted.hours.items()
+                if amount and span.start <= hour < span.end
+            }
+        prices = self._dynamic(price)
+        costs: dict[datetime, Decimal] = {}
+        for start, amount in counted.intervals.items():
+            if amount and span.start <= start < span.end:
+                hour = self._hour_of[start]
+                costs[hour] = costs.get(hour, _NOTHING) + amount * prices[start]
+        return costs
+
+    def _dynamic(self, rate: Dynamic) -> dict[datetime, Decimal]:
+        """The price of each of the day's intervals."""
+        if rate not in self._prices:
+            self._prices[rate] = {start: _dynamic(rate, start, self._day_ahead) for start in self._hour_of}
+        return self._prices[rate]
+
+
+def _price(rate: Rate, tariff: Tariff, counted: _Counted) -> Decimal | Dynamic | Why:
+    if isinstance(rate, Dynamic):
+        return rate if counted.is_whole else Why.NO_INTERVALS
+    price = price_of(rate, tariff)
+    return Why.NO_TARIFF if price is None else price
+
+
+def _dynamic(rate: Dynamic, start: datetime, day_ahead: DayAhead) -> Decimal:
+    """EUR/kWh in the interval that begins then."""
+    if rate.per is Per.HOUR:
+        hour = start.replace(minute=0)
+        known = sum((day_ahead.get(hour + quarter, _UNKNOWN) for quarter in _QUARTERS), _NOTHING) * _A_FOURTH
+    else:
+        known = day_ahead.get(start, _UNKNOWN)
+    return rate.factor * known + rate.base
+
+
+def _all_in(
+    contract: Contract, direction: Direction, start: datetime, day_ahead: DayAhead
+) -> dict[Tariff, Decimal | None]:
+    """EUR/kWh with VAT, by tariff."""
+    rates = [line.rate for line in contract.lines(direction)]
+    factor = 1 + contract.vat_on(direction) * _PERCENT
+    by_tariff = any(isinstance(rate, ByTariff) for rate in rates)
+    prices = {}
+    for tariff in ((Tariff.HIGH, Tariff.LOW) if by_tariff else (Tariff.TOTAL,)) if rates else ():
+        each = (
+            _dynamic(rate, start, day_ahead) if isinstance(rate, Dynamic) else price_of(rate, tariff)
+            for rate in rates
+        )
+        prices[tariff] = sum((_UNKNOWN if price is None else price for price in each), _NOTHING) * factor
+    return _known(prices)
+
+
+def _standing(
+    contract: Contract | None, days: Sequence[PricedDay], peaks: Mapping[date, Decimal], floor: Decimal
+) -> Standing:
+    """A day of a month's days under one contract."""
+    if contract is None:
+        return Standing(None, None, None, why=frozenset({Why.NO_CONTRACT}))
+    month = meterday.month_of(days[0].date)
+    days_of_year = (month.replace(year=month.year + 1, month=1) - month.replace(month=1)).days
+    fees = Fraction(sum(contract.fees_per_year.values(), _NOTHING)) / days_of_year
+    capacity: Fraction | None = Fraction(0)
+    months, why = 0, frozenset[Why]()
+    if contract.capacity:
+        billed = [max(peaks[each], floor) for each in meterday.months_until(month, 12) if each in peaks]
+        months = len(billed)
+        capacity = _capacity(contract.capacity, days, billed, days_of_year)
+        if capacity is None:
+            why = frozenset(why for day in days for why in day.why) if billed else frozenset({Why.NO_PEAK})
+    vat = Fraction(contract.vat) / 100
+    on_capacity = capacity * vat if capacity is not None else None if vat else Fraction(0)
+    return Standing(capacity, fees, _all_of((on_capacity, fees * vat)), months, why)
+
+
+def _capacity(
+    tariff: Capacity, days: Sequence[PricedDay], billed: Sequence[Decimal], days_of_year: int
+) -> Fraction | None:
+    """What the capacity of one of the days costs, without VAT."""
+    if not billed:
+        return None
+    mean = sum(map(Fraction, billed), Fraction(0)) / len(billed)
+    uncapped = Fraction(tariff.per_kw_year) * mean / days_of_year
+    if tariff.maximum_per_kwh is None:
+        return uncapped
+    grid = _all_of(None if (cost := day.parts[Part.GRID]) is None else Fraction(cost) for day in days)
+    if grid is None:
+        return None
+    used = sum((Fraction(day.consumption) for day in days), Fraction(0))
+    left = Fraction(tariff.maximum_per_kwh) * used - grid
+    return min(uncapped, max(left, Fraction(0)) / len(days))
+
+
+def _has_price(register: Register) -> bool:
+    return register.unit is Unit.KWH and register.direction in OF_THE_CONNECTION
+
+
+def _known(amounts: Mapping[_Key, Decimal]) -> dict[_Key, Decimal | None]:
+    return {key: None if amount.is_nan() else amount for key, amount in amounts.items()}
 
 
 def _all_of(amounts: Iterable[Fraction | None]) -> Fraction | None:
