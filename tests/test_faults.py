@@ -17,7 +17,7 @@ from tests.mosquitto import Ear, Heard, Mosquitto
 from tests.world import GAS, HOME, World, says
 
 LOOKBACK = 5  # days
-CATALOG = {name: fault for name, fault in FAULTS.items() if not name.startswith("api-")}
+CATALOG = {name: fault for name, fault in FAULTS.items() if not name.startswith(("api-", "prices-"))}
 
 
 @dataclass(frozen=True)

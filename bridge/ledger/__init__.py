@@ -6,6 +6,7 @@ from typing import Self
 from bridge.ledger.answers import Answers
 from bridge.ledger.bounds import Bounds
 from bridge.ledger.checksums import Checksums, Seals
+from bridge.ledger.day_ahead import KnownPrices, Prices
 from bridge.ledger.days import Days
 from bridge.ledger.errors import Damaged, LedgerError, LedgerOutdated
 from bridge.ledger.jobs import Jobs
@@ -27,10 +28,10 @@ class Records:
 
     def __init__(self, path: Path) -> None:
         store = Store(path, read_only=True)
-        self._hold(store, Checksums(store), KnownNotes(store))
+        self._hold(store, Checksums(store), KnownNotes(store), KnownPrices(store))
 
-    def _hold(self, store: Store, checks: Checksums, notes: KnownNotes) -> None:
-        self.store, self.checks, self.notes = store, checks, notes
+    def _hold(self, store: Store, checks: Checksums, notes: KnownNotes, prices: KnownPrices) -> None:
+        self.store, self.checks, self.notes, self.prices = store, checks, notes, prices
         self.readings = Readings(store)
         self.days = Days(store, checks, self.readings)
         self.sums = Sums(store, checks, self.readings, self.days)
@@ -55,6 +56,7 @@ class Ledger(Records):
 
     checks: Seals
     notes: Notes
+    prices: Prices
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
         """Open or create.
@@ -65,7 +67,7 @@ class Ledger(Records):
         """
         store = Store(path)
         checks, notes = Seals(store), Notes(store)
-        self._hold(store, checks, notes)
+        self._hold(store, checks, notes, Prices(store))
         self.jobs, self.reviews = Jobs(store), Reviews(store)
         self.outbox = Outbox(store, checks, self.readings, stream=stream)
         self.peaks = Peaks(store, checks, self.days, self.outbox)

@@ -113,6 +113,10 @@ MIGRATIONS = (
     ) AS span WHERE span.meter = day.meter AND span.date = day.date;
     UPDATE day SET checksum = checksum - intervals_checksum;
     """,  # noqa: S608 - our own words
+    """
+    -- what electricity cost on the day-ahead market: of each quarter-hour, in billionths of EUR/kWh
+    CREATE TABLE price (start INTEGER PRIMARY KEY, amount INTEGER NOT NULL);
+    """,
 )
 
 

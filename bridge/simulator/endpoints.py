@@ -1,4 +1,4 @@
-"""The endpoints of the portal and of the Energy API by their names: faults and counts use these."""
+"""The endpoints of Fluvius and of the price services by their names: faults and counts use these."""
 
 PORTAL = (
     "config",
@@ -23,14 +23,16 @@ ENERGY_API = (
     "mock",
     "api-elsewhere",
 )
-ENDPOINTS = (*PORTAL, *ENERGY_API)
+DAY_AHEAD = ("energy-charts", "entsoe")
+ENDPOINTS = (*PORTAL, *ENERGY_API, *DAY_AHEAD)
 GROUPS = {
     "sign-in": ("self-asserted",),
     "pages": ("config", "authorize"),
     "tokens": ("token", "renewal"),
     "readings": ("readings-day", "readings-interval"),
     "energy-api": ("mandates", "energy", "short-url", "mock", "api-elsewhere"),
-    "all": ENDPOINTS,
+    "day-ahead": DAY_AHEAD,
+    "all": (*PORTAL, *ENERGY_API),  # of Fluvius
 }
 
 

@@ -8,7 +8,8 @@ from email.message import Message
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from bridge.simulator.endpoints import ENERGY_API, endpoints
+from bridge.simulator.day_ahead import DayAhead
+from bridge.simulator.endpoints import DAY_AHEAD, ENERGY_API, endpoints
 from bridge.simulator.energy_api import EnergyApi
 from bridge.simulator.faults.answers import DATES
 from bridge.simulator.faults.fault import ActiveFault
@@ -55,6 +56,7 @@ class Fluvius(Meters):
         self.sign_in = sign_in
         self.portal = Portal(self.measurements, sign_in)
         self.energy_api = EnergyApi(self.measurements, lambda: self.instant, address)
+        self.day_ahead = DayAhead()
         self.faults: list[ActiveFault] = []
         self.requests: list[RequestRecord] = []
 
@@ -121,7 +123,8 @@ class Fluvius(Meters):
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         with self.lock:
             request = Request(method, parts.path, query, headers, body, self.instant)
-            endpoint, ean = self.energy_api.endpoint(request) or self.portal.endpoint(request)
+            others = self.energy_api.endpoint(request) or self.day_ahead.endpoint(request)
+            endpoint, ean = others or self.portal.endpoint(request)
             strikes = (fault.strike(endpoint, ean) for fault in self.faults)
             request = replace(request, strikes={each.fault.name: each for each in strikes if each})
             response = self._answer(request, endpoint, ean)
@@ -133,7 +136,7 @@ class Fluvius(Meters):
 
     def _answer(self, request: Request, endpoint: str, ean: str | None) -> Response:
         is_browser = request.headers.get("User-Agent", "").startswith("Mozilla/")
-        if not is_browser and endpoint not in ENERGY_API:
+        if not is_browser and endpoint not in (*ENERGY_API, *DAY_AHEAD):
             return as_page("Forbidden", "<p>Use a browser.</p>", 403)
         try:
             response = request.answered_by_fault() or self._honest_answer(request, endpoint, ean)
@@ -150,4 +153,6 @@ class Fluvius(Meters):
     def _honest_answer(self, request: Request, endpoint: str, ean: str | None) -> Response:
         if endpoint in ENERGY_API:
             return self.energy_api.answer(request, endpoint)
+        if endpoint in DAY_AHEAD:
+            return self.day_ahead.answer(request, endpoint)
         return self.portal.answer(request, endpoint, ean)

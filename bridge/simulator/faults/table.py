@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bridge.simulator.faults import answers, documents, events, slots
+from bridge.simulator.faults import answers, documents, events, offers, slots
 from bridge.simulator.faults.alterations import leaving_out, putting, varying
 from bridge.simulator.faults.answers import DATES, from_api, from_gateway, page
 from bridge.simulator.faults.fault import Fault
@@ -247,6 +247,48 @@ _ROWS = {
         times=1,
     ),
     "api-short-url-failed": Fault("no short URL: status failed", "short-url", answer=answers.no_short_url),
+    # Day-ahead prices; for HTTP see the portal's with where=day-ahead
+    "prices-null": Fault(
+        "one in so many prices is null, beginning with the first",
+        "day-ahead",
+        {"every": 7},
+        document=putting("steps.*.price"),
+    ),
+    "prices-hole": Fault(
+        "so many steps are left out, from the one of that number on",
+        "day-ahead",
+        {"first": 110, "steps": 6},
+        document=offers.with_hole,
+    ),
+    "prices-other-unit": Fault(
+        "prices in another unit", "day-ahead", {"unit": "kWh"}, document=putting("unit", "unit")
+    ),
+    "prices-other-zone": Fault(
+        "prices of another zone", "entsoe", {"zone": "10YNL----------L"}, document=putting("zone", "zone")
+    ),
+    "prices-unequal": Fault("a price less than there are starts", "energy-charts"),
+    "prices-twice": Fault(
+        "every step twice, the second time so many EUR/MWh more",
+        "energy-charts",
+        {"difference": 0.0},
+        document=offers.twice,
+    ),
+    "prices-hourly": Fault(
+        "hours, with the mean of their quarter-hours", "day-ahead", document=offers.in_hours
+    ),
+    "prices-empty": Fault(
+        "nothing is there; Energy-Charts says so with that status",
+        "day-ahead",
+        {"status": 200},
+        document=offers.empty,
+    ),
+    "prices-other-day": Fault(
+        "the prices are said to be those of so many days later",
+        "day-ahead",
+        {"days": 28},
+        document=offers.of_another_day,
+    ),
+    "prices-token-refused": Fault("the token is refused: 401", "entsoe"),
 }
 FAULTS = {name: replace(fault, name=name) for name, fault in _ROWS.items()}
 

@@ -1,0 +1,88 @@
+"""What electricity cost on the day-ahead market: each quarter-hour's price once, in EUR/kWh.
+
+Prices are kept as whole billionths: markets give five decimals, and binary noise lies far below the ninth.
+Spans are from the first instant until the second, both aware and where a quarter-hour begins.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from bridge.ledger.errors import heeding_damage
+from bridge.ledger.part import Part
+from bridge.ledger.units import to_amount, to_instant, to_seconds
+
+_QUARTER = 900  # seconds
+_LARGEST = 2**63 - 1
+
+
+class KnownPrices(Part):
+    """The prices as they are read."""
+
+    @heeding_damage
+    def during(self, start: datetime, end: datetime) -> dict[datetime, Decimal]:
+        """The prices that are known of a span: start of each quarter-hour (UTC) → EUR/kWh, oldest first."""
+        rows = self._rows(
+            "SELECT start, amount FROM price WHERE start >= ? AND start < ? ORDER BY start",
+            (to_seconds(start), to_seconds(end)),
+        )
+        return {to_instant(seconds): to_amount(amount) for seconds, amount in rows}
+
+    @heeding_damage
+    def missing(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+        """The parts of a span without prices, each as long as it can be, oldest first."""
+        rows = self._rows(
+            "SELECT start + ?3, next FROM ("
+            " SELECT start, LEAD(start, 1, ?2) OVER (ORDER BY start) AS next FROM ("
+            " SELECT ?1 - ?3 AS start UNION ALL SELECT start FROM price WHERE start >= ?1 AND start < ?2)"
+            ") WHERE next > start + ?3 ORDER BY 1",
+            (to_seconds(start), to_seconds(end), _QUARTER),
+        )
+        return [(to_instant(first), to_instant(last)) for first, last in rows]
+
+    @heeding_damage
+    def latest(self) -> datetime | None:
+        """The start of the latest quarter-hour that has a price, in UTC."""
+        ((latest,),) = self._rows("SELECT MAX(start) FROM price")
+        return None if latest is None else to_instant(latest)
+
+
+class Prices(KnownPrices):
+    """The prices as they are written."""
+
+    def keep(self, prices: Mapping[datetime, Decimal]) -> list[datetime]:
+        """Keep prices by the starts of their quarter-hours, in EUR/kWh; what is kept of others stays.
+
+        Returns:
+            The starts (UTC) of those that are new or other than before, oldest first.
+
+        Raises:
+            ValueError: something is no price, or does not start where a quarter-hour does.
+        """
+        fresh = {_start(start): _billionths(price) for start, price in prices.items()}
+        if not fresh:
+            return []
+        with self._store.transaction():
+            rows = self._rows(
+                "SELECT start, amount FROM price WHERE start BETWEEN ? AND ?", (min(fresh), max(fresh))
+            )
+            changed = sorted(fresh.items() - set(map(tuple, rows)))
+            self._store.execute_many(
+                "INSERT INTO price VALUES (?, ?) ON CONFLICT (start) DO UPDATE SET amount = excluded.amount",
+                changed,
+            )
+        return [to_instant(start) for start, _ in changed]
+
+
+def _start(instant: datetime) -> int:
+    seconds = to_seconds(instant)
+    if seconds % _QUARTER or instant.microsecond:
+        raise ValueError(f"no quarter-hour starts at {instant}")
+    return seconds
+
+
+def _billionths(price: Decimal) -> int:
+    amount = int(price.scaleb(9).to_integral_value(ROUND_HALF_EVEN))
+    if abs(amount) > _LARGEST:
+        raise ValueError(f"{price} is no price")
+    return amount
