@@ -6,6 +6,8 @@ from typing import Self
 from bridge.ledger.answers import Answers
 from bridge.ledger.bounds import Bounds
 from bridge.ledger.checksums import Checksums, Seals
+from bridge.ledger.costs import Costs, KnownCosts
+from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices, Prices
 from bridge.ledger.days import Days
 from bridge.ledger.errors import Damaged, LedgerError, LedgerOutdated
@@ -35,6 +37,8 @@ class Records:
         self.readings = Readings(store)
         self.days = Days(store, checks, self.readings)
         self.sums = Sums(store, checks, self.readings, self.days)
+        self.counted = CountedDays(store, checks, self.readings, self.days)
+        self.costs = KnownCosts(store, self.readings, self.counted, prices)
         self.listing = Listing(store, checks, self.readings, self.days)
 
     def __enter__(self) -> Self:
@@ -57,6 +61,7 @@ class Ledger(Records):
     checks: Seals
     notes: Notes
     prices: Prices
+    costs: Costs
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
         """Open or create.
@@ -68,6 +73,7 @@ class Ledger(Records):
         store = Store(path)
         checks, notes = Seals(store), Notes(store)
         self._hold(store, checks, notes, Prices(store))
+        self.costs = Costs(store, self.readings, self.counted, self.prices)
         self.jobs, self.reviews = Jobs(store), Reviews(store)
         self.outbox = Outbox(store, checks, self.readings, stream=stream)
         self.peaks = Peaks(store, checks, self.days, self.outbox)

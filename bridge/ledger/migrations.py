@@ -117,6 +117,15 @@ MIGRATIONS = (
     -- what electricity cost on the day-ahead market: of each quarter-hour, in billionths of EUR/kWh
     CREATE TABLE price (start INTEGER PRIMARY KEY, amount INTEGER NOT NULL);
     """,
+    """
+    -- what a day's energy cost, as JSON, and what it was worked out of: readings, contracts (basis; empty:
+    -- out of day-ahead prices that are others now)
+    CREATE TABLE cost (
+        meter INTEGER NOT NULL, date TEXT NOT NULL, basis TEXT NOT NULL, checksum INTEGER,
+        intervals_checksum INTEGER, disagrees INTEGER, priced TEXT NOT NULL,
+        PRIMARY KEY (meter, date)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -231,7 +231,9 @@ class Truth:
                 self.parts[day, Part.VAT] += (each + fees) * Fraction(contract.vat) / 100
 
 
-def worked_out(home: Household, days: Mapping[date, PricedDay], peaks: Mapping[date, Decimal]) -> dict[date, Bill]:
+def worked_out(
+    home: Household, days: Mapping[date, PricedDay], peaks: Mapping[date, Decimal]
+) -> dict[date, Bill]:
     timeline = Timeline(tuple(home.contracts))
     bills = {}
     for month in range(1, 13):

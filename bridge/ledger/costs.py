@@ -1,0 +1,167 @@
+"""What the energy of each day cost, worked out once and again when something of it changes.
+
+A day's costs are kept beside what they were made of: the checksums of its readings, and the contracts that
+held. So nobody has to say what changed. Only day-ahead prices are told of, by `forget`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import pairwise
+
+from bridge.ledger.counted import CountedDays
+from bridge.ledger.day_ahead import KnownPrices
+from bridge.ledger.errors import heeding_damage
+from bridge.ledger.part import Part
+from bridge.ledger.readings import Readings
+from bridge.ledger.store import Store
+from bridge.metering import costs, meterday
+from bridge.metering.contract import Part as BillPart
+from bridge.metering.contract import Timeline
+from bridge.metering.costs import PricedDay, Why
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import Energy, Meter
+
+_STALE = (
+    "SELECT day.date FROM day LEFT JOIN cost ON cost.meter = day.meter AND cost.date = day.date"
+    " WHERE day.meter = ? AND day.date BETWEEN ? AND ? AND (cost.basis IS NOT ?"
+    " OR cost.checksum IS NOT day.checksum OR cost.intervals_checksum IS NOT day.intervals_checksum"
+    " OR cost.disagrees IS NOT day.disagrees) ORDER BY day.date"
+)
+_KEEP = (
+    "INSERT OR REPLACE INTO cost SELECT meter, date, ?, checksum, intervals_checksum, disagrees, ? FROM day"
+    " WHERE meter = ? AND date = ?"
+)
+_NONE = "null"  # of a day without amounts
+
+
+@dataclass(frozen=True, slots=True)
+class DayCosts:
+    """What the energy of a day cost, and by register what its hours came to, as far as they are known."""
+
+    day: PricedDay  # without its hours
+    registers: Mapping[str, Decimal]  # EUR with VAT, by names such as consumption_high
+
+
+class KnownCosts(Part):
+    """The costs as they are read. Spans of days include both ends."""
+
+    def __init__(self, store: Store, readings: Readings, counted: CountedDays, prices: KnownPrices) -> None:
+        super().__init__(store)
+        self._readings, self._counted, self._prices = readings, counted, prices
+
+    def priced(self, meter: Meter, timeline: Timeline, first: date, last: date) -> Iterator[PricedDay]:
+        """The days of a span that have amounts, oldest first, with their hours, worked out anew.
+
+        Raises:
+            LedgerError: while it is iterated over.
+        """
+        day_ahead: costs.DayAhead = {}
+        known_until = date.min
+        for day in self._counted.during(meter, first, last):
+            if day.date > known_until and any(each.is_dynamic for each in timeline.contracts):
+                known_until = day.date + ONE_DAY * 31
+                day_ahead = self._prices.during(
+                    meterday.start_of(day.date, Energy.ELECTRICITY),
+                    meterday.end_of(known_until + ONE_DAY, Energy.ELECTRICITY),
+                )
+            yield costs.priced(meter, timeline, day, day_ahead)
+
+    @heeding_damage
+    def known(self, meter: Meter, first: date = date.min, last: date = date.max) -> dict[date, DayCosts]:
+        """The days of a span whose costs were worked out, oldest first."""
+        first, last = meterday.span_within(meter, first, last)
+        rows = self._rows(
+            "SELECT date, priced FROM cost WHERE meter = ? AND date BETWEEN ? AND ? ORDER BY date",
+            (self._meter(meter), first.isoformat(), last.isoformat()),
+        )
+        return {(day := date.fromisoformat(name)): _read(day, text) for name, text in rows if text != _NONE}
+
+
+class Costs(KnownCosts):
+    """The costs as they are kept."""
+
+    def bring_up_to_date(self, meter: Meter, timeline: Timeline) -> date | None:
+        """Work out the days that are new, or whose readings, contracts or day-ahead prices are other ones.
+
+        Returns:
+            The first day that costs something else than before; None if none does.
+        """
+        span = self._readings.known_span(meter)
+        if span is None:
+            return None
+        changed: list[date] = []
+        for first, last, basis in _bases(meter, timeline, *span):
+            rows = self._rows(_STALE, (self._meter(meter), first.isoformat(), last.isoformat(), basis))
+            stale = [date.fromisoformat(day) for (day,) in rows]
+            for start, end in _runs(stale):
+                changed += self._work_out(meter, timeline, start, end, basis)
+        return min(changed, default=None)
+
+    def forget(self, starts: Iterable[datetime]) -> None:
+        """The day-ahead prices of some quarter-hours are other ones, and so what days cost."""
+        days = {meterday.day_of(start, Energy.ELECTRICITY).isoformat() for start in starts}
+        self._store.execute_many(
+            "UPDATE cost SET basis = '' WHERE date = ?", [(day,) for day in sorted(days)]
+        )
+
+    def _work_out(self, meter: Meter, timeline: Timeline, first: date, last: date, basis: str) -> list[date]:
+        key, before = self._meter(meter), self.known(meter, first, last)
+        fresh = {day.date: _written(day) for day in self.priced(meter, timeline, first, last)}
+        with self._store.transaction():
+            self._store.execute_many(
+                _KEEP,
+                [(basis, fresh.get(day, _NONE), key, day.isoformat()) for day in meterday.span(first, last)],
+            )
+        after = {day: _read(day, text) for day, text in fresh.items()}
+        return [day for day in before.keys() | after.keys() if before.get(day) != after.get(day)]
+
+
+def _bases(meter: Meter, timeline: Timeline, first: date, last: date) -> Iterator[tuple[date, date, str]]:
+    """Spans of days of which the same contracts hold, and a name for these."""
+    inner = {meterday.day_of(each.since, meter.energy) for each in timeline.contracts}
+    inner |= {*meterday.cut_days(meter)}
+    edges = {first, last + ONE_DAY} | {day for each in inner for day in (each, each + ONE_DAY)}
+    for start, end in pairwise(sorted(edge for edge in edges if first <= edge <= last + ONE_DAY)):
+        bounds = meterday.bounds_of(meter, start)
+        spans = timeline.during(*bounds)
+        holds = [spans[0].contract] if len(spans) == 1 else [*spans]
+        cut = bounds if start in meterday.cut_days(meter) else ()
+        yield start, end - ONE_DAY, hashlib.sha256(repr((holds, cut)).encode()).hexdigest()[:24]
+
+
+def _runs(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """Days that follow each other, as spans."""
+    run: list[date] = []
+    for day in days:
+        if run and day - run[-1] != ONE_DAY:
+            yield run[0], run[-1]
+            run = []
+        run.append(day)
+    if run:
+        yield run[0], run[-1]
+
+
+def _written(day: PricedDay) -> str:
+    sums = {
+        f"{register.direction}_{register.tariff}": str(sum(filter(None, hours.values()), Decimal(0)))
+        for register, hours in day.hours.items()
+    }
+    return json.dumps(
+        {
+            "parts": {part: None if cost is None else str(cost) for part, cost in day.parts.items()},
+            "registers": sums,
+            "kwh": str(day.consumption),
+            "why": sorted(day.why),
+        }
+    )
+
+
+def _read(day: date, text: str) -> DayCosts:
+    known = json.loads(text)
+    parts = {BillPart(part): None if cost is None else Decimal(cost) for part, cost in known["parts"].items()}
+    priced = PricedDay(day, parts, {}, Decimal(known["kwh"]), frozenset(map(Why, known["why"])))
+    return DayCosts(priced, {name: Decimal(amount) for name, amount in known["registers"].items()})
