@@ -79,7 +79,9 @@ class Contract:
     grid: Fixed = Decimal(0)
     levies: Fixed = Decimal(0)
     injection: Rate | None = None  # None: nothing is agreed
-    fees_per_year: Mapping[str, Decimal] = field(default_factory=dict, hash=False)  # EUR, by what they are for
+    fees_per_year: Mapping[str, Decimal] = field(
+        default_factory=dict, hash=False
+    )  # EUR, by what they are for
     capacity: Capacity | None = None
     vat: Decimal = Decimal(0)  # percent, on all but injection
     injection_vat: Decimal = Decimal(0)  # percent
