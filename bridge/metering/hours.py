@@ -51,8 +51,21 @@ def _spread(day: HourlyDay, register: Register, amount: Decimal) -> dict[datetim
                 if register.tariff is Tariff.TOTAL
                 else tariffs.get(register.tariff, Decimal(0))
             )
-    rest = amount - sum(counted.values())
-    for hour, known in counted.items():
-        counted[hour] = max(known + rest, Decimal(0))
-        rest += known - counted[hour]
-    return counted
+    return settled(counted, amount)
+
+
+def settled(hours: Mapping[datetime, Decimal], amount: Decimal) -> dict[datetime, Decimal]:
+    """Hours that add up to an amount: what they lack goes to the first, what is too much comes off the first.
+
+    Args:
+        hours: what was counted in each, in order of time; the day's first at least.
+        amount: of the day, not negative.
+    """
+    rest = amount - sum(hours.values())
+    if not rest:
+        return dict(hours)
+    found = {}
+    for hour, known in hours.items():
+        found[hour] = max(known + rest, Decimal(0))
+        rest += known - found[hour]
+    return found

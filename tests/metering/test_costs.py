@@ -100,7 +100,7 @@ class Household:
 
     def fixed(self) -> Fixed:
         one, two = self.number(100, 3000, 4), self.number(100, 3000, 4)
-        return self.chance.choice([one, ByTariff(one, two)])
+        return one if self.chance.random() < 0.5 else ByTariff(one, two)
 
     def rate(self) -> Rate:
         dynamic = Dynamic(self.number(80, 120, 2), self.number(-300, 300, 4), self.chance.choice([*Per]))
@@ -201,7 +201,7 @@ class Truth:
         peaks = dict(self.home.peaks_before)
         for start, amounts in self.home.slots.items():
             month = LOCAL_DAY[start].replace(day=1)
-            power = 4 * sum(amount for each, amount in amounts.items() if each in (HIGH, LOW))
+            power = 4 * sum((amount for each, amount in amounts.items() if each in (HIGH, LOW)), Decimal(0))
             peaks[month] = max(peaks.get(month, Decimal(0)), power)
         return peaks
 
@@ -218,13 +218,13 @@ class Truth:
             ]
             each = Fraction(0)
             if contract.capacity:
-                each = Fraction(contract.capacity.per_kw_year) * sum(last) / len(last) / 365
+                each = Fraction(contract.capacity.per_kw_year) * Fraction(sum(last), len(last)) / 365
                 if contract.capacity.maximum_per_kwh:
                     used = sum(Fraction(self.home.daily[day][r]) for day in days for r in (HIGH, LOW))
                     grid = sum(self.parts[day, Part.GRID] for day in days)
                     most = Fraction(contract.capacity.maximum_per_kwh) * used - grid
                     each = min(each, most / len(days))
-            fees = sum(map(Fraction, contract.fees_per_year.values())) / 365
+            fees = Fraction(sum(map(Fraction, contract.fees_per_year.values())), 365)
             for day in days:
                 self.parts[day, Part.CAPACITY] = each
                 self.parts[day, Part.FEES] = fees
@@ -235,7 +235,7 @@ def worked_out(
     home: Household, days: Mapping[date, PricedDay], peaks: Mapping[date, Decimal]
 ) -> dict[date, Bill]:
     timeline = Timeline(tuple(home.contracts))
-    bills = {}
+    bills: dict[date, Bill] = {}
     for month in range(1, 13):
         of_month = [each for day, each in days.items() if day.month == month]
         stand = standing(HOME, timeline, of_month, peaks, FLOOR)

@@ -1,0 +1,315 @@
+"""What a kilowatt-hour costs at an instant, and what those of a day cost.
+
+What is unknown is NaN on the way, which spreads through sums by itself, and None when it is handed out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Context, Decimal, localcontext
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+from bridge.metering import meterday
+from bridge.metering.contract import ByTariff, Contract, Dynamic, Part, Per, Rate, Span, Timeline, price_of
+from bridge.metering.hours import Amounts, settled
+from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
+
+DayAhead = Mapping[datetime, Decimal]  # EUR/kWh by quarter-hour; an hourly price stands there four times
+Intervals = Mapping[Register, Mapping[datetime, Decimal]]  # by their starts, quarter-hours (gas: hours)
+Hours = Mapping[datetime, Decimal | None]  # starts, on the hour
+
+_Key = TypeVar("_Key")
+_Any = TypeVar("_Any")
+
+_EXACT = Context(prec=200)  # more digits than readings and prices together ever have
+_NOTHING = Decimal(0)
+_UNKNOWN = Decimal("NaN")  # spreads through sums by itself
+_QUARTER_HOUR = timedelta(minutes=15)
+_HOUR = timedelta(hours=1)
+_QUARTERS = tuple(_QUARTER_HOUR * place for place in range(4))
+_A_FOURTH = Decimal("0.25")
+_PERCENT = Decimal("0.01")
+_PARTS = {
+    Direction.CONSUMPTION: (Part.ENERGY, Part.GRID, Part.LEVIES),
+    Direction.INJECTION: (Part.COMPENSATION,),
+}
+
+
+class Why(StrEnum):
+    """Why something is unknown."""
+
+    NO_CONTRACT = "no contract"  # no price of the configuration holds yet
+    NO_DAY_AHEAD = "no day-ahead price"
+    NO_INTERVALS = "no intervals"  # the hours of what was used are not known, and the price depends on them
+    NO_TARIFF = "no tariff"  # prices of high and low, and a meter that knows only a total
+    NO_INJECTION = "no injection"  # the contract says nothing of it, and there was some
+    NO_PEAK = "no peak"  # of any of the twelve months
+
+
+@dataclass(frozen=True, slots=True)
+class CountedDay:
+    """A meter day as it was counted: its amounts, and those of its intervals that are known."""
+
+    date: date
+    daily: Amounts
+    intervals: Intervals = field(default_factory=dict)  # none of a day whose intervals do not add up to it
+
+
+@dataclass(frozen=True, slots=True)
+class PricedDay:
+    """What the energy of a meter day cost, without fees and capacity."""
+
+    date: date
+    parts: Mapping[Part, Decimal | None]  # energy, grid, levies, compensation, and VAT on these
+    hours: Mapping[Register, Hours]  # with VAT: what consumption cost, and what injection brought
+    consumption: Decimal  # kWh
+    why: frozenset[Why] = frozenset()  # why something is unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a kilowatt-hour costs and brings from an instant on, with VAT: EUR/kWh by tariff.
+
+    Tariffs are high and low where a price depends on them, else total alone. A price is None while its
+    day-ahead price is unknown; `injection` is empty where the contract says nothing of it.
+    """
+
+    start: datetime
+    consumption: Mapping[Tariff, Decimal | None]
+    injection: Mapping[Tariff, Decimal | None]
+
+
+def priced(meter: Meter, timeline: Timeline, day: CountedDay, day_ahead: DayAhead) -> PricedDay:
+    """What the energy of a meter day cost, by part, and by hour and register.
+
+    Fixed prices apply to the hours of `metering.hours.spread`, which add up to the day's amount, whatever is
+    known of its intervals; but where the contract changes during the day, the intervals must all be there.
+    Dynamic prices apply to each interval, and these must all be there. Elsewhere the part is unknown.
+    Registers other than kWh of the connection have no costs.
+
+    Args:
+        meter: whose day it is; its bounds count.
+        timeline: its contracts.
+        day: what was counted.
+        day_ahead: the prices of that day at least, as far as they are known.
+    """
+    with localcontext(_EXACT):
+        return _Pricing(meter, timeline, day, day_ahead).result()
+
+
+def price_at(timeline: Timeline, instant: datetime, day_ahead: DayAhead) -> Price | None:
+    """What holds at an instant, from the beginning of its quarter-hour; None while no contract does."""
+    contract = timeline.at(instant)
+    if contract is None:
+        return None
+    start = instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
+    with localcontext(_EXACT):
+        return Price(start, *(_all_in(contract, each, start, day_ahead) for each in _PARTS))
+
+
+def prices_known(timeline: Timeline, start: datetime, end: datetime, day_ahead: DayAhead) -> list[Price]:
+    """The quarter-hours from one instant until another that follow the day-ahead price, where it is known."""
+    found = []
+    while start < end:
+        contract = timeline.at(start)
+        price = price_at(timeline, start, day_ahead) if contract and contract.is_dynamic else None
+        if price and None not in {*price.consumption.values(), *price.injection.values()}:
+            found.append(price)
+        start += _QUARTER_HOUR
+    return found
+
+
+class _Counted(NamedTuple):
+    """What a register counted during a day."""
+
+    hours: Mapping[datetime, Decimal]  # that add up to the day
+    intervals: Mapping[datetime, Decimal]
+    is_whole: bool  # it is known when all of it flowed
+
+
+class _Line(NamedTuple):
+    """A part of the bill with its price."""
+
+    part: Part
+    price: Decimal | Dynamic  # EUR/kWh
+    why: Why  # the price is unknown, where it is
+
+
+class _Pricing:
+    """A day on its way to its costs.
+
+    Registers are looked up seldom: that takes longer than a multiplication.
+    """
+
+    def __init__(self, meter: Meter, timeline: Timeline, day: CountedDay, day_ahead: DayAhead) -> None:
+        start, end = meterday.bounds_of(meter, day.date)
+        self._day, self._day_ahead = day, day_ahead
+        self._first = start.replace(minute=0)
+        self._hour_of = _hours_of(start, end, meter.energy)
+        self._spans = timeline.during(self._first, end)
+        self._prices: dict[Dynamic, Mapping[datetime, Decimal]] = {}
+        self._parts = dict.fromkeys((*_PARTS[Direction.CONSUMPTION], Part.VAT, Part.COMPENSATION), _NOTHING)
+        self._why: set[Why] = set()
+
+    def result(self) -> PricedDay:
+        """The day's costs."""
+        hours = {
+            register: self._hours(register, counted)
+            for direction in _PARTS
+            for register, counted in self._counted(direction)
+        }
+        consumption = sum(_of_flow(self._day.daily, Direction.CONSUMPTION).values(), _NOTHING)
+        return PricedDay(self._day.date, _known(self._parts), hours, consumption, frozenset(self._why))
+
+    def _counted(self, direction: Direction) -> Iterator[tuple[Register, _Counted]]:
+        daily, flow = _of_flow(self._day.daily, direction), _of_flow(self._day.intervals, direction)
+        hourly = {register: self._by_hour(amounts) for register, amounts in flow.items()}
+        hours = sorted({self._first}.union(*hourly.values()))
+        is_whole = self._is_whole(daily, flow)
+        for register, amount in daily.items():
+            is_total = register.tariff is Tariff.TOTAL
+            intervals = _together(flow.values()) if is_total else flow.get(register, {})
+            known = _together(hourly.values()) if is_total else hourly.get(register, {})
+            of_hours = settled({hour: known.get(hour, _NOTHING) for hour in hours}, amount)
+            yield register, _Counted(of_hours, intervals, is_whole)
+
+    def _by_hour(self, intervals: Mapping[datetime, Decimal]) -> dict[datetime, Decimal]:
+        hours: dict[datetime, Decimal] = {}
+        for start, amount in intervals.items():
+            hour = self._hour_of[start]
+            hours[hour] = hours.get(hour, _NOTHING) + amount
+        return hours
+
+    def _is_whole(self, daily: Amounts, flow: Intervals) -> bool:
+        """Whether it is known of all that flowed when it did, and in which tariff."""
+        in_use = {register for register, amounts in flow.items() if any(amounts.values())}
+        fits = in_use <= daily.keys() or any(register.tariff is Tariff.TOTAL for register in daily)
+        return not any(daily.values()) or (fits and self._hour_of.keys() <= set().union(*flow.values()))
+
+    def _hours(self, register: Register, counted: _Counted) -> Hours:
+        """A register's hours with VAT; their parts are added to the day's."""
+        costs = dict.fromkeys(counted.hours, _NOTHING)
+        for span in self._spans:
+            hours, intervals = self._within(span, counted.hours), self._within(span, counted.intervals)
+            vat = span.contract.vat_on(register.direction) * _PERCENT if span.contract else _UNKNOWN
+            used, fixed = sum(hours.values(), _NOTHING), _NOTHING
+            for line in self._lines(register, counted, span.contract):
+                if isinstance(line.price, Dynamic):
+                    moving = self._moving(line.price, intervals)
+                    self._add(line, sum(moving.values(), _NOTHING), vat)
+                    for hour, cost in moving.items():
+                        costs[hour] += cost * (1 + vat)
+                elif used:
+                    self._add(line, used * line.price, vat)
+                    fixed += line.price
+            fixed *= 1 + vat
+            for hour, amount in hours.items():
+                if amount:
+                    costs[hour] += amount * fixed
+        return _known(costs)
+
+    def _within(self, span: Span, amounts: Mapping[datetime, Decimal]) -> Mapping[datetime, Decimal]:
+        if len(self._spans) == 1:
+            return amounts
+        return {start: amount for start, amount in amounts.items() if span.start <= start < span.end}
+
+    def _lines(self, register: Register, counted: _Counted, contract: Contract | None) -> list[_Line]:
+        """The register's parts, each with its price."""
+        lines = contract.lines(register.direction) if contract else ()
+        if not lines or (len(self._spans) > 1 and not counted.is_whole):
+            why = Why.NO_INTERVALS if lines else Why.NO_INJECTION if contract else Why.NO_CONTRACT
+            return [_Line(part, _UNKNOWN, why) for part in _PARTS[register.direction]]
+        return [_line(part, rate, register.tariff, is_whole=counted.is_whole) for part, rate in lines]
+
+    def _moving(self, rate: Dynamic, intervals: Mapping[datetime, Decimal]) -> dict[datetime, Decimal]:
+        """What the hours cost in which something was used."""
+        if rate not in self._prices:
+            self._prices[rate] = _dynamic(rate, self._hour_of, self._day_ahead)
+        prices = self._prices[rate]
+        costs: dict[datetime, Decimal] = {}
+        for start, amount in intervals.items():
+            if amount:
+                hour = self._hour_of[start]
+                costs[hour] = costs.get(hour, _NOTHING) + amount * prices[start]
+        return costs
+
+    def _add(self, line: _Line, cost: Decimal, vat: Decimal) -> None:
+        self._parts[line.part] += cost
+        if cost and vat:
+            self._parts[Part.VAT] += cost * (-vat if line.part is Part.COMPENSATION else vat)
+        if cost.is_nan():
+            self._why.add(line.why)
+
+
+def _line(part: Part, rate: Rate, tariff: Tariff, *, is_whole: bool) -> _Line:
+    if isinstance(rate, Dynamic):
+        return _Line(part, rate, Why.NO_DAY_AHEAD) if is_whole else _Line(part, _UNKNOWN, Why.NO_INTERVALS)
+    price = price_of(rate, tariff)
+    return _Line(part, _UNKNOWN if price is None else price, Why.NO_TARIFF)
+
+
+def _all_in(
+    contract: Contract, direction: Direction, start: datetime, day_ahead: DayAhead
+) -> dict[Tariff, Decimal | None]:
+    """EUR/kWh with VAT, by tariff."""
+    rates = [line.rate for line in contract.lines(direction)]
+    by_tariff = any(isinstance(rate, ByTariff) for rate in rates)
+    tariffs = () if not rates else (Tariff.HIGH, Tariff.LOW) if by_tariff else (Tariff.TOTAL,)
+    factor = 1 + contract.vat_on(direction) * _PERCENT
+    return _known(
+        {tariff: factor * sum(_at(rate, tariff, start, day_ahead) for rate in rates) for tariff in tariffs}
+    )
+
+
+def _at(rate: Rate, tariff: Tariff, start: datetime, day_ahead: DayAhead) -> Decimal:
+    """EUR/kWh in the quarter-hour that begins then."""
+    if isinstance(rate, Dynamic):
+        return _dynamic(rate, {start: start.replace(minute=0)}, day_ahead)[start]
+    price = price_of(rate, tariff)
+    return _UNKNOWN if price is None else price
+
+
+def _dynamic(
+    rate: Dynamic, hour_of: Mapping[datetime, datetime], day_ahead: DayAhead
+) -> dict[datetime, Decimal]:
+    """EUR/kWh in each interval, by the hour in which it lies."""
+    if rate.per is Per.QUARTER_HOUR:
+        return {start: rate.factor * day_ahead.get(start, _UNKNOWN) + rate.base for start in hour_of}
+    hours = {}
+    for hour in set(hour_of.values()):
+        quarters = (day_ahead.get(hour + quarter, _UNKNOWN) for quarter in _QUARTERS)
+        hours[hour] = rate.factor * (sum(quarters, _NOTHING) * _A_FOURTH) + rate.base
+    return {start: hours[hour] for start, hour in hour_of.items()}
+
+
+def _hours_of(start: datetime, end: datetime, energy: Energy) -> dict[datetime, datetime]:
+    """The intervals from one instant until another, each with the hour in which it lies."""
+    hours: dict[datetime, datetime] = {}
+    hour = start.replace(minute=0)
+    while hour < end:
+        quarters = _QUARTERS if energy is Energy.ELECTRICITY else _QUARTERS[:1]
+        hours |= {slot: hour for quarter in quarters if start <= (slot := hour + quarter) < end}
+        hour += _HOUR
+    return hours
+
+
+def _of_flow(amounts: Mapping[Register, _Any], direction: Direction) -> dict[Register, _Any]:
+    """What is known of the kWh in a direction."""
+    return {
+        register: each
+        for register, each in amounts.items()
+        if register.direction is direction and register.unit is Unit.KWH
+    }
+
+
+def _together(columns: Iterable[Mapping[datetime, Decimal]]) -> dict[datetime, Decimal]:
+    sums: dict[datetime, Decimal] = {}
+    for column in columns:
+        for start, amount in column.items():
+            sums[start] = sums.get(start, _NOTHING) + amount
+    return sums
+
+
+def _known(amounts: Mapping[_Key, Decimal]) -> dict[_Key, Decimal | None]:
+    return {key: None if amount.is_nan() else amount for key, amount in amounts.items()}
