@@ -18,12 +18,12 @@ from bridge.ledger.errors import heeding_damage
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
-from bridge.metering import costs, meterday
+from bridge.metering import meterday, pricing
 from bridge.metering.contract import Part as BillPart
 from bridge.metering.contract import Timeline
-from bridge.metering.costs import PricedDay, Why
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter
+from bridge.metering.pricing import DayAhead, PricedDay, Why
 
 _STALE = (
     "SELECT day.date FROM day LEFT JOIN cost ON cost.meter = day.meter AND cost.date = day.date"
@@ -59,7 +59,7 @@ class KnownCosts(Part):
         Raises:
             LedgerError: while it is iterated over.
         """
-        day_ahead: costs.DayAhead = {}
+        day_ahead: DayAhead = {}
         known_until = date.min
         for day in self._counted.during(meter, first, last):
             if day.date > known_until and any(each.is_dynamic for each in timeline.contracts):
@@ -68,7 +68,7 @@ class KnownCosts(Part):
                     meterday.start_of(day.date, Energy.ELECTRICITY),
                     meterday.end_of(known_until + ONE_DAY, Energy.ELECTRICITY),
                 )
-            yield costs.priced(meter, timeline, day, day_ahead)
+            yield pricing.priced(meter, timeline, day, day_ahead)
 
     @heeding_damage
     def known(self, meter: Meter, first: date = date.min, last: date = date.max) -> dict[date, DayCosts]:

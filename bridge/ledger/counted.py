@@ -14,8 +14,8 @@ from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
 from bridge.ledger.units import to_amount, to_instant, to_seconds
 from bridge.metering import meterday
-from bridge.metering.costs import CountedDay
 from bridge.metering.model import Meter, Register
+from bridge.metering.pricing import CountedDay
 
 _PORTION = 31  # days, read at once
 

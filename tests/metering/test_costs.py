@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -16,12 +16,8 @@ from bridge.metering.costs import (
     Bill,
     CountedDay,
     PricedDay,
-    Standing,
-    Why,
     bill,
-    price_at,
     priced,
-    prices_known,
     standing,
     summed,
 )
