@@ -1,6 +1,6 @@
 """Every key there is: the file, the environment variables, the messages and the JSON Schema come from here.
 
-A description completes the sentence "write ..." in a message. The keys below `mqtt` are in `broker`, and those
+A description completes the sentence "write ..." in a message. The keys below `mqtt` are in `broker`, those
 below `fluvius` and `meters` in `fluvius`.
 """
 

@@ -24,7 +24,8 @@ from bridge.demo.view import View, view_of
 from bridge.ledger import Ledger
 from bridge.metering.model import BRUSSELS
 from bridge.publishing.retained import discovery_first
-from bridge.service.bridge import Bridge, Stopped
+from bridge.service.bridge import Bridge
+from bridge.service.inbox import Stopped
 from bridge.simulator import Simulator
 
 _PREFIX = "FLUVIUS2MQTT_"

@@ -1,5 +1,6 @@
 """Backfills: worked on one request at a time, and asked for over MQTT."""
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -17,6 +18,8 @@ from bridge.text.foreign import clean
 from bridge.text.wishes import wish
 from bridge.text.words import Payload
 
+log = logging.getLogger(__name__)
+
 _FROM = "history_from"  # the note
 
 
@@ -33,7 +36,7 @@ class Backfills:
     def __init__(
         self, ledger: Ledger, fetcher: Fetcher, now: Callable[[], datetime], trouble: Trouble
     ) -> None:
-        self._ledger, self._now, self._trouble = ledger, now, trouble
+        self._ledger, self._fetcher, self._now, self._trouble = ledger, fetcher, now, trouble
         self._backfiller = Backfiller(ledger, fetcher, now)
 
     @property
@@ -63,6 +66,16 @@ class Backfills:
         except (FolderError, LedgerError) as error:
             self._trouble.noticed(error)
             return None
+
+    def say_how_to_get_more(self, lookback_days: int) -> None:
+        """Where the ledger is empty, a cycle fetches so many days and no more."""
+        with self._trouble.endured():
+            if not any(self._ledger.readings.known_span(meter) for meter in self._fetcher.meters):
+                log.info(
+                    "the ledger is empty: the last %d days are fetched; for older ones run"
+                    " `fluvius2mqtt backfill --from DATE`",
+                    lookback_days,
+                )
 
     def meter_of(self, backfill: Backfill) -> Meter | None:
         """Its meter; None if that is not followed any more."""

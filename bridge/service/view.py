@@ -1,11 +1,11 @@
 """What stands on the broker: a view of the ledger, which can be published again at any time."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from bridge.fetching.cycle import Fetcher
 from bridge.ledger import Damaged, Ledger
-from bridge.metering.model import BRUSSELS, Meter
+from bridge.metering.model import BRUSSELS, Backfill, Meter
 from bridge.mqtt import Broker
 from bridge.mqtt.allowance import in_words
 from bridge.publishing.publisher import Publisher
@@ -14,6 +14,8 @@ from bridge.service.backfills import Backfills
 from bridge.service.status import Status
 from bridge.service.trouble import Trouble
 from bridge.text.words import Payload
+
+_SHOW_BACKFILL = timedelta(minutes=1)  # how often a meter is published while its backfill goes on
 
 
 class View:
@@ -49,6 +51,7 @@ class View:
         self._now, self._between = now, between
         self.unpublished: str | None = None  # why not everything is on the broker: it is tried again
         self._published_on: date | None = None
+        self._backfill_shown = now()
 
     @property
     def is_stale(self) -> bool:
@@ -93,6 +96,14 @@ class View:
         """Show the latest day the moment it is known."""
         with self._trouble.endured():
             self.publisher.latest_day(meter)
+
+    def backfill(self, backfill: Backfill) -> None:
+        """Publish how far a backfill has come, and its meter now and then, or when it does not go on."""
+        if self._backfills.waits_for or abs(self._now() - self._backfill_shown) > _SHOW_BACKFILL:
+            self._backfill_shown = self._now()
+            if meter := self._backfills.meter_of(backfill):
+                self.meter(meter)
+        self.bridge()
 
     def bridge(self) -> None:
         """Publish what the bridge says of itself."""
