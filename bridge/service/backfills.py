@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from bridge.config.asked import UsageError
-from bridge.fetching.backfill import Backfiller, Order
+from bridge.config.asked import UsageError, WantedHistory
+from bridge.fetching.backfill import Backfiller
 from bridge.fetching.cycle import Fetcher
 from bridge.folder.claim import FolderError
 from bridge.ledger import Ledger, LedgerError
@@ -139,7 +139,7 @@ class BackfillRequests:
         """Set that day."""
         try:
             text = command.payload.decode("utf-8", "replace").strip()
-            first = Order.of({"from": text}, self._fetcher.meters, self._now()).first
+            first = WantedHistory.of({"from": text}, self._fetcher.meters, self._now()).first
             self._backfills.set_first(first)
         except (LedgerError, UsageError) as error:
             return refused(command, clean(error))
@@ -161,17 +161,17 @@ class BackfillRequests:
 
     def _begin(self, command: Command, request: Mapping[str, Any]) -> Payload:
         try:
-            order = Order.of(request, self._fetcher.meters, self._now())
+            wanted = WantedHistory.of(request, self._fetcher.meters, self._now())
         except UsageError as error:
             return refused(command, clean(error))
         try:
             self._ledger.jobs.begin_backfills(
-                order.meters, order.first, order.last, self._now(), transaction(command)
+                wanted.meters, wanted.first, wanted.last, self._now(), transaction(command)
             )
         except LedgerError as error:
             self._trouble.noticed(error)
-            several = len(order.meters) > 1
+            several = len(wanted.meters) > 1
             return refused(command, f"{error}; none of the meters was begun" if several else str(error))
-        names = [meter.name for meter in order.meters]
-        span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
+        names = [meter.name for meter in wanted.meters]
+        span = {"from": wanted.first.isoformat(), "to": wanted.last.isoformat()}
         return done(command, {"state": "started", "meters": names, **span})

@@ -154,8 +154,8 @@ class Bridge:
 
     def stop(self) -> None:
         """Ask the bridge to stop; `run` returns soon after. May be called from any thread."""
+        self._broker.interrupt()  # first, or it would interrupt the goodbye
         self._inbox.stop()
-        self._broker.interrupt()
 
     def _attend(self, seconds: float) -> None:
         """Wait for events, and heed those that are there."""
