@@ -10,7 +10,7 @@ from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.model import Day, Meter
 from bridge.metering.progress import Progress
-from bridge.mqtt import Broker, Message, PublishRefused, topics
+from bridge.mqtt import Broker, Message, topics
 from bridge.publishing.discovery import MIGRATE, Discovery, as_json
 from bridge.publishing.meter import MeterTopics
 from bridge.publishing.retained import Retained
@@ -55,9 +55,9 @@ class Publisher:
         self._retained.own(_BRIDGE, [topics.bridge_state(self._base)])
 
     @property
-    def refusal(self) -> PublishRefused | None:
-        """The last topic that the broker did not want, since `forget`."""
-        return self._retained.refusal
+    def left_out(self) -> str:
+        """What the broker does not take, for the user; empty where it takes everything."""
+        return self._retained.left_out
 
     def outlive_the_bridge(self) -> None:
         """What is published stands while no bridge is online, as between two runs of `once`."""

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 
 from bridge.ledger.outbox import Outbox
 from bridge.mqtt import Broker, Message, PublishRefused
+from bridge.mqtt.allowance import in_words
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +19,6 @@ class Retained:
     Args:
         broker: where to.
         outbox: where it is kept which topics a broker may hold because of us.
-
-    Attributes:
-        refusal: the last one since `forget`, or None.
     """
 
     def __init__(self, broker: Broker, outbox: Outbox) -> None:
@@ -33,7 +31,7 @@ class Retained:
             self._topics.setdefault(owner, set()).add(topic)
         self._refused: set[str] = set()  # topics of which a warning was given
         self._emptied: set[str] = set()  # topics whose payload the broker does not take
-        self.refusal: PublishRefused | None = None
+        self._refusal: PublishRefused | None = None  # the last one since `forget`
 
     @property
     def owners(self) -> AbstractSet[str]:
@@ -43,6 +41,11 @@ class Retained:
     def topics_of(self, owner: str) -> AbstractSet[str]:
         """The topics that a broker may hold because of an owner."""
         return self._topics.get(owner, set())
+
+    @property
+    def left_out(self) -> str:
+        """What the broker does not take, for the user; empty where it takes everything."""
+        return in_words(self._broker.left_out) or str(self._refusal or "")
 
     @property
     def is_in_doubt(self) -> bool:
@@ -64,7 +67,7 @@ class Retained:
         self._in_doubt = {topic: number for number, topic in enumerate(in_order)}
         self._acknowledged.clear()
         self._emptied.clear()
-        self.refusal = None
+        self._refusal = None
 
     def publish_again(self, which: Callable[[str], bool]) -> None:
         """Some topics are published the next time, though the broker has them."""
@@ -146,7 +149,7 @@ class Retained:
         try:
             self._broker.publish(messages, acknowledged=acknowledged)
         except PublishRefused as refusal:
-            self.refusal = refusal
+            self._refusal = refusal
             if refusal.topic not in self._refused:
                 self._refused.add(refusal.topic)
                 log.warning("%s. Look at the broker's access list.", refusal)

@@ -88,7 +88,6 @@ class Bridge:
             started=now(),
             fetcher=fetcher,
             backfills=backfills,
-            broker=self._broker,
             publisher=publisher,
             recorder=recorder,
             trouble=trouble,
@@ -185,9 +184,7 @@ class Bridge:
             case Connected():
                 self._view.again()
             case HomeAssistantStarted():
-                self._publisher.forget_discovery()
-                meters = (partial(self._view.meter, meter) for meter in self._fetcher.meters)
-                self._greeting.begin([self._view.bridge, *meters, self._statistics.compare])
+                self._greeting.begin([*self._view.piece_by_piece(), self._statistics.compare])
             case Command():
                 self._requests.obey(event)
 
@@ -209,9 +206,8 @@ class Bridge:
     def _until_next(self) -> float:
         if self._backfills.is_due():
             return 0.0
-        return min(
-            self._agenda.seconds_until_next(self._statistics.retry_at, self._greeting.next_at), _LOOK_AROUND
-        )
+        plans = self._statistics.retry_at, self._greeting.next_at
+        return min(self._agenda.seconds_until_next(*plans), _LOOK_AROUND)
 
     def _cycle(self, occasion: Occasion) -> Cycle:
         cycle = Cycle(occasion, self._now())

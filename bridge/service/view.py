@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from bridge.fetching.cycle import Fetcher
 from bridge.ledger import Damaged, Ledger
 from bridge.metering.model import BRUSSELS, Backfill, Meter
 from bridge.mqtt import Broker
-from bridge.mqtt.allowance import in_words
 from bridge.publishing.publisher import Publisher
 from bridge.service.answers import outcomes
 from bridge.service.backfills import Backfills
@@ -58,11 +58,6 @@ class View:
         """Whether something is missing there, or it is of yesterday."""
         return bool(self.unpublished) or self._published_on != self._today()
 
-    @property
-    def left_out(self) -> str:
-        """What the broker does not take."""
-        return in_words(self.broker.left_out)
-
     def everything(self) -> None:
         """Publish all meters, and what the bridge says of itself."""
         self.unpublished = "the bridge was interrupted while it published"
@@ -86,6 +81,11 @@ class View:
         """Publish everything, whatever stands there."""
         self.publisher.forget()
         self.everything()
+
+    def piece_by_piece(self) -> list[Callable[[], None]]:
+        """Calls that publish everything again, for Home Assistant, which may have missed it."""
+        self.publisher.forget_discovery()
+        return [self.bridge, *(partial(self.meter, meter) for meter in self._fetcher.meters)]
 
     def meter(self, meter: Meter) -> None:
         """Publish one meter."""
