@@ -65,10 +65,9 @@ class History:
         """
         around = ONE_DAY * (SPAN // 2)
         days = meterday.span(first - around, last + around)
-        self._ledger.answers.settle(meter, days, self._now().replace(microsecond=0), silent)
+        found = self._ledger.answers.settle(meter, days, self._now().replace(microsecond=0), silent)
         facts = self._known[1]
-        changed = [day for day in days if day in facts]
-        facts.update({day.date: day for day in self._ledger.days.facts(meter, changed, self._now())})
+        facts.update({day.date: day for day in found if day.date in facts})
 
     def note_as_odd(self, question: Question) -> None:
         """Its answer could not be understood: it is not asked again in this run."""
