@@ -155,9 +155,7 @@ class Answers(Part):
 
     def _known_of(self, meter: Meter, day: date) -> DayFacts:
         """A day's daily amounts, and all intervals that are known of it."""
-        daily = self._readings.amounts(meter, day, day, daily=True)
-        start = meterday.start_of(day, meter.energy)
-        return DayFacts(day, daily.get(start, {}), self._readings.slots(meter, day))
+        return DayFacts(day, *self._readings.of_day(meter, day))
 
     def _compare(self, meter: Meter, day: date, known: DayFacts) -> None:
         """Remember whether a day's intervals add up to its daily amounts; until then none is streamed."""
