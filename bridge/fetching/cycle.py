@@ -167,7 +167,10 @@ class Fetcher:
                 visit.trouble = self._learn_mandates(visit, cycle)
                 desks = self._due(name, cycle)
             visit.http.longest_pause = min(visit.http.longest_pause, _WHOLE_RUN / (len(desks) or 1))
-            outcomes = [self._ask_for_meter(visit, desk, cycle) for desk in self._in_turn(desks)]
+            outcomes = []
+            for desk in self._in_turn(desks):
+                with self._ledger.checks.proving_once():
+                    outcomes.append(self._ask_for_meter(visit, desk, cycle))
             if outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
                 visit.trouble = visit.trouble or outcomes[0]
         cycle.requests += visit.requests

@@ -32,7 +32,7 @@ def is_due(desk: Desk, occasion: Occasion) -> bool:
             desk.to_review
             or (
                 not desk.abilities.at_once
-                and desk.ledger.reviews.corrected_days(meter, *desk.watched, before)
+                and desk.ledger.reviews.awaiting_intervals(meter, *desk.watched, before)[0]
             )
         )
     if occasion is Occasion.ASKED or desk.is_exchanged:

@@ -108,9 +108,9 @@ class Desk:
         return {day.date for day in self.facts if day.complete}
 
     def settle(self, days: Sequence[date]) -> None:
-        """Find out which of some days became complete."""
-        self.ledger.answers.settle(self.meter, days, self.now)
-        self.look_again()
+        """Find out which of some consecutive days, among them the window, became complete."""
+        known = {day.date: day for day in self.ledger.answers.settle(self.meter, days, self.now)}
+        self.facts = [known[day] for day in self.window]
 
     def settle_by_time(self) -> None:
         """Find out which days became complete as time went by: only some of which something is known."""

@@ -77,11 +77,11 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
 
 def _older_days(desk: Desk, steps: Steps, first: date, last: date) -> list[date]:
     """Days before the window whose intervals did not follow a correction, or do not add up."""
-    before_the_window = desk.meter, first, last, desk.now - reviewing.EVERY
-    days = desk.ledger.reviews.corrected_days(*before_the_window)[:_OLD_AT_ONCE]
-    if not (steps.asked and steps.asked & desk.ledger.days.days_in_doubt(desk.meter)):  # at most one in a run
-        days += desk.ledger.reviews.days_that_do_not_add_up(*before_the_window)[:1]
-    return days
+    corrected, in_doubt = desk.ledger.reviews.awaiting_intervals(
+        desk.meter, first, last, desk.now - reviewing.EVERY
+    )
+    one_was_asked = any(day.disagrees and day.date in steps.asked for day in desk.facts)
+    return corrected[:_OLD_AT_ONCE] + in_doubt[: 0 if one_was_asked else 1]
 
 
 def _follow_up(desk: Desk, steps: Steps, day: date) -> None:
