@@ -15,7 +15,7 @@ from bridge.ledger.jobs import Jobs
 from bridge.ledger.listing import Listing
 from bridge.ledger.notes import KnownNotes, Notes
 from bridge.ledger.outbox import Outbox
-from bridge.ledger.peaks import Peaks
+from bridge.ledger.peaks import KnownPeaks, Peaks
 from bridge.ledger.readings import Readings
 from bridge.ledger.reviews import Reviews
 from bridge.ledger.slots import Slots
@@ -39,6 +39,7 @@ class Records:
         self.sums = Sums(store, checks, self.readings, self.days)
         self.counted = CountedDays(store, checks, self.readings, self.days)
         self.costs = KnownCosts(store, self.readings, self.counted, prices)
+        self.peaks = KnownPeaks(store, checks, self.days)
         self.listing = Listing(store, checks, self.readings, self.days)
 
     def __enter__(self) -> Self:
@@ -62,6 +63,7 @@ class Ledger(Records):
     notes: Notes
     prices: Prices
     costs: Costs
+    peaks: Peaks
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
         """Open or create.

@@ -15,21 +15,12 @@ from bridge.metering import meterday
 from bridge.metering.model import Meter, Peak, PeakMonth
 
 
-class Peaks(Part):
+class KnownPeaks(Part):
     """By Fluvius's word, and worked out here."""
 
-    def __init__(self, store: Store, checks: Checksums, days: Days, outbox: Outbox) -> None:
+    def __init__(self, store: Store, checks: Checksums, days: Days) -> None:
         super().__init__(store)
-        self._checks, self._days, self._outbox = checks, days, outbox
-
-    def keep_peaks(self, meter: Meter, peaks: Iterable[Peak], this_month: date) -> None:
-        """Keep the monthly peaks that Fluvius says itself; those of this month are peaks so far."""
-        with self._store.transaction():
-            self._outbox.changed(meter)
-            for peak in peaks:
-                month = meterday.month_of(meterday.day_of(peak.start, meter.energy))
-                source = "portal" if month < this_month else "so far"
-                self._keep_peak(meter, month, source, to_seconds(peak.start), to_billionths(peak.power))
+        self._checks, self._days = checks, days
 
     @heeding_damage
     def peak_months(self, meter: Meter, months: Sequence[date]) -> list[PeakMonth]:
@@ -37,13 +28,6 @@ class Peaks(Part):
         known = self._known_peaks(meter, months)
         whole = self._days.with_intervals(meter, months[0], meterday.last_of(months[-1]))
         return [self._peak_month(meter, month, known, whole) for month in months]
-
-    def forget(self, meter: Meter, first: date = date.min, last: date = date.max) -> None:
-        """What was worked out of days of a span does not count any more."""
-        self._execute(
-            "DELETE FROM peak WHERE meter = ? AND source = 'ledger' AND month BETWEEN ? AND ?",
-            (self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()),
-        )
 
     def _known_peaks(self, meter: Meter, months: Sequence[date]) -> dict[tuple[str, str], Peak | None]:
         """By source and month; None where it is known that there is none."""
@@ -70,7 +54,10 @@ class Peaks(Part):
         return PeakMonth(month, counted, given, whole >= days)
 
     def _highest(self, meter: Meter, month: date) -> Peak | None:
-        """A month's highest quarter-hour of complete days."""
+        return _peak("ledger", *self._work_out(meter, month))
+
+    def _work_out(self, meter: Meter, month: date) -> tuple[int, int | None]:
+        """A month's highest quarter-hour of complete days, as the file has it; None where there is none."""
         first, last = meterday.span_within(meter, month, meterday.last_of(month))
         self._checks.heed_damage(meter, first, last)
         complete = set(self._days.complete_days(meter, first, last)) - self._days.days_in_doubt(
@@ -91,6 +78,34 @@ class Peaks(Part):
             row for row in rows or () if meterday.day_of(to_instant(row[0]), meter.energy) in complete
         )
         start, amount = next(of_complete_days, (0, None))
+        return start, amount
+
+
+class Peaks(KnownPeaks):
+    """The peaks as they are kept."""
+
+    def __init__(self, store: Store, checks: Checksums, days: Days, outbox: Outbox) -> None:
+        super().__init__(store, checks, days)
+        self._outbox = outbox
+
+    def keep_peaks(self, meter: Meter, peaks: Iterable[Peak], this_month: date) -> None:
+        """Keep the monthly peaks that Fluvius says itself; those of this month are peaks so far."""
+        with self._store.transaction():
+            self._outbox.changed(meter)
+            for peak in peaks:
+                month = meterday.month_of(meterday.day_of(peak.start, meter.energy))
+                source = "portal" if month < this_month else "so far"
+                self._keep_peak(meter, month, source, to_seconds(peak.start), to_billionths(peak.power))
+
+    def forget(self, meter: Meter, first: date = date.min, last: date = date.max) -> None:
+        """What was worked out of days of a span does not count any more."""
+        self._execute(
+            "DELETE FROM peak WHERE meter = ? AND source = 'ledger' AND month BETWEEN ? AND ?",
+            (self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()),
+        )
+
+    def _highest(self, meter: Meter, month: date) -> Peak | None:
+        start, amount = self._work_out(meter, month)
         with suppress(LedgerError):  # on a full disk it is worked out again
             self._keep_peak(meter, month, "ledger", start, amount)
         return _peak("ledger", start, amount)

@@ -182,6 +182,11 @@ class PeakMonth:
     given: Peak | None
     is_whole: bool  # every day of the month is there, with its quarter-hours
 
+    @property
+    def billed(self) -> Peak | None:
+        """The one that counts: Fluvius's own word, where it is known."""
+        return self.given or self.counted
+
 
 @dataclass(frozen=True, slots=True)
 class Backfill:

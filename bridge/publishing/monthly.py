@@ -64,7 +64,7 @@ def peak(meter: Meter, months: Sequence[PeakMonth], floor: Decimal) -> Payload |
     if not months:
         return None
     *before, this = months
-    known = {each.first: _billed(each) for each in before}
+    known = {each.first: each.billed for each in before}
     billed = {first: max(peak.power, floor) for first, peak in known.items() if peak}
     now = max(filter(None, (this.counted, this.given)), key=lambda each: each.power, default=None)
     if not (billed or now):
@@ -100,10 +100,6 @@ def peak_differences(months: Sequence[PeakMonth]) -> list[Payload]:
 def _differ(month: PeakMonth, counted: Peak, given: Peak) -> bool:
     """A month that the ledger has in part may well have had a higher quarter-hour than is known."""
     return abs(counted.power - given.power) > _A_WATT and (month.is_whole or counted.power > given.power)
-
-
-def _billed(month: PeakMonth) -> Peak | None:
-    return month.given or month.counted
 
 
 def _month_s_peak(first: date, peak: Peak | None) -> Payload:
