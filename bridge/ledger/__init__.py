@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Self
 
 from bridge.ledger.answers import Answers
+from bridge.ledger.bills import Bills
 from bridge.ledger.bounds import Bounds
 from bridge.ledger.checksums import Checksums, Seals
 from bridge.ledger.costs import Costs, KnownCosts
@@ -40,6 +41,7 @@ class Records:
         self.counted = CountedDays(store, checks, self.readings, self.days)
         self.costs = KnownCosts(store, self.readings, self.counted, prices)
         self.peaks = KnownPeaks(store, checks, self.days)
+        self.bills = Bills(self.costs, self.peaks, self.days)
         self.listing = Listing(store, checks, self.readings, self.days)
 
     def __enter__(self) -> Self:
@@ -75,10 +77,18 @@ class Ledger(Records):
         store = Store(path)
         checks, notes = Seals(store), Notes(store)
         self._hold(store, checks, notes, Prices(store))
-        self.costs = Costs(store, self.readings, self.counted, self.prices)
         self.jobs, self.reviews = Jobs(store), Reviews(store)
         self.outbox = Outbox(store, checks, self.readings, stream=stream)
+        self.costs = Costs(
+            store,
+            readings=self.readings,
+            counted=self.counted,
+            prices=self.prices,
+            outbox=self.outbox,
+            notes=notes,
+        )
         self.peaks = Peaks(store, checks, self.days, self.outbox)
+        self.bills = Bills(self.costs, self.peaks, self.days)
         self.bounds = Bounds(store, self.peaks, self.outbox, notes)
         self.slots = Slots(
             store, checks, readings=self.readings, sums=self.sums, peaks=self.peaks, outbox=self.outbox

@@ -15,9 +15,12 @@ from itertools import pairwise
 from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices
 from bridge.ledger.errors import heeding_damage
+from bridge.ledger.notes import Notes
+from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
+from bridge.ledger.units import to_seconds
 from bridge.metering import meterday, pricing
 from bridge.metering.contract import Part as BillPart
 from bridge.metering.contract import Timeline
@@ -82,24 +85,45 @@ class KnownCosts(Part):
 
 
 class Costs(KnownCosts):
-    """The costs as they are kept."""
+    """The costs as they are kept. What costs something else than before is restated, for statistics."""
 
-    def bring_up_to_date(self, meter: Meter, timeline: Timeline) -> date | None:
-        """Work out the days that are new, or whose readings, contracts or day-ahead prices are other ones.
+    def __init__(
+        self,
+        store: Store,
+        *,
+        readings: Readings,
+        counted: CountedDays,
+        prices: KnownPrices,
+        outbox: Outbox,
+        notes: Notes,
+    ) -> None:
+        super().__init__(store, readings, counted, prices)
+        self._outbox, self._notes = outbox, notes
 
-        Returns:
-            The first day that costs something else than before; None if none does.
-        """
+    def bring_up_to_date(self, meter: Meter, timeline: Timeline) -> None:
+        """Work out the days that are new, or whose readings, contracts or day-ahead prices are other ones."""
         span = self._readings.known_span(meter)
-        if span is None:
-            return None
-        changed: list[date] = []
-        for first, last, basis in _bases(meter, timeline, *span):
+        for first, last, basis in _bases(meter, timeline, *span) if span else ():
             rows = self._rows(_STALE, (self._meter(meter), first.isoformat(), last.isoformat(), basis))
-            stale = [date.fromisoformat(day) for (day,) in rows]
-            for start, end in _runs(stale):
-                changed += self._work_out(meter, timeline, start, end, basis)
-        return min(changed, default=None)
+            for run in _runs(date.fromisoformat(day) for (day,) in rows):
+                for start, end in _in_months(*run):
+                    self._work_out(meter, timeline, start, end, basis)
+
+    def heed_peaks(self, meter: Meter, billed: Mapping[date, Decimal]) -> None:
+        """Restate what the capacity tariff cost since the first month whose peak is another one.
+
+        Args:
+            meter: whose peaks they are.
+            billed: each month's, kW, by its first day.
+        """
+        key = f"billed_peaks/{meter.ean}"
+        now = {month.isoformat(): str(power) for month, power in billed.items()}
+        before = self._notes.recall(key) or {}
+        changed = {month for month, _ in now.items() ^ before.items()}
+        if changed:
+            with self._store.transaction():
+                self._restate(meter, date.fromisoformat(min(changed)))
+                self._notes.remember(key, now)
 
     def forget(self, starts: Iterable[datetime]) -> None:
         """The day-ahead prices of some quarter-hours are other ones, and so what days cost."""
@@ -108,16 +132,24 @@ class Costs(KnownCosts):
             "UPDATE cost SET basis = '' WHERE date = ?", [(day,) for day in sorted(days)]
         )
 
-    def _work_out(self, meter: Meter, timeline: Timeline, first: date, last: date, basis: str) -> list[date]:
+    def _work_out(self, meter: Meter, timeline: Timeline, first: date, last: date, basis: str) -> None:
         key, before = self._meter(meter), self.known(meter, first, last)
-        fresh = {day.date: _written(day) for day in self.priced(meter, timeline, first, last)}
+        texts = {day.date: _written(day) for day in self.priced(meter, timeline, first, last)}
+        after = {day: _read(day, text) for day, text in texts.items()}
+        changed = [day for day in before.keys() | after.keys() if before.get(day) != after.get(day)]
         with self._store.transaction():
             self._store.execute_many(
                 _KEEP,
-                [(basis, fresh.get(day, _NONE), key, day.isoformat()) for day in meterday.span(first, last)],
+                [(basis, texts.get(day, _NONE), key, day.isoformat()) for day in meterday.span(first, last)],
             )
-        after = {day: _read(day, text) for day, text in fresh.items()}
-        return [day for day in before.keys() | after.keys() if before.get(day) != after.get(day)]
+            if changed:
+                self._restate(meter, min(changed))
+
+    def _restate(self, meter: Meter, day: date) -> None:
+        """From the month of a day on: its share of the capacity tariff may be another one, too."""
+        month = meterday.month_of(day)
+        self._outbox.restate(self._meter(meter), to_seconds(meterday.start_of(month, meter.energy)))
+        self._outbox.changed(meter)
 
 
 def _bases(meter: Meter, timeline: Timeline, first: date, last: date) -> Iterator[tuple[date, date, str]]:
@@ -143,6 +175,14 @@ def _runs(days: Iterable[date]) -> Iterator[tuple[date, date]]:
         run.append(day)
     if run:
         yield run[0], run[-1]
+
+
+def _in_months(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """A span in pieces, each of which is kept before the next is worked out."""
+    while first <= last:
+        end = min(last, meterday.last_of(meterday.month_of(first)))
+        yield first, end
+        first = end + ONE_DAY
 
 
 def _written(day: PricedDay) -> str:

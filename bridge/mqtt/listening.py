@@ -1,4 +1,7 @@
-"""What the bridge listens to: requests, Home Assistant's births, and its own state. All on paho's thread."""
+"""What the bridge listens to: requests, prices, Home Assistant's births, and its own state.
+
+All of it on paho's thread.
+"""
 
 import logging
 import re
@@ -10,7 +13,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.mqtt import topics
 from bridge.mqtt.allowance import Allowance
-from bridge.mqtt.messages import Command, Event, HomeAssistantStarted
+from bridge.mqtt.messages import Command, Event, HomeAssistantStarted, PricesGiven
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +41,7 @@ class Listening:
         """Take what a client receives."""
         client.message_callback_add(topics.request(self._base, "+"), self._on_command)
         client.message_callback_add(topics.bridge_state(self._base), self._on_state)
+        client.message_callback_add(topics.price_set(self._base), self._on_prices)
         for topic in self._births:
             client.message_callback_add(topic, self._on_birth)
 
@@ -47,7 +51,7 @@ class Listening:
         self._commands_subscriptions = {
             client.subscribe(topic, qos=1)[1] for topic in topics.requests(self._base, allowance.wildcards)
         }
-        for topic in (topics.bridge_state(self._base), *self._births):
+        for topic in (topics.bridge_state(self._base), topics.price_set(self._base), *self._births):
             client.subscribe(topic, qos=1)
 
     def on_subscribe(self, mid: int, reason: ReasonCode | None) -> None:
@@ -68,6 +72,12 @@ class Listening:
             _log.info("Ignored %d bytes on %s: that is too much.", len(message.payload), message.topic)
         else:
             self._hand_over(Command(message.topic.rpartition("/")[2], bytes(message.payload)))
+
+    def _on_prices(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
+        if len(message.payload) > LARGEST_COMMAND:
+            _log.info("Ignored %d bytes on %s: that is too much.", len(message.payload), message.topic)
+        elif message.payload:  # retained ones too: they are prices still
+            self._hand_over(PricesGiven(bytes(message.payload)))
 
     def _on_birth(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.payload == b"online" and not message.retain:  # if retained, it started before we did

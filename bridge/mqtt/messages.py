@@ -33,7 +33,14 @@ class HomeAssistantStarted:
     """Home Assistant is there (again)."""
 
 
-Event = Connected | Command | HomeAssistantStarted
+@dataclass(frozen=True, slots=True)
+class PricesGiven:
+    """Somebody publishes day-ahead prices."""
+
+    payload: bytes  # at most 64 KiB
+
+
+Event = Connected | Command | HomeAssistantStarted | PricesGiven
 
 
 class BrokerAway(Quoting):

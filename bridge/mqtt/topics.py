@@ -49,6 +49,11 @@ def response(base: str, name: str) -> str:
     return f"{base}/bridge/response/{name}"
 
 
+def price_set(base: str) -> str:
+    """Where somebody publishes day-ahead prices, for us to take."""
+    return f"{base}/price/set"
+
+
 def of_meter(base: str, meter: str, *below: str) -> str:
     """What is said of one meter: `day`, `day/consumption/high`, `status`, ..."""
     return "/".join((base, meter, *below))

@@ -1,17 +1,19 @@
 """All that should stand on the broker of a meter: the ledger's view of it, topic by topic."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 
 from bridge.config import Settings
+from bridge.config.prices import timeline
 from bridge.ledger import Ledger
 from bridge.metering import meterday
+from bridge.metering.costs import per_kw, price_at, prices_known
 from bridge.metering.model import Day, Energy, Meter, PeakMonth, Total
 from bridge.metering.progress import Progress
 from bridge.mqtt import topics
-from bridge.publishing import chart, monthly, payloads
+from bridge.publishing import chart, costs, monthly, payloads
 from bridge.publishing.discovery import Discovery, as_json
-from bridge.text.words import Payload, to_json
+from bridge.text.words import Payload, local, to_json
 
 Topics = dict[str, str]  # topic → payload
 
@@ -27,6 +29,7 @@ class MeterTopics:
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._base = ledger, settings.mqtt.base_topic
         self._draws, self._floor = settings.mqtt.chart, settings.capacity_tariff.floor_kw
+        self._prices = settings.prices
         self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
 
     def everything(
@@ -48,8 +51,9 @@ class MeterTopics:
         if total:
             found |= self._with_leaves(meter, "total", payloads.total(meter, total))
             found |= self._months(meter, total, progress)
-            if peak := monthly.peak(meter, months, self._floor):
+            if peak := monthly.peak(meter, months, self._floor, self._peak_prices(meter, day, progress)):
                 found[self._topic(meter, "peak")] = to_json(peak)
+            found |= self._costs(meter, day, progress)
         return found | self.discovery(meter, found, discovery)
 
     def day(self, meter: Meter, day: Day) -> Topics:
@@ -97,8 +101,61 @@ class MeterTopics:
             return ()
         return self._ledger.peaks.peak_months(meter, _last_months(meter, progress.now, 13))
 
-    def _with_leaves(self, meter: Meter, name: str, payload: Payload) -> Topics:
-        leaves = {self._topic(meter, name, leaf): text for leaf, text in payloads.leaves(payload).items()}
+    def price(self, meter: Meter, now: datetime) -> Topics:
+        """What a kWh costs now, and what it will cost; nothing without a contract."""
+        contracts = timeline(self._prices, meter)
+        if not contracts.contracts:
+            return {}
+        today = meterday.day_of(now, Energy.ELECTRICITY)
+        span = (
+            meterday.start_of(today, Energy.ELECTRICITY),
+            meterday.end_of(today + meterday.ONE_DAY, Energy.ELECTRICITY),
+        )
+        day_ahead = self._ledger.prices.during(*span)
+        price = price_at(contracts, now, day_ahead)
+        if price is None:
+            return {}
+        said = costs.price(meter, price, prices_known(contracts, *span, day_ahead))
+        return self._with_leaves(meter, "cost/price", said, costs.leaves)
+
+    def _costs(self, meter: Meter, day: Day | None, progress: Progress) -> Topics:
+        """Of the latest day, this month and year and those before."""
+        contracts = timeline(self._prices, meter)
+        if progress.now is None or not contracts.contracts:
+            return {}
+        last, this = _last_months(meter, progress.now, 2)
+        year = this.replace(month=1)
+        since = year.replace(year=year.year - 1)
+        days = self._ledger.bills.known(meter, contracts, self._floor, since, meterday.last_of(this))
+        bills = {each: billed.bill for each, billed in days.items()}
+        found: Topics = {}
+        if day and day.date in days:
+            said = costs.day(meter, day.date, bills[day.date], days[day.date].standing.months)
+            found |= self._with_leaves(meter, "cost/day", said, costs.leaves)
+        if bills:
+            found |= self._with_leaves(
+                meter, "cost/month", costs.month(meter, this, last, bills), costs.leaves
+            )
+            found |= self._with_leaves(meter, "cost/year", costs.year(meter, year, bills), costs.leaves)
+        return found
+
+    def _peak_prices(self, meter: Meter, day: Day | None, progress: Progress) -> Payload:
+        """What more power costs, for `peak`."""
+        contract = timeline(self._prices, meter).at(progress.now) if progress.now else None
+        extra = per_kw(contract) if contract else None
+        return {
+            **({"per_kw": costs.rounded(extra)} if extra is not None else {}),
+            "known_until": day and local(day.end),
+        }
+
+    def _with_leaves(
+        self,
+        meter: Meter,
+        name: str,
+        payload: Payload,
+        leaves_of: Callable[[Payload], dict[str, str]] = payloads.leaves,
+    ) -> Topics:
+        leaves = {self._topic(meter, name, leaf): text for leaf, text in leaves_of(payload).items()}
         return {self._topic(meter, name): to_json(payload), **leaves}
 
     def _topic(self, meter: Meter, *below: str) -> str:

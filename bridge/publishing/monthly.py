@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from bridge.metering import meterday
+from bridge.metering.costs import threshold
 from bridge.metering.model import Energy, Meter, Month, Peak, PeakMonth, Register, Unit
 from bridge.publishing import payloads
 from bridge.text.words import Payload, local
@@ -50,13 +51,16 @@ def _month(meter: Meter, month: Month, registers: Iterable[Register]) -> Payload
     }
 
 
-def peak(meter: Meter, months: Sequence[PeakMonth], floor: Decimal) -> Payload | None:
+def peak(
+    meter: Meter, months: Sequence[PeakMonth], floor: Decimal, prices: Payload | None = None
+) -> Payload | None:
     """This month's peak, those of the twelve months before, and their mean as the capacity tariff bills it.
 
     Args:
         meter: whose peaks they are.
         months: thirteen in a row, oldest first, the present one last; or none.
         floor: kW, for which each month counts at least.
+        prices: what else there is to say about this month's.
 
     Returns:
         None where no peak is known.
@@ -85,6 +89,8 @@ def peak(meter: Meter, months: Sequence[PeakMonth], floor: Decimal) -> Payload |
         "mean": _mean(list(billed.values())),
         "mean_with_this_month": _mean([*eleven, max(now.power, floor)]) if now else None,
         "floor": floor,
+        "threshold": threshold(now.power if now else None, floor),
+        **(prices or {}),
     }
 
 

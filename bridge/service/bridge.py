@@ -17,12 +17,13 @@ from bridge.folder.claim import FolderError
 from bridge.folder.heartbeat import Heartbeat
 from bridge.ledger import Ledger, LedgerError
 from bridge.metering.model import Meter
-from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
+from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted, PricesGiven
 from bridge.publishing.publisher import Publisher
 from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
 from bridge.service.greeting import Greeting, births
 from bridge.service.inbox import Inbox, Stopped
+from bridge.service.pricing import Pricing
 from bridge.service.requests import Requests
 from bridge.service.statistics import Statistics, open_recorder
 from bridge.service.status import Status
@@ -80,6 +81,9 @@ class Bridge:
             finished=self._show,
         )
         fetcher.keep_to_bounds()
+        self._pricing = pricing = Pricing(
+            settings, ledger, fetcher, trouble=trouble, now=now, pause=pause or self._inbox.wait
+        )
         self._agenda = Agenda(settings.schedule, fetcher.visits, trouble, now)
         self._heartbeat = Heartbeat(settings.data_dir)
         self._backfills = backfills = Backfills(ledger, fetcher, now, trouble)
@@ -90,6 +94,7 @@ class Bridge:
             backfills=backfills,
             publisher=publisher,
             recorder=recorder,
+            pricing=pricing,
             trouble=trouble,
             now=now,
             next_run=self._agenda.next_run,
@@ -126,6 +131,8 @@ class Bridge:
                     self._view.bridge()
                 if self._agenda.is_due():
                     self._cycle(Occasion.SCHEDULE)
+                elif self._pricing.is_due():
+                    self._price()
                 elif self._statistics.is_due:
                     self._statistics.bring_up_to_date()
                 elif self._backfills.is_due():
@@ -187,6 +194,9 @@ class Bridge:
                 self._greeting.begin([*self._view.piece_by_piece(), self._statistics.compare])
             case Command():
                 self._requests.obey(event)
+            case PricesGiven():
+                self._pricing.take(event.payload)
+                self._view.everything()
 
     def _go_on(self) -> None:
         """While thousands of meters are published."""
@@ -206,7 +216,7 @@ class Bridge:
     def _until_next(self) -> float:
         if self._backfills.is_due():
             return 0.0
-        plans = self._statistics.retry_at, self._greeting.next_at
+        plans = self._statistics.retry_at, self._greeting.next_at, self._pricing.next_at
         return min(self._agenda.seconds_until_next(*plans), _LOOK_AROUND)
 
     def _cycle(self, occasion: Occasion) -> Cycle:
@@ -218,9 +228,16 @@ class Bridge:
         except (FolderError, LedgerError) as error:
             self._trouble.noticed(error)
             cycle.errors.append(error)
+        self._pricing.bring_up_to_date()
         self._view.everything()
         self._statistics.bring_up_to_date(asked=occasion is Occasion.ASKED)
         return cycle
+
+    def _price(self) -> None:
+        """Another quarter-hour's price, or those of tomorrow."""
+        self._pricing.bring_up_to_date()
+        self._view.prices()
+        self._statistics.bring_up_to_date()
 
     def _show(self, meter: Meter, *, latest_only: bool = False) -> None:
         """Show what came the moment it is known, and notice what happened meanwhile."""
@@ -235,5 +252,6 @@ class Bridge:
         if backfill and backfill.state == "open":
             self._view.backfill(backfill)
         elif backfill:
+            self._pricing.bring_up_to_date()
             self._view.everything()
             self._statistics.bring_up_to_date()

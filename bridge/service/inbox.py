@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
-from bridge.mqtt import Command, Event
+from bridge.mqtt import Command, Event, PricesGiven
 
 _WAITING_COMMANDS = 100  # more than that is a flood
 
@@ -23,7 +23,7 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         """Hand over what happened."""
-        if not isinstance(event, Command) or self._queue.qsize() < _WAITING_COMMANDS:
+        if not isinstance(event, Command | PricesGiven) or self._queue.qsize() < _WAITING_COMMANDS:
             self._queue.put(event)
 
     def stop(self) -> None:

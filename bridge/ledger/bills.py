@@ -1,0 +1,89 @@
+"""What days cost in all: their energy, their fees, and their share of the capacity tariff."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from bridge.ledger.costs import KnownCosts
+from bridge.ledger.days import Days
+from bridge.ledger.peaks import KnownPeaks
+from bridge.metering import meterday
+from bridge.metering.contract import Timeline
+from bridge.metering.costs import Bill, bill
+from bridge.metering.model import Energy, Meter
+from bridge.metering.pricing import PricedDay
+from bridge.metering.standing import Standing, standing
+
+
+@dataclass(frozen=True, slots=True)
+class BilledDay:
+    """A complete day, and what it cost."""
+
+    energy: PricedDay
+    standing: Standing
+    bill: Bill  # both together
+
+
+class Bills:
+    """Bills of complete days. Spans of days include both ends.
+
+    Args:
+        costs: what their energy cost.
+        peaks: for the capacity tariff.
+        days: which days are complete.
+    """
+
+    def __init__(self, costs: KnownCosts, peaks: KnownPeaks, days: Days) -> None:
+        self._costs, self._peaks, self._days = costs, peaks, days
+
+    def known(
+        self, meter: Meter, timeline: Timeline, floor: Decimal, first: date, last: date
+    ) -> dict[date, BilledDay]:
+        """The days of whole months whose energy was priced, by the ledger's own account of it.
+
+        Args:
+            meter: whose days they are.
+            timeline: its contracts, the ledger's costs are made of; days before the first have no bill.
+            floor: what a month's peak counts for at least, kW.
+            first: a month's first day.
+            last: a month's last day.
+        """
+        days = [each.day for each in self._costs.known(meter, first, last).values()]
+        return self.of(meter, timeline, floor, days)
+
+    def of(
+        self, meter: Meter, timeline: Timeline, floor: Decimal, days: Iterable[PricedDay]
+    ) -> dict[date, BilledDay]:
+        """The same of days that were priced, those of each of their months, oldest first."""
+        priced = {day.date: day for day in days if timeline.at(meterday.bounds_of(meter, day.date)[0])}
+        if not priced:
+            return {}
+        complete = self._days.complete_days(meter, min(priced), max(priced))
+        by_month: dict[date, list[PricedDay]] = defaultdict(list)
+        for day in complete:
+            if day in priced:
+                by_month[meterday.month_of(day)].append(priced[day])
+        peaks = self.billed_peaks(meter, min(by_month), max(by_month)) if by_month else {}
+        found: dict[date, BilledDay] = {}
+        for its_days in by_month.values():
+            shares = standing(meter, timeline, its_days, peaks, floor)
+            for each in its_days:
+                share = shares[each.date]
+                found[each.date] = BilledDay(each, share, bill(each, share))
+        return found
+
+    def billed_peaks(self, meter: Meter, first: date, last: date) -> dict[date, Decimal]:
+        """The peaks, kW, of the months of a span of days and of the eleven before, by their first days."""
+        if meter.energy is Energy.GAS:
+            return {}
+        begin, end = meterday.month_of(first), meterday.month_of(last)
+        reach = meterday.months_until(end, _between(begin, end) + 12)
+        known = ((each.first, each.billed) for each in self._peaks.peak_months(meter, reach))
+        return {month: peak.power for month, peak in known if peak}
+
+
+def _between(first: date, last: date) -> int:
+    """How many months lie between two of them."""
+    return 12 * (last.year - first.year) + last.month - first.month

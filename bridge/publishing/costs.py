@@ -1,0 +1,167 @@
+"""Bills to payloads: what `cost/day`, `cost/month`, `cost/year` and `cost/price` say.
+
+Amounts are EUR, rounded here and nowhere before: to a hundredth of a cent, prices to a millionth of a euro.
+What is unknown is null, and has no topic of its own. Times are local (Europe/Brussels) with their offset.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from bridge.metering import meterday
+from bridge.metering.contract import Part
+from bridge.metering.costs import Bill, Price, Why, summed
+from bridge.metering.model import Meter, Tariff
+from bridge.publishing import payloads
+from bridge.text.words import Payload, local, plain
+
+CURRENCY = "EUR"
+
+_QUARTER_HOUR = timedelta(minutes=15)
+_AMOUNT, _PRICE = 4, 6  # decimals
+_WHY = {
+    Why.NO_CONTRACT: "no price of the configuration holds yet",
+    Why.NO_DAY_AHEAD: "a day-ahead price is not known",
+    Why.NO_INTERVALS: "its quarter-hours are not all known, and the price depends on them",
+    Why.NO_TARIFF: "the price is one of high and low, and the meter counts no tariffs",
+    Why.NO_INJECTION: "the prices say nothing of injection",
+    Why.NO_PEAK: "no monthly peak is known",
+}
+
+
+def day(meter: Meter, day: date, bill: Bill, months: int) -> Payload:
+    """What the latest complete day cost.
+
+    Args:
+        meter: whose day it is.
+        day: the day.
+        bill: what it cost.
+        months: of how many monthly peaks the mean is that the capacity tariff bills; 0 without one.
+    """
+    start, end = meterday.bounds_of(meter, day)
+    return {
+        **payloads.who(meter),
+        "date": day.isoformat(),
+        "start": local(start),
+        "end": local(end),
+        **_bill(bill),
+        **({"capacity_months": months} if months else {}),
+    }
+
+
+def month(meter: Meter, this: date, last: date, bills: Mapping[date, Bill]) -> Payload:
+    """This month so far, and the last one: the complete days for which prices hold.
+
+    Args:
+        meter: whose months they are.
+        this: the present month's first day.
+        last: that of the one before.
+        bills: by day; of these months at least.
+    """
+
+    def of(first: date) -> Payload:
+        until = meterday.last_of(first)
+        return {"month": f"{first:%Y-%m}", **_span(meter, first, until, bills)}
+
+    return {**payloads.who(meter), **of(this), "last": of(last)}
+
+
+def year(meter: Meter, this: date, bills: Mapping[date, Bill]) -> Payload:
+    """This year so far, and the last one: the complete days for which prices hold.
+
+    Args:
+        meter: whose years they are.
+        this: the present year's first day.
+        bills: by day; of these years at least.
+    """
+
+    def of(first: date) -> Payload:
+        until = first.replace(month=12, day=31)
+        return {"year": f"{first:%Y}", **_span(meter, first, until, bills)}
+
+    return {**payloads.who(meter), **of(this), "last": of(this.replace(year=this.year - 1))}
+
+
+def price(meter: Meter, now: Price, known: Sequence[Price]) -> Payload:
+    """What a kWh costs now, with everything, and what it will cost.
+
+    Args:
+        meter: whose prices they are.
+        now: that of the present quarter-hour.
+        known: those of today's and tomorrow's quarter-hours that follow the day-ahead price.
+    """
+    return {
+        **payloads.who(meter),
+        "currency": CURRENCY,
+        "unit": f"{CURRENCY}/kWh",
+        **_price(now),
+        **({"quarter_hours": [_of_quarter_hour(each) for each in known]} if known else {}),
+        **({"known_until": local(known[-1].start + _QUARTER_HOUR)} if known else {}),
+    }
+
+
+def leaves(payload: Payload) -> dict[str, str]:
+    """The amounts of a payload as sub-topics: `total`, `compensation`, `last/total`, ..."""
+    found: dict[str, str] = {}
+    for name in (*Part, "total"):
+        if isinstance(payload.get(name), Decimal):
+            found[name] = plain(payload[name])
+    for name in ("last", "consumption", "injection"):
+        below = payload.get(name) or {}
+        own = (
+            leaves(below)
+            if name == "last"
+            else {key: plain(each) for key, each in below.items() if each is not None}
+        )
+        found |= {f"{name}/{leaf}": text for leaf, text in own.items()}
+    return found
+
+
+def _by_name(amounts: Mapping[str, Decimal | None]) -> dict[str, str]:
+    return {name: plain(amount) for name, amount in amounts.items() if amount is not None}
+
+
+def rounded(amount: Fraction | Decimal | None, digits: int = _AMOUNT) -> Decimal | None:
+    """For show only."""
+    return None if amount is None else Decimal(round(Fraction(amount) * 10**digits)).scaleb(-digits)
+
+
+def in_words(why: Iterable[Why]) -> list[str]:
+    """Why something is unknown, for people."""
+    return [_WHY[each] for each in Why if each in set(why)]
+
+
+def _span(meter: Meter, first: date, last: date, bills: Mapping[date, Bill]) -> Payload:
+    of_span = [each for day, each in bills.items() if first <= day <= last]
+    return {
+        "start": local(meterday.start_of(first, meter.energy)),
+        "end": local(meterday.end_of(last, meter.energy)),
+        "days": len(of_span),
+        **_bill(summed(of_span)),
+    }
+
+
+def _bill(bill: Bill) -> Payload:
+    return {
+        "currency": CURRENCY,
+        **{str(part): rounded(amount) for part, amount in bill.parts.items()},
+        "total": rounded(bill.total),
+        **({"unknown": in_words(bill.why)} if bill.why else {}),
+    }
+
+
+def _price(price: Price) -> Payload:
+    return {
+        "start": local(price.start),
+        "consumption": _by_tariff(price.consumption),
+        "injection": _by_tariff(price.injection) or None,
+    }
+
+
+def _of_quarter_hour(price: Price) -> Payload:
+    return {**_price(price), "end": local(price.start + _QUARTER_HOUR)}
+
+
+def _by_tariff(prices: Mapping[Tariff, Decimal | None]) -> Payload:
+    return {str(tariff): rounded(price, _PRICE) for tariff, price in prices.items()}
