@@ -9,6 +9,7 @@ from bridge.config.checks import is_this_machine
 from bridge.config.draft import SHORT_NAMES, Draft
 from bridge.config.errors import ConfigError
 from bridge.config.keys import KEYS, KeyPath
+from bridge.config.prices import DayAheadSettings, PriceSettings
 from bridge.config.settings import (
     CertificateSettings,
     EnergyApiSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "KEYS",
     "CertificateSettings",
     "ConfigError",
+    "DayAheadSettings",
     "EnergyApiSettings",
     "FluviusSettings",
     "HomeAssistantSettings",
@@ -37,6 +39,7 @@ __all__ = [
     "MeterSettings",
     "MqttSettings",
     "PortalSettings",
+    "PriceSettings",
     "ScheduleSettings",
     "Settings",
     "StatisticsSettings",

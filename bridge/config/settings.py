@@ -5,46 +5,29 @@ A description completes the sentence "write ..." in a message.
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     PrivateAttr,
     SecretStr,
     Tag,
-    model_validator,
 )
 
 from bridge.config import checks
 from bridge.config.bounds import instant_of
 from bridge.config.checks import Address, Bound, Flag, LocalFile, LocalPath, Secret, Text, Time, Topic
+from bridge.config.prices import DayAheadSettings, PriceSettings, timeline
+from bridge.config.section import Section
+from bridge.metering.contract import Timeline
 from bridge.metering.model import Energy, Meter
 from bridge.text.words import slug
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty_keys(cls, data: Any) -> Any:
-        """A key without a value counts as not written, as with every key below it commented out."""
-        if not isinstance(data, dict):
-            return data
-        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
-        return {
-            key: value
-            for key, value in data.items()
-            if key not in fields or not (value is None or (value == "" and fields[key].default is None))
-        }
-
-
-class TlsSettings(_Section):
+class TlsSettings(Section):
     """How the connection to the broker is encrypted."""
 
     ca_file: LocalFile | None = Field(
@@ -59,7 +42,7 @@ class TlsSettings(_Section):
     )
 
 
-class MqttSettings(_Section):
+class MqttSettings(Section):
     """Where the readings go."""
 
     host: Annotated[str, AfterValidator(checks.host)] = Field(
@@ -112,7 +95,7 @@ class MqttSettings(_Section):
         return self.tls
 
 
-class PortalSettings(_Section):
+class PortalSettings(Section):
     """The account on Mijn Fluvius."""
 
     email: Annotated[str, AfterValidator(checks.email)] | None = Field(
@@ -133,7 +116,7 @@ class PortalSettings(_Section):
     )
 
 
-class CertificateSettings(_Section):
+class CertificateSettings(Section):
     """What proves to the Energy API who is asking."""
 
     private_key_file: LocalFile = Field(description="A PEM file with the certificate's private key")
@@ -142,7 +125,7 @@ class CertificateSettings(_Section):
     )
 
 
-class EnergyApiSettings(_Section):
+class EnergyApiSettings(Section):
     """The contract with Fluvius as an energy service provider."""
 
     environment: Literal["production", "sandbox"] = Field(
@@ -167,7 +150,7 @@ class EnergyApiSettings(_Section):
     )
 
 
-class FluviusSettings(_Section):
+class FluviusSettings(Section):
     """Where the readings come from."""
 
     portal: PortalSettings | None = Field(
@@ -180,7 +163,7 @@ class FluviusSettings(_Section):
     )
 
 
-class MeterSettings(_Section):
+class MeterSettings(Section):
     """A meter to follow."""
 
     name: Annotated[Text, AfterValidator(checks.name)] | None = Field(
@@ -222,7 +205,7 @@ class MeterSettings(_Section):
         )
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """When Fluvius is asked."""
 
     at: Annotated[tuple[Time, ...], AfterValidator(checks.distinct)] = Field(
@@ -241,7 +224,7 @@ class ScheduleSettings(_Section):
     )
 
 
-class StatisticsSettings(_Section):
+class StatisticsSettings(Section):
     """The Home Assistant that keeps the statistics."""
 
     url: Annotated[str, AfterValidator(checks.websocket)] = Field(
@@ -250,7 +233,7 @@ class StatisticsSettings(_Section):
     token: Secret = Field(description="A long-lived access token, made on the profile page of Home Assistant")
 
 
-class HomeAssistantSettings(_Section):
+class HomeAssistantSettings(Section):
     """What Home Assistant is told."""
 
     discovery: bool = Field(
@@ -267,7 +250,7 @@ class HomeAssistantSettings(_Section):
     )
 
 
-class CapacityTariffSettings(_Section):
+class CapacityTariffSettings(Section):
     """How peaks are billed."""
 
     floor_kw: Decimal = Field(
@@ -278,7 +261,7 @@ class CapacityTariffSettings(_Section):
     )
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """What is told along the way."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -287,7 +270,7 @@ class LogSettings(_Section):
     format: Literal["text", "json"] = Field(default="text", description="One of text and json")
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that a user can set."""
 
     mqtt: MqttSettings = Field(default=MqttSettings(), description="The keys of the broker: host, port, ...")
@@ -303,6 +286,12 @@ class Settings(_Section):
     homeassistant: HomeAssistantSettings = Field(
         default=HomeAssistantSettings(),
         description="The keys discovery, discovery_prefix, discovery_format, statistics",
+    )
+    prices: tuple[PriceSettings, ...] = Field(
+        default=(), description="A list of prices, each with the keys from, consumption and vat"
+    )
+    day_ahead: DayAheadSettings = Field(
+        default=DayAheadSettings(), description="The key source and, for entsoe, the key token"
     )
     capacity_tariff: CapacityTariffSettings = Field(
         default=CapacityTariffSettings(), description="The key floor_kw"
@@ -328,3 +317,7 @@ class Settings(_Section):
         """The meters as the rest of the bridge knows them."""
         only = "portal" if self.fluvius.portal else "energy_api"
         return tuple(meter.followed(only) for meter in self.meters)
+
+    def timeline(self, meter: Meter) -> Timeline:
+        """The contracts of a meter, configured or made by a mandate; without any, its costs are unknown."""
+        return timeline(self.prices, meter)

@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -16,12 +16,8 @@ from bridge.metering.costs import (
     Bill,
     CountedDay,
     PricedDay,
-    Standing,
-    Why,
     bill,
-    price_at,
     priced,
-    prices_known,
     standing,
     summed,
 )
@@ -143,7 +139,7 @@ class Truth:
         return [each for each in self.home.contracts if each.since <= instant][-1]
 
     def hourly_amounts(self) -> dict[tuple[Register, datetime], Fraction]:
-        """What is used or brought in each hour: what the day has more goes to its first hour, less comes off."""
+        """What flowed in each hour: what the day has more goes to its first hour, less comes off."""
         hours: dict[tuple[Register, datetime], Fraction] = {}
         for day, daily in self.home.daily.items():
             of_day = sorted({each.replace(minute=0) for each in SLOTS[day]})
