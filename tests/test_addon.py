@@ -1,5 +1,6 @@
 """Home Assistant's add-on: what stands on its page, and what it does with it, started as in its container."""
 
+import re
 import shutil
 import struct
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from bridge.config import KEYS, ConfigError, KeyPath, Settings, load_options
 from bridge.config.keys import anywhere
 from bridge.folder.claim import claim
 from bridge.folder.heartbeat import Heartbeat
+from bridge.metering.contract import ByTariff, Dynamic
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.forks import Forked
 from tests.mosquitto import SBIN, Mosquitto, eventually
@@ -68,6 +71,8 @@ OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each opti
     ("homeassistant", "discovery"): False,
     ("homeassistant", "discovery_prefix"): "ha",
     ("homeassistant", "discovery_format"): "device",
+    ("day_ahead", "source"): "mqtt",
+    ("day_ahead", "token"): "0123",
     ("capacity_tariff", "floor_kw"): 3.5,
     ("mqtt", "host"): "192.0.2.1",
     ("mqtt", "port"): 1884,
@@ -230,8 +235,40 @@ def test_each_option_reaches_the_settings(supervisor: Supervisor, path: KeyPath,
     assert reached(load_options(supervisor.options, {}), path) == value
 
 
+PRICES = "{from: 2026-01-01, consumption: {energy: {high: 0.13, low: 0.11}, grid: 0.05}, vat: 6}"
+
+
+def test_prices_are_text_on_the_form_and_reach_the_settings(supervisor: Supervisor) -> None:
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME], prices=[PRICES, PRICES.replace("01-01", "07-01")])
+    settings = load_options(supervisor.options, {})
+    contracts = settings.timeline(settings.followed[0]).contracts
+    assert [each.energy for each in contracts] == [ByTariff(Decimal("0.13"), Decimal("0.11"))] * 2
+    assert [each.since.month for each in contracts] == [12, 6]
+
+
+@pytest.mark.parametrize(
+    ("entry", "mistake"),
+    [
+        (PRICES[:-1], "Option prices[0]: line 1, column "),
+        (
+            PRICES.replace("0.05", "x"),
+            "Option prices[0].consumption.grid: x is no number; write what the grid",
+        ),
+        ("0.13", "Option prices[0]: text stands where keys belong; write a list of prices"),
+    ],
+)
+def test_a_mistake_in_the_text_of_prices_is_told_with_its_path(
+    supervisor: Supervisor, entry: str, mistake: str
+) -> None:
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME], prices=[entry])
+    with pytest.raises(ConfigError) as told:
+        load_options(supervisor.options, {})
+    assert str(told.value).startswith(mistake)
+    assert "\n" not in str(told.value)
+
+
 def test_the_table_of_options_is_complete() -> None:
-    assert OTHERS.keys() == leaves(MANIFEST["schema"]).keys()
+    assert OTHERS.keys() | {("prices", 0)} == leaves(MANIFEST["schema"]).keys()
 
 
 def test_options_that_nobody_touched_are_the_bridges_defaults(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -295,10 +332,14 @@ def test_the_pictures_have_the_size_that_home_assistant_shows(picture: str, size
     assert struct.unpack(">II", head[16:]) == size
 
 
-def test_the_example_in_the_documentation_works(supervisor: Supervisor) -> None:
-    example = (ADDON / "DOCS.md").read_text("utf-8").partition("```yaml\n")[2].partition("```")[0]
-    supervisor.fill_in(**yaml.safe_load(example))
-    assert [meter.name for meter in load_options(supervisor.options, {}).followed] == ["home", "gas"]
+def test_the_examples_in_the_documentation_work(supervisor: Supervisor) -> None:
+    household, prices = re.findall("```yaml\n(.*?)```", (ADDON / "DOCS.md").read_text("utf-8"), re.DOTALL)
+    supervisor.fill_in(**yaml.safe_load(household), **yaml.safe_load(prices))
+    settings = load_options(supervisor.options, {})
+    assert [meter.name for meter in settings.followed] == ["home", "gas"]
+    home, gas = map(settings.timeline, settings.followed)
+    assert [type(contract.energy) for contract in home.contracts] == [ByTariff, Dynamic]
+    assert not gas.contracts
 
 
 @pytest.mark.skipif(not shutil.which("apparmor_parser", path=SBIN), reason="needs Debian's package apparmor")

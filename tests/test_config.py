@@ -826,17 +826,18 @@ def test_the_example_is_valid_and_shows_the_defaults(tmp_path: Path) -> None:
     written_down = set(leaves_of(yaml.load(EXAMPLE.read_text(), yaml.BaseLoader)))
     with_default = {p for p, field in KEYS.items() if not field.is_required() and field.default is not None}
     sections = {path[:-1] for path in KEYS}
-    optional = {p for p in with_default if p[:2] == ("fluvius", "energy_api") or p[:2] == ("mqtt", "tls")}
+    out_of_use = {("fluvius", "energy_api"), ("mqtt", "tls"), ("prices",), ("day_ahead",)}
+    optional = {p for p in with_default if p[:1] in out_of_use or p[:2] in out_of_use}
     assert with_default - optional - sections - {("meters", 0)} <= written_down
 
 
 def leaves_of(tree: Any, above: KeyPath = ()) -> dict[KeyPath, Any]:
-    if isinstance(tree, dict):
+    if isinstance(tree, dict) and above[-1:] != ("fees_per_year",):
         return {p: v for key, value in tree.items() for p, v in leaves_of(value, (*above, key)).items()} | {
             above: 0
         }
-    if isinstance(tree, list) and above == ("meters",):
-        return leaves_of(tree[0], (*above, 0)) | {above: 0}
+    if isinstance(tree, list) and above in (("meters",), ("prices",)):
+        return {p: v for each in tree for p, v in leaves_of(each, (*above, 0)).items()} | {above: 0}
     return {above: tree}
 
 
@@ -848,7 +849,7 @@ def test_the_example_shows_every_key() -> None:
 
     Loader.add_constructor("!secret", lambda _, node: node.value)
     shown = set(leaves_of(yaml.load(text, Loader))) - {()}
-    assert shown == set(KEYS) | {("meters", 0)}
+    assert shown == set(KEYS) | {("meters", 0), ("prices", 0)}
 
 
 def test_the_schema_describes_every_key() -> None:

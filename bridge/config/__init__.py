@@ -14,6 +14,7 @@ from bridge.config.fluvius import (
     PortalSettings,
 )
 from bridge.config.keys import KEYS, KeyPath
+from bridge.config.prices import DayAheadSettings, PriceSettings
 from bridge.config.settings import (
     HomeAssistantSettings,
     ScheduleSettings,
@@ -25,11 +26,13 @@ from bridge.text.words import slug
 __all__ = [
     "KEYS",
     "ConfigError",
+    "DayAheadSettings",
     "EnergyApiSettings",
     "HomeAssistantSettings",
     "KeyPath",
     "MqttSettings",
     "PortalSettings",
+    "PriceSettings",
     "ScheduleSettings",
     "Settings",
     "StatisticsSettings",

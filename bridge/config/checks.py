@@ -148,7 +148,7 @@ def port(value: Any, info: ValidationInfo) -> Any:
 
 
 def form(value: Any) -> str:
-    return "(keys)" if isinstance(value, dict | BaseModel) else "(flag)"
+    return "(keys)" if isinstance(value, dict | BaseModel) else "(value)"
 
 
 Text = Annotated[str, AfterValidator(_text)]
@@ -163,4 +163,4 @@ Bound = Annotated[
 ]
 LocalPath = Annotated[Path, AfterValidator(_beside)]
 LocalFile = Annotated[LocalPath, AfterValidator(_readable)]
-Flag = Annotated[bool, Tag("(flag)")]
+Flag = Annotated[bool, Tag("(value)")]

@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.config.bounds import instant_of, is_edge
 from bridge.config.keys import KeyPath, advice, at
+from bridge.config.price_contradictions import price_contradictions
 from bridge.metering.model import Energy
 from bridge.text.words import slug
 
@@ -37,6 +38,7 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
         yield from _meter_contradictions(meters, sources)
         yield from _repeated_meters(meters)
         yield from _bounds_contradictions(meters)
+    yield from price_contradictions(tree)
 
 
 def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:

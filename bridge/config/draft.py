@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
@@ -80,9 +81,21 @@ class Draft:
         """What was filled in on an add-on's page, and an add-on's own defaults for the rest."""
         self.add_file(file)
         self.tree = filled_in(self.tree)
+        if isinstance(prices := self.tree.get("prices"), list):
+            self.tree["prices"] = [
+                self.unfolded(("prices", place), each) for place, each in enumerate(prices)
+            ]
         for path, value in ADDON_DEFAULTS.items():
             if at(self.tree, *path) is None:
                 self.put(path, value, "the add-on")
+
+    def unfolded(self, path: KeyPath, written: Any) -> Any:
+        """What a form holds as text, because it nests deeper than forms do."""
+        try:
+            return filled_in(parse(written, self.secret)) if isinstance(written, str) else written
+        except ConfigError as error:
+            self.mistakes.append(f"{self.where(path)}: {error}")
+            return Unreadable("?")
 
     def warn_if_public(self, file: Path) -> None:
         """A secret that every user of the machine can read is none."""
@@ -180,7 +193,7 @@ class Draft:
             settings = Settings.model_validate(self.tree, context={"folder": self.folder})
         except ValidationError as error:
             for found in error.errors(include_url=False):
-                path = tuple(part for part in found["loc"] if part not in ("(flag)", "(keys)"))
+                path = tuple(part for part in found["loc"] if part not in ("(value)", "(keys)"))
                 reasons.setdefault(path, _reason(found, path))
         for path, reason in contradictions(self.tree):
             reasons.setdefault(path, reason)
@@ -213,9 +226,13 @@ REASONS = {
     "greater_than_equal": "{it} is out of range",
     "less_than_equal": "{it} is out of range",
     "less_than": "{it} is out of range",
+    "greater_than": "{it} is out of range",
+    "decimal_max_places": "{it} has too many decimals",
     "bool_parsing": "{it} is neither true nor false",
     "bool_type": "{it} is neither true nor false",
     "string_type": "{it} stands where text belongs",
+    "dict_type": "{it} stands where keys belong",
+    "mapping_type": "{it} stands where keys belong",
     "path_type": "{it} stands where text belongs",
     "model_type": "{it} stands where keys belong",
     "tuple_type": "{it} stands where a list belongs",
@@ -243,7 +260,9 @@ def _shown(value: Any, path: KeyPath) -> str:
     if not isinstance(value, str):
         return {"dict": "a group of keys", "list": "a list"}.get(type(value).__name__, "nothing")
     info = key_of(path)
-    if not info or SecretStr in kinds(info.annotation) or section_of(info) or isinstance(value, Hidden):
+    may_be = kinds(info.annotation) if info else ()
+    is_keys = info and section_of(info) and Decimal not in may_be
+    if not info or SecretStr in may_be or is_keys or isinstance(value, Hidden):
         return "text"
     return (value if re.fullmatch(r"[\w.:/+-]+", value) else repr(value)) if len(value) <= 60 else "this text"
 

@@ -4,6 +4,7 @@ A description completes the sentence "write ..." in a message. The keys below `m
 below `fluvius` and `meters` in `fluvius`.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +15,9 @@ from bridge.config import checks
 from bridge.config.broker import MqttSettings
 from bridge.config.checks import Flag, LocalPath, Secret, Time, Topic
 from bridge.config.fluvius import FluviusSettings, MeterSettings
+from bridge.config.prices import DayAheadSettings, PriceSettings, timeline
 from bridge.config.section import Section
+from bridge.metering.contract import Timeline
 from bridge.metering.model import Meter
 
 
@@ -100,6 +103,12 @@ class Settings(Section):
         default=HomeAssistantSettings(),
         description="The keys discovery, discovery_prefix, discovery_format, statistics",
     )
+    prices: tuple[PriceSettings, ...] = Field(
+        default=(), description="A list of prices, each with the keys from, consumption and vat"
+    )
+    day_ahead: DayAheadSettings = Field(
+        default=DayAheadSettings(), description="The key source and, for entsoe, the key token"
+    )
     capacity_tariff: CapacityTariffSettings = Field(
         default=CapacityTariffSettings(), description="The key floor_kw"
     )
@@ -119,8 +128,16 @@ class Settings(Section):
         """What is probably not meant, a line each."""
         return self._warnings
 
+    def warn(self, lines: Iterable[str]) -> None:
+        """Say once, when all is read, what is probably not meant."""
+        self._warnings = tuple(lines)
+
     @property
     def followed(self) -> tuple[Meter, ...]:
         """The meters as the rest of the bridge knows them."""
         only = "portal" if self.fluvius.portal else "energy_api"
         return tuple(meter.followed(only) for meter in self.meters)
+
+    def timeline(self, meter: Meter) -> Timeline:
+        """The contracts of a meter, configured or made by a mandate; without any, its costs are unknown."""
+        return timeline(self.prices, meter)

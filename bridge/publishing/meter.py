@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 
 from bridge.config import Settings
-from bridge.config.prices import timeline
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.costs import per_kw, price_at, prices_known
@@ -29,7 +28,7 @@ class MeterTopics:
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._base = ledger, settings.mqtt.base_topic
         self._draws, self._floor = settings.mqtt.chart, settings.capacity_tariff.floor_kw
-        self._prices = settings.prices
+        self._timeline = settings.timeline
         self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
 
     def everything(
@@ -67,6 +66,8 @@ class MeterTopics:
         if progress.mandate and progress.now:
             said = payloads.mandate(meter, progress.mandate, progress.now)
             found[self._topic(meter, "mandate")] = to_json(said)
+        if progress.now:
+            found |= self._price(meter, progress.now)
         return found
 
     def discovery(self, meter: Meter, published: Iterable[str], discovery: Discovery | None) -> Topics:
@@ -101,9 +102,9 @@ class MeterTopics:
             return ()
         return self._ledger.peaks.peak_months(meter, _last_months(meter, progress.now, 13))
 
-    def price(self, meter: Meter, now: datetime) -> Topics:
+    def _price(self, meter: Meter, now: datetime) -> Topics:
         """What a kWh costs now, and what it will cost; nothing without a contract."""
-        contracts = timeline(self._prices, meter)
+        contracts = self._timeline(meter)
         if not contracts.contracts:
             return {}
         today = meterday.day_of(now, Energy.ELECTRICITY)
@@ -120,7 +121,7 @@ class MeterTopics:
 
     def _costs(self, meter: Meter, day: Day | None, progress: Progress) -> Topics:
         """Of the latest day, this month and year and those before."""
-        contracts = timeline(self._prices, meter)
+        contracts = self._timeline(meter)
         if progress.now is None or not contracts.contracts:
             return {}
         last, this = _last_months(meter, progress.now, 2)
@@ -141,7 +142,7 @@ class MeterTopics:
 
     def _peak_prices(self, meter: Meter, day: Day | None, progress: Progress) -> Payload:
         """What more power costs, for `peak`."""
-        contract = timeline(self._prices, meter).at(progress.now) if progress.now else None
+        contract = self._timeline(meter).at(progress.now) if progress.now else None
         extra = per_kw(contract) if contract else None
         return {
             **({"per_kw": costs.rounded(extra)} if extra is not None else {}),

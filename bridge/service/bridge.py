@@ -234,10 +234,11 @@ class Bridge:
         return cycle
 
     def _price(self) -> None:
-        """Another quarter-hour's price, or those of tomorrow."""
-        self._pricing.bring_up_to_date()
-        self._view.prices()
-        self._statistics.bring_up_to_date()
+        """Another quarter-hour's price holds, and perhaps tomorrow's are known."""
+        changed = self._pricing.bring_up_to_date()
+        self._view.everything()
+        if changed:
+            self._statistics.bring_up_to_date()
 
     def _show(self, meter: Meter, *, latest_only: bool = False) -> None:
         """Show what came the moment it is known, and notice what happened meanwhile."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from bridge.config import Settings
-from bridge.config.prices import timeline
 from bridge.fetching.cycle import Fetcher
 from bridge.fetching.day_ahead import DayAhead
 from bridge.ledger import Damaged, Ledger
@@ -43,7 +42,8 @@ class Pricing:
         now: Callable[[], datetime],
         pause: Callable[[float], None],
     ) -> None:
-        self._prices, self._floor = settings.prices, settings.capacity_tariff.floor_kw
+        self._prices, self._timeline = settings.prices, settings.timeline
+        self._floor = settings.capacity_tariff.floor_kw
         self._ledger, self._fetcher, self._trouble, self._now = ledger, fetcher, trouble, now
         source = settings.day_ahead
         self._day_ahead = DayAhead(
@@ -55,23 +55,27 @@ class Pricing:
             pause=pause,
             changed=ledger.costs.forget,
         )
-        self._editions: dict[str, int] = {}  # EAN → what its peaks were looked at
+        self._editions: dict[str, int] = {}  # EAN → the ledger's, when its costs were worked out
+        self._next_at = now()
 
     @property
     def health(self) -> SourceHealth | None:
         """How it went with day-ahead prices; None where nobody needs any."""
         return self._day_ahead.health if self._needs_day_ahead() else None
 
+    @property
     def next_at(self) -> datetime | None:
-        """When there is something to do again, aware: prices to ask for, or another quarter-hour's to show."""
-        if not self._prices:
-            return None
-        now = self._now()
-        quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0) + _QUARTER_HOUR
-        return min(filter(None, (quarter, self._day_ahead.again_at if self._needs_day_ahead() else None)))
+        """When another quarter-hour's price holds, and more may be known (aware); None without prices."""
+        return self._next_at if self._prices else None
 
-    def bring_up_to_date(self) -> None:
-        """Ask for the prices that are missing, if it is time, and work out what changed."""
+    def is_due(self) -> bool:
+        """Whether that is now, or the clock was set."""
+        return bool(self._prices) and not timedelta(0) < self._next_at - self._now() <= _QUARTER_HOUR
+
+    def bring_up_to_date(self) -> bool:
+        """Ask for the prices that are missing, if it is time; whether what something cost changed."""
+        now, before = self._now(), dict(self._editions)
+        self._next_at = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0) + _QUARTER_HOUR
         with self._trouble.endured():
             if self._needs_day_ahead():
                 self._day_ahead.fetch(self._covered())
@@ -80,6 +84,7 @@ class Pricing:
                     self._work_out(meter, contracts)
                 except Damaged as error:  # the other meters are not
                     self._trouble.found_damage(error)
+        return before != self._editions
 
     def take(self, payload: bytes) -> None:
         """Keep the prices that somebody publishes, and work out what changed."""
@@ -101,7 +106,7 @@ class Pricing:
 
     def _priced(self) -> Iterator[tuple[Meter, Timeline]]:
         for meter in self._fetcher.meters if self._prices else ():
-            contracts = timeline(self._prices, meter)
+            contracts = self._timeline(meter)
             if contracts.contracts:
                 yield meter, contracts
 

@@ -139,7 +139,7 @@ class Truth:
         return [each for each in self.home.contracts if each.since <= instant][-1]
 
     def hourly_amounts(self) -> dict[tuple[Register, datetime], Fraction]:
-        """What is used or brought in each hour: what the day has more goes to its first hour, less comes off."""
+        """What flowed in each hour: what the day has more goes to its first hour, less comes off."""
         hours: dict[tuple[Register, datetime], Fraction] = {}
         for day, daily in self.home.daily.items():
             of_day = sorted({each.replace(minute=0) for each in SLOTS[day]})
