@@ -4,6 +4,7 @@ A description completes the sentence "write ..." in a message. The keys below `m
 below `fluvius` and `meters` in `fluvius`.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
@@ -118,6 +119,10 @@ class Settings(Section):
     def warnings(self) -> tuple[str, ...]:
         """What is probably not meant, a line each."""
         return self._warnings
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Say once, when all is read, what is probably not meant."""
+        self._warnings = tuple(lines)
 
     @property
     def followed(self) -> tuple[Meter, ...]:
