@@ -50,7 +50,7 @@ def number_of_days(text: str) -> int:
 
 
 def meters_named(meters: Sequence[Meter], name: str | None) -> tuple[Meter, ...]:
-    """Those that a person means.
+    """The meters that a person means.
 
     Args:
         meters: all there are.

@@ -6,7 +6,8 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 
 from bridge.fetching import due
-from bridge.fetching.meter import Desk, News, instant
+from bridge.fetching.meter import Desk, News
+from bridge.fetching.note import instant
 from bridge.fetching.steps import known_days_only
 from bridge.fluvius.source import AtOnce
 from bridge.ledger import Ledger
@@ -29,7 +30,7 @@ def fetch(
         the_time: the present instant, aware, which goes on while the cycle lasts.
     """
     meter, window, now, facts = desk.meter, desk.window, desk.now, desk.facts
-    since = due.stored_since(desk)
+    since = due.stored_since(facts, desk.note, meter, now)
     asked_at = the_time()
     answer = source.readings(meter, reference, window[0], window[-1], since)
     first_known = min((desk.ledger.readings.known_span(meter) or window)[0], window[0])

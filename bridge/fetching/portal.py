@@ -55,7 +55,7 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
     Then what is older and not final, and the intervals of what was corrected.
     """
     facts, energy, now = desk.facts, desk.meter.energy, desk.now
-    days_too = days_too or due.days_are_due(desk)
+    days_too = days_too or due.days_are_due(facts, desk.note, energy, now)
     missing = completeness.without_amounts(facts, energy, now) if days_too else []
     first, last = desk.watched
     wanted = {*desk.to_review, *missing, *([last] if days_too else ())}
@@ -106,7 +106,7 @@ def fetch_peaks(desk: Desk, source: Stepwise) -> None:
 
     They are in nobody's way: where Fluvius has trouble with them alone, they are tried again tomorrow.
     """
-    meter, now, this_month = desk.meter, desk.now, due.month_under_way(desk)
+    meter, now, this_month = desk.meter, desk.now, due.month_under_way(desk.meter.energy, desk.now)
     first = meterday.months_until(this_month, _MONTHS_OF_PEAKS)[0]
     first, last = meterday.span_within(meter, first, meterday.latest_ended(now, meter.energy))
     try:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.fetching.mandates import MandateBook
-from bridge.fetching.meter import Desk, instant
+from bridge.fetching.meter import Desk
+from bridge.fetching.note import instant
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts

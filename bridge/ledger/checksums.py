@@ -67,7 +67,7 @@ class Checksums(Part):
         """The days of a span that are not as they were written, or are gone."""
         of_intervals = f" OR intervals_checksum IS NOT {_INTERVALS_CHECKSUM}" if intervals_too else ""
         rows = self._rows(
-            f"SELECT day.start FROM day, {_DAYS} WHERE meter = ?1 AND day.date = span.date"  # noqa: S608 - likewise
+            f"SELECT day.start FROM day, {_DAYS} WHERE meter = ?1 AND day.date = span.date"  # noqa: S608 - our own words
             f" AND (checksum IS NOT {_CHECKSUM}{of_intervals}) UNION"
             " SELECT start FROM reading WHERE meter = ?1 AND daily = 1 AND start >= ?5 AND start < ?4"
             " AND start NOT IN"
@@ -136,7 +136,7 @@ class Seals(Checksums):
     def seal(self, meter: Meter, first: date, last: date) -> None:
         """What stands there now is what was written."""
         self._execute(
-            f"UPDATE day SET checksum = {_CHECKSUM}, intervals_checksum = {_INTERVALS_CHECKSUM} FROM {_DAYS}"  # noqa: S608 - likewise
+            f"UPDATE day SET checksum = {_CHECKSUM}, intervals_checksum = {_INTERVALS_CHECKSUM} FROM {_DAYS}"  # noqa: S608 - our own words
             " WHERE meter = ?1 AND day.date = span.date",
             self._of_span(meter, first, last),
         )

@@ -66,8 +66,6 @@ class Reviews(Part):
         """What was noted in the future was noted by a clock that was wrong."""
         seconds = (to_seconds(now),)
         with self._store.transaction():
-            for column, value in (("asked_at", None), ("reviewed_at", None), ("fetched_at", seconds[0])):
-                self._execute(
-                    f"UPDATE day SET {column} = ? WHERE {column} > ?",  # noqa: S608 - our own names
-                    (value, *seconds),
-                )
+            self._execute("UPDATE day SET asked_at = NULL WHERE asked_at > ?", seconds)
+            self._execute("UPDATE day SET reviewed_at = NULL WHERE reviewed_at > ?", seconds)
+            self._execute("UPDATE day SET fetched_at = ?1 WHERE fetched_at > ?1", seconds)

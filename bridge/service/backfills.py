@@ -125,18 +125,18 @@ class BackfillRequests:
         self._now, self._trouble, self._changed = now, trouble, changed
 
     def begin(self, command: Command) -> Payload:
-        """Its end is answered too, for each meter."""
+        """Begin what a JSON object asks for. The end is answered too, for each meter."""
         request = wish(command.payload)
         if request is None:
             return refused(command, "this is no JSON object")
         return self._begin(command, request)
 
     def begin_from_the_set_day(self, command: Command) -> Payload:
-        """The same, from the day that was set."""
+        """Begin from the day that was set, for all meters."""
         return self._begin(command, {"from": self._backfills.first().isoformat()})
 
     def set_first(self, command: Command) -> Payload:
-        """Set that day."""
+        """Set the day from which on `fetch_history` fetches."""
         try:
             text = command.payload.decode("utf-8", "replace").strip()
             first = WantedHistory.of({"from": text}, self._fetcher.meters, self._now()).first
@@ -148,7 +148,7 @@ class BackfillRequests:
         return done(command, {"from": first.isoformat()})
 
     def stop(self, command: Command) -> Payload:
-        """Stop all."""
+        """Stop all backfills."""
         try:
             stopped = self._ledger.jobs.stop_backfills()
         except LedgerError as error:

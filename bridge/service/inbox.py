@@ -32,7 +32,7 @@ class Inbox:
         self._queue.put(None)
 
     def events(self, within: float = 0.0) -> Iterator[Event]:
-        """Those that are there; more may come meanwhile, for ever.
+        """The events that are there now: more may come meanwhile, for ever.
 
         Args:
             within: seconds to wait for the first.
