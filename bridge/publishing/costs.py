@@ -12,12 +12,13 @@ from fractions import Fraction
 from bridge.metering import meterday
 from bridge.metering.contract import Part
 from bridge.metering.costs import Bill, Price, Why, summed
-from bridge.metering.model import Meter, Tariff
+from bridge.metering.model import Direction, Meter, Tariff
 from bridge.publishing import payloads
 from bridge.text.words import Payload, local, plain
 
 CURRENCY = "EUR"
 
+_NOTHING_KNOWN = Bill(dict.fromkeys(Part))
 _QUARTER_HOUR = timedelta(minutes=15)
 _AMOUNT, _PRICE = 4, 6  # decimals
 _WHY = {
@@ -102,20 +103,13 @@ def price(meter: Meter, now: Price, known: Sequence[Price]) -> Payload:
 
 
 def leaves(payload: Payload) -> dict[str, str]:
-    """The amounts of a payload as sub-topics: `total`, `compensation`, `last/total`, ..."""
-    found: dict[str, str] = {}
-    for name in (*Part, "total"):
-        if isinstance(payload.get(name), Decimal):
-            found[name] = plain(payload[name])
-    for name in ("last", "consumption", "injection"):
-        below = payload.get(name) or {}
-        own = (
-            leaves(below)
-            if name == "last"
-            else {key: plain(each) for key, each in below.items() if each is not None}
-        )
-        found |= {f"{name}/{leaf}": text for leaf, text in own.items()}
-    return found
+    """The amounts of a payload as sub-topics: `total`, `last/total`, `consumption/high`, ..."""
+    found = _by_name({name: payload.get(name) for name in (*Part, "total")})
+    for direction in Direction.CONSUMPTION, Direction.INJECTION:
+        prices = _by_name(payload.get(direction) or {})
+        found |= {f"{direction}/{tariff}": text for tariff, text in prices.items()}
+    last = leaves(payload["last"]) if "last" in payload else {}
+    return found | {f"last/{leaf}": text for leaf, text in last.items()}
 
 
 def _by_name(amounts: Mapping[str, Decimal | None]) -> dict[str, str]:
@@ -138,7 +132,7 @@ def _span(meter: Meter, first: date, last: date, bills: Mapping[date, Bill]) -> 
         "start": local(meterday.start_of(first, meter.energy)),
         "end": local(meterday.end_of(last, meter.energy)),
         "days": len(of_span),
-        **_bill(summed(of_span)),
+        **_bill(summed(of_span) if of_span else _NOTHING_KNOWN),
     }
 
 
@@ -160,7 +154,8 @@ def _price(price: Price) -> Payload:
 
 
 def _of_quarter_hour(price: Price) -> Payload:
-    return {**_price(price), "end": local(price.start + _QUARTER_HOUR)}
+    start = _price(price)
+    return {"start": start.pop("start"), "end": local(price.start + _QUARTER_HOUR), **start}
 
 
 def _by_tariff(prices: Mapping[Tariff, Decimal | None]) -> Payload:

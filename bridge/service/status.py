@@ -13,6 +13,7 @@ from bridge.ledger.health import SourceHealth
 from bridge.metering.model import BRUSSELS, Backfill
 from bridge.publishing.publisher import BridgeStatus, Publisher
 from bridge.service.backfills import Backfills
+from bridge.service.pricing import Pricing
 from bridge.service.trouble import Trouble
 from bridge.text.words import Payload, local
 
@@ -24,7 +25,7 @@ class Condition:
     """How everything is that the bridge depends on; the texts are for the user, empty where all is well."""
 
     now: datetime  # aware
-    parts: Mapping[str, SourceHealth]  # portal, energy_api, statistics
+    parts: Mapping[str, SourceHealth]  # portal, energy_api, statistics, day_ahead
     left_out: str = ""  # what the broker does not take
     ledger_unusable: str = ""
     ledger_damaged: str = ""
@@ -89,6 +90,7 @@ class Status:
         backfills: what is worked on.
         publisher: what the broker does not take.
         recorder: of Home Assistant, if there is one.
+        pricing: how day-ahead prices do.
         trouble: with the ledger.
         now: the present instant, aware.
         next_run: when Fluvius is asked next.
@@ -103,12 +105,13 @@ class Status:
         backfills: Backfills,
         publisher: Publisher,
         recorder: Recorder | None,
+        pricing: Pricing,
         trouble: Trouble,
         now: Callable[[], datetime],
         next_run: Callable[[], datetime],
     ) -> None:
         self._settings, self._started, self._fetcher, self._backfills = settings, started, fetcher, backfills
-        self._publisher, self._recorder = publisher, recorder
+        self._publisher, self._recorder, self._pricing = publisher, recorder, pricing
         self._trouble, self._now, self._next_run = trouble, now, next_run
 
     def report(self) -> BridgeStatus:
@@ -127,10 +130,13 @@ class Status:
         return self._recorder.health.advice if self._recorder else advice(self._settings.homeassistant)
 
     def _condition(self) -> Condition:
-        statistics = {"statistics": self._recorder.health} if self._recorder else {}
+        others = {
+            "statistics": self._recorder.health if self._recorder else None,
+            "day_ahead": self._pricing.health,
+        }
         return Condition(
             self._now(),
-            {**self._fetcher.health, **statistics},
+            {**self._fetcher.health, **{name: each for name, each in others.items() if each}},
             left_out=self._publisher.left_out,
             ledger_unusable=self._trouble.unusable or "",
             ledger_damaged=self._trouble.damaged or "",
