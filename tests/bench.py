@@ -39,9 +39,9 @@ from bridge.publishing import chart, payloads
 from bridge.service.bridge import Bridge
 from bridge.simulator import EnergyApi
 from bridge.text.words import to_json
-from tests.core import TOKEN, Core
-from tests.mosquitto import Ear, Heard, Mosquitto, eventually
-from tests.world import HOME, Clock, World
+from tests.rig.core import TOKEN, Core
+from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
+from tests.rig.world import HOME, Clock, World
 
 if TYPE_CHECKING:
     from bridge.simulator import Simulator

@@ -10,9 +10,9 @@ import pytest
 
 from bridge.simulator import Simulator
 from bridge.simulator.household import quarters_of
-from tests.mosquitto import Mosquitto
-from tests.reading import Reader
-from tests.world import Clock, World
+from tests.rig.mosquitto import Mosquitto
+from tests.rig.reading import Reader
+from tests.rig.world import Clock, World
 
 # A process starts three times as fast with compiled modules, and tests start hundreds.
 sys.dont_write_bytecode = False

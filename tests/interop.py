@@ -32,10 +32,10 @@ from bridge.publishing.discovery import unique_ids
 from bridge.service import bridge as service
 from bridge.simulator import Simulator
 from tests.bench import fill, import_everything
-from tests.homeassistant import HomeAssistant, energy_preferences, install, screenshot
-from tests.mosquitto import Mosquitto
-from tests.truth import hourly, in_words
-from tests.world import GAS, HOME, SHED, Clock, World, says
+from tests.rig.homeassistant import HomeAssistant, energy_preferences, install, screenshot
+from tests.rig.mosquitto import Mosquitto
+from tests.rig.truth import hourly, in_words
+from tests.rig.world import GAS, HOME, SHED, Clock, World, says
 
 INSTALLED = Path(".interop")
 PICTURES = Path("docs")

@@ -1,0 +1,26 @@
+"""How often a cycle reads the ledger: what lies on a meter's desk is read once, and handed on."""
+
+from bridge.fetching.due import Occasion
+from tests.rig.world import World
+
+
+def reads_of_the_next_cycle(desk: World, **after: float) -> int:
+    """How many times SQLite is read in the second cycle of two, that long after the first."""
+    statements: list[str] = []
+    with desk.at_work() as (ledger, fetcher):
+        fetcher.fetch(Occasion.SCHEDULE)
+        desk.clock.pass_by(**after)
+        ledger.store.db.set_trace_callback(statements.append)
+        cycle = fetcher.fetch(Occasion.SCHEDULE)
+        ledger.store.db.set_trace_callback(None)
+    assert not cycle.errors
+    assert bool(cycle.new_days) == ("days" in after)
+    return sum(statement.startswith("SELECT") for statement in statements)
+
+
+def test_a_meter_without_news_is_read_in_four_queries(desk: World) -> None:
+    assert reads_of_the_next_cycle(desk, hours=3) == 4
+
+
+def test_a_new_day_is_decided_and_kept_in_a_few_dozen_queries(desk: World) -> None:
+    assert reads_of_the_next_cycle(desk, days=1) <= 36
