@@ -2,15 +2,21 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from bridge.simulator import Simulator
+pytest.register_assert_rewrite("tests.rig")  # their assertions tell as much as those of a test
+
+from bridge.simulator import DEFAULT_METERS, Simulator
 from bridge.simulator.household import quarters_of
-from tests.rig.mosquitto import Mosquitto
+from tests.rig.commands import PASSWORD
+from tests.rig.core import Core
+from tests.rig.mosquitto import Certificates, Mosquitto
+from tests.rig.provider import Provider
 from tests.rig.reading import Reader
 from tests.rig.world import Clock, World
 
@@ -93,6 +99,75 @@ def reader(
     yield Reader(desk, capsys, shelf)
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def today() -> Iterator[Simulator]:
+    """A Fluvius that lives today, for a command has no other clock, and is never late."""
+    meters = [replace(meter, delay=timedelta(0)) for meter in DEFAULT_METERS]
+    with Simulator(meters, password=PASSWORD) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def house(tmp_path: Path, today: Simulator, mosquitto: Mosquitto) -> World:
+    """A household of today with a broker, for commands."""
+    world = World(tmp_path, today, Clock("2000-01-01 00:00"), mosquitto.port)
+    world.password = PASSWORD
+    world.changes = {"schedule.lookback_days": 5}
+    return world
+
+
+@pytest.fixture
+def hut(tmp_path: Path, today: Simulator) -> World:
+    """A house without a broker: nothing listens on its port."""
+    world = World(tmp_path, today, Clock("2000-01-01 00:00"), 1)
+    world.password = PASSWORD
+    world.changes = {"schedule.lookback_days": 5}
+    return world
+
+
+@pytest.fixture
+def provider(desk: World) -> Provider:
+    """An energy service provider without a broker."""
+    return Provider(desk)
+
+
+@pytest.fixture
+def rsa(tmp_path: Path) -> tuple[Path, bytes]:
+    """A private key and its certificate, as a provider makes them for production."""
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import rsa as keys  # noqa: PLC0415
+
+    key = keys.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "provider")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "key.pem"
+    form = serialization.PrivateFormat.PKCS8
+    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return file, certificate.public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def core() -> Iterator[Core]:
+    """A Home Assistant that knows nothing yet."""
+    with Core().open() as core:
+        yield core
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path / "certificates")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -1,158 +1,42 @@
 """The commands as a person types them: what they print, how they end, and how fast."""
 
 import json
-import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from bridge import __version__
 from bridge.commands import broker_check, check, main
 from bridge.metering.model import BRUSSELS
-from bridge.simulator import DEFAULT_METERS, Simulator
+from tests.rig.commands import (
+    COULD_NOT,
+    DONE,
+    PASSWORD,
+    REFUSED,
+    WITH_SMALL_FILES,
+    WRONG,
+    Ended,
+    checked,
+    command,
+    environment,
+    findings,
+    healthcheck,
+    linux,
+    once,
+    run,
+    typed,
+    without_privileges,
+)
 from tests.rig.core import TOKEN, Core
-from tests.rig.forks import Forked, forked
 from tests.rig.mosquitto import Mosquitto, eventually
-from tests.rig.world import GAS, HOME, SHED, Clock, World, says
+from tests.rig.waiting import until_healthy
+from tests.rig.world import GAS, HOME, SHED, World, says
 
-PASSWORD = "correct horse"
 STATE = "fluvius/bridge/state"
-DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3
-ROOT = Path(__file__).parents[2]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Ours, without what would configure the bridge."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FLUVIUS")}
-    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "500", "HOME": "/nonexistent", **more}
-
-
-class Ended:
-    """A command that has ended. What may never be in its output is looked for here."""
-
-    def __init__(self, status: int, out: str, error: str) -> None:
-        self.status, self.out, self.error = status, out, error
-        assert "Traceback" not in out + error, error
-        assert PASSWORD not in out + error
-        assert "Error:" not in out + error, error
-
-    @property
-    def complaint(self) -> list[str]:
-        return self.error.splitlines()
-
-
-class Running:
-    """A command that runs."""
-
-    def __init__(self, process: "Forked | subprocess.Popen[str]", log: Path) -> None:
-        self.process, self._log = process, log
-
-    @property
-    def log(self) -> str:
-        return self._log.read_text()
-
-    def until_says(self, words: str) -> Self:
-        eventually(lambda: words in self.log or self.process.poll() is not None, 15)
-        assert words in self.log, self.log
-        return self
-
-    def terminate(self) -> tuple[Ended, float]:
-        """SIGTERM; also how many seconds it took to end."""
-        began = time.monotonic()
-        self.process.terminate()
-        status = self.process.wait(10)
-        took = time.monotonic() - began
-        return Ended(status, "", self.log), took
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "bridge", *words]
-
-
-def typed(folder: Path, *words: str, program: list[str] | None = None, **env: str) -> Ended:
-    """A command, to its end."""
-    if not (program or any(name.startswith("PYTHON") for name in env)):
-        return Ended(*forked(folder, words, environment(**env)))
-    done = subprocess.run(
-        [*(program or command()), *words],
-        cwd=folder,
-        env=environment(**env),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
-def once(world: World, *words: str) -> Ended:
-    return typed(world.folder, "once", "--config", str(world.write_configuration()), *words)
-
-
-def checked(world: World) -> Ended:
-    return typed(world.folder, "check", "--config", str(world.write_configuration()))
-
-
-def started(
-    folder: Path, words: tuple[str, ...], env: dict[str, str], log: Path, program: list[str] | None = None
-) -> "Forked | subprocess.Popen[str]":
-    """A command that goes on, and writes all that it says to a file."""
-    if not program:
-        return Forked(folder, words, env, log, log)
-    with log.open("w") as file:
-        return subprocess.Popen([*program, *words], cwd=folder, env=env, stdout=file, stderr=file, text=True)
-
-
-@contextmanager
-def run(world: World, *words: str, program: list[str] | None = None, name: str = "run") -> Iterator[Running]:
-    """`fluvius2mqtt run`, or another command, killed in the end if need be."""
-    log = world.folder / "log"
-    words = name, "--config", str(world.write_configuration()), *words
-    process = started(world.folder, words, environment(), log, program)
-    try:
-        yield Running(process, log)
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def until_healthy(mosquitto: Mosquitto) -> None:
-    """Until a bridge has caught up."""
-    eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 15)
-
-
-@pytest.fixture
-def today() -> Iterator[Simulator]:
-    """A Fluvius that lives today, for a command has no other clock, and is never late."""
-    meters = [replace(meter, delay=timedelta(0)) for meter in DEFAULT_METERS]
-    with Simulator(meters, password=PASSWORD) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def house(tmp_path: Path, today: Simulator, mosquitto: Mosquitto) -> World:
-    world = World(tmp_path, today, Clock("2000-01-01 00:00"), mosquitto.port)
-    world.password = PASSWORD
-    world.changes = {"schedule.lookback_days": 5}
-    return world
-
-
-@pytest.fixture
-def hut(tmp_path: Path, today: Simulator) -> World:
-    """A house without a broker: nothing listens on its port."""
-    world = World(tmp_path, today, Clock("2000-01-01 00:00"), 1)
-    world.password = PASSWORD
-    world.changes = {"schedule.lookback_days": 5}
-    return world
 
 
 class Typist:
@@ -473,10 +357,6 @@ def test_two_bridges_do_not_work_in_one_folder(house: World, mosquitto: Mosquitt
         assert bridge.process.poll() is None
 
 
-def healthcheck(world: World) -> Ended:
-    return typed(world.folder, "healthcheck", "--config", str(world.write_configuration()))
-
-
 def test_a_running_bridge_is_healthy_and_a_stopped_one_is_not(house: World, mosquitto: Mosquitto) -> None:
     assert healthcheck(house).status == COULD_NOT
     with run(house) as bridge:
@@ -512,27 +392,6 @@ def heartbeat(world: World) -> str:
 
 
 # --- folders that cannot be written
-
-# Root may write everywhere, unless it is told not to use that right.
-WITHOUT_PRIVILEGES = """
-import ctypes, os, sys
-for capability in (1, 2):  # DAC_OVERRIDE, DAC_READ_SEARCH
-    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-os.execv(sys.executable, [sys.executable, "-m", "bridge", *sys.argv[1:]])
-"""
-WITH_SMALL_FILES = """
-import resource, runpy, sys
-limit = int(sys.argv.pop(1))
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-runpy.run_module("bridge", run_name="__main__")
-"""
-linux = pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
-
-
-def without_privileges(world: World, *words: str) -> Ended:
-    """A command of someone who may read and write no more than the files say."""
-    words = (*words, "--config", str(world.write_configuration()))
-    return typed(world.folder, *words, program=[sys.executable, "-c", WITHOUT_PRIVILEGES])
 
 
 @linux
@@ -583,12 +442,6 @@ def test_a_disk_that_fills_up_loses_nothing(house: World, mosquitto: Mosquitto, 
 
 
 # --- check
-
-
-def findings(ended: Ended) -> dict[str, tuple[bool, str]]:
-    """The table: what → whether it works, and in which words."""
-    rows = [line.split(maxsplit=2) for line in ended.out.splitlines()]
-    return {what: (mark == "ok", words) for mark, what, words in rows}
 
 
 def test_a_check_in_which_everything_is_fine(house: World, mosquitto: Mosquitto) -> None:

@@ -24,10 +24,10 @@ from bridge.ledger import migrations
 from bridge.metering.meterday import day_of, end_of, intervals_of, start_of
 from bridge.metering.model import BRUSSELS, Energy
 from bridge.simulator import DEFAULT_METERS, Simulator
-from tests.commands.test_cli import WITH_SMALL_FILES, environment, run, typed
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.commands import COULD_NOT, DONE, REFUSED, WITH_SMALL_FILES, WRONG, environment, run, typed
 from tests.rig.mosquitto import eventually
-from tests.rig.reading import COULD_NOT, DONE, REFUSED, WRONG, Reader
+from tests.rig.provider import Provider
+from tests.rig.reading import Reader
 from tests.rig.world import GAS, HOME, SHED, Clock, World
 
 Amounts = dict[tuple[str, str, str], Decimal]

@@ -8,8 +8,8 @@ import requests
 
 from bridge.commands import main
 from bridge.simulator import Simulator
-from tests.fluvius.test_energy_api import Provider
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.provider import Provider
 from tests.rig.world import GAS, HOME, Clock, World
 
 

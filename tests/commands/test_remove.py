@@ -13,7 +13,7 @@ import pytest
 
 from bridge.commands import main
 from bridge.commands import remove as removing
-from tests.commands.test_cli import COULD_NOT, DONE, Ended, command, environment, run
+from tests.rig.commands import COULD_NOT, DONE, Ended, command, environment, run
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.world import GAS, HOME, World
 

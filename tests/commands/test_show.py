@@ -14,9 +14,9 @@ import pytest
 
 from bridge.folder.claim import claim
 from bridge.metering.model import BRUSSELS
-from tests.commands.test_cli import environment, typed
-from tests.fluvius.test_energy_api import Provider
-from tests.rig.reading import COULD_NOT, DONE, WRONG, Reader
+from tests.rig.commands import COULD_NOT, DONE, WRONG, environment, typed
+from tests.rig.provider import Provider
+from tests.rig.reading import Reader
 from tests.rig.truth import amounts_in, in_words
 from tests.rig.world import GAS, HOME, SHED
 

@@ -6,9 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,55 +22,30 @@ from bridge.ledger import LedgerError
 from bridge.ledger.answers import Answers
 from bridge.ledger.jobs import Jobs
 from bridge.metering.meterday import span
-from bridge.metering.model import Backfill
 from bridge.service import bridge
 from bridge.simulator import Simulator
-from tests.commands.test_cli import environment
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.commands import environment
 from tests.rig.core import TOKEN, Core
+from tests.rig.history import (
+    FIRST,
+    LAST,
+    REQUEST,
+    RESPONSE,
+    at_work,
+    begin,
+    change,
+    command,
+    days_of,
+    ended,
+    work,
+)
 from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.provider import Provider
 from tests.rig.truth import hourly
+from tests.rig.waiting import is_at_rest
 from tests.rig.world import GAS, HOME, SHED, Clock, World, says
 
-FIRST, LAST = date(2026, 9, 1), date(2026, 11, 20)
 DAYS = (LAST - FIRST).days + 1
-REQUEST, RESPONSE = "fluvius/bridge/request/backfill", "fluvius/bridge/response/backfill"
-
-
-@contextmanager
-def at_work(world: World) -> Iterator[Backfiller]:
-    """A backfiller without a broker."""
-    with world.at_work() as (ledger, fetcher):
-        yield Backfiller(ledger, fetcher, world.clock)
-
-
-def begin(world: World, first: date = FIRST, last: date = LAST, *meters: str) -> None:
-    with world.ledger() as ledger:
-        for meter in world.settings.followed:
-            if not meters or meter.name in meters:
-                ledger.jobs.begin_backfill(meter, first, last, world.clock())
-
-
-def change(world: World, ean: str, **changes: Any) -> None:
-    """Make a simulated meter another one."""
-    measurements = world.simulator.measurements
-    measurements.put(replace(measurements.meters[ean], **changes))
-
-
-def work(world: World, steps: int = 10_000) -> Backfill | None:
-    """Work until there is nothing to do, or so many requests were made; the last that was worked on."""
-    last = None
-    with at_work(world) as backfiller:
-        while steps and backfiller.is_due():
-            last = backfiller.step()
-            steps -= 1
-    return last
-
-
-def days_of(world: World, name: str = "home") -> int:
-    with world.ledger() as ledger:
-        total = ledger.sums.total(world.meter(name))
-    return total.days if total else 0
 
 
 def test_history_is_fetched_once_oldest_first_days_before_quarter_hours(desk: World) -> None:
@@ -391,10 +363,6 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
 
 
-def is_at_rest(mosquitto: Mosquitto) -> bool:
-    return '"ok"' in mosquitto.retained().get("fluvius/bridge/health", "")
-
-
 @pytest.mark.usefixtures("_quick")
 def test_a_request_is_answered_when_it_begins_and_when_it_ends(home: World, mosquitto: Mosquitto) -> None:
     with mosquitto.listen("fluvius/bridge/response/#") as ear, home.running():
@@ -538,28 +506,6 @@ def test_a_first_start_says_how_to_get_more(desk: World, caplog: pytest.LogCaptu
 
 
 # --- the command
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    words: list[str] = []
-    monkeypatch.setattr(backfill._Lines, "say", lambda _, line: words.append(line))
-    return words
-
-
-def nothing(_: float) -> None:
-    """A pause that takes no time."""
-
-
-def command(world: World, first: str, pause: Callable[[float], None] = nothing, **more: str) -> int:
-    return backfill.run(world.settings, {"from": first, **more}, world.clock, pause)
-
-
-def ended(world: World, first: str, pause: Callable[[float], None] = nothing) -> tuple[int, str]:
-    """A command that does not come to its end: its exit status, and why."""
-    with pytest.raises(backfill.Ended) as end:
-        command(world, first, pause)
-    return end.value.status, str(end.value)
 
 
 def test_the_command_says_what_it_found(desk: World, said: list[str]) -> None:

@@ -29,8 +29,8 @@ from bridge.metering.model import BRUSSELS, Backfill
 from bridge.service import bridge as service
 from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
-from tests.commands.test_cli import environment
-from tests.fetching.test_backfill import (
+from tests.rig.commands import environment
+from tests.rig.history import (
     FIRST,
     LAST,
     REQUEST,
@@ -41,16 +41,13 @@ from tests.fetching.test_backfill import (
     command,
     days_of,
     ended,
-    is_at_rest,
-    said,
     work,
 )
-from tests.fetching.test_gas import damage
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.ledgers import damage
 from tests.rig.mosquitto import Ear, Mosquitto, eventually
+from tests.rig.provider import Provider
+from tests.rig.waiting import is_at_rest
 from tests.rig.world import GAS, HOME, SHED, Clock, World
-
-__all__ = ["said"]  # a fixture
 
 NOVEMBER = date(2026, 11, 1)
 

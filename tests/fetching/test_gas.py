@@ -1,8 +1,6 @@
 """The kWh of gas stand on a calorific value that is provisional for weeks: later corrections come too."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,10 +12,11 @@ from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy
 from bridge.simulator import RequestRecord
 from bridge.simulator.measurements import WRITINGS
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.ledgers import damage
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.provider import Provider
+from tests.rig.truth import in_our_words
 from tests.rig.world import GAS, HOME, SHED, World, says
-from tests.whole.test_years import in_our_words
 
 SIX_WEEKS = timedelta(weeks=6)
 FIRST = date(2026, 11, 11)  # the first gas day of the first window
@@ -269,15 +268,6 @@ def test_days_that_are_stored_anew_and_were_never_asked_for_do_not_begin_a_total
 
 
 # --- what the ledger cannot keep, and what Fluvius cannot say
-
-
-def damage(world: World, day: date) -> None:
-    with closing(sqlite3.connect(world.data_dir / "ledger.sqlite")) as database, database:
-        assert database.execute(
-            "UPDATE reading SET amount = amount + 4096 WHERE meter = 1 AND daily = 1"
-            " AND start = (SELECT start FROM day WHERE date = ? AND meter = 1)",
-            (day.isoformat(),),
-        ).rowcount
 
 
 def test_a_damaged_day_is_not_asked_about_and_holds_up_no_other_meter(desk: World) -> None:

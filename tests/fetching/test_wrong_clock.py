@@ -13,9 +13,10 @@ from bridge.fetching.due import Occasion
 from bridge.fluvius.errors import ClockWrong, ShapeChanged
 from bridge.simulator import RequestRecord
 from bridge.simulator.faults.answers import DATES
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.commands import COULD_NOT
 from tests.rig.mosquitto import Mosquitto
-from tests.rig.reading import COULD_NOT, Reader
+from tests.rig.provider import Provider
+from tests.rig.reading import Reader
 from tests.rig.world import HOME, SHED, Clock, World, says
 
 MORNING = "2026-11-21 09:00"

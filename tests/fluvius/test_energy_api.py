@@ -9,108 +9,20 @@ from typing import Any, Literal
 
 import pytest
 
-from bridge.fetching.cycle import Cycle, Fetcher
+from bridge.fetching.cycle import Fetcher
 from bridge.fetching.due import Occasion
 from bridge.fluvius.energy_api import client as energy_api
 from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, TryLater
 from bridge.metering.meterday import end_of, start_of
-from bridge.metering.model import Day, Direction, Energy, Meter, Reading, Register, Tariff, Unit
-from bridge.metering.progress import Progress
+from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 from bridge.publishing import payloads
 from bridge.service.bridge import Bridge
 from bridge.simulator.faults.table import FAULTS as EVERY_FAULT
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.provider import FIRST, GAS_EAN, HOME_EAN, LAST, SHED_EAN, SPANS, Provider, in_sides
 from tests.rig.truth import in_words
-from tests.rig.world import GAS, HOME, SHED, World, says
-
-HOME_EAN, GAS_EAN, SHED_EAN = HOME["ean"], GAS["ean"], SHED["ean"]
-FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
-SPANS = {
-    HOME_EAN: (FIRST, LAST),
-    SHED_EAN: (FIRST, LAST),
-    GAS_EAN: (date(2026, 11, 11), date(2026, 11, 17)),
-}
-
-
-class Provider:
-    """An energy service provider with a contract, on a desk."""
-
-    def __init__(self, world: World) -> None:
-        self.world, self.simulator, self.clock = world, world.simulator, world.clock
-        self.api = world.simulator.energy_api
-        world.meters = []
-        self.configure(environment="sandbox", client_secret=self.api.client_secret)
-
-    def configure(self, **proof: Any) -> None:
-        self.world.changes["fluvius"] = {
-            "energy_api": {
-                "tenant_id": self.api.tenant,
-                "client_id": self.api.client_id,
-                "scope": self.api.scope,
-                "subscription_key": self.api.subscription_key,
-                "contract_number": self.api.contract_number,
-                "url": self.api.url(proof.get("environment", "sandbox")),
-                "authority": self.api.authority,
-                **proof,
-            }
-        }
-
-    def only(self, ean: str, **mandate: Any) -> None:
-        """One mandate instead of those that are there."""
-        self.api.forget_mandates()
-        self.api.add_mandate(ean, **mandate)
-
-    def fetch(self, occasion: Occasion = Occasion.SCHEDULE) -> Cycle:
-        return self.world.fetch(occasion)
-
-    def asked(self) -> dict[str, int]:
-        """Requests since this was last asked."""
-        counted = {each: self.simulator.count(each) for each in ("api-token", "mandates", "energy")}
-        self.simulator.forget_requests()
-        return counted
-
-    def look(self, ean: str = HOME_EAN) -> tuple[Meter, Progress, Day | None]:
-        with self.world.at_work() as (ledger, fetcher):
-            meter = self.meters(fetcher)[ean]
-            return meter, fetcher.progress(meter), ledger.days.latest_complete_day(meter)
-
-    def meters(self, fetcher: Fetcher) -> dict[str, Meter]:
-        return {meter.ean: meter for meter in fetcher.meters}
-
-    def totals(self) -> dict[str, dict[tuple[str, str, str], Decimal]]:
-        with self.world.at_work() as (ledger, fetcher):
-            return {
-                meter.ean: {
-                    (register.direction, register.tariff, register.unit): amount
-                    for register, amount in total.amounts.items()
-                }
-                for meter in fetcher.meters
-                if (total := ledger.sums.total(meter))
-            }
-
-    def truths(self, later: timedelta = timedelta(0)) -> dict[str, dict[tuple[str, str, str], Decimal]]:
-        return {ean: self.world.truth(ean, first, last + later) for ean, (first, last) in SPANS.items()}
-
-    def is_validated(self, day: date) -> bool:
-        with self.world.at_work() as (ledger, fetcher):
-            meter = self.meters(fetcher)[HOME_EAN]
-            return ledger.readings.is_validated(meter, start_of(day, meter.energy))
-
-    def intervals(self, ean: str, day: date) -> dict[datetime, dict[str, Decimal]]:
-        with self.world.at_work() as (ledger, fetcher):
-            return {
-                each.start: in_sides(each.amounts)
-                for each in ledger.days.intervals(self.meters(fetcher)[ean], day)
-            }
-
-
-def in_sides(amounts: Any) -> dict[str, Decimal]:
-    sides: dict[str, Decimal] = {}
-    for register, amount in amounts.items():
-        side = "volume" if register.unit is Unit.M3 else str(register.direction)
-        sides[side] = sides.get(side, Decimal(0)) + amount
-    return sides
+from tests.rig.world import World, says
 
 
 def by_side(amounts: dict[tuple[str, str, str], Decimal]) -> dict[str, Decimal]:
@@ -118,11 +30,6 @@ def by_side(amounts: dict[tuple[str, str, str], Decimal]) -> dict[str, Decimal]:
         side: sum((amount for (each, _, _), amount in amounts.items() if each == side), Decimal(0))
         for side, _, _ in amounts
     }
-
-
-@pytest.fixture
-def provider(desk: World) -> Provider:
-    return Provider(desk)
 
 
 # --- readings
@@ -366,33 +273,6 @@ def test_an_end_that_is_far_is_none(provider: Provider, caplog: pytest.LogCaptur
 
 
 # --- access
-
-
-@pytest.fixture
-def rsa(tmp_path: Path) -> tuple[Path, bytes]:
-    """A private key and its certificate, as a provider makes them for production."""
-    from datetime import datetime as moment  # noqa: PLC0415
-
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import rsa as keys  # noqa: PLC0415
-
-    key = keys.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "provider")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(moment(2026, 1, 1, tzinfo=UTC))
-        .not_valid_after(moment(2027, 1, 1, tzinfo=UTC))
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path / "key.pem"
-    form = serialization.PrivateFormat.PKCS8
-    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
-    return file, certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def test_production_with_a_certificate(provider: Provider, rsa: tuple[Path, bytes]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bridge.fluvius.errors import ShapeChanged, TryLater
 from bridge.fluvius.hosts import trusted
 from bridge.simulator.portal.pages import TENANT
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.provider import Provider
 from tests.rig.world import World
 
 PORTAL = "https://mijn.fluvius.be"

@@ -20,18 +20,14 @@ from bridge.fluvius.portal.slots import Slots
 from bridge.fluvius.tokens import Token, TokenStore
 from bridge.fluvius.values import Span
 from bridge.metering import meterday
-from bridge.metering.model import Direction, Energy, Reading, Register, Tariff, Unit
+from bridge.metering.model import Energy, Reading, Register
+from tests.rig.registers import HIGH, LOW, TOTAL, VOLUME
+from tests.rig.registers import INJECTED_HIGH as INJECTED
 
 SERIAL = "1SAG1100042062"
 DAY = date(2026, 11, 19)
 SPAN = meterday.start_of(DAY, Energy.ELECTRICITY), meterday.end_of(DAY, Energy.ELECTRICITY)
 NEXT = SPAN[1], SPAN[1] + timedelta(days=1)
-
-HIGH = Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH)
-LOW = Register(Direction.CONSUMPTION, Tariff.LOW, Unit.KWH)
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
-INJECTED = Register(Direction.INJECTION, Tariff.HIGH, Unit.KWH)
-VOLUME = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.M3)
 
 CODES = {HIGH: (1, 1, 3), LOW: (2, 1, 3), TOTAL: (0, 1, 3), INJECTED: (1, 2, 3), VOLUME: (0, 1, 5)}
 

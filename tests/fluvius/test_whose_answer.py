@@ -13,7 +13,7 @@ from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.portal import peaks as spikes
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter, Unit
-from tests.fluvius.test_energy_api import HOME_EAN, LAST, Provider
+from tests.rig.provider import HOME_EAN, LAST, Provider
 from tests.rig.world import GAS, HOME, SHED, World
 
 METER = Meter("home", HOME_EAN, Energy.ELECTRICITY, source="energy_api")

@@ -8,24 +8,11 @@ from pathlib import Path
 import pytest
 
 from bridge.folder import claim as folder
-from tests.commands.test_cli import (
-    COULD_NOT,
-    DONE,
-    healthcheck,
-    house,
-    linux,
-    once,
-    run,
-    today,
-    typed,
-    until_healthy,
-    without_privileges,
-)
+from tests.rig.commands import COULD_NOT, DONE, healthcheck, linux, once, run, typed, without_privileges
 from tests.rig.core import Core
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.waiting import until_healthy
 from tests.rig.world import World
-
-__all__ = ["house", "today"]
 
 OURS = {"claim", "ledger.sqlite", "heartbeat.json", "token.json"}
 

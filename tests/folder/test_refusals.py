@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,18 +19,16 @@ from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import open_access
 from bridge.folder.claim import FolderError
 from bridge.folder.refusals import Kind, Refusal, Refusals
-from tests.commands.test_cli import ROOT, hut, today, typed
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.commands import DONE, REFUSED, ROOT, typed
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto, eventually
-from tests.rig.reading import DONE, REFUSED, Reader
+from tests.rig.provider import Provider
+from tests.rig.reading import Reader
+from tests.rig.requests import ask
 from tests.rig.world import World, says
-from tests.service.test_requests import ask
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-__all__ = ["hut", "today"]  # fixtures
 
 
 @pytest.fixture
@@ -510,12 +507,6 @@ def test_a_refresh_is_told_when_the_next_try_will_be(home: World, mosquitto: Mos
 
 
 # --- Home Assistant
-
-
-@pytest.fixture
-def core() -> Iterator[Core]:
-    with Core().open() as core:
-        yield core
 
 
 def test_a_token_that_home_assistant_refused_is_tried_three_times_a_day(

@@ -15,23 +15,10 @@ import pytest
 from bridge.folder.claim import FolderError, claim, make, prove_writable, write_private
 from bridge.ledger import Ledger, LedgerError
 from bridge.ledger.snapshot import how_to_read
-from tests.commands.test_cli import (
-    COULD_NOT,
-    DONE,
-    findings,
-    house,
-    linux,
-    once,
-    run,
-    today,
-    typed,
-    until_healthy,
-    without_privileges,
-)
+from tests.rig.commands import COULD_NOT, DONE, findings, linux, once, run, typed, without_privileges
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.waiting import until_healthy
 from tests.rig.world import World
-
-__all__ = ["house", "today"]
 
 pytestmark = linux
 LEDGER = "ledger.sqlite"

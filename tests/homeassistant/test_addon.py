@@ -20,16 +20,23 @@ from bridge.config.keys import anywhere
 from bridge.folder.claim import claim
 from bridge.folder.heartbeat import Heartbeat
 from bridge.simulator import DEFAULT_METERS, Simulator
-from tests.commands.test_cli import Ended, Running, environment, typed
+from tests.rig.commands import COULD_NOT, DONE, WRONG, Ended, Running, environment, typed
 from tests.rig.forks import Forked
 from tests.rig.mosquitto import SBIN, Mosquitto, eventually
-from tests.rig.supervisor import ADDON, KIND, NotStartedError, Supervisor, manifest
+from tests.rig.supervisor import (
+    ADDON,
+    KIND,
+    NotStartedError,
+    Supervisor,
+    in_the_addon,
+    manifest,
+    of_the_house,
+)
 from tests.rig.world import GAS, HOME
 
 PROJECT = ADDON.parent
 MANIFEST = manifest()
 LANGUAGES = {file.stem: file for file in (ADDON / "translations").iterdir()}
-DONE, COULD_NOT, WRONG = 0, 1, 2
 DOCUMENTED = {
     "name": str,
     "version": str,
@@ -159,24 +166,6 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     """The add-on Mosquitto broker: every other add-on is the user `addons` there."""
     with Mosquitto(tmp_path / "mosquitto", users={"addons": "made up", "me": "my own"}) as broker:
         yield broker
-
-
-def of_the_house(broker: Mosquitto) -> dict[str, Any]:
-    """How an add-on registered its broker with the Supervisor."""
-    return {
-        "addon": "core_mosquitto",
-        "host": "127.0.0.1",
-        "port": broker.port,
-        "ssl": False,
-        "username": "addons",
-        "password": "made up",
-        "protocol": "3.1.1",
-    }
-
-
-def in_the_addon(supervisor: Supervisor, fluvius: Simulator | None = None) -> dict[str, str]:
-    address = fluvius.url if fluvius else "http://127.0.0.1:1"  # never the real one
-    return supervisor.environment | {"FLUVIUS2MQTT_FLUVIUS__PORTAL__URL": address}
 
 
 def typed_there(supervisor: Supervisor, *words: str, fluvius: Simulator | None = None) -> Ended:

@@ -17,9 +17,9 @@ from websockets.sync.server import ServerConnection, serve
 from bridge.homeassistant import core, supervisor
 from bridge.homeassistant.core import Core
 from bridge.homeassistant.errors import CoreAway
-from tests.fluvius.test_punctual import STAGES, saying
-from tests.fluvius.test_punctual import serving as answering
 from tests.rig.core import serving
+from tests.rig.trickle import STAGES, saying
+from tests.rig.trickle import serving as answering
 
 pytestmark = pytest.mark.timeout(20)
 

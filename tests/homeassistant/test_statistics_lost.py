@@ -2,7 +2,6 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
@@ -17,26 +16,13 @@ from bridge.ledger import Ledger
 from bridge.metering.meterday import start_of
 from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 from bridge.service import bridge
-from tests.homeassistant.test_statistics import FIRST, HIGH, LAST, LOW, TOTAL, at, is_right
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.recorder import FIRST, HIGH, LAST, LOW, TOTAL, at, is_right
+from tests.rig.requests import ask
 from tests.rig.world import GAS, HOME, World, says
-from tests.service.test_requests import ask
 
 LAST_OF_GAS = date(2026, 11, 17)
-
-
-@pytest.fixture
-def core() -> Iterator[Core]:
-    with Core().open() as core:
-        yield core
-
-
-@pytest.fixture
-def world(desk: World, core: Core) -> World:
-    """A household with Home Assistant and without a broker."""
-    desk.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
-    return desk
 
 
 @pytest.fixture

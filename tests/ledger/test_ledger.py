@@ -13,7 +13,6 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Barrier
@@ -23,70 +22,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.ledger import Ledger, LedgerError, Records, migrations
+from bridge.ledger import Ledger, LedgerError, Records
 from bridge.metering import meterday
-from bridge.metering.model import Direction, Energy, Interval, Meter, Reading, Register, Tariff, Total, Unit
-
-HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY, "A")
-STOVE = Meter("stove", "541448820000000015", Energy.GAS, "G")
-DAY = date(2026, 11, 20)
-BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)
-NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
-LATER, LATEST = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
-
-HIGH = Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH)
-LOW = Register(Direction.CONSUMPTION, Tariff.LOW, Unit.KWH)
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
-INJECTED = Register(Direction.INJECTION, Tariff.TOTAL, Unit.KWH)
-VOLUME = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.M3)
-
-Amounts = dict[Register, Decimal]
-
-
-def kwh(**of: Any) -> Amounts:
-    return {globals()[name]: Decimal(str(amount)) for name, amount in of.items()}
-
-
-def daily(amounts: Amounts, day: date = DAY, meter: Meter = HOME, **of: Any) -> list[Reading]:
-    start, end = meterday.start_of(day, meter.energy), meterday.end_of(day, meter.energy)
-    return in_slot(start, end, amounts, **of)
-
-
-def interval(number: int, amounts: Amounts, day: date = DAY, meter: Meter = HOME, **of: Any) -> list[Reading]:
-    start = meterday.intervals_of(day, meter.energy)[number]
-    return in_slot(start, start + meterday.interval_length(meter.energy), amounts, **of)
-
-
-def in_slot(
-    start: datetime, end: datetime, amounts: Amounts, *, validated: bool = True, serial: str = "A"
-) -> list[Reading]:
-    return [Reading(start, end, register, amounts[register], validated, serial) for register in amounts]
-
-
-def all_intervals(
-    each: Amounts, day: date = DAY, numbers: Iterable[int] | None = None, **of: Any
-) -> list[Reading]:
-    every = range(len(meterday.intervals_of(day, HOME.energy)))
-    return [reading for n in numbers or every for reading in interval(n, each, day, **of)]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
+from bridge.metering.model import Direction, Energy, Interval, Meter, Reading, Total
+from tests.rig.ledgers import a_ledger_of_the_first_version, a_used_ledger, fill, used_ledger
+from tests.rig.readings import (
+    AFTER,
+    BEFORE,
+    DAY,
+    HOME,
+    LATER,
+    LATEST,
+    NOW,
+    STOVE,
+    all_intervals,
+    daily,
+    interval,
+    whole_day,
+)
+from tests.rig.registers import HIGH, INJECTED, LOW, TOTAL, Amounts, kwh
 
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
     with Ledger(path, stream=True) as ledger:
         yield ledger
-
-
-def whole_day(ledger: Ledger, each: Amounts, day: date = DAY, now: datetime = NOW, **of: Any) -> None:
-    """A day that becomes complete: its daily amounts, and 96 equal quarter-hours."""
-    sums = {register: amount * 96 for register, amount in each.items()}
-    ledger.answers.record_days(HOME, daily(sums, day, **of), now)
-    ledger.answers.record_intervals(HOME, day, all_intervals(each, day, **of), now)
-    ledger.answers.settle(HOME, [day], now)
 
 
 def amounts(ledger: Ledger, meter: Meter = HOME) -> Amounts:
@@ -633,25 +593,6 @@ def test_an_interval_holds_the_latest_answer_and_what_that_left_out(
 # Bad files
 
 
-def a_used_ledger(path: Path) -> None:
-    path.write_bytes(used_ledger())
-
-
-@cache
-def used_ledger() -> bytes:
-    with TemporaryDirectory() as folder:
-        fill(Path(folder) / "ledger.sqlite")
-        return (Path(folder) / "ledger.sqlite").read_bytes()
-
-
-def fill(path: Path) -> None:
-    with Ledger(path, stream=True) as ledger:
-        for back in range(6):
-            whole_day(ledger, kwh(HIGH="0.1", LOW="0.2", INJECTED="0.3"), DAY - timedelta(days=back))
-        ledger.notes.remember("note", {"a": 1})
-        ledger.outbox.add_published_topics("home", [f"fluvius/home/topic/{number}" for number in range(50)])
-
-
 def use(path: Path) -> list[Any]:
     """Everything that can be read from a ledger."""
     days = meterday.span(DAY - timedelta(days=6), DAY)
@@ -750,17 +691,6 @@ def test_a_ledger_of_a_newer_version_is_left_alone(path: Path) -> None:
     with pytest.raises(LedgerError, match="written by a newer fluvius2mqtt; install that version again"):
         Ledger(path)
     assert path.read_bytes() == before
-
-
-def a_ledger_of_the_first_version(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(
-            f"{migrations.MIGRATIONS[0]}; PRAGMA user_version = 1;"
-            f" PRAGMA application_id = {migrations.APPLICATION_ID};"
-            f" INSERT INTO meter VALUES (1, '{HOME.ean}', '{HOME.energy}');"
-            " INSERT INTO day (meter, date, start, fetched_at) VALUES (1, '2026-11-01', 0, 0);"
-            " INSERT INTO published VALUES ('fluvius/home/day');"
-        )
 
 
 def test_the_first_version_of_the_ledger_opens(path: Path) -> None:

@@ -17,28 +17,15 @@ from bridge.ledger import Damaged, Ledger, LedgerError, Records, migrations
 from bridge.ledger.store import Store
 from bridge.metering import meterday
 from bridge.metering.model import Counted, Total
-from tests.commands.test_cli import COULD_NOT, DONE
-from tests.ledger.test_ledger import (
-    DAY,
-    HOME,
-    NOW,
-    a_ledger_of_the_first_version,
-    a_used_ledger,
-    all_intervals,
-    daily,
-    kwh,
-    whole_day,
-)
+from tests.rig.commands import COULD_NOT, DONE
+from tests.rig.ledgers import a_ledger_of_the_first_version, a_used_ledger
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.reading import Reader
+from tests.rig.readings import DAY, HOME, NOW, all_intervals, daily, whole_day
+from tests.rig.registers import kwh
 from tests.rig.world import World, says
 
 FIRST = DAY - timedelta(days=5)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
 
 
 @pytest.fixture

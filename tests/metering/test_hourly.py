@@ -7,14 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.metering.hours import HourlyDay, spread
-from bridge.metering.model import Direction, Register, Tariff, Unit
+from bridge.metering.model import Register
+from tests.rig.registers import HIGH, LOW, TOTAL, VOLUME
+from tests.rig.registers import INJECTED_HIGH as INJECTED
 
 START = datetime(2026, 11, 19, 23, tzinfo=UTC)
-HIGH, LOW, TOTAL = (
-    Register(Direction.CONSUMPTION, tariff, Unit.KWH) for tariff in (Tariff.HIGH, Tariff.LOW, Tariff.TOTAL)
-)
-INJECTED = Register(Direction.INJECTION, Tariff.HIGH, Unit.KWH)
-VOLUME = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.M3)
 
 
 def hour(number: int) -> datetime:

@@ -17,16 +17,10 @@ from bridge.config import ScheduleSettings
 from bridge.ledger import Ledger
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts
-from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering.model import Energy, Meter, Reading, Register
+from tests.rig.registers import HIGH, INJECTED, INJECTED_HIGH, INJECTED_LOW, LOW, TOTAL, VOLUME
 
 ELECTRICITY, GAS = Energy.ELECTRICITY, Energy.GAS
-HIGH = Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH)
-LOW = Register(Direction.CONSUMPTION, Tariff.LOW, Unit.KWH)
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
-INJECTED = Register(Direction.INJECTION, Tariff.TOTAL, Unit.KWH)
-INJECTED_HIGH = Register(Direction.INJECTION, Tariff.HIGH, Unit.KWH)
-INJECTED_LOW = Register(Direction.INJECTION, Tariff.LOW, Unit.KWH)
-VOLUME = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.M3)
 DOUBLE = frozenset({HIGH, LOW})
 
 SUNDAY = date(2026, 11, 15)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from bridge.metering import meterday, silence
 from bridge.metering.completeness import DayFacts
 from bridge.metering.meterday import ONE_DAY
-from bridge.metering.model import Direction, Energy, Register, Tariff, Unit
+from bridge.metering.model import Energy
 from bridge.metering.silence import LEAP_OF_DAYS, Plan, in_words, next_to_ask, silences, silent_days
+from tests.rig.registers import TOTAL
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
 FIRST = date(2026, 10, 1)
 
 

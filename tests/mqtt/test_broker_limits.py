@@ -12,7 +12,7 @@ from paho.mqtt import client as paho
 from bridge.config import MqttSettings, TlsSettings
 from bridge.mqtt import Broker, BrokerAway, Connected, Event, Message, topics
 from bridge.mqtt.allowance import packet_size
-from tests.mqtt.test_mqtt import STATE, connected, problem_of, shrink_send_buffer
+from tests.rig.connection import STATE, connected, no_room, problem_of, shrink_send_buffer
 from tests.rig.mosquitto import Certificates, Mosquitto, eventually
 from tests.rig.oddbroker import (
     CONNACK,
@@ -294,10 +294,6 @@ def test_a_thread_that_could_not_be_started_is_noticed_and_tried_again(
     broker.look_after()
     eventually(lambda: broker.connected)
     broker.stop()
-
-
-def no_room(_: paho.Client) -> None:
-    raise RuntimeError("can't start new thread")
 
 
 # --- lines that are slow

@@ -15,20 +15,18 @@ import pytest
 
 from bridge.config import ConfigError, MqttSettings, TlsSettings
 from bridge.mqtt import (
-    Broker,
     BrokerAway,
     Command,
     Connected,
-    Event,
     Message,
     PublishRefused,
     RoundTrip,
     SubscriptionRefused,
 )
 from bridge.mqtt.visitor import Visitor
+from tests.rig.connection import STATE, Bridge, connected, problem_of, shrink_send_buffer
 from tests.rig.mosquitto import Certificates, Mosquitto, eventually
 
-STATE = "fluvius/bridge/state"
 REFRESH = "fluvius/bridge/request/refresh"
 SECRET = "correct horse"
 
@@ -38,42 +36,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 both_protocols = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
 
-class Bridge(Broker):
-    """A broker connection whose owner writes down what is handed over."""
-
-    def __init__(self, mosquitto: Mosquitto, **settings: Any) -> None:
-        self.events: list[Event] = []
-        settings = {"host": mosquitto.host, "port": mosquitto.port, **settings}
-        super().__init__(MqttSettings(**settings), self.events.append, pauses=(0.05, 0.2))
-
-    @property
-    def commands(self) -> list[Command]:
-        return [event for event in self.events if isinstance(event, Command)]
-
-    @property
-    def connections(self) -> int:
-        return self.events.count(Connected())
-
-
-@contextmanager
-def connected(mosquitto: Mosquitto, **settings: Any) -> Iterator[Bridge]:
-    with Bridge(mosquitto, **settings) as started:
-        eventually(lambda: started.connected)
-        yield started
-
-
 @contextmanager
 def visiting(mosquitto: Mosquitto, **settings: Any) -> Iterator[Visitor]:
     with Visitor(MqttSettings(host=mosquitto.host, port=mosquitto.port, **settings)) as visitor:
         visitor.arrive(5)
         yield visitor
-
-
-def problem_of(mosquitto: Mosquitto, containing: str, **settings: Any) -> str:
-    with Bridge(mosquitto, **settings) as trying:
-        eventually(lambda: containing in (trying.problem or ""))
-        assert not trying.connected
-        return str(trying.problem)
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -91,21 +58,8 @@ def soon(action: Callable[[], object]) -> Iterator[None]:
     timer.join()
 
 
-def shrink_send_buffer(broker: Broker) -> None:
-    """As small as on a slow line."""
-    connection = broker._connection.client.socket()
-    assert connection is not None
-    with socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM) as twin:
-        twin.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64_000)
-
-
 def days(amount: str, meters: int = 1) -> Iterable[Message]:
     return (Message(f"fluvius/m{meter}/day/{n}", amount) for meter in range(meters) for n in range(40))
-
-
-@pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    return Certificates(tmp_path / "certificates")
 
 
 @both_protocols

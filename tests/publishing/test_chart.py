@@ -16,6 +16,7 @@ from bridge.metering import meterday
 from bridge.metering.model import MAX_AMOUNT, Day, Direction, Energy, Interval, Meter, Register, Tariff, Unit
 from bridge.publishing import chart
 from bridge.simulator.household import DEFAULT_METERS, slots
+from tests.rig.registers import HIGH, INJECTED, INJECTED_HIGH, LOW, PRODUCED, TOTAL, VOLUME, Amounts
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY)
 STOVE = Meter("stove", "541448820000000015", Energy.GAS)
@@ -23,15 +24,7 @@ FRIDAY = date(2026, 11, 20)
 SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)  # summer time begins and ends
 FETCHED = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
-HIGH = Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH)
-LOW = Register(Direction.CONSUMPTION, Tariff.LOW, Unit.KWH)
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
-INJECTED_HIGH = Register(Direction.INJECTION, Tariff.HIGH, Unit.KWH)
-INJECTED = Register(Direction.INJECTION, Tariff.TOTAL, Unit.KWH)
-VOLUME = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.M3)
-PRODUCED = Register(Direction.PRODUCTION, Tariff.TOTAL, Unit.KWH)
 
-Amounts = dict[Register, Decimal]
 Box = tuple[float, float]  # from, to
 
 

@@ -2,16 +2,14 @@
 
 import json
 from datetime import date
-from typing import Any
 
 import pytest
 
 from bridge import __version__
 from bridge.service import bridge
+from tests.rig.discovery import entities, told
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.world import GAS, HOME, SHED, World
-
-Configs = dict[str, dict[str, Any]]
 
 BRIDGE = {
     *("state", "problem", "version", "portal_last_success", "next_run", "refresh", "republish", "answer"),
@@ -28,29 +26,6 @@ RUNNING = {
 OF_MONTH = {"month_consumption", "month_injection", "month_net"}
 PEAKS = {"peak", "peak_mean", "last_month_peak"}
 ABOUT = {"latest_day", "latest_day_age", "new_day", "problem"}
-
-
-def told(mosquitto: Mosquitto, prefix: str = "homeassistant") -> Configs:
-    """The discovery messages that stand there, by topic."""
-    retained = mosquitto.retained(f"{prefix}/#")
-    return {
-        topic.removeprefix(f"{prefix}/"): json.loads(payload)
-        for topic, payload in retained.items()
-        if topic.endswith("/config")
-    }
-
-
-def entities(configs: Configs, who: str, base: str = "fluvius") -> Configs:
-    """The entities of a meter, or of the bridge, in either format."""
-    node = f"{base}_{who}"
-    found: Configs = {}
-    for topic, config in configs.items():
-        platform, its_node, *key = topic.split("/")[:-1]
-        if its_node == node and platform == "device":
-            found |= {key: each for key, each in config["components"].items() if set(each) != {"platform"}}
-        elif its_node == node:
-            found[key[0]] = config
-    return found
 
 
 @pytest.fixture(params=["components", "device"])

@@ -13,12 +13,12 @@ from bridge.publishing.entities import OF_BRIDGE, OF_METER
 from bridge.service import bridge
 from bridge.text import names
 from bridge.text.names import Language
-from tests.publishing.test_discovery import entities, told
 from tests.rig.core import TOKEN, Core
+from tests.rig.discovery import entities, told
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.reading import Reader
+from tests.rig.requests import RESPONSE, ask, at_rest
 from tests.rig.world import GAS, HOME, SHED, World, says
-from tests.service.test_requests import RESPONSE, ask, at_rest
 
 LANGUAGES = get_args(Language)
 SEEN = 18  # characters of a name on a device page

@@ -4,14 +4,12 @@ import json
 
 import pytest
 
-from tests.commands.test_cli import checked, hut, today, typed
-from tests.publishing.test_discovery import entities, told
+from tests.rig.commands import DONE, checked, typed
 from tests.rig.core import TOKEN, Core
+from tests.rig.discovery import entities, told
 from tests.rig.mosquitto import Mosquitto
-from tests.rig.reading import DONE, Reader
+from tests.rig.reading import Reader
 from tests.rig.world import GAS, HOME, World, says
-
-__all__ = ["hut", "today"]  # fixtures
 
 HOUSE, STOVE = {**HOME, "name": "Thuis é 1"}, {**GAS, "name": "Gas"}
 

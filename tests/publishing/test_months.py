@@ -21,18 +21,18 @@ from bridge.ledger import Ledger
 from bridge.ledger.peaks import Peaks
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY, month_of, months_until, span
-from bridge.metering.model import Direction, Energy, Meter, Peak, PeakMonth, Register, Tariff, Unit
+from bridge.metering.model import Energy, Meter, Peak, PeakMonth, Register
 from bridge.publishing import payloads
 from bridge.service import bridge
 from bridge.text.words import local
 from tests.bench import fill
-from tests.ledger.test_ledger import HOME as OURS
-from tests.ledger.test_ledger import all_intervals, daily, interval, kwh
 from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.readings import HOME as OURS
+from tests.rig.readings import all_intervals, daily, interval
+from tests.rig.registers import TOTAL, kwh
 from tests.rig.truth import amounts_in, in_words
 from tests.rig.world import GAS, HOME, SHED, World, says
 
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
 OCTOBER, NOVEMBER, DECEMBER = date(2026, 10, 1), date(2026, 11, 1), date(2026, 12, 1)
 QUARTER = timedelta(minutes=15)
 

@@ -12,25 +12,13 @@ from bridge.metering.model import Day, Direction, Energy, Interval, Meter, Regis
 from bridge.metering.progress import Progress
 from bridge.publishing import payloads
 from bridge.text.words import local, plain, to_json
+from tests.rig.registers import HIGH, INJECTED, INJECTED_HIGH, INJECTED_LOW, LOW, TOTAL, Amounts
+from tests.rig.registers import kwh as decimals
 
 HOME = Meter("home", "541448820000000008", Energy.ELECTRICITY, "1SAG1100042062")
 STOVE = Meter("stove", "541448820000000015", Energy.GAS, "7FLO2100000001")
 DATE = date(2026, 11, 20)
 FETCHED = datetime(2026, 11, 21, 8, 17, 3, 999999, tzinfo=UTC)
-
-HIGH = Register(Direction.CONSUMPTION, Tariff.HIGH, Unit.KWH)
-LOW = Register(Direction.CONSUMPTION, Tariff.LOW, Unit.KWH)
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
-INJECTED_HIGH = Register(Direction.INJECTION, Tariff.HIGH, Unit.KWH)
-INJECTED_LOW = Register(Direction.INJECTION, Tariff.LOW, Unit.KWH)
-INJECTED = Register(Direction.INJECTION, Tariff.TOTAL, Unit.KWH)
-VOLUME = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.M3)
-
-Amounts = dict[Register, Decimal]
-
-
-def decimals(**of: str) -> Amounts:
-    return {globals()[name]: Decimal(amount) for name, amount in of.items()}
 
 
 def day(amounts: Amounts, meter: Meter = HOME, on: date = DATE) -> Day:

@@ -10,10 +10,8 @@ import time_machine
 from bridge.commands import main
 from bridge.folder.claim import make
 from bridge.simulator import Simulator
-from tests.commands.test_cli import Ended
+from tests.rig.commands import Ended
 from tests.rig.world import GAS, HOME, SHED, World
-
-DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3
 
 
 class Reader:

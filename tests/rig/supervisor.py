@@ -16,7 +16,9 @@ import yaml
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
+from bridge.simulator import Simulator
 from tests.rig.core import TOKEN, Core, serving
+from tests.rig.mosquitto import Mosquitto
 
 ADDON = Path(__file__).parents[2] / "addon"
 KIND = re.compile(
@@ -146,3 +148,21 @@ def _plain(kind: str, value: Any, key: str) -> Any:
     if not fits:
         raise NotStartedError(f"not a valid value for dictionary value @ data['{key}']")
     return value
+
+
+def of_the_house(broker: Mosquitto) -> dict[str, Any]:
+    """How an add-on registered its broker with the Supervisor."""
+    return {
+        "addon": "core_mosquitto",
+        "host": "127.0.0.1",
+        "port": broker.port,
+        "ssl": False,
+        "username": "addons",
+        "password": "made up",
+        "protocol": "3.1.1",
+    }
+
+
+def in_the_addon(supervisor: Supervisor, fluvius: Simulator | None = None) -> dict[str, str]:
+    address = fluvius.url if fluvius else "http://127.0.0.1:1"  # never the real one
+    return supervisor.environment | {"FLUVIUS2MQTT_FLUVIUS__PORTAL__URL": address}

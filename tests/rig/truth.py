@@ -11,8 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bridge.metering.model import Direction, Register, Tariff, Unit
 from bridge.simulator import Simulator
 from bridge.simulator.household import BRUSSELS, date_of, meter_day
+from tests.rig.registers import Amounts
 
 Registers = Mapping[tuple[int, int, int], Decimal]  # (t, dc, u) as in Fluvius's answers
 
@@ -31,6 +33,14 @@ def in_words(registers: Registers) -> dict[str, Any]:
     if "injection" in words:
         words["net"] = words["consumption"]["total"] - words["injection"]["total"]
     return words
+
+
+def in_our_words(amounts: Registers) -> Amounts:
+    """Amounts as the ledger has them."""
+    directions = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}
+    tariffs = {0: Tariff.TOTAL, 1: Tariff.HIGH, 2: Tariff.LOW}
+    units = {3: Unit.KWH, 5: Unit.M3}
+    return {Register(directions[t], tariffs[dc], units[u]): amount for (t, dc, u), amount in amounts.items()}
 
 
 def amounts_in(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from bridge.service import bridge as service
 from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
 from tests.rig.mosquitto import Certificates, Mosquitto, eventually
+from tests.rig.waiting import until_healthy, until_published
 from tests.rig.world import GAS, HOME, Clock, World, says
 
 STATE = "fluvius/bridge/state"
@@ -45,11 +46,6 @@ def late_broker(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.stop()
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    return Certificates(tmp_path / "certificates")
-
-
 class Gate:
     """A pause between two requests that lasts until the test opens it."""
 
@@ -68,22 +64,6 @@ def everything(mosquitto: Mosquitto) -> dict[str, str]:
         for topic, payload in mosquitto.retained("fluvius/#").items()
         if not topic.startswith("fluvius/bridge/")
     }
-
-
-def until_published(mosquitto: Mosquitto, day: str = "2026-11-20", days: int = 7) -> None:
-    """Wait for the latest day, and for what is published after it."""
-
-    def there() -> bool:
-        retained = mosquitto.retained("fluvius/#")
-        total = retained.get("fluvius/home/total")
-        return retained.get(DAY) == day and bool(total) and says({"": str(total)}, "")["days"] == days
-
-    eventually(there, 10)
-
-
-def until_at_rest(mosquitto: Mosquitto) -> None:
-    """Wait for the end of a first cycle: only then the portal is called ok."""
-    eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 10)
 
 
 # --- the life of a run
@@ -162,7 +142,7 @@ def test_trouble_is_tried_again_when_its_time_has_come(home: World, mosquitto: M
         eventually(lambda: '"failures_in_a_row": 1' in mosquitto.retained()["fluvius/bridge/health"])
         assert home.simulator.count() == requests
         home.clock.pass_by(minutes=10)
-        until_at_rest(mosquitto)
+        until_healthy(mosquitto)
         health = says(mosquitto.retained(), "fluvius/bridge/health")["portal"]
         assert (health["state"], health["failures_in_a_row"], health["last_error"]) == ("ok", 0, None)
 
@@ -257,7 +237,7 @@ def test_a_broker_that_is_restarted_at_rest_has_everything_again(
 ) -> None:
     home.meters = [HOME, GAS]
     with home.running():
-        until_at_rest(mosquitto)
+        until_healthy(mosquitto)
         before = everything(mosquitto)
         mosquitto.restart(keep_memory)
         eventually(lambda: mosquitto.retained().get(STATE) == "online" and everything(mosquitto) == before)
@@ -369,7 +349,7 @@ def carries_everything(desk: World, broker: Mosquitto, **mqtt: Any) -> None:
         world.meters = [HOME, GAS]
         world.changes = {f"mqtt.{name}": value for name, value in {"stream": True, **mqtt}.items()}
         with mosquitto.listen("fluvius/#") as ear, world.running():
-            until_at_rest(mosquitto)
+            until_healthy(mosquitto)
             ear.wait_for(lambda _: len(ear.payloads("fluvius/home/reading")) == 7 * 96)
         assert world.invented(ear.messages) == []
         retained = mosquitto.retained()

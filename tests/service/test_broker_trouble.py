@@ -12,11 +12,11 @@ from bridge.commands import broker_check
 from bridge.folder import heartbeat
 from bridge.mqtt import Broker, client
 from bridge.service import bridge as service
-from tests.mqtt.test_broker_limits import no_room
+from tests.rig.connection import no_room
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.oddbroker import CONNECT, PUBLISH, OddBroker, Packet, slow_line, usual
+from tests.rig.waiting import until_healthy, until_published
 from tests.rig.world import World, says
-from tests.service.test_bridge import until_at_rest, until_published
 
 STATE = "fluvius/bridge/state"
 
@@ -64,7 +64,7 @@ def test_the_state_says_online_again_when_someone_else_wrote_it(
     home: World, mosquitto: Mosquitto, written: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with home.running():
-        until_at_rest(mosquitto)
+        until_healthy(mosquitto)
         mosquitto.publish(STATE, written, retain=True)
         eventually(lambda: mosquitto.retained().get(STATE) == "online", 10)
     assert mosquitto.retained()[STATE] == "offline"
@@ -75,13 +75,13 @@ def test_two_who_write_the_state_do_not_fight_without_end(
     home: World, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     with mosquitto.listen(STATE) as ear, home.running():
-        until_at_rest(mosquitto)
+        until_healthy(mosquitto)
         for said in range(2, 4):
             mosquitto.publish(STATE, "offline", retain=True)
             if said == 2:
                 ear.wait_for(lambda _: ear.payloads(STATE).count("online") == 2)
         ear.wait_for(lambda _: ear.payloads(STATE)[-1] == "offline")
-        until_at_rest(mosquitto)
+        until_healthy(mosquitto)
         assert ear.payloads(STATE).count("online") == 2
     assert caplog.text.count("mqtt.base_topic") == 1
 
@@ -91,7 +91,7 @@ def test_republish_says_the_state_too(
 ) -> None:
     monkeypatch.setattr(client, "_CONTRADICT", 1e9)  # nobody watches
     with home.running():
-        until_at_rest(mosquitto)
+        until_healthy(mosquitto)
         mosquitto.publish(STATE, "", retain=True)
         mosquitto.publish("fluvius/bridge/request/republish", "")
         eventually(lambda: mosquitto.retained().get(STATE) == "online")
@@ -146,7 +146,7 @@ def test_on_a_slow_line_everything_gets_through(
         home.broker_port = port
         with home.running():
             until_published(mosquitto)
-            until_at_rest(mosquitto)
+            until_healthy(mosquitto)
         ear.wait_for(lambda _: ear.payloads(STATE) == ["online", "offline"])
 
 

@@ -17,39 +17,15 @@ from bridge.ledger.jobs import Jobs
 from bridge.ledger.outbox import Outbox
 from bridge.metering.model import Backfill
 from bridge.service import bridge as service
-from bridge.service.bridge import Bridge
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
+from tests.rig.requests import REQUEST, RESPONSE, ask, at_rest
 from tests.rig.world import GAS, HOME, World, says
-
-REQUEST, RESPONSE = "fluvius/bridge/request", "fluvius/bridge/response"
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop looks at the simulated clock often."""
     monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
-
-
-@contextmanager
-def at_rest(world: World, mosquitto: Mosquitto) -> Iterator[Bridge]:
-    """A bridge that has caught up; six minutes later."""
-    with world.running() as bridge:
-        eventually(lambda: '"days": 7' in mosquitto.retained().get("fluvius/home/total", ""), 10)
-        eventually(lambda: '"ok"' in mosquitto.retained().get("fluvius/bridge/health", ""), 10)
-        world.clock.pass_by(minutes=6)
-        world.simulator.forget_requests()
-        yield bridge
-
-
-def ask(
-    mosquitto: Mosquitto, name: str, payload: str | bytes = "", *, answers: int = 1
-) -> list[dict[str, Any]]:
-    """The answers to one command."""
-    with mosquitto.listen(f"{RESPONSE}/#") as ear:
-        mosquitto.publish(f"{REQUEST}/{name}", payload)
-        ear.wait_for(lambda heard: len(heard) == answers)
-        assert not any(message.retain for message in ear.messages)
-        return [json.loads(payload) for payload in ear.payloads(f"{RESPONSE}/{name}")]
 
 
 def test_a_refresh_asks_fluvius_and_says_what_came_of_it(home: World, mosquitto: Mosquitto) -> None:

@@ -23,13 +23,11 @@ from bridge.text.foreign import cell, clean, in_json
 from bridge.text.log_lines import JsonLines, PlainLines
 from bridge.text.wishes import wish
 from bridge.text.words import to_json
-from tests.commands.test_cli import DONE, REFUSED, Ended, house, hut, once, today, typed
-from tests.fluvius.test_energy_api import Provider
+from tests.rig.commands import DONE, REFUSED, Ended, once, typed
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.provider import Provider
+from tests.rig.requests import ask, at_rest
 from tests.rig.world import HOME, World
-from tests.service.test_requests import ask, at_rest
-
-__all__ = ["house", "hut", "today"]
 
 FORGED = "2026-11-21 09:00:00 ERROR all is well"
 EVIL = f"no\x1b[31m \x1b]0;title\x07\r\n{FORGED}\u2028\x85{FORGED}\x9b2J\x7f\u202e\u200d\x00\t end"

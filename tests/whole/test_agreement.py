@@ -22,12 +22,12 @@ from bridge.metering.meterday import ONE_DAY, intervals_of, span, start_of
 from bridge.metering.model import Direction, Energy, Register, Tariff, Unit
 from tests.rig.mosquitto import Ear, Mosquitto
 from tests.rig.reading import Reader
+from tests.rig.registers import TOTAL
 from tests.rig.world import GAS, HOME, World, says
 
 EAN = HOME["ean"]
 DAY = date(2026, 11, 20)  # the newest one, when the clock begins
 FIRST = date(2026, 11, 14)
-TOTAL = Register(Direction.CONSUMPTION, Tariff.TOTAL, Unit.KWH)
 HIGH, LOW = (TOTAL._replace(tariff=tariff) for tariff in (Tariff.HIGH, Tariff.LOW))
 VOLUME = TOTAL._replace(unit=Unit.M3)
 CONSUMED, COUNTED_IN_M3 = (Direction.CONSUMPTION, Unit.KWH), (Direction.CONSUMPTION, Unit.M3)

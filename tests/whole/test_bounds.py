@@ -27,9 +27,9 @@ from bridge.metering.meterday import ONE_DAY, day_of, end_of, interval_length, i
 from bridge.metering.model import BRUSSELS, Meter, Register
 from bridge.simulator import SimulatedMeter, Simulator
 from tests.bench import fill
-from tests.fluvius.test_energy_api import Provider
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.provider import Provider
 from tests.rig.world import GAS, HOME, SHED, Clock, World, says
 
 SINGLE = {"name": "single", "ean": "541448820000000039", "serial": "1SAG1100042064"}
@@ -612,12 +612,6 @@ def test_bounds_that_move_there_and_back_stream_nothing_twice(home: World, mosqu
 # --- statistics
 
 
-@pytest.fixture
-def core() -> Iterator[Core]:
-    with Core().open() as core:
-        yield core
-
-
 def statistics(core: Core, world: World) -> World:
     world.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
     return world
@@ -736,11 +730,6 @@ def test_statistics_over_months_follow_bounds_that_are_moved(desk: World, core: 
 
 
 # --- the official API
-
-
-@pytest.fixture
-def provider(desk: World) -> Provider:
-    return Provider(desk)
 
 
 def configured(provider: Provider, since: str | None = None, until: str | None = None) -> None:

@@ -10,15 +10,12 @@ from typing import Any
 import pytest
 
 from bridge.simulator import Simulator
-from tests.commands.test_cli import PASSWORD, run, today, typed
-from tests.fluvius.test_energy_api import Provider, rsa
-from tests.homeassistant.test_addon import in_the_addon, of_the_house
+from tests.rig.commands import PASSWORD, run, typed
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Heard, Mosquitto, eventually
-from tests.rig.supervisor import Supervisor
+from tests.rig.provider import Provider
+from tests.rig.supervisor import Supervisor, in_the_addon, of_the_house
 from tests.rig.world import GAS, HOME, Clock, World
-
-__all__ = ["rsa", "today"]
 
 BROKER_PASSWORD = "a password of the broker"
 MONTH = f"{datetime.now(UTC) - timedelta(days=9):%Y-%m-%d}"
@@ -71,12 +68,6 @@ def ears(today: Simulator) -> Eavesdropper:
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     with Mosquitto(tmp_path / "broker", users={"bridge": BROKER_PASSWORD}) as broker:
         yield broker
-
-
-@pytest.fixture
-def core() -> Iterator[Core]:
-    with Core().open() as core:
-        yield core
 
 
 @pytest.fixture

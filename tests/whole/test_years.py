@@ -18,8 +18,10 @@ from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
 from bridge.metering import completeness
 from bridge.metering.meterday import ONE_DAY, intervals_of, latest_published, span
-from bridge.metering.model import BRUSSELS, Direction, Energy, Meter, Register, Tariff, Unit
+from bridge.metering.model import BRUSSELS, Energy, Meter
 from tests.rig.chance import often
+from tests.rig.registers import Amounts
+from tests.rig.truth import in_our_words
 from tests.rig.world import GAS, HOME, SHED, World
 
 YEARS = often(1, soak=3)
@@ -40,9 +42,6 @@ class Morning(Enum):
     LATE_INTERVALS = 5
     SPOILT = 7
     OFF = 3  # and perhaps the next two
-
-
-Amounts = dict[Register, Decimal]
 
 
 @dataclass
@@ -186,13 +185,6 @@ class Household:
             assert intervals == {start: in_our_words(amounts) for start, amounts in slots.items()}, f"{day}"
         for register, amount in truth.items():
             self.sum[register] = self.sum.get(register, Decimal(0)) + amount
-
-
-def in_our_words(amounts: dict[tuple[int, int, int], Decimal]) -> Amounts:
-    directions = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}
-    tariffs = {0: Tariff.TOTAL, 1: Tariff.HIGH, 2: Tariff.LOW}
-    units = {3: Unit.KWH, 5: Unit.M3}
-    return {Register(directions[t], tariffs[dc], units[u]): amount for (t, dc, u), amount in amounts.items()}
 
 
 @pytest.mark.timeout(often(300, soak=1200))
