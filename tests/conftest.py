@@ -13,6 +13,7 @@ pytest.register_assert_rewrite("tests.rig")  # their assertions tell as much as 
 
 from bridge.simulator import DEFAULT_METERS, Simulator
 from bridge.simulator.household import quarters_of
+from tests.rig.chance import often
 from tests.rig.commands import PASSWORD
 from tests.rig.core import Core
 from tests.rig.mosquitto import Certificates, Mosquitto
@@ -25,8 +26,10 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A machine that is busy is no reason to fail.
-hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=often(100, soak=1000))
 hypothesis.settings.load_profile("unhurried")
+
+PURE = {"metering", "text", "config"}  # rooms whose tests are over in a moment
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -175,6 +178,29 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that no processor is idle at the end."""
-    items.sort(key=lambda item: item.path.stem not in {"test_kill", "test_years", "test_any_answer"})
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The order for whoever waits, and the mark `chance` for what hypothesis makes up.
+
+    In one process what needs neither Fluvius nor a broker comes first, so that most mistakes show within
+    seconds, and what takes long comes last. Among several each begins with its share of what takes long, so
+    that none of them has it left in the end while the others are idle.
+    """
+    lengthy = [item for item in items if item.get_closest_marker("chance")]
+    rest = [item for item in items if not item.get_closest_marker("chance")]
+    if hands := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = dealt(lengthy, rest, hands)
+    else:
+        items[:] = sorted(rest, key=lambda item: item.path.parent.name not in PURE) + lengthy
+    for item in items:
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("chance")
+
+
+def dealt(lengthy: list[pytest.Item], rest: list[pytest.Item], hands: int) -> list[pytest.Item]:
+    """All of them, in an order of which xdist's `worksteal` first gives each process an equal part."""
+    order = list(rest)
+    for hand in reversed(range(hands)):
+        begin = len(rest) * hand // hands
+        order[begin:begin] = lengthy[hand::hands]
+    return order

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from bridge.ledger import Ledger, LedgerError, Records
 from bridge.metering import meterday
 from bridge.metering.model import Direction, Energy, Interval, Meter, Reading, Total
+from tests.rig.chance import often
 from tests.rig.ledgers import a_ledger_of_the_first_version, a_used_ledger, fill, used_ledger
 from tests.rig.readings import (
     AFTER,
@@ -525,7 +526,7 @@ def expected(answers: Iterable[dict[int, Amounts]]) -> dict[int, Amounts]:
 
 
 @given(ANSWERS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=often(30, soak=300), deadline=None)
 def test_whatever_is_answered_in_whatever_order_the_totals_are_those_of_a_plain_dictionary(
     answers: list[dict[int, Amounts]],
 ) -> None:
@@ -548,7 +549,7 @@ def test_whatever_is_answered_in_whatever_order_the_totals_are_those_of_a_plain_
 
 
 @given(ANSWERS, st.randoms(use_true_random=False))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=often(12, soak=120), deadline=None)
 def test_the_order_of_days_that_are_answered_once_makes_no_difference(
     answers: list[dict[int, Amounts]], chance: random.Random
 ) -> None:
@@ -566,7 +567,7 @@ def test_the_order_of_days_that_are_answered_once_makes_no_difference(
 
 
 @given(st.lists(st.dictionaries(st.integers(0, 9), SLOT, max_size=6), max_size=6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=often(30, soak=300), deadline=None)
 def test_an_interval_holds_the_latest_answer_and_what_that_left_out(
     answers: list[dict[int, Amounts]],
 ) -> None:

@@ -26,6 +26,7 @@ from bridge.publishing import payloads
 from bridge.service import bridge
 from bridge.text.words import local
 from tests.bench import fill
+from tests.rig.chance import often
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.readings import HOME as OURS
 from tests.rig.readings import all_intervals, daily, interval
@@ -230,7 +231,7 @@ def test_missing_days_and_awaited_days_agree_at_every_hour(
 
 
 @given(st.sets(st.integers(0, 91), max_size=40), st.sampled_from(list(Energy)))
-@hypothesis_settings(max_examples=25, deadline=None)
+@hypothesis_settings(max_examples=often(25, soak=250), deadline=None)
 def test_whatever_days_are_complete_months_add_up_to_the_total(
     tmp_path_factory: pytest.TempPathFactory, numbers: set[int], energy: Energy
 ) -> None:

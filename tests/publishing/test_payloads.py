@@ -12,6 +12,7 @@ from bridge.metering.model import Day, Direction, Energy, Interval, Meter, Regis
 from bridge.metering.progress import Progress
 from bridge.publishing import payloads
 from bridge.text.words import local, plain, to_json
+from tests.rig.chance import often
 from tests.rig.registers import HIGH, INJECTED, INJECTED_HIGH, INJECTED_LOW, LOW, TOTAL, Amounts
 from tests.rig.registers import kwh as decimals
 
@@ -249,7 +250,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @given(PAYLOADS)
-@settings(max_examples=60)
+@settings(max_examples=often(60, soak=600))
 def test_json_says_exactly_what_it_was_given(payload: Any) -> None:
     assert same(payload, json.loads(to_json(payload), parse_float=Decimal))
 

@@ -43,9 +43,11 @@ SIGN_IN = ["config", "authorize", "redirect", "self-asserted", "confirmed", "tok
 READINGS = ["readings-day", "readings-interval"]
 LOOKED_AT = span(date(2026, 11, 12), date(2026, 11, 24))
 
-pytestmark = pytest.mark.timeout(
-    often(120, soak=1200), method="thread"
-)  # a signal does not interrupt int(Decimal("1e999999999"))
+pytestmark = [
+    pytest.mark.chance,
+    # in a thread: a signal does not interrupt int(Decimal("1e999999999"))
+    pytest.mark.timeout(often(120, soak=1200), method="thread"),
+]
 in_examples = settings(
     deadline=None,
     derandomize="CI" in os.environ,

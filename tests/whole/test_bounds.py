@@ -27,6 +27,7 @@ from bridge.metering.meterday import ONE_DAY, day_of, end_of, interval_length, i
 from bridge.metering.model import BRUSSELS, Meter, Register
 from bridge.simulator import SimulatedMeter, Simulator
 from tests.bench import fill
+from tests.rig.chance import often
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto
 from tests.rig.provider import Provider
@@ -266,7 +267,7 @@ def in_hours(ledger: Ledger, meter: Meter) -> dict[tuple[Register, datetime], De
 
 
 @given(NAMES, PLACES)
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=often(60, soak=600), deadline=None)
 def test_the_parts_of_any_division_add_up_to_the_whole(
     autumn: World, kept: Ledger, name: str, places: list[int]
 ) -> None:
@@ -281,7 +282,7 @@ def test_the_parts_of_any_division_add_up_to_the_whole(
 
 
 @given(NAMES, PLACES)
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=often(40, soak=400), deadline=None)
 def test_every_part_agrees_with_itself(autumn: World, kept: Ledger, name: str, places: list[int]) -> None:
     """The total, the days, the standings, the hours and the lines of an export are the same energy."""
     for part in parts_of(autumn.meter(name), places):

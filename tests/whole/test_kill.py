@@ -133,6 +133,7 @@ def _without_instants(content: Any) -> Any:
             return content
 
 
+@pytest.mark.chance
 @pytest.mark.timeout(often(240, soak=1200))
 def test_kills_change_nothing(
     tmp_path: Path, simulator: Simulator, clock: Clock, mosquitto: Mosquitto, nursery: Nursery

@@ -187,6 +187,7 @@ class Household:
             self.sum[register] = self.sum.get(register, Decimal(0)) + amount
 
 
+@pytest.mark.chance
 @pytest.mark.timeout(often(300, soak=1200))
 @pytest.mark.parametrize("meter", [HOME, GAS, SHED], ids=["electricity", "gas", "days-only"])
 def test_after_years_every_amount_is_the_one_that_fluvius_has(desk: World, meter: dict[str, str]) -> None:
