@@ -54,6 +54,12 @@ def _own_umask() -> Iterator[None]:
 
 
 @pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop of a running bridge looks at the simulated clock often."""
+    monkeypatch.setattr("bridge.service.bridge._LOOK_AROUND", 0.05)
+
+
+@pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that lets everyone in."""
     with Mosquitto(tmp_path / "mosquitto") as broker:

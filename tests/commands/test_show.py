@@ -14,7 +14,7 @@ import pytest
 
 from bridge.folder.claim import claim
 from bridge.metering.model import BRUSSELS
-from tests.rig.commands import COULD_NOT, DONE, WRONG, environment, typed
+from tests.rig.commands import COULD_NOT, DONE, WRONG, environment, shown_in, typed
 from tests.rig.provider import Provider
 from tests.rig.reading import Reader
 from tests.rig.truth import amounts_in, in_words
@@ -234,16 +234,9 @@ def in_a_terminal(reader: Reader, **env: str) -> str:
         stdout=theirs,
     ) as process:
         os.close(theirs)
-        seen = b""
-        try:
-            while chunk := os.read(ours, 65536):
-                seen += chunk
-        except OSError:  # the other side is closed
-            pass
-        finally:
-            os.close(ours)
+        seen = shown_in(ours)
         assert process.wait(10) == DONE
-    return seen.decode()
+    return seen
 
 
 def test_a_terminal_has_colours_unless_nobody_wants_them(reader: Reader) -> None:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from bridge.demo.events import Arrived, Remark, Sentence
 from bridge.demo.stage import Stage
+from tests.rig.commands import shown_in
 from tests.rig.mosquitto import Mosquitto
 
 FAST = """
@@ -181,16 +182,8 @@ def test_a_terminal_is_as_before_when_it_ends(start: Start) -> None:
         "--seconds", "2", fast=True, output=theirs, TERM="xterm-256color", COLUMNS="80", LINES="24"
     )
     os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            seen += chunk
-    except OSError:  # the other side is closed
-        pass
-    finally:
-        os.close(ours)
+    text = shown_in(ours)
     assert process.wait(5) == 0
-    text = seen.decode()
     assert "home, " in text
     assert text.index("\x1b[?1049h") < text.index("home, ") < text.index("\x1b[?1049l")
     assert text.rindex("\x1b[?25l") < text.rindex("\x1b[?25h")

@@ -22,7 +22,6 @@ from bridge.ledger import LedgerError
 from bridge.ledger.answers import Answers
 from bridge.ledger.jobs import Jobs
 from bridge.metering.meterday import span
-from bridge.service import bridge
 from bridge.simulator import Simulator
 from tests.rig.commands import environment
 from tests.rig.core import TOKEN, Core
@@ -356,11 +355,6 @@ def test_a_meter_is_meant_by_its_name_or_its_ean(desk: World) -> None:
 
 
 # --- a bridge that runs
-
-
-@pytest.fixture
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
 
 
 @pytest.mark.usefixtures("_quick")

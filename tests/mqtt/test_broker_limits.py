@@ -12,7 +12,7 @@ from paho.mqtt import client as paho
 from bridge.config import MqttSettings, TlsSettings
 from bridge.mqtt import Broker, BrokerAway, Connected, Event, Message, topics
 from bridge.mqtt.allowance import packet_size
-from tests.rig.connection import STATE, connected, no_room, problem_of, shrink_send_buffer
+from tests.rig.connection import STATE, both_protocols, connected, no_room, problem_of, shrink_send_buffer
 from tests.rig.mosquitto import Certificates, Mosquitto, eventually
 from tests.rig.oddbroker import (
     CONNACK,
@@ -26,8 +26,6 @@ from tests.rig.oddbroker import (
     slow_line,
     usual,
 )
-
-both_protocols = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
 LARGE = Message("fluvius/home/intervals", "x" * 12_900)
 SMALL = [Message(f"fluvius/home/day/{n}", "1") for n in range(20)]

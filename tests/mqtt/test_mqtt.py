@@ -24,7 +24,7 @@ from bridge.mqtt import (
     SubscriptionRefused,
 )
 from bridge.mqtt.visitor import Visitor
-from tests.rig.connection import STATE, Bridge, connected, problem_of, shrink_send_buffer
+from tests.rig.connection import STATE, Bridge, both_protocols, connected, problem_of, shrink_send_buffer
 from tests.rig.mosquitto import Certificates, Mosquitto, eventually
 
 REFRESH = "fluvius/bridge/request/refresh"
@@ -32,8 +32,6 @@ SECRET = "correct horse"
 
 # paho leaves the socket of a failed TLS or websocket handshake to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-both_protocols = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import pytest
 from bridge.fetching.due import Occasion
 from bridge.ledger.health import SourceHealth
 from bridge.publishing.entities import OF_BRIDGE, OF_METER
-from bridge.service import bridge
 from bridge.text import names
 from bridge.text.names import Language
 from tests.rig.core import TOKEN, Core
@@ -25,10 +24,7 @@ SEEN = 18  # characters of a name on a device page
 HISTORY = "fluvius/bridge/history"
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop looks at the simulated clock often."""
-    monkeypatch.setattr(bridge, "_LOOK_AROUND", 0.05)
+pytestmark = pytest.mark.usefixtures("_quick")
 
 
 # --- names

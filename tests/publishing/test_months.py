@@ -25,7 +25,6 @@ from bridge.metering.model import Energy, Meter, Peak, PeakMonth, Register
 from bridge.publishing import payloads
 from bridge.service import bridge
 from bridge.text.words import local
-from tests.bench import fill
 from tests.rig.chance import often
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.readings import HOME as OURS
@@ -33,6 +32,7 @@ from tests.rig.readings import all_intervals, daily, interval
 from tests.rig.registers import TOTAL, kwh
 from tests.rig.truth import amounts_in, in_words
 from tests.rig.world import GAS, HOME, SHED, World, says
+from tests.rig.years import fill
 
 OCTOBER, NOVEMBER, DECEMBER = date(2026, 10, 1), date(2026, 11, 1), date(2026, 12, 1)
 QUARTER = timedelta(minutes=15)

@@ -115,6 +115,19 @@ def run(world: World, *words: str, program: list[str] | None = None, name: str =
         process.wait(10)
 
 
+def shown_in(terminal: int) -> str:
+    """All that is written to a terminal until nobody has it open any more; our end of it is closed then."""
+    seen = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            seen += chunk
+    except OSError:  # the other side is closed
+        pass
+    finally:
+        os.close(terminal)
+    return seen.decode()
+
+
 def healthcheck(world: World) -> Ended:
     return typed(world.folder, "healthcheck", "--config", str(world.write_configuration()))
 

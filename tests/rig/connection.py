@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from paho.mqtt import client as paho
 
 from bridge.config import MqttSettings
@@ -17,6 +18,8 @@ from bridge.mqtt import (
 from tests.rig.mosquitto import Mosquitto, eventually
 
 STATE = "fluvius/bridge/state"
+
+both_protocols = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
 
 class Bridge(Broker):

@@ -16,7 +16,7 @@ from typing import Any, Self
 import requests
 from websockets.sync.client import connect
 
-from tests.rig.mosquitto import _free_ports
+from tests.rig.mosquitto import free_ports
 
 START = 300.0  # seconds, at most: the first start may install packages
 STOP = 300.0  # seconds, at most: the recorder first writes all that it was given
@@ -246,7 +246,7 @@ class HomeAssistant:
         """Write a configuration, and skip those steps of onboarding that load things from the internet."""
         storage = self.folder / ".storage"
         storage.mkdir(parents=True)
-        [port] = _free_ports(1)
+        [port] = free_ports(1)
         onboarded = {"version": 4, "key": "onboarding", "data": {"done": list(NETWORK_HUNGRY_STEPS)}}
         (storage / "onboarding").write_text(json.dumps(onboarded))
         (self.folder / "configuration.yaml").write_text(

@@ -133,7 +133,7 @@ class Mosquitto:
 
     def reserve_port(self) -> int:
         """The port that the broker will have, before it is started."""
-        self.port, self._plain_port = _free_ports(2)
+        self.port, self._plain_port = free_ports(2)
         return self.port
 
     def start(self) -> None:
@@ -329,7 +329,7 @@ def _acknowledge_at_once(client: paho.Client) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Below those that the system gives to outgoing connections, so that a port stays free over a restart."""
     ports: list[int] = []
     while len(ports) < count:

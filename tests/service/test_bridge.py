@@ -14,9 +14,9 @@ from bridge.fluvius import http
 from bridge.ledger import LedgerError
 from bridge.metering.model import BRUSSELS
 from bridge.mqtt import BrokerAway
-from bridge.service import bridge as service
 from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
+from tests.rig.connection import both_protocols
 from tests.rig.mosquitto import Certificates, Mosquitto, eventually
 from tests.rig.waiting import until_healthy, until_published
 from tests.rig.world import GAS, HOME, Clock, World, says
@@ -25,16 +25,10 @@ STATE = "fluvius/bridge/state"
 DAY = "fluvius/home/day/date"
 
 # paho leaves the socket of a failed TLS or websocket handshake to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-both_protocols = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop looks at the simulated clock often."""
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
-    monkeypatch.setattr(service, "_GREETING", 0.5)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.usefixtures("_short_greeting"),
+]
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from paho.mqtt import client as paho
 from bridge.commands import broker_check
 from bridge.folder import heartbeat
 from bridge.mqtt import Broker, client
-from bridge.service import bridge as service
-from tests.rig.connection import no_room
+from tests.rig.connection import both_protocols, no_room
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.oddbroker import CONNECT, PUBLISH, OddBroker, Packet, slow_line, usual
 from tests.rig.waiting import until_healthy, until_published
@@ -21,16 +20,10 @@ from tests.rig.world import World, says
 STATE = "fluvius/bridge/state"
 
 # paho leaves the socket of a client that broke to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-both_protocols = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop looks at the simulated clock often."""
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
-    monkeypatch.setattr(service, "_GREETING", 0.5)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.usefixtures("_short_greeting"),
+]
 
 
 # --- what is left out

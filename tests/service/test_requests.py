@@ -16,16 +16,11 @@ from bridge.ledger.days import Days
 from bridge.ledger.jobs import Jobs
 from bridge.ledger.outbox import Outbox
 from bridge.metering.model import Backfill
-from bridge.service import bridge as service
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.rig.requests import REQUEST, RESPONSE, ask, at_rest
 from tests.rig.world import GAS, HOME, World, says
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop looks at the simulated clock often."""
-    monkeypatch.setattr(service, "_LOOK_AROUND", 0.05)
+pytestmark = pytest.mark.usefixtures("_quick")
 
 
 def test_a_refresh_asks_fluvius_and_says_what_came_of_it(home: World, mosquitto: Mosquitto) -> None:

@@ -26,12 +26,12 @@ from bridge.metering.hours import spread
 from bridge.metering.meterday import ONE_DAY, day_of, end_of, interval_length, intervals_of, span, start_of
 from bridge.metering.model import BRUSSELS, Meter, Register
 from bridge.simulator import SimulatedMeter, Simulator
-from tests.bench import fill
 from tests.rig.chance import often
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto
 from tests.rig.provider import Provider
 from tests.rig.world import GAS, HOME, SHED, Clock, World, says
+from tests.rig.years import fill
 
 SINGLE = {"name": "single", "ean": "541448820000000039", "serial": "1SAG1100042064"}
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)  # of electricity, on the morning of the world's clock
