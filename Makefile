@@ -48,6 +48,14 @@ interop: .venv/installed mosquitto chromium
 	$(BIN)/python -m tests.interop $(if $(HASS),--hass "$(HASS)") $(if $(PYTHON_FOR_HASS),--python $(PYTHON_FOR_HASS))
 	$(BIN)/python -m tests.nodered
 
+# The published client of the Energy API, every call of it, against the simulator. It wants Python 3.12 or newer.
+PYTHON_FOR_PEERS ?= python3
+.PHONY: peers
+peers:
+	$(PYTHON_FOR_PEERS) -m venv build/peers
+	build/peers/bin/pip install --quiet --disable-pip-version-check fluvius-energy-api polars-fluvius tzdata
+	PYTHONPATH=. build/peers/bin/python -m tests.peers
+
 # The drawing of rooms and arrows in docs/architecture.md, from the imports.
 .PHONY: rooms
 rooms: .venv/installed

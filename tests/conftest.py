@@ -11,6 +11,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.rig")  # their assertions tell as much as those of a test
 
+from bridge.folder import refusals
 from bridge.simulator import DEFAULT_METERS, Simulator
 from bridge.simulator.household import quarters_of
 from tests.rig.chance import often
@@ -37,6 +38,12 @@ def _a_year_of_habits() -> None:
     """What all simulated households share, worked out before anyone waits for an answer about a year."""
     for days in range(400):
         quarters_of(date(2026, 11, 30) - timedelta(days=days))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_that_are_easy_to_guess() -> None:
+    """Nobody guesses at a test's password, and hundreds of tests sign in."""
+    refusals._COST = 2
 
 
 @pytest.fixture(autouse=True)

@@ -71,7 +71,7 @@ class Truth:
 
     def __init__(self, simulator: Simulator, meters: Mapping[str, tuple[str, str]]) -> None:
         self._simulator, self._meters = simulator, meters
-        self._slots = cache(simulator.slot_amounts)
+        self._slots, self._days = cache(simulator.slot_amounts), cache(simulator.day_amounts)
 
     def unlike(self, payloads: Iterable[tuple[str, str]]) -> Iterator[str]:
         """The messages that say something else."""
@@ -92,7 +92,7 @@ class Truth:
             begin = datetime.fromtimestamp(start, UTC)
             day = date_of(energy, begin)
             if daily:
-                counted = self._simulator.day_amounts(ean, day, serial=serial)
+                counted = self._days(ean, day, serial=serial)
                 assert begin == meter_day(energy, day)[0]
             else:
                 counted = self._slots(ean, day, serial=serial).get(begin, {})

@@ -35,7 +35,7 @@ from tests.rig.chance import often
 from tests.rig.mosquitto import Ear, Mosquitto
 from tests.rig.world import GAS, HOME, SHED, Clock, World
 
-KILLS = often(40, soak=400)
+KILLS = often(20, soak=400)
 AT_ONCE = 8  # kills a morning, at most
 Amounts = dict[tuple[str, str, str], Decimal]
 INSTANTS = {"fetched_at", "last_attempt", "last_success", "started", "next_run", "requests_today"}
