@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
 from bridge.fetching import due
 from bridge.fetching.due import Occasion
-from bridge.fetching.note import MeterNote, instant
+from bridge.fetching.note import MeterNote
 from bridge.fetching.sources import SOURCES
 from bridge.ledger import Ledger
 from bridge.metering import completeness, meterday, reviewing
@@ -43,12 +43,11 @@ class Desk:
     @cached_property
     def window(self) -> list[date]:
         """The days that are looked at, oldest first."""
-        behind_since = self.note.behind_since
         window = completeness.window(
             self.meter.energy,
             self.now,
             self._lookback_days,
-            date.fromisoformat(behind_since) if behind_since else None,
+            self.note.behind_since,
         )
         first, last = meterday.span_within(
             self.meter, self.meter.first or date.min, self.meter.last or date.max
@@ -89,7 +88,7 @@ class Desk:
             return bool(self.to_review or self._awaits_intervals())
         if occasion is Occasion.ASKED or self.is_exchanged:
             return True
-        last_attempt = instant(self.note.last_attempt)
+        last_attempt = self.note.last_attempt
         if occasion is not Occasion.SCHEDULE and last_attempt and due.is_recent(last_attempt, self.now):
             return False
         self.settle_by_time()
@@ -153,14 +152,14 @@ class Desk:
             self.look_again()
         self.remember()
 
-    def _behind_since(self) -> str | None:
+    def _behind_since(self) -> date | None:
         """The first day that was missed."""
         if not self.window or any(day.complete for day in self.facts):
             return None
         latest = self.latest_complete_day
         if latest is None or latest.date + ONE_DAY >= self.window[0]:
             return None
-        return (latest.date + ONE_DAY).isoformat()
+        return latest.date + ONE_DAY
 
     def change(self, **values: Any) -> None:
         """Note something; it is kept when it is remembered."""
@@ -168,7 +167,7 @@ class Desk:
 
     def remember(self) -> None:
         """Keep the note."""
-        self.ledger.notes.remember(self._key, asdict(self.note))
+        self.ledger.notes.remember(self._key, self.note.to_note())
 
 
 @dataclass
