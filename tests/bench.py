@@ -35,7 +35,7 @@ from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
 from bridge.metering.meterday import ONE_DAY, day_of, month_of, months_until, span
 from bridge.metering.model import Energy, Meter
-from bridge.publishing import chart, payloads
+from bridge.publishing import chart, monthly, payloads
 from bridge.service.bridge import Bridge
 from bridge.simulator import EnergyApi
 from bridge.text.words import to_json
@@ -342,12 +342,12 @@ def months_again(ledger: Ledger, meter: Meter, now: datetime) -> None:
     *before, last, this = months_until(month_of(day_of(now, meter.energy)), 13)
     months = ledger.sums.month(meter, this, now), ledger.sums.month(meter, last, now)
     peaks = ledger.peaks.peak_months(meter, [*before, last, this])
-    payload = payloads.month(meter, *months, months[1].amounts)
+    payload = monthly.month(meter, *months, months[1].amounts)
     assert months[1].amounts
     assert payloads.leaves(payload)
     assert to_json(payload)
-    assert to_json(payloads.peak(meter, peaks, Decimal("2.5")))
-    payloads.peak_differences(peaks)
+    assert to_json(monthly.peak(meter, peaks, Decimal("2.5")))
+    monthly.peak_differences(peaks)
 
 
 def a_hundred_meters(stage: Stage) -> Iterator[Figure]:

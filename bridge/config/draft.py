@@ -192,7 +192,7 @@ class Draft:
                     self.warnings.append(
                         f"{where}: the last digit does not fit the others; is there a slip in it?"
                     )
-            settings._warnings = tuple(self.warnings)  # noqa: SLF001 - it is ours
+            settings.warn(self.warnings)
         return settings
 
 

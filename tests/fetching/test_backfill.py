@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from bridge.commands import backfill
-from bridge.config.asked import UsageError
-from bridge.fetching.backfill import Backfiller, Order
+from bridge.config.asked import UsageError, WantedHistory
+from bridge.fetching.backfill import Backfiller
 from bridge.fetching.due import Occasion
 from bridge.fluvius import http
 from bridge.folder.claim import claim
@@ -343,15 +343,15 @@ def test_the_energy_api_gives_days_and_quarter_hours_at_once(desk: World) -> Non
 def test_what_cannot_be_asked_for(desk: World, request_: dict[str, Any], why: str) -> None:
     desk.meters = [HOME, GAS]
     with pytest.raises(UsageError, match=why):
-        Order.of(request_, desk.settings.followed, desk.clock())
+        WantedHistory.of(request_, desk.settings.followed, desk.clock())
 
 
 def test_a_meter_is_meant_by_its_name_or_its_ean(desk: World) -> None:
     desk.meters = [{**HOME, "name": "My Home"}, GAS]
     for name in ("My Home", "my_home", HOME["ean"]):
-        order = Order.of({"from": "2026-11-01", "meter": name}, desk.settings.followed, desk.clock())
-        assert [meter.name for meter in order.meters] == ["my_home"]
-        assert (order.first, order.last) == (date(2026, 11, 1), date(2026, 11, 20))
+        wanted = WantedHistory.of({"from": "2026-11-01", "meter": name}, desk.settings.followed, desk.clock())
+        assert [meter.name for meter in wanted.meters] == ["my_home"]
+        assert (wanted.first, wanted.last) == (date(2026, 11, 1), date(2026, 11, 20))
 
 
 # --- a bridge that runs

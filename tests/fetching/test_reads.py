@@ -18,9 +18,9 @@ def reads_of_the_next_cycle(desk: World, **after: float) -> int:
     return sum(statement.startswith("SELECT") for statement in statements)
 
 
-def test_a_meter_without_news_is_read_in_four_queries(desk: World) -> None:
-    assert reads_of_the_next_cycle(desk, hours=3) == 4
+def test_a_meter_without_news_is_read_in_three_queries(desk: World) -> None:
+    assert reads_of_the_next_cycle(desk, hours=3) == 3
 
 
-def test_a_new_day_is_decided_and_kept_in_a_few_dozen_queries(desk: World) -> None:
-    assert reads_of_the_next_cycle(desk, days=1) <= 36
+def test_a_new_day_is_decided_and_kept_in_sixteen_queries(desk: World) -> None:
+    assert reads_of_the_next_cycle(desk, days=1) <= 16

@@ -162,7 +162,7 @@ def test_a_broker_that_accepts_us_and_cannot_serve_is_not_asked_every_second(ann
         broker = Broker(settings, lambda _: None, pauses=(0.01, 60))
         broker.start()
         eventually(lambda: "without which the bridge cannot work" in str(broker.problem))
-        eventually(lambda: broker._connection.pause == 60)
+        eventually(lambda: broker._connection.pauses.next == 60)
         broker.stop()
     assert odd.connections == 1
     assert odd.topics(PUBLISH) == []

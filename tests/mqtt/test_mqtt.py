@@ -391,7 +391,7 @@ def test_the_log_tells_each_thing_once(mosquitto: Mosquitto, caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     with connected(mosquitto) as broker:
         mosquitto.stop()
-        eventually(lambda: broker._connection.pause == 0.2)  # after several attempts
+        eventually(lambda: broker._connection.pauses.next == 0.2)  # after several attempts
         mosquitto.start()
         eventually(lambda: broker.connected)
     told = [record.getMessage().replace(f" at localhost:{mosquitto.port}", "") for record in caplog.records]

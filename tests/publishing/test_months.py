@@ -22,7 +22,7 @@ from bridge.ledger.peaks import Peaks
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY, month_of, months_until, span
 from bridge.metering.model import Energy, Meter, Peak, PeakMonth, Register
-from bridge.publishing import payloads
+from bridge.publishing import monthly
 from bridge.service import bridge
 from bridge.text.words import local
 from tests.rig.chance import often
@@ -95,7 +95,7 @@ def test_a_month_with_a_clock_change_is_whole(
         this, last = (
             ledger.sums.month(desk.meter(name), month, desk.clock()) for month in _two_months(first)
         )
-    said = payloads.month(desk.meter(name), this, last, last.amounts)["last"]
+    said = monthly.month(desk.meter(name), this, last, last.amounts)["last"]
     assert (said["days"], said["days_missing"]) == (31, 0)
     assert amounts_in(said) == truth(desk, meter, first, first + 30 * ONE_DAY)
     hour = "06" if name == "gas" else "00"
@@ -385,7 +385,7 @@ def peak_of(world: World, name: str = "home") -> Any:
 
 def of_ledger(ledger: Ledger, meter: Meter, now: datetime, floor: str = "2.5") -> Any:
     months = months_until(month_of(meterday.day_of(now, meter.energy)), 13)
-    return payloads.peak(meter, ledger.peaks.peak_months(meter, months), Decimal(floor))
+    return monthly.peak(meter, ledger.peaks.peak_months(meter, months), Decimal(floor))
 
 
 def october(**peak: Any) -> str:
@@ -768,7 +768,7 @@ def test_a_difference_is_one_that_missing_days_do_not_explain(
     counted: str | None, given: str | None, is_whole: bool, differs: bool
 ) -> None:
     this = month_with("9", "1", is_whole=True)  # which is not over
-    found = payloads.peak_differences([month_with(counted, given, is_whole=is_whole), this])
+    found = monthly.peak_differences([month_with(counted, given, is_whole=is_whole), this])
     assert bool(found) == differs
 
 
@@ -779,9 +779,9 @@ def test_a_difference_goes_when_the_ledger_is_corrected(ledger: Ledger) -> None:
     ledger.peaks.keep_peaks(
         OURS, [Peak(datetime(2026, 10, 14, 17, tzinfo=UTC), Decimal(4), "portal")], NOVEMBER
     )
-    assert len(payloads.peak_differences(ledger.peaks.peak_months(OURS, months))) == 1
+    assert len(monthly.peak_differences(ledger.peaks.peak_months(OURS, months))) == 1
     day_with(ledger, date(2026, 10, 14), {40: "4"})
-    assert payloads.peak_differences(ledger.peaks.peak_months(OURS, months)) == []
+    assert monthly.peak_differences(ledger.peaks.peak_months(OURS, months)) == []
 
 
 def test_the_official_api_has_peaks_from_its_quarter_hours(desk: World) -> None:

@@ -106,8 +106,8 @@ class World:
         options = {"now": self.clock, "pause": lambda _: None, **options}
         with self.ledger() as ledger:
             bridge = Bridge(self.settings, ledger, **options)
-            connection = bridge._broker._connection
-            connection.shortest_pause, connection.longest_pause = 0.05, 0.2
+            pauses = bridge._broker._connection.pauses
+            pauses.shortest, pauses.longest = 0.05, 0.2
             failures: list[BaseException] = []
             thread = threading.Thread(target=_heeding(bridge.run, failures), name="bridge")
             thread.start()

@@ -247,7 +247,7 @@ def test_what_could_not_be_understood(provider: Provider, mosquitto: Mosquitto) 
 
 def test_a_broker_s_reason(home: World) -> None:
     broker = Broker(home.settings.mqtt, lambda _: None)
-    broker._connection._tell(EVIL)
+    broker._connection.problem.tell(EVIL)
     assert broker.problem == HARMLESS
 
 
