@@ -1,6 +1,5 @@
 """One meter's desk in one cycle: what is known of it, read once and handed on."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -16,8 +15,6 @@ from bridge.metering import completeness, meterday, reviewing
 from bridge.metering.completeness import DayFacts
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Day, Meter
-
-log = logging.getLogger(__name__)
 
 
 class Desk:
