@@ -198,7 +198,7 @@ class Fetcher:
             desk.look_back()
             days_too = exchanged or cycle.occasion is Occasion.ASKED
             desk.change(remark=self._bring_up_to_date(visit, desk, cycle, days_too=days_too))
-            desk.change(last_success=self._now().isoformat(), error=None, behind_since=None)
+            desk.change(last_success=self._now(), error=None, behind_since=None)
             if desk.peaks_are_due():
                 portal.fetch_peaks(desk, visit.open_source())
         except (NotYourMeter, ShapeChanged, Damaged) as error:
@@ -209,7 +209,7 @@ class Fetcher:
             self._failed_at = meter.ean
             self._finished(meter)
             raise
-        desk.change(last_attempt=cycle.now.isoformat(), serial=meter.serial)
+        desk.change(last_attempt=cycle.now, serial=meter.serial)
         desk.remember()
         self._finished(meter)
         return trouble
