@@ -1,9 +1,9 @@
 """What Home Assistant shows of a meter and of the bridge: a row per entity.
 
 None has a `state_class`: Home Assistant would make statistics of its own by it, and count what it sees at the
-hour at which it comes. A day late, several days at once, or corrected, that is always wrong, for kilowatt-hours
-as for euros. Its Energy dashboard offers only what has statistics: so it offers ours, which are right. The
-prices that hold now are the exception: they are of now.
+hour at which it comes. A day late, several days at once, or corrected, that is always wrong, for kWh as for
+euros. Its Energy dashboard offers only what has statistics: so it offers ours, which are right. Only the
+prices have one: they are of now.
 """
 
 from collections.abc import Mapping
@@ -33,8 +33,12 @@ _UNIT = {
     "auxiliary": {"device_class": "energy", "unit_of_measurement": "kWh"},
 }
 _POWER = {"device_class": "power", "unit_of_measurement": "kW"}
-_MONEY = {"device_class": "monetary", "unit_of_measurement": "EUR", "suggested_display_precision": 2}
-_PER_KWH = {
+_MONEY: Mapping[str, str | int] = {
+    "device_class": "monetary",
+    "unit_of_measurement": "EUR",
+    "suggested_display_precision": 2,
+}
+_PER_KWH: Mapping[str, str | int] = {
     "state_class": "measurement",
     "unit_of_measurement": "EUR/kWh",
     "suggested_display_precision": 4,

@@ -24,7 +24,7 @@ RUNNING = {
     *("total_injection", "total_injection_high", "total_injection_low"),
 }
 OF_MONTH = {"month_consumption", "month_injection", "month_net"}
-PEAKS = {"peak", "peak_mean", "last_month_peak"}
+PEAKS = {"peak", "peak_mean", "last_month_peak", "peak_threshold"}
 ABOUT = {"latest_day", "latest_day_age", "new_day", "problem"}
 
 
@@ -233,7 +233,7 @@ def test_two_bridges_in_one_home_assistant(home: World, mosquitto: Mosquitto) ->
     home.once()
     configs = told(mosquitto)
     ids = [each["unique_id"] for each in configs.values()]
-    assert len(ids) == len(set(ids)) == 2 * (24 + 12)
+    assert len(ids) == len(set(ids)) == 2 * (25 + 12)
     assert {each["device"]["name"] for each in configs.values()} == {
         *("home", "home (attic/fluvius)", "Fluvius", "Fluvius (attic/fluvius)")
     }
