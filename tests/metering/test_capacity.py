@@ -54,8 +54,8 @@ def peaks_of(table: Iterable[tuple[str, str | None]]) -> dict[date, Decimal]:
     return {date.fromisoformat(f"{month}-01"): Decimal(peak) for month, peak in table if peak}
 
 
-# 36.50 EUR per kW and year are 0.10 a day, 73.00 are 0.20. From 2026 on grid and capacity are at most 0.20 for
-# a kWh, of which the grid takes 0.05: 0.15 are left, with 10 kWh a day 1.50.
+# 36.50 EUR per kW and year are 0.10 a day, 73.00 are 0.20. From 2026 on grid and capacity are 0.20 at most
+# for a kWh, of which the grid takes 0.05: 0.15 are left, with 10 kWh a day 1.50.
 TABLE = [
     # month, its peak in kW, sum of those known in twelve months, how many, EUR a day, kWh a day if not 10
     ("2025-01", "2.0", "2.5", 1, "0.25", None),  # the floor counts
@@ -143,12 +143,22 @@ def test_fees_and_capacity_bear_vat_and_make_a_total() -> None:
     assert found.total == Fraction("1.3552")
 
 
+def test_capacity_is_never_negative_however_dear_the_grid() -> None:
+    timeline = Timeline((contract("2026-01-01", "73.00", "0.04"),))
+    found = standing(HOME, timeline, month_of(2026, 5), {date(2026, 5, 1): Decimal(5)}, FLOOR)
+    assert {each.capacity for each in found.values()} == {0}
+
+
 def test_without_any_peak_capacity_is_unknown_and_fees_are_not() -> None:
     timeline = Timeline((contract("2026-01-01", "73.00", vat="6"),))
     peaks = {date(2025, 5, 1): Decimal(5)}  # thirteen months ago
     (found,) = standing(HOME, timeline, month_of(2026, 5)[:1], peaks, FLOOR).values()
     assert found == Standing(None, Fraction("0.12"), None, 0, frozenset({Why.NO_PEAK}))
     assert found.total is None
+    (found,) = standing(
+        HOME, Timeline((contract("2026-01-01", "73.00"),)), month_of(2026, 5)[:1], peaks, FLOOR
+    ).values()
+    assert found.vat == 0
 
 
 def test_where_the_grid_is_unknown_capacity_is_so_only_under_a_maximum() -> None:
