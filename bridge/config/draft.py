@@ -205,6 +205,11 @@ class Draft:
                     self.warnings.append(
                         f"{where}: the last digit does not fit the others; is there a slip in it?"
                     )
+            for index, followed in enumerate(settings.followed):
+                prices = [each for each in settings.prices if each.energy is followed.energy]
+                if prices and not any(each.concerns(followed) for each in prices):
+                    where = self.where(("meters", index))
+                    self.warnings.append(f"{where}: no price is for it, so that its costs stay unknown")
             settings._warnings = tuple(self.warnings)  # noqa: SLF001 - it is ours
         return settings
 

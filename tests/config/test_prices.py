@@ -299,6 +299,14 @@ def test_prices_of_different_meters_may_begin_together(tmp_path: Path) -> None:
     assert [len(settings.timeline(each).contracts) for each in settings.followed] == [1, 1, 1]
 
 
+def test_a_meter_that_no_price_is_for_is_a_warning(tmp_path: Path) -> None:
+    assert [each.partition(": ")[2] for each in loaded(tmp_path, {**CARD, "meters": ["home"]}).warnings] == [
+        "meters[1]: no price is for it, so that its costs stay unknown"  # and of gas there are none
+    ]
+    assert not loaded(tmp_path, CARD, GAS_CARD).warnings
+    assert not loaded(tmp_path).warnings
+
+
 def test_all_mistakes_in_prices_are_told_at_once(tmp_path: Path) -> None:
     card = with_changes(CARD, {RATE: {"high": 1}, "vat": "x", "meters": ["shed"], "from": "2026-01-01T00:15"})
     found = mistakes(tmp_path, card, day_ahead={"source": "entsoe"})
