@@ -158,7 +158,7 @@ class Draft:
             if variable != name:
                 text = Hidden(read(Path(text)).rstrip("\r\n"))
             info = KEYS[anywhere(path)]
-            has_form = tuple in kinds(info.annotation) or section_of(info)
+            has_form = {tuple, Mapping}.intersection(kinds(info.annotation)) or section_of(info)
             value = parse(text, self.secret) if has_form else text
         except ConfigError as error:
             self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")

@@ -340,9 +340,25 @@ def test_a_mistake_about_day_ahead_prices_is_told(
 
 def test_prices_come_from_the_environment_too(tmp_path: Path) -> None:
     tree = {"fluvius": PORTAL, "meters": [HOME]}
-    variable = {"FLUVIUS2MQTT_PRICES": "[{from: 2026-01-01, consumption: {energy: 0.1342}, vat: 6}]"}
-    settings = load(written(tmp_path, tree), variable)
-    assert settings.timeline(settings.followed[0]).contracts[0].energy == Decimal("0.1342")
+    variables = {
+        "FLUVIUS2MQTT_PRICES": "[{from: 2026-01-01, consumption: {energy: 0.1342}, vat: 6}]",
+        "FLUVIUS2MQTT_PRICES__0__FEES_PER_YEAR": "{supplier: 35}",
+        "FLUVIUS2MQTT_PRICES__0__CONSUMPTION__GRID": "{high: 0.06, low: 0.05}",
+        "FLUVIUS2MQTT_PRICES__0__CONSUMPTION__LEVIES": "0.0507",
+    }
+    settings = load(written(tmp_path, tree), variables)
+    (found,) = settings.timeline(settings.followed[0]).contracts
+    assert (found.energy, found.levies) == (Decimal("0.1342"), Decimal("0.0507"))
+    assert found.grid == ByTariff(Decimal("0.06"), Decimal("0.05"))
+    assert found.fees_per_year == {"supplier": Decimal(35)}
+
+
+def test_the_example_in_the_readme_works(tmp_path: Path) -> None:
+    about = (Path(__file__).parents[2] / "README.md").read_text("utf-8").partition("## What it costs")[2]
+    prices = yaml.load(about.partition("```yaml\n")[2].partition("```")[0], yaml.BaseLoader)["prices"]
+    settings = loaded(tmp_path, *prices)
+    home, _, gas = map(settings.timeline, settings.followed)
+    assert [contract.is_dynamic for contract in (*home.contracts, *gas.contracts)] == [False, True, False]
 
 
 def test_the_schema_knows_that_a_price_is_a_number_or_keys() -> None:
