@@ -3,7 +3,7 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test soak check format bench interop lock audit image-test
+.PHONY: demo test quick soak check format bench interop lock audit image-test
 
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
@@ -11,9 +11,13 @@ demo: .venv/installed
 test: .venv/installed mosquitto
 	$(BIN)/pytest -n auto --dist worksteal
 
-# The same tests, with what is left to chance tried far more often: years, kills, odd answers.
+# Without what is left to chance: years, kills, odd answers.
+quick: .venv/installed mosquitto
+	$(BIN)/pytest -n auto --dist worksteal -m 'not chance'
+
+# With what is left to chance tried far more often.
 soak: .venv/installed mosquitto
-	SOAK=1 $(BIN)/pytest -n auto --dist worksteal
+	SOAK=1 $(BIN)/pytest -n auto --dist worksteal --timeout 1200
 
 check: .venv/installed
 	$(BIN)/ruff format --check
@@ -43,6 +47,14 @@ interop: .venv/installed mosquitto chromium
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[interop]'
 	$(BIN)/python -m tests.interop $(if $(HASS),--hass "$(HASS)") $(if $(PYTHON_FOR_HASS),--python $(PYTHON_FOR_HASS))
 	$(BIN)/python -m tests.nodered
+
+# The published client of the Energy API, every call of it, against the simulator. It wants Python 3.12 or newer.
+PYTHON_FOR_PEERS ?= python3
+.PHONY: peers
+peers:
+	$(PYTHON_FOR_PEERS) -m venv build/peers
+	build/peers/bin/pip install --quiet --disable-pip-version-check fluvius-energy-api polars-fluvius tzdata
+	PYTHONPATH=. build/peers/bin/python -m tests.peers
 
 # The drawing of rooms and arrows in docs/architecture.md, from the imports.
 .PHONY: rooms

@@ -13,7 +13,8 @@ from typing import Any, Protocol, Self
 
 from bridge.commands.starting import settings_for
 from bridge.config import Settings
-from bridge.fetching.backfill import Backfiller, Order
+from bridge.config.asked import WantedHistory
+from bridge.fetching.backfill import Backfiller
 from bridge.fetching.cycle import Fetcher
 from bridge.fluvius.errors import CredentialsRefused
 from bridge.folder.claim import FolderTaken, claim, is_claimed, make
@@ -77,7 +78,7 @@ def run(
 
     Args:
         settings: the configuration.
-        request: as for `Order.of`.
+        request: as for `WantedHistory.of`.
         now: the present instant, aware.
         pause: waits that many seconds.
 
@@ -91,11 +92,11 @@ def run(
         if not fetcher.mandates.is_known and not is_claimed(settings.data_dir):
             with claim(settings.data_dir):
                 _end_with(fetcher.learn_mandates())
-        order = Order.of(request, fetcher.meters, now())
-        jobs = ledger.jobs.begin_backfills(order.meters, order.first, order.last, now())
+        wanted = WantedHistory.of(request, fetcher.meters, now())
+        jobs = ledger.jobs.begin_backfills(wanted.meters, wanted.first, wanted.last, now())
         numbers = [job.number for job in jobs]
         with _view() as view:
-            return _Errand(settings, ledger, order.meters, numbers, view, now, pause).see_through()
+            return _Errand(settings, ledger, wanted.meters, numbers, view, now, pause).see_through()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from bridge.ledger import Ledger, LedgerError
 from bridge.mqtt import BrokerAway, Message, PublishRefused, RoundTrip, SubscriptionRefused, topics
 from bridge.mqtt.visitor import Visitor
 from bridge.publishing.ours import BRIDGE, DISCOVERY, ours
-from bridge.publishing.publisher import discovery_first
+from bridge.publishing.retained import discovery_first
 from bridge.text.endings import COULD_NOT, DONE, ForTheUser
 
 _PATIENCE = 10.0  # seconds for the broker to be there

@@ -17,7 +17,7 @@ from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import SIDES, Meter, Register
-from bridge.publishing import payloads
+from bridge.publishing import monthly, payloads
 from bridge.text.endings import DONE, ForTheUser
 from bridge.text.words import Payload, to_json
 
@@ -82,7 +82,7 @@ def _of(records: Records, meter: Meter, count: int, now: datetime) -> Payload:
         "energy": meter.energy,
         "days": days,
         "sum": _sum([day for day in days if day["state"] == "complete"]),
-        "month": payloads.month(meter, this, last, registers),
+        "month": monthly.month(meter, this, last, registers),
         "latest": _latest(records, meter),
     }
 

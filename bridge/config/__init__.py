@@ -5,38 +5,31 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bridge.config.broker import MqttSettings, TlsSettings
 from bridge.config.checks import is_this_machine
 from bridge.config.draft import SHORT_NAMES, Draft
 from bridge.config.errors import ConfigError
+from bridge.config.fluvius import (
+    EnergyApiSettings,
+    PortalSettings,
+)
 from bridge.config.keys import KEYS, KeyPath
 from bridge.config.prices import DayAheadSettings, PriceSettings
 from bridge.config.settings import (
-    CertificateSettings,
-    EnergyApiSettings,
-    FluviusSettings,
     HomeAssistantSettings,
-    LogSettings,
-    MeterSettings,
-    MqttSettings,
-    PortalSettings,
     ScheduleSettings,
     Settings,
     StatisticsSettings,
-    TlsSettings,
 )
 from bridge.text.words import slug
 
 __all__ = [
     "KEYS",
-    "CertificateSettings",
     "ConfigError",
     "DayAheadSettings",
     "EnergyApiSettings",
-    "FluviusSettings",
     "HomeAssistantSettings",
     "KeyPath",
-    "LogSettings",
-    "MeterSettings",
     "MqttSettings",
     "PortalSettings",
     "PriceSettings",

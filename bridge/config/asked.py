@@ -1,18 +1,22 @@
-"""What people write behind a command: dates, numbers of days, names of meters."""
+"""What people write behind a command or in a request: dates, numbers of days, names of meters, history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, Self
 
 from bridge.config import ConfigError
+from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS, Meter
 from bridge.text.words import slug
 
 _NAMED = 10  # meters in one message
+_LONGEST_WORD = 100  # characters of a request that a complaint repeats
 _YEARS = range(2000, 2200)
 
 
 class UsageError(ConfigError):
-    """The command line asks for what cannot be; the message says what to write instead."""
+    """Someone asks for what cannot be; the message says what to write instead."""
 
 
 def day(text: str) -> date:
@@ -46,7 +50,7 @@ def number_of_days(text: str) -> int:
 
 
 def meters_named(meters: Sequence[Meter], name: str | None) -> tuple[Meter, ...]:
-    """Those that a person means.
+    """The meters that a person means.
 
     Args:
         meters: all there are.
@@ -74,6 +78,46 @@ def check_span(first: date | None, last: date | None, now: datetime) -> None:
         raise UsageError(f"--from {first} is after --to {last}")
     if first and first > now.astimezone(BRUSSELS).date():
         raise UsageError(f"--from {first} is in the future")
+
+
+@dataclass(frozen=True, slots=True)
+class WantedHistory:
+    """The span of history that someone wants, and of which meters."""
+
+    meters: tuple[Meter, ...]
+    first: date
+    last: date
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any], meters: Sequence[Meter], now: datetime) -> Self:
+        """Understand a request.
+
+        Args:
+            request: `from`, and perhaps `to` (dates; the newest by default) and `meter` (a name or an EAN).
+            meters: those that there are.
+            now: the present instant, aware.
+
+        Raises:
+            UsageError: it cannot be understood, or is for no past time, or for a meter that is not there.
+        """
+        if not meters:
+            raise UsageError("there are no meters yet; start the bridge once, so that it learns the mandates")
+        newest = now.astimezone(BRUSSELS).date() - ONE_DAY
+        first, last = (_day_of(request, name) for name in ("from", "to"))
+        if first is None:
+            raise UsageError("from is missing; write a date such as 2025-01-01")
+        last = last or newest
+        if first > newest or last > newest:
+            raise UsageError(f"{max(first, last)} is not over yet; the newest day is {newest}")
+        if first > last:
+            raise UsageError(f"from, {first}, comes after to, {last}")
+        name = request.get("meter")
+        return cls(meters_named(meters, None if name is None else str(name)[:_LONGEST_WORD]), first, last)
+
+
+def _day_of(request: Mapping[str, Any], name: str) -> date | None:
+    value = request.get(name)
+    return None if value is None else day(str(value)[:_LONGEST_WORD])
 
 
 def _listed(meters: Sequence[Meter]) -> str:

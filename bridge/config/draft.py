@@ -210,7 +210,7 @@ class Draft:
                 if prices and not any(each.concerns(followed) for each in prices):
                     where = self.where(("meters", index))
                     self.warnings.append(f"{where}: no price is for it, so that its costs stay unknown")
-            settings._warnings = tuple(self.warnings)  # noqa: SLF001 - it is ours
+            settings.warn(self.warnings)
         return settings
 
 

@@ -23,8 +23,9 @@ from bridge.demo.events import Ended, Event, Remark
 from bridge.demo.view import View, view_of
 from bridge.ledger import Ledger
 from bridge.metering.model import BRUSSELS
-from bridge.publishing.publisher import discovery_first
-from bridge.service.bridge import Bridge, Stopped
+from bridge.publishing.retained import discovery_first
+from bridge.service.bridge import Bridge
+from bridge.service.inbox import Stopped
 from bridge.simulator import Simulator
 
 _PREFIX = "FLUVIUS2MQTT_"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bridge.config import Settings
-from bridge.fetching import due, energy_api, portal
+from bridge.fetching import energy_api, portal
 from bridge.fetching.due import Occasion
 from bridge.fetching.mandates import MandateBook
 from bridge.fetching.meter import Desk, News
@@ -78,17 +78,13 @@ class Fetcher:
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._now, self._between, self._finished = now, between, finished
-        self._without_mandates = tuple(
-            meter for meter in settings.followed if not SOURCES[meter.source].needs_mandate
-        )
-        mandated = [meter for meter in settings.followed if SOURCES[meter.source].needs_mandate]
-        is_used = bool(mandated or (settings.fluvius.energy_api and not settings.meters))
-        self.mandates = MandateBook(ledger, mandated, is_used=is_used)
+        makes_meters = settings.fluvius.energy_api is not None and not settings.meters
+        self.mandates = MandateBook(ledger, settings.followed, makes_meters=makes_meters)
         self._failed_at: str | None = None  # the EAN at which a run last ended
         self._bounds_kept: set[Meter] = set()
-        self.meters = self._followed()
-        used = {"portal": bool(self._without_mandates), "energy_api": is_used}
-        self.visits = Visits(settings, ledger, now, pause, [name for name in SOURCES if used[name]])
+        self.meters = self.mandates.meters(now())
+        used = {meter.source for meter in settings.followed} | ({"energy_api"} if makes_meters else set())
+        self.visits = Visits(settings, ledger, now, pause, [name for name in SOURCES if name in used])
         self.health = self.visits.health
 
     def fetch(self, occasion: Occasion) -> Cycle:
@@ -98,7 +94,7 @@ class Fetcher:
             LedgerError: what Fluvius answers could not be kept, so it is not asked.
         """
         cycle = self._begun(occasion)
-        self.meters = self._followed()
+        self.meters = self.mandates.meters(self._now())
         self.keep_to_bounds()
         for name, health in self.health.items():
             desks = self._due(name, cycle)
@@ -139,9 +135,6 @@ class Fetcher:
     def _begun(self, occasion: Occasion) -> Cycle:
         return Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
 
-    def _followed(self) -> tuple[Meter, ...]:
-        return self._without_mandates + self.mandates.meters(self._now())
-
     def _desk(self, meter: Meter, now: datetime) -> Desk:
         return Desk(self._ledger, meter, self._settings.schedule.lookback_days, now)
 
@@ -151,7 +144,7 @@ class Fetcher:
         for meter in self.meters:
             if meter.source == name and not self.mandates.forbidden(meter, cycle.now):
                 desk = self._desk(meter, cycle.now)
-                if due.is_due(desk, cycle.occasion):
+                if desk.is_due(cycle.occasion):
                     desk.put_away()
                     found.append(desk)
         return found
@@ -167,7 +160,10 @@ class Fetcher:
                 visit.trouble = self._learn_mandates(visit, cycle)
                 desks = self._due(name, cycle)
             visit.http.longest_pause = min(visit.http.longest_pause, _WHOLE_RUN / (len(desks) or 1))
-            outcomes = [self._ask_for_meter(visit, desk, cycle) for desk in self._in_turn(desks)]
+            outcomes = []
+            for desk in self._in_turn(desks):
+                with self._ledger.checks.proving_once():
+                    outcomes.append(self._ask_for_meter(visit, desk, cycle))
             if outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
                 visit.trouble = visit.trouble or outcomes[0]
         cycle.requests += visit.requests
@@ -189,7 +185,7 @@ class Fetcher:
             cycle.errors.append(error)
             return error
         self.mandates.update(mandates, cycle.now)
-        self.meters = self._followed()
+        self.meters = self.mandates.meters(self._now())
         return None
 
     def _ask_for_meter(self, visit: Visit, desk: Desk, cycle: Cycle) -> Exception | None:
@@ -202,8 +198,8 @@ class Fetcher:
             desk.look_back()
             days_too = exchanged or cycle.occasion is Occasion.ASKED
             desk.change(remark=self._bring_up_to_date(visit, desk, cycle, days_too=days_too))
-            desk.change(last_success=self._now().isoformat(), error=None, behind_since=None)
-            if due.peaks_are_due(desk):
+            desk.change(last_success=self._now(), error=None, behind_since=None)
+            if desk.peaks_are_due():
                 portal.fetch_peaks(desk, visit.open_source())
         except (NotYourMeter, ShapeChanged, Damaged) as error:
             cycle.add_error(meter, error)
@@ -213,7 +209,7 @@ class Fetcher:
             self._failed_at = meter.ean
             self._finished(meter)
             raise
-        desk.change(last_attempt=cycle.now.isoformat(), serial=meter.serial)
+        desk.change(last_attempt=cycle.now, serial=meter.serial)
         desk.remember()
         self._finished(meter)
         return trouble

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 
 from bridge.fetching import due
-from bridge.fetching.meter import Desk, News, instant
+from bridge.fetching.meter import Desk, News
 from bridge.fetching.steps import known_days_only
 from bridge.fluvius.source import AtOnce
 from bridge.ledger import Ledger
@@ -29,7 +29,7 @@ def fetch(
         the_time: the present instant, aware, which goes on while the cycle lasts.
     """
     meter, window, now, facts = desk.meter, desk.window, desk.now, desk.facts
-    since = due.stored_since(desk)
+    since = due.stored_since(facts, desk.note, meter, now)
     asked_at = the_time()
     answer = source.readings(meter, reference, window[0], window[-1], since)
     first_known = min((desk.ledger.readings.known_span(meter) or window)[0], window[0])
@@ -44,14 +44,14 @@ def fetch(
     touched = {meterday.day_of(each.start, meter.energy) for each in readings} | set(window)
     news.settle(meterday.span(min(touched), max(touched)))
     if since is None:
-        desk.change(window_asked_at=asked_at.isoformat())
+        desk.change(window_asked_at=asked_at)
     in_doubt = desk.ledger.days.days_in_doubt(meter, window[0], window[-1])
     is_whole = answer.is_whole and all(meterday.is_late(day, meter.energy, now) for day in in_doubt)
-    desk.change(doubt_since=None if is_whole else desk.note.doubt_since or now.isoformat())
-    doubt_since = instant(desk.note.doubt_since)
+    desk.change(doubt_since=None if is_whole else desk.note.doubt_since or now)
+    doubt_since = desk.note.doubt_since
     gave_up = doubt_since is not None and now - doubt_since > _LONGEST_DOUBT
     if (is_whole or gave_up) and (since or desk.note.stored_until is None):
-        desk.change(stored_until=asked_at.isoformat())
+        desk.change(stored_until=asked_at)
     return answer.remark
 
 

@@ -41,12 +41,13 @@ class MandateBook:
 
     Args:
         ledger: where they are kept between runs.
-        configured: the meters of the configuration; without any, the mandates that are good make them.
-        is_used: whether any source needs mandates.
+        configured: the meters of the configuration.
+        makes_meters: whether there are none, and the mandates that are good make them.
     """
 
-    def __init__(self, ledger: Ledger, configured: Sequence[Meter], *, is_used: bool) -> None:
-        self._ledger, self._configured, self._is_used = ledger, configured, is_used
+    def __init__(self, ledger: Ledger, configured: Sequence[Meter], *, makes_meters: bool) -> None:
+        self._ledger, self._makes_meters = ledger, makes_meters
+        self._configured = sorted(configured, key=lambda meter: SOURCES[meter.source].needs_mandate)
         note = ledger.notes.recall(_NOTE) or {}
         self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
         self._by_ean = kept(ledger)
@@ -55,7 +56,8 @@ class MandateBook:
     @property
     def is_known(self) -> bool:
         """Whether nothing has to be asked to know which meters there are, and what they allow."""
-        return not self._is_used or self._asked_at is not None
+        needed = self._makes_meters or any(SOURCES[each.source].needs_mandate for each in self._configured)
+        return not needed or self._asked_at is not None
 
     def are_due(self, now: datetime, *, often: bool) -> bool:
         """Once in each scheduled run while they make the meters (`often`), else once a day."""
@@ -70,11 +72,9 @@ class MandateBook:
 
     def meters(self, now: datetime) -> tuple[Meter, ...]:
         """The meters to follow, with what their mandates allow."""
-        if not self._is_used:
-            return ()
-        if self._configured:
-            return tuple(allowed(meter, self._by_ean.get(meter.ean)) for meter in self._configured)
-        return made_by(self._by_ean.values(), now)
+        if self._makes_meters:
+            return made_by(self._by_ean.values(), now)
+        return tuple(allowed(meter, self.of(meter)) for meter in self._configured)
 
     def of(self, meter: Meter) -> Mandate | None:
         """A meter's mandate, if it needs one."""

@@ -55,7 +55,7 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
     Then what is older and not final, and the intervals of what was corrected.
     """
     facts, energy, now = desk.facts, desk.meter.energy, desk.now
-    days_too = days_too or due.days_are_due(desk)
+    days_too = days_too or due.days_are_due(facts, desk.note, energy, now)
     missing = completeness.without_amounts(facts, energy, now) if days_too else []
     first, last = desk.watched
     wanted = {*desk.to_review, *missing, *([last] if days_too else ())}
@@ -63,7 +63,7 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
     of_window = [span for span in spans if facts and span[1] >= facts[0].date]
     for span in of_window:
         steps.days(*span)
-        desk.change(window_asked_at=now.isoformat())
+        desk.change(window_asked_at=now)
     while day := completeness.next_intervals_due(desk.facts, energy, now):
         steps.intervals(day)
     for span in spans[len(of_window) :]:
@@ -77,11 +77,11 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
 
 def _older_days(desk: Desk, steps: Steps, first: date, last: date) -> list[date]:
     """Days before the window whose intervals did not follow a correction, or do not add up."""
-    before_the_window = desk.meter, first, last, desk.now - reviewing.EVERY
-    days = desk.ledger.reviews.corrected_days(*before_the_window)[:_OLD_AT_ONCE]
-    if not (steps.asked and steps.asked & desk.ledger.days.days_in_doubt(desk.meter)):  # at most one in a run
-        days += desk.ledger.reviews.days_that_do_not_add_up(*before_the_window)[:1]
-    return days
+    corrected, in_doubt = desk.ledger.reviews.awaiting_intervals(
+        desk.meter, first, last, desk.now - reviewing.EVERY
+    )
+    one_was_asked = any(day.disagrees and day.date in steps.asked for day in desk.facts)
+    return corrected[:_OLD_AT_ONCE] + in_doubt[: 0 if one_was_asked else 1]
 
 
 def _follow_up(desk: Desk, steps: Steps, day: date) -> None:
@@ -106,7 +106,7 @@ def fetch_peaks(desk: Desk, source: Stepwise) -> None:
 
     They are in nobody's way: where Fluvius has trouble with them alone, they are tried again tomorrow.
     """
-    meter, now, this_month = desk.meter, desk.now, due.month_under_way(desk)
+    meter, now, this_month = desk.meter, desk.now, due.month_under_way(desk.meter.energy, desk.now)
     first = meterday.months_until(this_month, _MONTHS_OF_PEAKS)[0]
     first, last = meterday.span_within(meter, first, meterday.latest_ended(now, meter.energy))
     try:
@@ -114,10 +114,10 @@ def fetch_peaks(desk: Desk, source: Stepwise) -> None:
     except (NotYourMeter, ShapeChanged) as error:
         log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
     except TryLater as error:
-        desk.change(peaks_failed_at=now.isoformat())
+        desk.change(peaks_failed_at=now)
         desk.remember()
         if error.not_before:
             raise
         log.info("%s: no monthly peaks today: %s", meter.name, error)
         return
-    desk.change(peaks_asked_in=this_month.isoformat())
+    desk.change(peaks_asked_in=this_month)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.fetching.mandates import MandateBook
-from bridge.fetching.meter import Desk, instant
+from bridge.fetching.meter import Desk
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts
@@ -31,8 +31,8 @@ def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook) -> Prog
     return Progress(
         awaited=completeness.awaited(hoped_for, energy, now),
         resolution=_RESOLUTION[energy] if has_intervals else "P1D" if days_only else None,
-        last_attempt=instant(note.last_attempt),
-        last_success=instant(note.last_success),
+        last_attempt=note.last_attempt,
+        last_success=note.last_success,
         error=mandates.forbidden(meter, now)
         or note.error
         or (health.last_error if health.state is not State.OK else None),

@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Protocol, cast
 
 from bridge.config import Settings
 from bridge.fluvius import clock
 from bridge.fluvius.errors import AccountLocked, ClockWrong, CredentialsRefused, TryLater
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import address_of_the_time, open_source
+from bridge.fluvius.source import AtOnce, Stepwise
 from bridge.ledger import Ledger
 from bridge.ledger.health import SourceHealth, State
 from bridge.text.words import local
@@ -27,12 +28,16 @@ class Postponed(Exception):
     """Something is missing, and it is too early to ask Fluvius for it."""
 
 
+class Source(Stepwise, AtOnce, Protocol):
+    """An opened source: all that any of them offers, of which `SOURCES` says what this one does."""
+
+
 @dataclass
 class Visit:
     """One visit to one source, and what came of it."""
 
     http: PoliteSession
-    open_source: Callable[[], Any]  # the source, of its own kind; raises FluviusError, which ends the visit
+    open_source: Callable[[], Source]  # raises FluviusError, which ends the visit
     requests: int = 0  # when it is over
     trouble: Exception | None = None  # with every meter, so that it is worth another visit
     error: Exception | None = None  # that ended it
@@ -143,9 +148,10 @@ class Visits:
         http = PoliteSession(self._pause, self._now)
 
         @cache
-        def opened() -> Any:
+        def opened() -> Source:
             self._make_sure_of_the_time(name, http)
-            return open_source(name, self._settings, http, self._ledger.notes, self._now, asked=asked)
+            source = open_source(name, self._settings, http, self._ledger.notes, self._now, asked=asked)
+            return cast("Source", source)
 
         self._kept = name, Visit(http, opened)
         return self._kept[1]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from bridge.metering.mandate import Mandate
 from bridge.metering.model import Meter, Peak, Reading
@@ -31,9 +31,11 @@ class Stepwise(Protocol):
         """The monthly peaks that Fluvius says itself, from the month of one day to that of another."""
 
 
-@runtime_checkable
 class AtOnce(Protocol):
-    """Yields days and intervals together, for meters that gave a mandate. Likewise."""
+    """Yields days and intervals together, for meters that gave a mandate.
+
+    All methods make requests and raise `FluviusError`.
+    """
 
     def mandates(self) -> list[Mandate]:
         """What customers allow."""

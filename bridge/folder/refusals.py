@@ -20,6 +20,7 @@ from bridge.metering.model import BRUSSELS
 
 _TRIES, _WITHIN = 3, timedelta(days=1)
 _FIRST_LOCK, _LONGEST_LOCK = timedelta(hours=1), timedelta(days=7)
+_COST = 2**13  # of scrypt: 8 MB and 18 ms for each guess at a password
 _REMEMBERED = 20  # credentials, and accounts: more than anyone changes between
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -206,9 +207,9 @@ class Refusals:
         return next((each for each in locks if each.account == self._account), None)
 
     def _fingerprint(self, salt: str) -> str:
-        """Takes 8 MB and a moment, on purpose: the file must not help anyone to guess the password."""
+        """Takes a moment, on purpose: the file must not help anyone to guess the password."""
         if salt not in self._fingerprints:
-            digest = hashlib.scrypt(self._credentials.encode(), salt=bytes.fromhex(salt), n=2**13, r=8, p=1)
+            digest = hashlib.scrypt(self._credentials.encode(), salt=bytes.fromhex(salt), n=_COST, r=8, p=1)
             self._fingerprints[salt] = digest.hex()
         return self._fingerprints[salt]
 

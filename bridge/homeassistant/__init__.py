@@ -5,8 +5,7 @@ from importlib.util import find_spec
 
 from pydantic import SecretStr
 
-from bridge.config import ConfigError, HomeAssistantSettings
-from bridge.config.settings import StatisticsSettings
+from bridge.config import ConfigError, HomeAssistantSettings, StatisticsSettings
 from bridge.homeassistant import supervisor
 
 _NEEDS_STATISTICS = "Home Assistant's Energy dashboard needs statistics; set homeassistant.statistics"

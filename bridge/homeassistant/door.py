@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.config.settings import StatisticsSettings
+from bridge.config import StatisticsSettings
 from bridge.folder.refusals import Kind, Refusals
 from bridge.homeassistant.errors import CommandRefused, TokenRefused
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.config.settings import StatisticsSettings
+from bridge.config import StatisticsSettings
 from bridge.folder.claim import FolderError
 from bridge.homeassistant import door, leftovers
 from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused

@@ -16,21 +16,19 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import dropwhile
-from math import isclose
-from typing import NamedTuple
 
-from bridge.homeassistant.core import Core, Described
+from bridge.homeassistant.core import Core
 from bridge.homeassistant.errors import CommandRefused, CoreAway
+from bridge.homeassistant.series import Held, Row, Series, ends_with, same, with_idle_hours
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.hours import Standing, spread
-from bridge.metering.model import SIDES, Meter, Register, Tariff, Unit
+from bridge.metering.model import SIDES, Meter, Register, Tariff
 from bridge.text import names
-from bridge.text.words import Payload, identifier
+from bridge.text.words import identifier
 
 log = logging.getLogger(__name__)
 
@@ -39,48 +37,9 @@ _PORTION = 31  # days
 _BACK = (timedelta(days=31), timedelta(days=366), timedelta(days=366 * 30))  # rarely is there anything
 _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 _PATIENCE = 300.0  # seconds until a portion can be read back: older cores write 500 rows in a second
-_UNIT_CLASS = {Unit.KWH: "energy", Unit.M3: "volume"}
 _NEWER_KEYS, _KNOWN_SINCE = frozenset({"mean_type", "unit_class"}), (2025, 11)  # refused before, wanted after
 _SIDE = {flow: side for side, flow in SIDES.items()}
 _REGISTERS = [Register(direction, tariff, unit) for direction, unit in _SIDE for tariff in Tariff]
-
-
-class Row(NamedTuple):
-    """An hour of a statistic."""
-
-    start: datetime  # aware, UTC
-    state: Decimal  # what was counted in it
-    sum: Decimal  # and until its end, since the first hour
-
-
-Held = Mapping[datetime, float | None]  # what Home Assistant has: start → sum
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One statistic: a register of a meter, hour by hour."""
-
-    register: Register
-    id: str
-    name: str
-
-    @property
-    def described(self) -> Described:
-        """What Home Assistant should say of it."""
-        return Described("fluvius", self.name, self.register.unit)
-
-    def metadata(self) -> Payload:
-        """As `recorder/import_statistics` wants it."""
-        return {
-            "source": self.described.source,
-            "statistic_id": self.id,
-            "name": self.described.name,
-            "unit_of_measurement": self.described.unit,
-            "unit_class": _UNIT_CLASS[self.register.unit],
-            "has_sum": True,
-            "has_mean": False,
-            "mean_type": 0,
-        }
 
 
 class Statistics:
@@ -94,8 +53,8 @@ class Statistics:
 
     Raises:
         CommandRefused: from every method: Home Assistant does not want this.
-        CoreAway: likewise: not everything was imported; do it again.
-        TokenRefused: likewise.
+        CoreAway: from every method: not everything was imported; do it again.
+        TokenRefused: from every method: the token is not valid, or not any more.
     """
 
     def __init__(
@@ -141,7 +100,7 @@ class Statistics:
 
         def reach(before: Mapping[Register, Decimal]) -> bool:
             return all(
-                _ends_with(held[series.id], end.sum + before.get(series.register, Decimal(0)))
+                ends_with(held[series.id], end.sum + before.get(series.register, Decimal(0)))
                 for series, end in asked.items()
             )
 
@@ -199,7 +158,7 @@ class Statistics:
                 end = min(begin, meterday.end_of(meterday.day_of(standing.last, meter.energy), meter.energy))
                 rows = self._held([each], standing.last, end)[each.id]
                 total = before.get(each.register, Decimal(0)) + standing.sum
-                if not _ends_with(rows, total):
+                if not ends_with(rows, total):
                     return False
         return True
 
@@ -223,7 +182,7 @@ class Statistics:
             held = self._held(series, start, end)
             for each in series:
                 total = at_first.get(each.register, Decimal(0))
-                self._send(each, _with_idle_hours(rows[each.register], held[each.id], total), held[each.id])
+                self._send(each, with_idle_hours(rows[each.register], held[each.id], total), held[each.id])
 
     def _counted(
         self, meter: Meter, days: Sequence[date], sums: dict[Register, Decimal]
@@ -242,7 +201,7 @@ class Statistics:
 
     def _send(self, series: Series, rows: Sequence[Row], held: Held) -> None:
         """Send what differs, and wait until it can be read back: Home Assistant says yes before it writes."""
-        fresh = list(dropwhile(lambda row: _same(held.get(row.start), row.sum), rows))
+        fresh = list(dropwhile(lambda row: same(held.get(row.start), row.sum), rows))
         if not fresh:
             return
         log.info("%s: statistics from %s on go to Home Assistant", series.name, fresh[0].start.date())
@@ -275,7 +234,7 @@ class Statistics:
 
     def _has(self, series: Series, rows: Sequence[Row]) -> bool:
         held = self._held([series], rows[0].start, rows[-1].start + _HOUR)[series.id]
-        return all(_same(held.get(row.start), row.sum) for row in rows)
+        return all(same(held.get(row.start), row.sum) for row in rows)
 
     def _held(self, series: Iterable[Series], start: datetime, end: datetime) -> dict[str, Held]:
         """What Home Assistant has of some statistics from a start until before an end."""
@@ -283,22 +242,3 @@ class Statistics:
         there = [each for each in ids if each in self._there]
         rows = self._core.sums(there, start, end) if there else {}
         return {each: rows.get(each, {}) for each in ids}
-
-
-def _with_idle_hours(rows: Sequence[Row], held: Held, total: Decimal) -> list[Row]:
-    """The rows, and between them those that Home Assistant has and the ledger has not, without energy."""
-    by_start = {row.start: row for row in rows}
-    merged = []
-    for start in sorted(by_start.keys() | held.keys()):
-        merged.append(by_start.get(start) or Row(start, Decimal(0), total))
-        total = merged[-1].sum
-    return merged
-
-
-def _ends_with(rows: Held, total: Decimal) -> bool:
-    return bool(rows) and _same(rows[max(rows)], total)
-
-
-def _same(theirs: float | None, ours: Decimal) -> bool:
-    """Home Assistant keeps binary floats."""
-    return theirs is not None and isclose(theirs, ours, rel_tol=1e-9, abs_tol=1e-6)

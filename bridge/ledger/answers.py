@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from bridge.ledger.store import Store
 from bridge.ledger.units import to_seconds
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts
-from bridge.metering.model import Meter, Reading, Register, without_bounds
+from bridge.metering.model import Energy, Meter, Reading, Register, without_bounds
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -107,7 +108,7 @@ class Answers(Part):
     @heeding_damage
     def settle(
         self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] | None = None
-    ) -> None:
+    ) -> list[DayFacts]:
         """Mark those of the days that have become complete, whatever the bounds.
 
         Args:
@@ -115,14 +116,17 @@ class Answers(Part):
             days: consecutive ones.
             now: the present instant, aware.
             silent: days on which the meter had no intervals; None: those of all show whether it has any.
+
+        Returns:
+            What is known of the days now, as `Days.facts` says it.
         """
         facts = self._days.facts(without_bounds(meter), days, now)
         usual = completeness.usual_registers(facts)
         without_intervals = meter.days_only or (
             silent is None and completeness.days_only(facts, meter.energy)
         )
-        complete = [
-            day
+        complete = {
+            day.date: _as_complete(day, meter.energy)
             for day in facts
             if not day.complete
             and completeness.is_complete(
@@ -132,30 +136,26 @@ class Answers(Part):
                 without_intervals=without_intervals or day.date in (silent or ()),
                 is_late=meterday.is_late(day.date, meter.energy, now),
             )
-        ]
+        }
         if complete:
-            key = self._meter(meter)
+            key, (first, *_), (*_, last) = self._meter(meter), complete, complete
             with self._store.transaction():
-                self._slots.touch(meter, complete[0].date, complete[-1].date)
+                self._slots.touch(meter, first, last)
                 self._store.execute_many(
                     "UPDATE day SET complete = 1, disagrees = ?, fetched_at = ? WHERE meter = ? AND date = ?",
                     [
-                        (
-                            bool(completeness.disagreements(day, meter.energy)),
-                            to_seconds(now),
-                            key,
-                            day.date.isoformat(),
-                        )
-                        for day in complete
+                        (day.disagrees, to_seconds(now), key, date.isoformat())
+                        for date, day in complete.items()
                     ],
                 )
-                self._checks.seal(meter, complete[0].date, complete[-1].date)
+                self._checks.seal(meter, first, last)
+        if meterday.cut_days(meter):  # which count by their own rules
+            return self._days.facts(meter, days, now)
+        return [complete.get(day.date, day) for day in facts]
 
     def _known_of(self, meter: Meter, day: date) -> DayFacts:
         """A day's daily amounts, and all intervals that are known of it."""
-        daily = self._readings.amounts(meter, day, day, daily=True)
-        start = meterday.start_of(day, meter.energy)
-        return DayFacts(day, daily.get(start, {}), self._readings.slots(meter, day))
+        return DayFacts(day, *self._readings.of_day(meter, day))
 
     def _compare(self, meter: Meter, day: date, known: DayFacts) -> None:
         """Remember whether a day's intervals add up to its daily amounts; until then none is streamed."""
@@ -176,6 +176,11 @@ class Answers(Part):
         ):
             self._checks.seal(meter, day, day)
         return key
+
+
+def _as_complete(day: DayFacts, energy: Energy) -> DayFacts:
+    disagrees = bool(completeness.disagreements(day, energy))
+    return replace(day, complete=True, disagrees=disagrees, intervals=day.intervals if disagrees else {})
 
 
 def _as_answered(known: DayFacts, readings: Sequence[Reading]) -> DayFacts:

@@ -3,6 +3,7 @@
 A meter's bounds decide which of its readings count; the others stay in the ledger.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ from bridge.ledger.errors import heeding_damage
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
-from bridge.ledger.units import to_instant
+from bridge.ledger.units import to_amount, to_instant
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts
 from bridge.metering.model import Day, Interval, Meter, Register
@@ -38,25 +39,27 @@ class Days(Part):
         """
         if not days:
             return []
-        rows = {
-            row[0]: row[1:]
-            for row in self._rows(
-                "SELECT date, complete, corrected, disagrees, intervals, asked_at FROM day"
-                " WHERE meter = ? AND date BETWEEN ? AND ?",
-                (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
-            )
-        }
-        daily = self._readings.amounts(meter, days[0], days[-1], daily=True)
+        rows = self._rows(
+            "SELECT date, complete, corrected, disagrees, intervals, asked_at, register, SUM(amount) FROM day"
+            " LEFT JOIN reading ON reading.meter = day.meter AND daily = 1 AND reading.start = day.start"
+            " WHERE day.meter = ? AND date BETWEEN ? AND ? GROUP BY date, register",
+            (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
+        )
+        known = {row[0]: row[1:6] for row in rows}
+        daily: dict[str, dict[Register, Decimal]] = defaultdict(dict)
+        for date_, *_, register, amount in rows:
+            if register is not None:
+                daily[date_][self._store.names.registers[register]] = to_amount(amount)
         cut = meterday.cut_days(meter)
         facts = []
         for day in days:
-            complete, corrected, disagrees, count, asked_at = rows.get(day.isoformat(), (0, 0, 0, 0, None))
+            complete, corrected, disagrees, count, asked_at = known.get(day.isoformat(), (0, 0, 0, 0, None))
             if day in cut:
                 complete = self._part_of(meter, day) is not None
             facts.append(
                 DayFacts(
                     date=day,
-                    daily=daily.get(meterday.start_of(day, meter.energy), {}),
+                    daily=daily.get(day.isoformat(), {}),
                     intervals=self._readings.slots(meter, day)
                     if count and (disagrees or not complete)
                     else {},
@@ -156,10 +159,7 @@ class Days(Part):
         self._checks.heed_damage(meter, day, day)
         if self.days_in_doubt(meter, day, day):
             return None
-        whole = self._readings.amounts(meter, day, day, daily=True).get(
-            meterday.start_of(day, meter.energy), {}
-        )
-        slots = self._readings.slots(meter, day)
+        whole, slots = self._readings.of_day(meter, day)
         starts = meterday.intervals_within(meter, day)
         if not (whole and completeness.has_every_interval(DayFacts(day, whole, slots), meter.energy, starts)):
             return None

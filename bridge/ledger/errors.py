@@ -37,7 +37,7 @@ def heeding_damage(method: Callable[_P, _T]) -> Callable[_P, _T]:
 
 
 def heeding_damage_while_read(method: Callable[_P, Iterator[_T]]) -> Callable[_P, Iterator[_T]]:
-    """The same for what is read row by row, long after the call."""
+    """As `heeding_damage`, for what is read row by row, long after the call."""
 
     @wraps(method)
     def heeding(*arguments: _P.args, **options: _P.kwargs) -> Iterator[_T]:

@@ -8,6 +8,16 @@ if TYPE_CHECKING:
     from bridge.ledger.store import Store
 
 _UNKNOWN = 0
+_INSERT = {
+    "meter": "INSERT OR IGNORE INTO meter (ean, energy) VALUES (?, ?)",
+    "device": "INSERT OR IGNORE INTO device (serial) VALUES (?)",
+    "register": "INSERT OR IGNORE INTO register (direction, tariff, unit) VALUES (?, ?, ?)",
+}
+_SELECT = {
+    "meter": "SELECT id FROM meter WHERE ean = ? AND energy = ?",
+    "device": "SELECT id FROM device WHERE serial = ?",
+    "register": "SELECT id FROM register WHERE direction = ? AND tariff = ? AND unit = ?",
+}
 
 
 class Names:
@@ -21,41 +31,33 @@ class Names:
 
     def meter(self, meter: Meter) -> int:
         """A meter's number."""
-        return self._number("meter", ean=meter.ean, energy=meter.energy)
+        return self._number("meter", meter.ean, meter.energy)
 
     def device(self, serial: str) -> int:
-        """That of a physical meter."""
-        return self._number("device", serial=serial)
+        """The number of a physical meter."""
+        return self._number("device", serial)
 
     def register(self, register: Register) -> int:
-        """That of a register."""
-        number = self._number(
-            "register", direction=register.direction, tariff=register.tariff, unit=register.unit
-        )
+        """The number of a register."""
+        number = self._number("register", register.direction, register.tariff, register.unit)
         self.registers[number] = register
         return number
 
-    def _number(self, table: str, **columns: str) -> int:
+    def _number(self, table: str, *values: str) -> int:
         """The number by which the ledger knows a meter, a device or a register; made when it is new.
 
         Who only reads may be told a number that nothing has.
         """
-        key = (table, *columns.values())
+        key = (table, *values)
         if key not in self._numbers:
             if not self._store.read_only:
-                names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-                self._store.execute(
-                    f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",  # noqa: S608 - our own names
-                    tuple(columns.values()),
-                )
-            where = " AND ".join(f"{name} = ?" for name in columns)
-            select = f"SELECT id FROM {table} WHERE {where}"  # noqa: S608 - our own names
-            for (number,) in self._store.rows(select, tuple(columns.values())):
+                self._store.execute(_INSERT[table], values)
+            for (number,) in self._store.rows(_SELECT[table], values):
                 self._numbers[key] = number
         return self._numbers.get(key, _UNKNOWN)
 
     def know_registers(self) -> None:
-        """Those that the file has."""
+        """Read the registers that the file has."""
         self.registers = {
             number: Register(Direction(direction), Tariff(tariff), Unit(unit))
             for number, direction, tariff, unit in self._store.rows(

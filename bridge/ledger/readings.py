@@ -63,6 +63,24 @@ class Readings(Part):
         """The amounts of a day's known intervals."""
         return self.amounts(meter, day, day, daily=False)
 
+    def of_day(
+        self, meter: Meter, day: date
+    ) -> tuple[dict[Register, Decimal], dict[datetime, dict[Register, Decimal]]]:
+        """A day's daily amounts, and those of its known intervals."""
+        bounds = meterday.start_of(day, meter.energy), meterday.end_of(day, meter.energy)
+        whole: dict[Register, Decimal] = {}
+        slots: dict[datetime, dict[Register, Decimal]] = defaultdict(dict)
+        rows = self._rows(
+            "SELECT daily, start, register, SUM(amount) FROM reading"
+            " WHERE meter = ? AND daily IN (0, 1) AND start >= ? AND start < ?"
+            " GROUP BY daily, start, register",
+            (self._meter(meter), *map(to_seconds, bounds)),
+        )
+        for daily, start, register, amount in rows:
+            amounts = whole if daily else slots[to_instant(start)]
+            amounts[self._store.names.registers[register]] = to_amount(amount)
+        return whole, slots
+
     def between(self, meter: Meter, start: datetime, end: datetime) -> list[Interval]:
         """The intervals from one instant until another, in order of time."""
         slots, revisions = self.known(self._meter(meter), to_seconds(start), to_seconds(end) - 1, daily=False)

@@ -30,31 +30,29 @@ class Reviews(Part):
         )
 
     @heeding_damage
-    def corrected_days(self, meter: Meter, first: date, last: date, before: datetime) -> list[date]:
-        """The days whose daily amounts changed and whose intervals did not follow yet, newest first.
+    def awaiting_intervals(
+        self, meter: Meter, first: date, last: date, before: datetime
+    ) -> tuple[list[date], list[date]]:
+        """The complete days whose intervals should be asked for again, newest first.
 
         Args:
             meter: whose days they are.
             first: the first day.
             last: the last day.
-            before: where the intervals were asked for since the correction, in vain: before this instant.
+            before: where the intervals were asked for since the day came, in vain: before this instant.
+
+        Returns:
+            Those whose daily amounts changed and whose intervals did not follow yet; and the others, whose
+            intervals do not add up to their daily amounts.
         """
-        return self._waiting_for_intervals("corrected", meter, first, last, before)
-
-    @heeding_damage
-    def days_that_do_not_add_up(self, meter: Meter, first: date, last: date, before: datetime) -> list[date]:
-        """Likewise the others whose intervals do not add up to their daily amounts."""
-        return self._waiting_for_intervals("disagrees AND NOT corrected", meter, first, last, before)
-
-    def _waiting_for_intervals(
-        self, why: str, meter: Meter, first: date, last: date, before: datetime
-    ) -> list[date]:
         rows = self._rows(
-            f"SELECT date FROM day WHERE meter = ? AND date BETWEEN ? AND ? AND complete AND {why}"  # noqa: S608 - our own words
+            "SELECT date, corrected FROM day WHERE meter = ? AND date BETWEEN ? AND ?"
+            " AND complete AND (corrected OR disagrees)"
             " AND (asked_at IS NULL OR asked_at < fetched_at OR asked_at < ?) ORDER BY date DESC",
             (self._meter(meter), first.isoformat(), last.isoformat(), to_seconds(before)),
         )
-        return [date.fromisoformat(day) for (day,) in rows]
+        corrected = [date.fromisoformat(day) for day, is_corrected in rows if is_corrected]
+        return corrected, [date.fromisoformat(day) for day, is_corrected in rows if not is_corrected]
 
     @heeding_damage
     def newest_trace(self) -> datetime | None:
@@ -68,8 +66,6 @@ class Reviews(Part):
         """What was noted in the future was noted by a clock that was wrong."""
         seconds = (to_seconds(now),)
         with self._store.transaction():
-            for column, value in (("asked_at", None), ("reviewed_at", None), ("fetched_at", seconds[0])):
-                self._execute(
-                    f"UPDATE day SET {column} = ? WHERE {column} > ?",  # noqa: S608 - our own names
-                    (value, *seconds),
-                )
+            self._execute("UPDATE day SET asked_at = NULL WHERE asked_at > ?", seconds)
+            self._execute("UPDATE day SET reviewed_at = NULL WHERE reviewed_at > ?", seconds)
+            self._execute("UPDATE day SET fetched_at = ?1 WHERE fetched_at > ?1", seconds)

@@ -109,7 +109,7 @@ def span_within(meter: Meter, first: date = date.min, last: date = date.max) -> 
 
 
 def whole_within(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[date, date]:
-    """The same for the days that the bounds leave whole."""
+    """The first and the last of those days of a span that the bounds leave whole."""
     first, last = span_within(meter, first, last)
     return first + ONE_DAY * (first in (cut := cut_days(meter))), last - ONE_DAY * (last in cut)
 

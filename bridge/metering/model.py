@@ -60,7 +60,7 @@ class Meter:
     first: date | None = None  # the meter days that may be asked for, both included
     last: date | None = None
     since: datetime | None = None  # what was counted before is somebody else's; aware, UTC, a slot's edge
-    until: datetime | None = None  # what is counted from here on is somebody else's; likewise
+    until: datetime | None = None  # what is counted from here on is somebody else's; aware too
     label: str = ""  # what people call it, where a person reads; by default the name
 
     def __post_init__(self) -> None:

@@ -135,7 +135,7 @@ class Plan:
         return self.spans_heard(), LEAP_OF_SPANS, sum(first <= self.settled for first, _ in self.spans())
 
     def _of_days(self) -> tuple[Heard, int, int]:
-        """The same for the intervals of the days that have amounts."""
+        """What `next_to_ask` takes, for the intervals of the days that have amounts."""
         settled = sum(day <= self.settled for day in self.days_with_amounts())
         return self.days_heard(), LEAP_OF_DAYS, settled
 

@@ -100,7 +100,7 @@ class Broker:
     @property
     def problem(self) -> str | None:
         """Why not connected and what to do about it, for the user; None while connected."""
-        return self._connection.problem
+        return self._connection.problem.words
 
     @property
     def alive(self) -> bool:

@@ -17,7 +17,8 @@ from bridge.mqtt.deliveries import Deliveries
 from bridge.mqtt.link import Link, tls_context
 from bridge.mqtt.listening import Listening
 from bridge.mqtt.messages import Message
-from bridge.text.foreign import clean
+from bridge.mqtt.pauses import Pauses
+from bridge.mqtt.problems import Problem
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ class Connection:
 
     Attributes:
         connected: whether it makes sense to publish.
-        problem: why not, and what to do about it, for the user; None while connected.
+        problem: why not.
+        pauses: between two attempts to connect.
         allowance: what the broker allows.
         client: of now; to publish and subscribe while connected.
 
@@ -56,10 +58,9 @@ class Connection:
         pauses: tuple[float, float],
     ) -> None:
         self.connected = False
-        self.problem: str | None = problems.of_silence(settings)
+        self.problem = Problem(problems.of_silence(settings))
         self.allowance = Allowance()
-        self.shortest_pause, self.longest_pause = pauses
-        self.pause = 0.0
+        self.pauses = Pauses(*pauses)
         self._settings, self._will, self._listening = settings, will, listening
         # read once: files that are away for a moment later on are in nobody's way
         self._tls = tls_context(settings.tls_settings) if settings.tls_settings else None
@@ -67,7 +68,6 @@ class Connection:
         self._accepted_at: float | None = None
         self._connack_seen = False
         self._greeting: int | None = None  # the packet identifier of `online`
-        self._told: set[str] = set()  # problems in the log since the last connection
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self.client = self._new_client()
@@ -78,7 +78,7 @@ class Connection:
             self.client.loop_start()
         except Exception as error:  # noqa: BLE001 - no room for a thread, say: `revive` tries again
             self.client.gone = True
-            self._tell(problems.of_exception(error, self._settings))
+            self.problem.tell(problems.of_exception(error, self._settings))
 
     def revive(self) -> None:
         """Begin anew if the thread is gone."""
@@ -90,7 +90,7 @@ class Connection:
     def give_up(self) -> None:
         """Leave a broker that is silent, without a goodbye, so that it publishes the last will."""
         self.connected, self._accepted_at = False, None
-        self._tell(problems.of_standstill(self._settings))
+        self.problem.tell(problems.of_standstill(self._settings))
         self.client.cut()
 
     def hang_up(self) -> None:
@@ -124,17 +124,16 @@ class Connection:
     def _may_connect(self) -> bool:
         self.connected, self._accepted_at = False, None
         self._connack_seen = False
-        self._stopping.wait(self.pause)
-        self.pause = min(max(2 * self.pause, self.shortest_pause), self.longest_pause)
+        self._stopping.wait(self.pauses.take())
         return not self._stopping.is_set()
 
     def _on_connect_failed(self, error: Exception) -> None:
-        self._tell(problems.of_error(error, self._settings))
+        self.problem.tell(problems.of_error(error, self._settings))
         self._failed()
 
     def _on_broken(self, error: Exception) -> None:
         _log.debug("The client broke.", exc_info=error)
-        self._tell(problems.of_exception(error, self._settings))
+        self.problem.tell(problems.of_exception(error, self._settings))
         self.connected, self._accepted_at = False, None
         self.client.cut()
         self._deliveries.lost(None)
@@ -164,10 +163,10 @@ class Connection:
             self._welcome(client)
 
     def _turned_away(self, code: int, name: str = "") -> None:
-        self._tell(problems.of_reason(code, name, self._settings))
+        self.problem.tell(problems.of_reason(code, name, self._settings))
         self._failed()
         if code in problems.FOR_GOOD:
-            self.pause = self.longest_pause
+            self.pauses.lengthen()
 
     def _welcome(self, client: paho.Client) -> None:
         self._accepted_at = time.monotonic()
@@ -180,8 +179,7 @@ class Connection:
     def _begin(self) -> None:
         if self._listening:
             _log.info("Connected to the broker at %s:%s.", self._settings.host, self._settings.port)
-        self._told.clear()
-        self.problem = None
+        self.problem.is_over()
         self.connected = True
         self._ready()
 
@@ -196,15 +194,14 @@ class Connection:
         accepted_at, self._accepted_at = self._accepted_at, None
         self.connected, self._greeting = False, None
         held = time.monotonic() - accepted_at if accepted_at is not None else 0.0
-        if held > self.longest_pause:
-            self.pause = self.shortest_pause
+        self.pauses.held(held)
         if self._stopping.is_set():
             pass
         elif accepted_at is not None:
             from_broker, largest = flags.is_disconnect_packet_from_server, self._deliveries.largest
-            self._tell(problems.of_loss(reason, from_broker, held, largest, self._settings))
+            self.problem.tell(problems.of_loss(reason, from_broker, held, largest, self._settings))
         elif not self._connack_seen:
-            self._tell(problems.of_no_answer(reason, self._settings))
+            self.problem.tell(problems.of_no_answer(reason, self._settings))
             self._failed()
         self._deliveries.lost(reason.value)
         self._ended.set()
@@ -226,9 +223,3 @@ class Connection:
         if self._listening:
             self._listening.on_subscribe(mid, reason)
         self._deliveries.answered(mid, reason)
-
-    def _tell(self, problem: str) -> None:
-        self.problem = problem = clean(problem)
-        if problem not in self._told:
-            self._told.add(problem)
-            _log.warning("%s Trying again.", problem)

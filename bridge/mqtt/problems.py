@@ -1,5 +1,6 @@
 """Why there is no connection to the broker, and what to do about it, in the user's words."""
 
+import logging
 import socket
 import ssl
 
@@ -7,6 +8,9 @@ from paho.mqtt.client import WebsocketConnectionError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from bridge.config import MqttSettings
+from bridge.text.foreign import clean
+
+_log = logging.getLogger(__name__)
 
 LOGIN = "check mqtt.username and mqtt.password, and who the broker lets in"
 
@@ -47,6 +51,30 @@ CERTIFICATES = {
     62: "is for another host name: write the name that it is for into mqtt.host",
     64: "is for another IP address: write the name that it is for into mqtt.host",
 }
+
+
+class Problem:
+    """What is wrong now; what was wrong before stands in the log, each problem once until it is over.
+
+    Attributes:
+        words: for the user; None while connected.
+    """
+
+    def __init__(self, words: str) -> None:
+        self.words: str | None = words
+        self._told: set[str] = set()
+
+    def tell(self, words: str) -> None:
+        """Something is wrong."""
+        self.words = words = clean(words)
+        if words not in self._told:
+            self._told.add(words)
+            _log.warning("%s Trying again.", words)
+
+    def is_over(self) -> None:
+        """There is a connection."""
+        self.words = None
+        self._told.clear()
 
 
 def of_reason(code: int, name: str, settings: MqttSettings) -> str:

@@ -13,7 +13,7 @@ from bridge.mqtt import topics
 from bridge.publishing.entities import OF_BRIDGE, OF_METER, Entity
 from bridge.text import names
 from bridge.text.names import Language, told_apart
-from bridge.text.words import Payload, identifier
+from bridge.text.words import Payload, identifier, to_json
 
 HOME_ASSISTANT_STATUS = "homeassistant/status"  # by default, whatever the discovery prefix is
 MIGRATE = '{"migrate_discovery": true}'  # an entity's next configuration comes in the other format
@@ -161,3 +161,8 @@ def _node(base: str, who: str) -> str:
 
 def _attributes(topic: str, template: str) -> Payload:
     return {"json_attributes_topic": topic, "json_attributes_template": template}
+
+
+def as_json(messages: Mapping[str, Payload]) -> dict[str, str]:
+    """Discovery messages as they are published."""
+    return {topic: to_json(payload) for topic, payload in messages.items()}

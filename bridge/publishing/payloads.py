@@ -1,4 +1,4 @@
-"""Ledger to payloads: what `day`, `intervals`, `total`, `month`, `peak`, `reading` and `status` say.
+"""Ledger to payloads: what `day`, `intervals`, `total`, `reading`, `status` and `mandate` say.
 
 Times are local (Europe/Brussels) with their offset; amounts are exact decimals.
 """
@@ -18,9 +18,6 @@ from bridge.metering.model import (
     Energy,
     Interval,
     Meter,
-    Month,
-    Peak,
-    PeakMonth,
     Register,
     Tariff,
     Total,
@@ -29,8 +26,6 @@ from bridge.metering.model import (
 from bridge.metering.progress import Progress
 from bridge.text.words import Payload, local, plain
 
-_ZERO = Decimal(0)
-_ROUNDING = Decimal("0.001")  # kW
 _ISO_DURATION = {timedelta(minutes=15): "PT15M", timedelta(hours=1): "PT1H"}
 
 
@@ -44,12 +39,12 @@ def day(meter: Meter, day: Day, registers: Iterable[Register] = ()) -> Payload:
             counted nothing on it: its parts add up to its intervals.
     """
     return {
-        **_who(meter),
+        **who(meter),
         "date": day.date.isoformat(),
         "start": local(day.start),
         "end": local(day.end),
         "unit": Unit.KWH,
-        **amounts(_with_silent_tariffs(day.amounts, registers)),
+        **amounts(with_silent_tariffs(day.amounts, registers)),
         "validated": day.validated,
         "revision": day.revision,
         "fetched_at": local(day.fetched_at),
@@ -60,7 +55,7 @@ def intervals(meter: Meter, day: Day, intervals: Sequence[Interval]) -> Payload:
     """The quarter-hours or hours of one complete day."""
     flows = {(register.direction, register.unit) for register in day.amounts}
     return {
-        **_who(meter),
+        **who(meter),
         "date": day.date.isoformat(),
         "resolution": resolution(intervals[0].end - intervals[0].start),
         "unit": Unit.KWH,
@@ -74,7 +69,7 @@ def reading(meter: Meter, interval: Interval) -> Payload:
     """One interval, for the stream; a second copy of it has the same `id`, a correction another one."""
     flows = {(register.direction, register.unit) for register in interval.amounts}
     return {
-        **_who(meter),
+        **who(meter),
         "id": f"{meter.ean}/{interval.start:%Y-%m-%dT%H:%M:%SZ}/{interval.revision}",
         **_interval(meter, interval, flows),
         "unit": Unit.KWH,
@@ -86,7 +81,7 @@ def reading(meter: Meter, interval: Interval) -> Payload:
 def total(meter: Meter, total: Total) -> Payload:
     """All complete days, like a meter register that started at 0 on the first of them."""
     return {
-        **_who(meter),
+        **who(meter),
         "since": total.since.isoformat(),
         "until": total.until.isoformat(),
         "days": total.days,
@@ -95,116 +90,12 @@ def total(meter: Meter, total: Total) -> Payload:
     }
 
 
-def month(meter: Meter, this: Month, last: Month, registers: Iterable[Register]) -> Payload:
-    """This month so far, and the last one.
-
-    Args:
-        meter: whose months they are.
-        this: the present month.
-        last: the one before.
-        registers: all that the meter was ever seen to have: this month begins at 0 with each of them. A last
-            month of which no day is known has no amounts.
-    """
-    return {
-        **_who(meter),
-        **_month(meter, this, registers),
-        "unit": Unit.KWH,
-        "last": _month(meter, last, registers if last.days else ()),
-    }
-
-
-def _month(meter: Meter, month: Month, registers: Iterable[Register]) -> Payload:
-    counted = (
-        _with_silent_tariffs(month.amounts, registers) if month.days else dict.fromkeys(registers, _ZERO)
-    )
-    return {
-        "month": f"{month.first:%Y-%m}",
-        "start": local(meterday.start_of(month.first, meter.energy)),
-        "end": local(meterday.end_of(meterday.last_of(month.first), meter.energy)),
-        "days": month.days,
-        "days_missing": month.missing,
-        **amounts(counted),
-    }
-
-
-def peak(meter: Meter, months: Sequence[PeakMonth], floor: Decimal) -> Payload | None:
-    """This month's peak, those of the twelve months before, and their mean as the capacity tariff bills it.
-
-    Args:
-        meter: whose peaks they are.
-        months: thirteen in a row, oldest first, the present one last; or none.
-        floor: kW, for which each month counts at least.
-
-    Returns:
-        None where no peak is known.
-    """
-    if not months:
-        return None
-    *before, this = months
-    known = {each.first: _billed(each) for each in before}
-    billed = {first: max(peak.power, floor) for first, peak in known.items() if peak}
-    now = max(filter(None, (this.counted, this.given)), key=lambda each: each.power, default=None)
-    if not (billed or now):
-        return None
-    eleven = [billed[each.first] for each in before[1:] if each.first in billed]
-    latest = this.first if now else max(billed)
-    return {
-        **_who(meter),
-        **_month_s_peak(this.first, now),
-        "unit": "kW",
-        "latest": _month_s_peak(latest, now or known[latest]),
-        "last": _month_s_peak(before[-1].first, known[before[-1].first]),
-        "months": [
-            {**_month_s_peak(first, peak), "billed": billed[first], "source": peak.source}
-            for first, peak in reversed(known.items())
-            if peak
-        ],
-        "mean": _mean(list(billed.values())),
-        "mean_with_this_month": _mean([*eleven, max(now.power, floor)]) if now else None,
-        "floor": floor,
-    }
-
-
-def peak_differences(months: Sequence[PeakMonth]) -> list[Payload]:
-    """The past months of which Fluvius gives another peak than the ledger's quarter-hours."""
-    return [
-        {"month": f"{each.first:%Y-%m}", "ledger": each.counted.power, "portal": each.given.power}
-        for each in months[:-1]
-        if each.counted and each.given and _differ(each, each.counted, each.given)
-    ]
-
-
-def _differ(month: PeakMonth, counted: Peak, given: Peak) -> bool:
-    """A month that the ledger has in part may well have had a higher quarter-hour than is known."""
-    return abs(counted.power - given.power) > _ROUNDING and (month.is_whole or counted.power > given.power)
-
-
-def _billed(month: PeakMonth) -> Peak | None:
-    return month.given or month.counted
-
-
-def _month_s_peak(first: date, peak: Peak | None) -> Payload:
-    return {
-        "month": f"{first:%Y-%m}",
-        "peak": peak and peak.power,
-        "start": peak and local(peak.start),
-        "end": peak and local(peak.start + meterday.interval_length(Energy.ELECTRICITY)),
-    }
-
-
-def _mean(powers: Sequence[Decimal]) -> Decimal | None:
-    """To the watt, as Fluvius gives peaks."""
-    if not powers:
-        return None
-    return (sum(powers, _ZERO) / len(powers)).quantize(Decimal("0.001"))
-
-
 def status(
     meter: Meter, latest: Day | None, progress: Progress, differences: Sequence[Payload] = ()
 ) -> Payload:
     """What is known, what is awaited, and what went wrong."""
     return {
-        **_who(meter),
+        **who(meter),
         **{name: local(bound) for name, bound in (("from", meter.since), ("until", meter.until)) if bound},
         "latest_complete_day": latest.date.isoformat() if latest else None,
         "age_days": _age(meter, latest.date, progress.now) if latest and progress.now else None,
@@ -245,7 +136,7 @@ def _disagreements(progress: Progress) -> list[Payload]:
 def mandate(meter: Meter, mandate: Mandate, now: datetime) -> Payload:
     """What the customer allows, and for how long."""
     return {
-        **_who(meter),
+        **who(meter),
         "reference": mandate.reference,
         "status": mandate.status,
         "service": mandate.service,
@@ -289,9 +180,10 @@ def resolution(length: timedelta) -> str:
     return _ISO_DURATION[length]
 
 
-def _with_silent_tariffs(
+def with_silent_tariffs(
     by_register: Mapping[Register, Decimal], registers: Iterable[Register]
 ) -> dict[Register, Decimal]:
+    """The amounts, and 0 for each tariff of a meter that they do not mention while they mention another."""
     parts = {(each.direction, each.unit) for each in by_register if each.tariff is not Tariff.TOTAL}
     silent = [
         each for each in registers if each.tariff is not Tariff.TOTAL and (each.direction, each.unit) in parts
@@ -305,7 +197,8 @@ def _is_vouched_for(meter: Meter, day: Day, intervals: Sequence[Interval]) -> bo
     return day.validated and not agreement.disagreements(day.amounts, counted, meter.energy, is_whole=True)
 
 
-def _who(meter: Meter) -> Payload:
+def who(meter: Meter) -> Payload:
+    """What every payload of a meter begins with."""
     return {"meter": meter.name, "ean": meter.ean}
 
 

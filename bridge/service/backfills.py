@@ -1,11 +1,12 @@
 """Backfills: worked on one request at a time, and asked for over MQTT."""
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from bridge.config.asked import UsageError
-from bridge.fetching.backfill import Backfiller, Order
+from bridge.config.asked import UsageError, WantedHistory
+from bridge.fetching.backfill import Backfiller
 from bridge.fetching.cycle import Fetcher
 from bridge.folder.claim import FolderError
 from bridge.ledger import Ledger, LedgerError
@@ -16,6 +17,8 @@ from bridge.service.trouble import Trouble
 from bridge.text.foreign import clean
 from bridge.text.wishes import wish
 from bridge.text.words import Payload
+
+log = logging.getLogger(__name__)
 
 _FROM = "history_from"  # the note
 
@@ -33,7 +36,7 @@ class Backfills:
     def __init__(
         self, ledger: Ledger, fetcher: Fetcher, now: Callable[[], datetime], trouble: Trouble
     ) -> None:
-        self._ledger, self._now, self._trouble = ledger, now, trouble
+        self._ledger, self._fetcher, self._now, self._trouble = ledger, fetcher, now, trouble
         self._backfiller = Backfiller(ledger, fetcher, now)
 
     @property
@@ -63,6 +66,16 @@ class Backfills:
         except (FolderError, LedgerError) as error:
             self._trouble.noticed(error)
             return None
+
+    def say_how_to_get_more(self, lookback_days: int) -> None:
+        """Where the ledger is empty, a cycle fetches so many days and no more."""
+        with self._trouble.endured():
+            if not any(self._ledger.readings.known_span(meter) for meter in self._fetcher.meters):
+                log.info(
+                    "the ledger is empty: the last %d days are fetched; for older ones run"
+                    " `fluvius2mqtt backfill --from DATE`",
+                    lookback_days,
+                )
 
     def meter_of(self, backfill: Backfill) -> Meter | None:
         """Its meter; None if that is not followed any more."""
@@ -112,21 +125,21 @@ class BackfillRequests:
         self._now, self._trouble, self._changed = now, trouble, changed
 
     def begin(self, command: Command) -> Payload:
-        """Its end is answered too, for each meter."""
+        """Begin what a JSON object asks for. The end is answered too, for each meter."""
         request = wish(command.payload)
         if request is None:
             return refused(command, "this is no JSON object")
         return self._begin(command, request)
 
     def begin_from_the_set_day(self, command: Command) -> Payload:
-        """The same, from the day that was set."""
+        """Begin from the day that was set, for all meters."""
         return self._begin(command, {"from": self._backfills.first().isoformat()})
 
     def set_first(self, command: Command) -> Payload:
-        """Set that day."""
+        """Set the day from which on `fetch_history` fetches."""
         try:
             text = command.payload.decode("utf-8", "replace").strip()
-            first = Order.of({"from": text}, self._fetcher.meters, self._now()).first
+            first = WantedHistory.of({"from": text}, self._fetcher.meters, self._now()).first
             self._backfills.set_first(first)
         except (LedgerError, UsageError) as error:
             return refused(command, clean(error))
@@ -135,7 +148,7 @@ class BackfillRequests:
         return done(command, {"from": first.isoformat()})
 
     def stop(self, command: Command) -> Payload:
-        """Stop all."""
+        """Stop all backfills."""
         try:
             stopped = self._ledger.jobs.stop_backfills()
         except LedgerError as error:
@@ -148,17 +161,17 @@ class BackfillRequests:
 
     def _begin(self, command: Command, request: Mapping[str, Any]) -> Payload:
         try:
-            order = Order.of(request, self._fetcher.meters, self._now())
+            wanted = WantedHistory.of(request, self._fetcher.meters, self._now())
         except UsageError as error:
             return refused(command, clean(error))
         try:
             self._ledger.jobs.begin_backfills(
-                order.meters, order.first, order.last, self._now(), transaction(command)
+                wanted.meters, wanted.first, wanted.last, self._now(), transaction(command)
             )
         except LedgerError as error:
             self._trouble.noticed(error)
-            several = len(order.meters) > 1
+            several = len(wanted.meters) > 1
             return refused(command, f"{error}; none of the meters was begun" if several else str(error))
-        names = [meter.name for meter in order.meters]
-        span = {"from": order.first.isoformat(), "to": order.last.isoformat()}
+        names = [meter.name for meter in wanted.meters]
+        span = {"from": wanted.first.isoformat(), "to": wanted.last.isoformat()}
         return done(command, {"state": "started", "meters": names, **span})

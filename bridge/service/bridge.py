@@ -5,42 +5,34 @@ from anywhere.
 """
 
 import logging
-import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from bridge.config import Settings
 from bridge.fetching.cycle import Cycle, Fetcher
 from bridge.fetching.due import Occasion
-from bridge.fetching.mandates import AT_MOST_EVERY
 from bridge.folder.claim import FolderError
 from bridge.folder.heartbeat import Heartbeat
 from bridge.ledger import Ledger, LedgerError
 from bridge.metering.model import Meter
 from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted
 from bridge.publishing.publisher import Publisher
+from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
 from bridge.service.greeting import Greeting, births
+from bridge.service.inbox import Inbox, Stopped
 from bridge.service.requests import Requests
 from bridge.service.statistics import Statistics, open_recorder
 from bridge.service.status import Status
-from bridge.service.timetable import Timetable
 from bridge.service.trouble import Trouble
 from bridge.service.view import View
 
 log = logging.getLogger(__name__)
 
 _LOOK_AROUND = 2.0  # seconds, for what does not come by the inbox: the clock, backfills that were asked for
-_SHOW_BACKFILL = timedelta(minutes=1)  # how often a meter is published while its backfill goes on
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
-_WAITING_COMMANDS = 100  # more than that is a flood
-
-
-class Stopped(Exception):
-    """Someone asked the bridge to stop."""
 
 
 class StatisticsWait(Exception):
@@ -70,12 +62,10 @@ class Bridge:
         pause: Callable[[float], None] | None = None,
     ) -> None:
         self._settings, self._ledger, self._now = settings, ledger, now
-        self._last_cycle = self._backfill_shown = started = now()
-        self._stopping = threading.Event()
-        self._inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._trouble = trouble = Trouble()
+        self._inbox, self._trouble = Inbox(), Trouble()
+        trouble = self._trouble
         self._broker = Broker(
-            settings.mqtt, self._hand_over, births=births(settings.homeassistant), meanwhile=self._beat
+            settings.mqtt, self._inbox.put, births=births(settings.homeassistant), meanwhile=self._beat
         )
         self._publisher = publisher = Publisher(self._broker, ledger, settings)
         recorder = open_recorder(
@@ -85,25 +75,24 @@ class Bridge:
             settings,
             ledger,
             now,
-            pause=pause or self._wait,
+            pause=pause or self._inbox.wait,
             between=partial(self._show, latest_only=True),
             finished=self._show,
         )
         fetcher.keep_to_bounds()
-        self._timetable = Timetable(settings.schedule.at, settings.schedule.jitter_minutes)
+        self._agenda = Agenda(settings.schedule, fetcher.visits, trouble, now)
         self._heartbeat = Heartbeat(settings.data_dir)
         self._backfills = backfills = Backfills(ledger, fetcher, now, trouble)
         status = Status(
             settings,
-            started=started,
+            started=now(),
             fetcher=fetcher,
             backfills=backfills,
-            broker=self._broker,
             publisher=publisher,
             recorder=recorder,
             trouble=trouble,
             now=now,
-            next_run=self._next_run,
+            next_run=self._agenda.next_run,
         )
         self._view = view = View(
             ledger,
@@ -127,14 +116,15 @@ class Bridge:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
         with self._broker, suppress(Stopped):
             self._attend(_GREETING)
-            self._say_how_to_get_more()
+            self._backfills.say_how_to_get_more(self._settings.schedule.lookback_days)
             self._statistics.doubt()
             self._cycle(Occasion.START)
             examination = self._ledger.checks.examination()
             while True:
                 self._attend(self._until_next())
-                self._examine(examination)
-                if self._timetable.is_due() or self._retry_is_due():
+                if self._trouble.found_by(examination):
+                    self._view.bridge()
+                if self._agenda.is_due():
                     self._cycle(Occasion.SCHEDULE)
                 elif self._statistics.is_due:
                     self._statistics.bring_up_to_date()
@@ -151,7 +141,7 @@ class Bridge:
         self._publisher.outlive_the_bridge()
         with self._broker, suppress(Stopped):
             self._attend(greeting)
-            self._say_how_to_get_more()
+            self._backfills.say_how_to_get_more(self._settings.schedule.lookback_days)
             cycle = self._cycle(Occasion.ONCE)
             if self._view.unpublished:
                 away = BrokerAway(self._broker.problem or self._view.unpublished)
@@ -163,21 +153,15 @@ class Bridge:
 
     def stop(self) -> None:
         """Ask the bridge to stop; `run` returns soon after. May be called from any thread."""
-        self._stopping.set()
-        self._broker.interrupt()
-        self._inbox.put(None)
-
-    # Waiting
+        self._broker.interrupt()  # first, or it would interrupt the goodbye
+        self._inbox.stop()
 
     def _attend(self, seconds: float) -> None:
-        """Wait for events and heed those that are there; more may come meanwhile, for ever."""
+        """Wait for events, and heed those that are there."""
         self._broker.look_after()
         self._beat()
-        with suppress(queue.Empty):
-            self._heed(self._inbox.get(timeout=seconds))
-            for _ in range(self._inbox.qsize()):
-                self._heed(self._inbox.get_nowait())
-        self._heed(None)
+        for event in self._inbox.events(within=seconds):
+            self._heed(event)
         if self._view.is_stale:
             self._view.everything()
         self._greeting.go_on()
@@ -189,40 +173,25 @@ class Bridge:
         """Notice what happened while Fluvius or Home Assistant is being waited for."""
         self._broker.look_after()
         self._beat()
-        with suppress(queue.Empty):
-            for _ in range(self._inbox.qsize()):  # more may come meanwhile, for ever
-                event = self._inbox.get_nowait()
-                if isinstance(event, Command):
-                    self._requests.obey_meanwhile(event)
-                else:
-                    self._heed(event)
+        for event in self._inbox.events():
+            if isinstance(event, Command):
+                self._requests.obey_meanwhile(event)
+            else:
+                self._heed(event)
 
-    def _heed(self, event: Event | None) -> None:
-        if self._stopping.is_set():
-            raise Stopped
+    def _heed(self, event: Event) -> None:
         match event:
             case Connected():
                 self._view.again()
             case HomeAssistantStarted():
-                self._publisher.forget_discovery()
-                meters = (partial(self._view.meter, meter) for meter in self._fetcher.meters)
-                self._greeting.begin([self._view.bridge, *meters, self._statistics.compare])
+                self._greeting.begin([*self._view.piece_by_piece(), self._statistics.compare])
             case Command():
                 self._requests.obey(event)
-
-    def _hand_over(self, event: Event) -> None:
-        if not isinstance(event, Command) or self._inbox.qsize() < _WAITING_COMMANDS:
-            self._inbox.put(event)
-
-    def _wait(self, seconds: float) -> None:
-        if self._stopping.wait(seconds):
-            raise Stopped
 
     def _go_on(self) -> None:
         """While thousands of meters are published."""
         self._beat()
-        if self._stopping.is_set():
-            raise Stopped
+        self._inbox.check()
 
     def _beat(self) -> None:
         if not self._broker.alive:
@@ -237,29 +206,12 @@ class Bridge:
     def _until_next(self) -> float:
         if self._backfills.is_due():
             return 0.0
-        plans = [self._next_run(), self._statistics.retry_at, self._greeting.next_at]
-        next_plan = min(filter(None, plans))
-        return min(max((next_plan - self._now()).total_seconds(), 0.05), _LOOK_AROUND)
-
-    def _next_run(self) -> datetime:
-        return min(filter(None, (self._timetable.next_run, self._retry_at())))
-
-    def _retry_at(self) -> datetime | None:
-        soonest = min(self._last_cycle, self._now()) + AT_MOST_EVERY
-        retry_at = self._fetcher.visits.retry_at()
-        if retry_at is None:
-            return soonest if self._trouble.unusable else None
-        return max(retry_at, soonest)
-
-    def _retry_is_due(self) -> bool:
-        retry_at = self._retry_at()
-        return retry_at is not None and retry_at <= self._now()
-
-    # Working
+        plans = self._statistics.retry_at, self._greeting.next_at
+        return min(self._agenda.seconds_until_next(*plans), _LOOK_AROUND)
 
     def _cycle(self, occasion: Occasion) -> Cycle:
         cycle = Cycle(occasion, self._now())
-        self._last_cycle = cycle.now
+        self._agenda.begun(cycle.now)
         try:
             cycle = self._fetcher.fetch(occasion)
             self._trouble.unusable = None
@@ -280,31 +232,8 @@ class Bridge:
 
     def _work_on_backfill(self) -> None:
         backfill = self._backfills.step()
-        if backfill is None:
-            return
-        if backfill.state != "open":
+        if backfill and backfill.state == "open":
+            self._view.backfill(backfill)
+        elif backfill:
             self._view.everything()
             self._statistics.bring_up_to_date()
-            return
-        if self._backfills.waits_for or abs(self._now() - self._backfill_shown) > _SHOW_BACKFILL:
-            self._backfill_shown = self._now()
-            if meter := self._backfills.meter_of(backfill):
-                self._view.meter(meter)
-        self._view.bridge()
-
-    def _examine(self, examination: Iterator[None]) -> None:
-        """A month of a meter at a time, once after each start: rot is found while there is a backup."""
-        try:
-            next(examination, None)
-        except LedgerError as error:
-            self._trouble.found_damage(error)
-            self._view.bridge()
-
-    def _say_how_to_get_more(self) -> None:
-        with self._trouble.endured():
-            if not any(self._ledger.readings.known_span(meter) for meter in self._fetcher.meters):
-                log.info(
-                    "the ledger is empty: the last %d days are fetched; for older ones run"
-                    " `fluvius2mqtt backfill --from DATE`",
-                    self._settings.schedule.lookback_days,
-                )

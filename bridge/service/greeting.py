@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from bridge.config.settings import HomeAssistantSettings
+from bridge.config import HomeAssistantSettings
 from bridge.publishing.discovery import HOME_ASSISTANT_STATUS
 
 _LET_IT_START = (3.0, 10.0)  # seconds: it says that it starts when it is busiest

@@ -72,7 +72,7 @@ class Requests:
             self._view.broker.say_online()
         self._view.again()
         self._statistics.compare(all_of_it=True, asked=True)
-        if why := self._view.unpublished or self._view.publisher.refusal or self._view.left_out:
+        if why := self._view.unpublished or self._view.publisher.left_out:
             return refused(command, f"not everything could be published: {why}")
         if waits := self._statistics.why_they_wait:
             return refused(command, f"everything is published, but not all statistics are there: {waits}")

@@ -11,8 +11,6 @@ from bridge.homeassistant import advice
 from bridge.homeassistant.recorder import Recorder
 from bridge.ledger.health import SourceHealth
 from bridge.metering.model import BRUSSELS, Backfill
-from bridge.mqtt import Broker
-from bridge.mqtt.allowance import in_words
 from bridge.publishing.publisher import BridgeStatus, Publisher
 from bridge.service.backfills import Backfills
 from bridge.service.trouble import Trouble
@@ -89,8 +87,7 @@ class Status:
         started: since when the bridge runs, aware.
         fetcher: knows the meters, and how the sources do.
         backfills: what is worked on.
-        broker: what does not take everything.
-        publisher: what was refused.
+        publisher: what the broker does not take.
         recorder: of Home Assistant, if there is one.
         trouble: with the ledger.
         now: the present instant, aware.
@@ -104,7 +101,6 @@ class Status:
         started: datetime,
         fetcher: Fetcher,
         backfills: Backfills,
-        broker: Broker,
         publisher: Publisher,
         recorder: Recorder | None,
         trouble: Trouble,
@@ -112,7 +108,7 @@ class Status:
         next_run: Callable[[], datetime],
     ) -> None:
         self._settings, self._started, self._fetcher, self._backfills = settings, started, fetcher, backfills
-        self._broker, self._publisher, self._recorder = broker, publisher, recorder
+        self._publisher, self._recorder = publisher, recorder
         self._trouble, self._now, self._next_run = trouble, now, next_run
 
     def report(self) -> BridgeStatus:
@@ -135,7 +131,7 @@ class Status:
         return Condition(
             self._now(),
             {**self._fetcher.health, **statistics},
-            left_out=in_words(self._broker.left_out) or str(self._publisher.refusal or ""),
+            left_out=self._publisher.left_out,
             ledger_unusable=self._trouble.unusable or "",
             ledger_damaged=self._trouble.damaged or "",
         )

@@ -30,6 +30,15 @@ class Trouble:
             log.error("%s", error)
         self.damaged = str(error)
 
+    def found_by(self, examination: Iterator[None]) -> bool:
+        """Examine the ledger a step further: rot is found while there is a backup. Says whether it was."""
+        try:
+            next(examination, None)
+        except LedgerError as error:
+            self.found_damage(error)
+            return True
+        return False
+
     @contextmanager
     def endured(self) -> Iterator[list[Exception]]:
         """A broker that is away changes nothing: it will connect, and everything is published then.

@@ -1,19 +1,21 @@
 """What stands on the broker: a view of the ledger, which can be published again at any time."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from functools import partial
 
 from bridge.fetching.cycle import Fetcher
 from bridge.ledger import Damaged, Ledger
-from bridge.metering.model import BRUSSELS, Meter
+from bridge.metering.model import BRUSSELS, Backfill, Meter
 from bridge.mqtt import Broker
-from bridge.mqtt.allowance import in_words
 from bridge.publishing.publisher import Publisher
 from bridge.service.answers import outcomes
 from bridge.service.backfills import Backfills
 from bridge.service.status import Status
 from bridge.service.trouble import Trouble
 from bridge.text.words import Payload
+
+_SHOW_BACKFILL = timedelta(minutes=1)  # how often a meter is published while its backfill goes on
 
 
 class View:
@@ -49,16 +51,12 @@ class View:
         self._now, self._between = now, between
         self.unpublished: str | None = None  # why not everything is on the broker: it is tried again
         self._published_on: date | None = None
+        self._backfill_shown = now()
 
     @property
     def is_stale(self) -> bool:
         """Whether something is missing there, or it is of yesterday."""
         return bool(self.unpublished) or self._published_on != self._today()
-
-    @property
-    def left_out(self) -> str:
-        """What the broker does not take."""
-        return in_words(self.broker.left_out)
 
     def everything(self) -> None:
         """Publish all meters, and what the bridge says of itself."""
@@ -84,6 +82,11 @@ class View:
         self.publisher.forget()
         self.everything()
 
+    def piece_by_piece(self) -> list[Callable[[], None]]:
+        """Calls that publish everything again, for Home Assistant, which may have missed it."""
+        self.publisher.forget_discovery()
+        return [self.bridge, *(partial(self.meter, meter) for meter in self._fetcher.meters)]
+
     def meter(self, meter: Meter) -> None:
         """Publish one meter."""
         with self._trouble.endured():
@@ -93,6 +96,14 @@ class View:
         """Show the latest day the moment it is known."""
         with self._trouble.endured():
             self.publisher.latest_day(meter)
+
+    def backfill(self, backfill: Backfill) -> None:
+        """Publish how far a backfill has come, and its meter now and then, or when it does not go on."""
+        if self._backfills.waits_for or abs(self._now() - self._backfill_shown) > _SHOW_BACKFILL:
+            self._backfill_shown = self._now()
+            if meter := self._backfills.meter_of(backfill):
+                self.meter(meter)
+        self.bridge()
 
     def bridge(self) -> None:
         """Publish what the bridge says of itself."""

@@ -4,7 +4,7 @@ Everything follows from the EAN and the date, so that the same question always h
 Amounts are integers of thousandths (Wh, or litres of gas): sums are exact.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -34,7 +34,7 @@ class Slot(NamedTuple):
 
     start: datetime
     end: datetime
-    amounts: dict[Register, int]
+    amounts: Mapping[Register, int]
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,21 @@ def date_of(energy: Energy, instant: datetime) -> date:
     return (wall - timedelta(hours=GAS_DAY_STARTS if energy == "gas" else 0)).date()
 
 
-def slots(meter: SimulatedMeter, day: date) -> list[Slot]:
+@lru_cache(maxsize=512)
+def slots(meter: SimulatedMeter, day: date) -> tuple[Slot, ...]:
     """The meter day in its finest slots: quarter-hours of electricity, hours of gas."""
     (start, _), step = meter_day(meter.energy, day), HOUR if meter.energy == "gas" else QUARTER
-    return [
+    return tuple(
         Slot(start + i * step, start + (i + 1) * step, amounts)
         for i, amounts in enumerate(_counted(meter, day))
-    ]
+    )
+
+
+@lru_cache(maxsize=2048)
+def highest_quarter(ean: str, day: date, solar: bool) -> tuple[int, datetime]:
+    """The Wh and the start of the quarter-hour in which most was consumed; the first of several."""
+    used = [consumed for consumed, _ in electricity(ean, day, solar)]
+    return max(used), meter_day("electricity", day)[0] + used.index(max(used)) * QUARTER
 
 
 def _counted(meter: SimulatedMeter, day: date) -> Iterator[dict[Register, int]]:
@@ -196,11 +204,19 @@ def gas(ean: str, day: date) -> tuple[tuple[int, int], ...]:
     return tuple(hours)
 
 
+@lru_cache(maxsize=1024)
+def published_after(ean: str, day: date) -> timedelta:
+    """How long after its end a day of electricity appears: between four and six hours."""
+    return timedelta(hours=4, minutes=Random(f"{ean}/{day}/published").randint(0, 120))
+
+
+@lru_cache(maxsize=1024)
 def conversion_factor(ean: str, day: date) -> int:
     """Wh in a cubic metre of that day's gas: about 11 200."""
     return 11_200 + Random(f"{ean}/{day}/factor").randint(-250, 250)
 
 
+@lru_cache(maxsize=1024)
 def provisional_factor(ean: str, day: date) -> int:
     """The same as it is estimated at first: up to two per cent beside it."""
     chance = Random(f"{ean}/{day}/provisional")

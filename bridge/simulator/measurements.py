@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
-from random import Random
 from typing import NamedTuple
 
 from bridge.simulator.household import (
@@ -11,21 +10,20 @@ from bridge.simulator.household import (
     CUBIC_METRE,
     HOUR,
     KWH,
-    QUARTER,
     TOTAL,
     Register,
     SimulatedMeter,
     Slot,
     conversion_factor,
-    electricity,
+    highest_quarter,
     meter_day,
     provisional_factor,
+    published_after,
     slots,
 )
 
 FROM_THE_START = datetime.min.replace(tzinfo=UTC)
 GAS_DELAY = timedelta(hours=72)
-MORNING = timedelta(hours=4)  # electricity appears between 04:00 and 06:00
 WRITINGS = ("letters", "words", "null", "number")  # of gcuv, of which nobody knows how Fluvius writes it
 
 
@@ -75,16 +73,16 @@ class Measurements:
         """The day's finest slots as corrected by `now`; with a serial, only what that one counted."""
         if day < meter.since:
             return []
-        counted = slots(meter, day)
+        counted = [*slots(meter, day)]
         for correction in self._corrections(meter, day, now):
-            correct(counted, correction, conversion_factor(meter.ean, day))
+            counted = corrected(counted, correction, conversion_factor(meter.ean, day))
         if self.is_provisional(meter, day, now):
             counted = in_provisional_kwh(counted, provisional_factor(meter.ean, day))
         return _of(meter, counted, serial)
 
     def uncorrected_slots(self, meter: SimulatedMeter, day: date, serial: str) -> list[Slot]:
         """The same before any correction."""
-        return _of(meter, slots(meter, day), serial)
+        return _of(meter, [*slots(meter, day)], serial)
 
     def is_provisional(self, meter: SimulatedMeter, day: date, now: datetime) -> bool:
         """Whether a gas day's kWh still stand on a provisional calorific value."""
@@ -102,22 +100,18 @@ class Measurements:
         """The Wh and the start of the quarter-hour in which most was consumed; the first of several."""
         if (meter.ean, day) in self.corrections or meter.exchange is not None or day < meter.since:
             counted = [(consumed(slot), slot.start) for slot in self.slots(meter, day, now, serial)]
-        else:  # the same, without a slot for each quarter-hour of a year
-            start, _ = meter_day(meter.energy, day)
-            quarters = electricity(meter.ean, day, meter.injection)
-            counted = [(used, start + i * QUARTER) for i, (used, _) in enumerate(quarters)]
-        return max(counted, key=lambda each: each[0], default=None)
+            return max(counted, key=lambda each: each[0], default=None)
+        return highest_quarter(meter.ean, day, meter.injection)
 
     def changed_slots(
         self, meter: SimulatedMeter, day: date, now: datetime
     ) -> Iterator[tuple[Correction, set[datetime]]]:
         """Every correction that is known by now, and the starts of the slots that it changed."""
-        counted = slots(meter, day)
+        counted = [*slots(meter, day)]
         for correction in self._corrections(meter, day, now):
-            before = [dict(slot.amounts) for slot in counted]
-            correct(counted, correction, conversion_factor(meter.ean, day))
+            before, counted = counted, corrected(counted, correction, conversion_factor(meter.ean, day))
             pairs = zip(before, counted, strict=True)
-            yield correction, {slot.start for amounts, slot in pairs if amounts != slot.amounts}
+            yield correction, {slot.start for was, slot in pairs if was.amounts != slot.amounts}
 
     def _corrections(self, meter: SimulatedMeter, day: date, now: datetime) -> list[Correction]:
         known = (each for each in self.corrections.get((meter.ean, day), ()) if each.at <= now)
@@ -139,7 +133,7 @@ class Measurements:
         if delay is None and meter.energy == "gas":
             delay = GAS_DELAY
         if delay is None:
-            delay = MORNING + timedelta(minutes=Random(f"{meter.ean}/{day}/published").randint(0, 120))
+            delay = published_after(meter.ean, day)
         return Publication(end + delay, end + delay)
 
     def add_correction(self, meter: SimulatedMeter, day: date, correction: Correction) -> None:
@@ -197,34 +191,34 @@ def in_hours(counted: list[Slot]) -> list[Slot]:
     ]
 
 
-def correct(counted: list[Slot], correction: Correction, factor: int) -> None:
-    """Spreads a correction over the slots that counted most; none becomes negative.
+def corrected(counted: list[Slot], correction: Correction, factor: int) -> list[Slot]:
+    """The day's slots, with a correction spread over those that counted most; none becomes negative.
 
     Args:
-        counted: the day's slots, changed in place.
+        counted: the day's slots.
         correction: what changes.
         factor: Wh per cubic metre; a gas slot's litres follow its Wh.
     """
+    amounts = [dict(slot.amounts) for slot in counted]
     registers = {
         i: register
         for i, slot in enumerate(counted)
         for register in slot.amounts
         if register[0] == correction.direction and register[2] == KWH
     }
-    by_amount = sorted(registers, key=lambda i: -counted[i].amounts[registers[i]])
+    by_amount = sorted(registers, key=lambda i: -amounts[i][registers[i]])
     sign = 1 if correction.delta > 0 else -1
     remaining = abs(correction.delta)
     share = -(-remaining // correction.over)
     for i in by_amount:
-        amounts = counted[i].amounts
-        step = min(share, remaining) if sign > 0 else min(share, remaining, amounts[registers[i]])
-        _change(amounts, registers[i], sign * step, factor)
+        step = min(share, remaining) if sign > 0 else min(share, remaining, amounts[i][registers[i]])
+        _change(amounts[i], registers[i], sign * step, factor)
         remaining -= step
     for i in by_amount:  # what the largest could not give, the others do
-        amounts = counted[i].amounts
-        step = min(remaining, amounts[registers[i]])
-        _change(amounts, registers[i], sign * step, factor)
+        step = min(remaining, amounts[i][registers[i]])
+        _change(amounts[i], registers[i], sign * step, factor)
         remaining -= step
+    return [Slot(slot.start, slot.end, changed) for slot, changed in zip(counted, amounts, strict=True)]
 
 
 def _change(amounts: dict[Register, int], register: Register, step: int, factor: int) -> None:

@@ -1,6 +1,6 @@
 """The meters on one clock: what they counted, and what happens to them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -168,5 +168,5 @@ def real_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _decimals(amounts: dict[Register, int]) -> dict[Register, Decimal]:
+def _decimals(amounts: Mapping[Register, int]) -> dict[Register, Decimal]:
     return {register: Decimal(amount).scaleb(-3) for register, amount in amounts.items()}

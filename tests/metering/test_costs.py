@@ -26,7 +26,7 @@ from bridge.metering.costs import (
     summed,
 )
 from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
-from tests.chance import often
+from tests.rig.chance import often
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 QUARTER = timedelta(minutes=15)
@@ -244,6 +244,7 @@ def worked_out(
     return bills
 
 
+@pytest.mark.chance
 @pytest.mark.parametrize("seed", range(often(2, soak=20)))
 def test_a_year_of_quarter_hours_is_priced_to_the_last_digit(seed: int) -> None:
     home = Household(random.Random(seed))

@@ -1,0 +1,109 @@
+"""All that should stand on the broker of a meter: the ledger's view of it, topic by topic."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+
+from bridge.config import Settings
+from bridge.ledger import Ledger
+from bridge.metering import meterday
+from bridge.metering.model import Day, Energy, Meter, PeakMonth, Total
+from bridge.metering.progress import Progress
+from bridge.mqtt import topics
+from bridge.publishing import chart, monthly, payloads
+from bridge.publishing.discovery import Discovery, as_json
+from bridge.text.words import Payload, to_json
+
+Topics = dict[str, str]  # topic → payload
+
+
+class MeterTopics:
+    """What there is to say of meters; says it to nobody.
+
+    Args:
+        ledger: what from.
+        settings: the base topic, the chart, and the capacity tariff's floor.
+    """
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self._ledger, self._base = ledger, settings.mqtt.base_topic
+        self._draws, self._floor = settings.mqtt.chart, settings.capacity_tariff.floor_kw
+        self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
+
+    def everything(
+        self, meter: Meter, day: Day | None, progress: Progress, discovery: Discovery | None
+    ) -> Topics:
+        """All topics of a meter.
+
+        Args:
+            meter: the meter.
+            day: its latest complete day.
+            progress: how far it has come.
+            discovery: what Home Assistant is told in; None where it is told nothing.
+        """
+        total = self._ledger.sums.total(meter)
+        months = self._peaks(meter, progress)
+        self._differences[meter.ean] = monthly.peak_differences(months)
+        found = self._day(meter, day, total) if day else {}
+        found |= self.progress(meter, day, progress)
+        if total:
+            found |= self._with_leaves(meter, "total", payloads.total(meter, total))
+            found |= self._months(meter, total, progress)
+            if peak := monthly.peak(meter, months, self._floor):
+                found[self._topic(meter, "peak")] = to_json(peak)
+        return found | self.discovery(meter, found, discovery)
+
+    def day(self, meter: Meter, day: Day) -> Topics:
+        """The topics of a complete day: its amounts, its intervals, and its picture."""
+        return self._day(meter, day, self._ledger.sums.total(meter))
+
+    def progress(self, meter: Meter, latest: Day | None, progress: Progress) -> Topics:
+        """How far a meter has come, once `everything` was made; and its mandate."""
+        status = payloads.status(meter, latest, progress, self._differences[meter.ean])
+        found = {self._topic(meter, "status"): to_json(status)}
+        if progress.mandate and progress.now:
+            said = payloads.mandate(meter, progress.mandate, progress.now)
+            found[self._topic(meter, "mandate")] = to_json(said)
+        return found
+
+    def discovery(self, meter: Meter, published: Iterable[str], discovery: Discovery | None) -> Topics:
+        """What Home Assistant is told of a meter that has these topics."""
+        if not discovery:
+            return {}
+        mine = self._topic(meter, "")
+        return as_json(discovery.of_meter(meter, {topic.removeprefix(mine) for topic in published}))
+
+    def _day(self, meter: Meter, day: Day, total: Total | None) -> Topics:
+        found = self._with_leaves(meter, "day", payloads.day(meter, day, total.amounts if total else ()))
+        found[self._topic(meter, "day", "date")] = day.date.isoformat()
+        intervals = self._ledger.days.intervals(meter, day.date)
+        if day.intervals_count and len(intervals) == len(meterday.intervals_within(meter, day.date)):
+            found[self._topic(meter, "intervals")] = to_json(payloads.intervals(meter, day, intervals))
+            if self._draws:
+                found[self._topic(meter, "chart")] = chart.svg(meter, day, intervals)
+        return found
+
+    def _months(self, meter: Meter, total: Total, progress: Progress) -> Topics:
+        if progress.now is None:
+            return {}
+        last, this = (
+            self._ledger.sums.month(meter, first, progress.now)
+            for first in _last_months(meter, progress.now, 2)
+        )
+        return self._with_leaves(meter, "month", monthly.month(meter, this, last, total.amounts))
+
+    def _peaks(self, meter: Meter, progress: Progress) -> Sequence[PeakMonth]:
+        """Of this month and the twelve before; none of gas."""
+        if meter.energy is Energy.GAS or progress.now is None:
+            return ()
+        return self._ledger.peaks.peak_months(meter, _last_months(meter, progress.now, 13))
+
+    def _with_leaves(self, meter: Meter, name: str, payload: Payload) -> Topics:
+        leaves = {self._topic(meter, name, leaf): text for leaf, text in payloads.leaves(payload).items()}
+        return {self._topic(meter, name): to_json(payload), **leaves}
+
+    def _topic(self, meter: Meter, *below: str) -> str:
+        return topics.of_meter(self._base, meter.name, *below)
+
+
+def _last_months(meter: Meter, now: datetime, count: int) -> list[date]:
+    return meterday.months_until(meterday.month_of(meterday.day_of(now, meter.energy)), count)
