@@ -227,6 +227,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"fees_per_year": {"supplier": "much"}}, "fees_per_year.supplier", "much is no number"),
     ({"capacity": {"maximum_per_kwh": 0.2}}, "capacity.per_kw_year", "is missing; write euros for a kW"),
     ({"capacity": {"per_kw_year": -1}}, "capacity.per_kw_year", "-1 is out of range"),
+    (
+        {"capacity": {"per_kw_year": 1, "maximum_per_kwh": "nan"}, "consumption.grid": 0.05},
+        "capacity.maximum_per_kwh",
+        "nan is no number",
+    ),
     ({"capacity": {"per_kw_year": 1, "maximum_per_kwh": 0}}, "capacity.maximum_per_kwh", "0 is out of range"),
     (
         {
@@ -278,6 +283,7 @@ def test_a_mistake_in_prices_is_told_with_its_path_and_what_to_write(
     [
         (CARD, CARD),
         (CARD, {**CARD, "meters": ["home"]}),
+        ({**CARD, "meters": ["home"]}, CARD),
         ({**CARD, "meters": ["cottage", "home"]}, {**CARD, "meters": ["541448820000000008"]}),
         (CARD, {**CARD, "from": "2025-12-31T23:00Z"}),
         (GAS_CARD, {**GAS_CARD, "from": "2026-01-01T06:00"}),
@@ -294,8 +300,8 @@ def test_two_prices_of_one_meter_from_the_same_instant_contradict_each_other(
 
 
 def test_prices_of_different_meters_may_begin_together(tmp_path: Path) -> None:
-    both = [{**CARD, "meters": ["home"]}, {**CARD, "meters": ["cottage"]}, GAS_CARD]
-    settings = loaded(tmp_path, *both)
+    home, cottage = ({**CARD, "from": "2026-01-01T06:00", "meters": [name]} for name in ("home", "cottage"))
+    settings = loaded(tmp_path, home, cottage, GAS_CARD)
     assert [len(settings.timeline(each).contracts) for each in settings.followed] == [1, 1, 1]
 
 
@@ -305,6 +311,15 @@ def test_a_meter_that_no_price_is_for_is_a_warning(tmp_path: Path) -> None:
     ]
     assert not loaded(tmp_path, CARD, GAS_CARD).warnings
     assert not loaded(tmp_path).warnings
+
+
+def test_a_maximum_that_the_grid_takes_up_leaves_nothing_for_capacity_and_is_no_mistake(
+    tmp_path: Path,
+) -> None:
+    card = with_changes(
+        CARD, {"capacity": {"per_kw_year": 1, "maximum_per_kwh": 0.05}, "consumption.grid": 0.05}
+    )
+    assert loaded(tmp_path, card).prices[0].capacity
 
 
 def test_all_mistakes_in_prices_are_told_at_once(tmp_path: Path) -> None:
