@@ -19,7 +19,7 @@ from bridge.metering.model import BRUSSELS, Energy
 from bridge.prices import given
 from bridge.prices.errors import NotUnderstood, PricesError, TokenRefused, TryLater
 from bridge.prices.services import SERVICES, Service, ask
-from bridge.prices.steps import Answer, Prices, Span
+from bridge.prices.steps import Answer, Span
 from bridge.text.words import Payload, local
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,8 @@ class DayAhead:
             self.health.retry_at = self.health.not_before = None
             self._remember()
             raise
-        self._succeeded(answer, "; ".join(answer.remarks))
+        self.health.advice = None
+        self._keep(answer, "what was published")
         return answer
 
     def _missing(self, covered: Iterable[Span]) -> list[Span]:
@@ -197,6 +198,7 @@ class DayAhead:
         now = self._now().replace(microsecond=0)
         if not self._asked.waits(now):
             self._asked = replace(self._asked, again_at=_next_day(now))
+            self.health.advice = None
         self._asked = replace(self._asked, down_to=span[0])
         self.health.last_attempt = now
         self.health.count_requests(1, now)
@@ -206,12 +208,10 @@ class DayAhead:
         except PricesError as error:
             self._failed(error)
             return False
-        remarks = [f"at {service.label}, {each}" for each in answer.remarks]
         if not answer.prices:
-            remarks.append(f"{service.label} has no prices from {local(span[0])} to {local(span[1])}")
             self._asked = replace(self._asked, down_to=_BEGINNING)
         self._asked = _told(self._asked, span, now)
-        self._succeeded(answer, "; ".join(remarks))
+        self._keep(answer, service.label, span)
         return bool(answer.prices)
 
     def _failed(self, error: PricesError) -> None:
@@ -228,18 +228,20 @@ class DayAhead:
         log.warning("%s; trying again at %s", error, local(again_at))
         self._remember()
 
-    def _succeeded(self, answer: Answer, remark: str) -> None:
+    def _keep(self, answer: Answer, whose: str, span: Span | None = None) -> None:
+        """Keep what was understood, and say what is not there; of a span also what was passed over."""
         with self._ledger.store.transaction():
-            self._keep(answer.prices)
+            if changed := self._ledger.prices.keep(answer.prices):
+                self._changed(changed)
+            remarks = [f"of {whose}, {each}" for each in answer.remarks]
+            if span and not remarks and (gaps := self._ledger.prices.missing(*span)):
+                more = f", and {len(gaps) - 1} gaps more" if gaps[1:] else ""
+                remarks = [f"{whose} has no prices from {local(gaps[0][0])} to {local(gaps[0][1])}{more}"]
             self.health.succeeded(self._now())
-            self.health.advice = remark or None
+            self.health.advice = "; ".join(filter(None, (self.health.advice, *remarks))) or None
             self._remember()
-        if remark:
+        for remark in remarks:
             log.warning("%s", remark)
-
-    def _keep(self, prices: Prices) -> None:
-        if changed := self._ledger.prices.keep(prices):
-            self._changed(changed)
 
     def _remember(self) -> None:
         self._ledger.notes.remember(_NOTE, {**self._asked.to_note(), "whose": self._whose})
