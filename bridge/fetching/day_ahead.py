@@ -29,7 +29,7 @@ _JITTER = 15 * 60.0  # seconds: not all households ask at the same moment
 _PAUSE = 2.0  # seconds, at most, between two requests
 _A_WEEK = timedelta(days=7)  # after which what was not there comes late, if ever
 _LONGEST_WAIT = timedelta(days=9)  # a note that says more was made while the clock was wrong
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_BEGINNING, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _NOTE, _HEALTH = "day_ahead", "source/day_ahead"
 
 
@@ -89,23 +89,25 @@ def wanted(covered: Iterable[Span], now: datetime) -> list[Span]:
     return merged
 
 
-def next_request(missing: Sequence[Span], asked: Asked, now: datetime, longest: timedelta) -> Span | None:
-    """The span to ask for now, with the newest that is missing; None: nothing, or not yet.
+def may_be_asked(spans: Iterable[Span], asked: Asked, now: datetime) -> list[Span]:
+    """The parts of some spans that were not asked for lately, oldest first."""
+    lately = [(start, end) for start, end, told in asked.absent if abs(now - told) < _A_WEEK]
+    if asked.waits(now):
+        lately.append((asked.down_to or _BEGINNING, _END))
+    return _without(spans, lately)
+
+
+def next_request(missing: Sequence[Span], longest: timedelta) -> Span | None:
+    """The span to ask for: as much as may be asked for at once, the newest first; None: nothing.
 
     Args:
-        missing: what the ledger lacks of what is wanted, oldest first.
-        asked: what was asked for before.
-        now: the present instant, aware.
+        missing: what the ledger lacks of what may be asked for, oldest first.
         longest: what may be asked for at once.
     """
-    recently = [(start, end) for start, end, told in asked.absent if abs(now - told) < _A_WEEK]
-    if asked.waits(now):
-        recently.append((asked.down_to or _BEGINNING, datetime.max.replace(tzinfo=UTC)))
-    due = _without(missing, recently)
-    if not due:
+    if not missing:
         return None
-    end = due[-1][1]
-    return max(end - longest, min(start for start, stop in due if stop > end - longest)), end
+    end = missing[-1][1]
+    return max(end - longest, min(start for start, stop in missing if stop > end - longest)), end
 
 
 class DayAhead:
@@ -159,7 +161,7 @@ class DayAhead:
         if self._service is None:
             return 0
         spans, requests = tuple(covered), 0
-        while span := next_request(self._missing(spans), self._asked, self._now(), self._service.longest):
+        while span := next_request(self._missing(spans), self._service.longest):
             if requests:
                 self._pause(_PAUSE * random.uniform(0.5, 1))
             requests += 1
@@ -190,7 +192,9 @@ class DayAhead:
         return answer
 
     def _missing(self, covered: Iterable[Span]) -> list[Span]:
-        spans = wanted(covered, self._now())
+        """What may be asked for, and is not there."""
+        now = self._now()
+        spans = may_be_asked(wanted(covered, now), self._asked, now)
         return [gap for span in spans for gap in self._ledger.prices.missing(*span)]
 
     def _ask(self, service: Service, span: Span) -> bool:

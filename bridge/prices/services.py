@@ -69,6 +69,6 @@ def ask(service: Service, span: Span, now: datetime, *, token: str = "", url: st
     except (NotUnderstood, TokenRefused) as error:
         raise type(error)(f"what {service.label} answers is of no use: {error}") from None
     start, end = span
-    if answer.prices and not any(start - _NEAR <= each < end + _NEAR for each in answer.prices):
+    if not all(start - _NEAR <= each < end + _NEAR for each in answer.prices):
         raise NotUnderstood(f"{service.label} answers of other days than it was asked for")
     return answer.within(span)
