@@ -1,5 +1,6 @@
 """Two services that tell what electricity costs on the day-ahead market, as prices.md describes them."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -172,6 +173,8 @@ def _xml(document: str, status: int) -> Response:
 
 
 def _minute(text: str) -> datetime:
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise ValueError(text)
     return datetime.strptime(text, "%Y%m%d%H%M").replace(tzinfo=UTC)
 
 

@@ -482,7 +482,7 @@ def test_killed_while_it_waits_for_an_answer_it_does_not_ask_again_that_day(hous
     household.covered = [days(TODAY)]
     household.simulator.fault("stall", where="day-ahead", seconds=60.0)
     with at_work(household) as process:
-        eventually(lambda: household.requests == 1)
+        eventually(lambda: household.requests == 1, within=30)
         process.kill()
     household.simulator.clear()
     assert household.fetch() == 0
