@@ -265,22 +265,41 @@ def test_a_contract_that_begins_earlier_is_made_up_for_at_once(household: Househ
     assert household.missing() == []
 
 
-def test_a_service_that_does_not_go_back_so_far_is_asked_once_a_week(household: Household) -> None:
-    household.covered = [days(date(2023, 1, 1), TODAY)]
-    household.simulator.fault("prices-empty", after=2)
-    assert household.fetch() == 3
-    household.simulator.clear()
-    household.simulator.fault("prices-empty", after=1)  # today's come, those of then do not
-    before = household.requests
-    household.clock.move_to("2026-11-21 13:30")
-    dates = household.fetch_hourly(days=5)
-    assert len(dates) - len(set(dates)) <= 2  # what was not asked for before is, and that is all
-    assert household.requests - before == len(dates)
-    household.simulator.clear()
-    household.clock.pass_by(days=8)
+def test_a_hole_of_long_ago_is_asked_for_once_a_week(household: Household) -> None:
+    household.covered = [days(date(2026, 5, 1))]
+    household.simulator.fault("prices-hole", first=100, times=1)  # after a day that is only for safety
     household.fetch()
+    assert household.missing() == [tuple(days(date(2026, 5, 1))[0] + i * QUARTER for i in (4, 10))]
+    household.clock.move_to("2026-11-21 13:30")
+    household.simulator.forget_requests()
+    household.fetch_hourly(days=6)
+    first_days = [record.query["start"] for record in household.simulator.requests]
+    assert first_days == [(TODAY + timedelta(days=i)).isoformat() for i in range(6)]
+    household.clock.pass_by(days=1)
+    household.fetch()
+    assert household.simulator.requests[-1].query["start"] == "2026-04-30"
+    assert (household.missing(), household.invented()) == ([], {})
+
+
+def test_after_an_empty_answer_the_rest_is_asked_for_the_next_day(household: Household) -> None:
+    household.covered = [days(date(2023, 1, 1), TODAY)]
+    household.simulator.fault("prices-empty", after=1, times=1)
+    assert [household.fetch(), household.fetch()] == [2, 0]
+    household.clock.move_to("2026-11-21 13:30")
+    dates = household.fetch_hourly(days=6)
+    assert [dates.count(TODAY + timedelta(days=i)) for i in range(6)] == [3, 1, 1, 1, 1, 1]
+    household.clock.pass_by(days=1)
+    household.fetch()
+    assert (household.missing(), household.invented()) == ([], {})
+
+
+def test_a_service_in_trouble_is_not_asked_for_the_rest_either(household: Household) -> None:
+    household.covered = [days(date(2023, 1, 1), TODAY)]
+    household.simulator.fault("unavailable", where="day-ahead", times=1)
+    assert [household.fetch(), household.fetch()] == [1, 0]
+    household.clock.move_to("2026-11-21 13:30")
+    assert household.fetch() == 4
     assert household.missing() == []
-    assert household.invented() == {}
 
 
 # --- what goes wrong

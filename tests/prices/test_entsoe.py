@@ -81,6 +81,16 @@ def test_of_two_as_fine_the_later_holds(simulator: Simulator) -> None:
     assert prices(simulator, series(one), series(other)) == euros(*["0.02"] * 4)
 
 
+def test_intraday_auctions_are_no_day_ahead_market(simulator: Simulator) -> None:
+    dayahead, intraday = (
+        series(period({1: price}, resolution, hours=1)).replace(
+            "<currency", f"<contract_MarketAgreement.type>{market}</contract_MarketAgreement.type><currency"
+        )
+        for price, resolution, market in (("10", "PT60M", "A01"), ("99", "PT15M", "A07"))
+    )
+    assert prices(simulator, dayahead, intraday) == euros(*["0.01"] * 4)
+
+
 def test_a_finer_period_of_a_part_leaves_the_rest_to_the_coarser(simulator: Simulator) -> None:
     hours, quarters = period({1: "10"}, hours=2), period({1: "1"}, "PT15M", hours=1)
     assert prices(simulator, series(quarters, hours)) == euros(*["0.001"] * 4, *["0.01"] * 4)

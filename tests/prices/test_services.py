@@ -214,6 +214,7 @@ def test_a_span_is_asked_for_in_the_words_of_the_service() -> None:
     assert SERVICES["entsoe"].question(span, "t") == {
         "securityToken": "t",
         "documentType": "A44",
+        "contract_MarketAgreement.type": "A01",
         "in_Domain": "10YBE----------2",
         "out_Domain": "10YBE----------2",
         "periodStart": "202611192300",

@@ -14,6 +14,7 @@ from bridge.simulator import Simulator
 from bridge.simulator.faults.table import FAULTS
 from tests.world import Clock
 
+MARKET = "contract_MarketAgreement.type"
 ZONE = "10YBE----------2"
 TESTS = Path(__file__).parent.parent
 
@@ -33,6 +34,7 @@ def entsoe(simulator: Simulator, start: str, end: str, **changes: str) -> reques
     query = {
         "securityToken": simulator.day_ahead.token,
         "documentType": "A44",
+        MARKET: "A01",
         "in_Domain": ZONE,
         "out_Domain": ZONE,
         "periodStart": start,
@@ -119,6 +121,7 @@ def test_energy_charts_is_strict(simulator: Simulator, changes: dict[str, str], 
     [
         ({"securityToken": "wrong"}, 401),
         ({"documentType": "A65"}, 400),
+        ({MARKET: "A05"}, 400),
         ({"in_Domain": "10YNL----------L"}, 400),
         ({"periodStart": "20261119"}, 400),
         ({"periodStart": "202411192300"}, 400),  # more than a year
@@ -176,6 +179,18 @@ def test_a_fault_changes_the_answer_until_it_is_cleared(
     assert changed == ({where} if where in honest else set(honest))
     simulator.clear()
     assert answers() == honest
+
+
+def test_who_does_not_ask_for_the_day_ahead_market_has_intraday_auctions_too(simulator: Simulator) -> None:
+    query = {
+        "documentType": "A44",
+        "in_Domain": ZONE,
+        "out_Domain": ZONE,
+        "securityToken": simulator.day_ahead.token,
+    }
+    times = {"periodStart": "202611192300", "periodEnd": "202611202300"}
+    document = requests.get(f"{simulator.url}/api", params=query | times, timeout=5).text
+    assert re.findall(f"<{MARKET}>(.*?)<", document) == ["A01", "A07"]
 
 
 def test_a_hole_is_a_hole_for_both(simulator: Simulator) -> None:
