@@ -46,7 +46,7 @@ def read(status: int, text: str) -> Answer:
     Raises:
         TokenRefused, NotUnderstood: see there.
     """
-    if status in (401, 403):
+    if status == 401:
         raise TokenRefused("it does not accept the token (day_ahead.token)")
     name, document = from_xml(text, _REPEATED)
     if name == "Acknowledgement_MarketDocument":

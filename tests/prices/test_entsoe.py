@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bridge.prices.errors import NotUnderstood
+from bridge.prices.errors import NotUnderstood, TokenRefused
 from bridge.simulator import Simulator
 from tests.prices.asking import DAY, NOW, QUARTER, answer_of, answer_to, days, euros
 
@@ -188,6 +188,20 @@ def test_a_document_without_prices_has_none_or_is_refused(simulator: Simulator, 
 def test_no_data_is_nothing(simulator: Simulator) -> None:
     simulator.fault("prices-empty")
     assert answer_of(simulator, "entsoe") == ({}, {})
+
+
+def test_a_token_that_is_quoted_is_not_told(simulator: Simulator) -> None:
+    quoted = f"<Reason><code>999</code><text>securityToken={simulator.day_ahead.token} x</text></Reason>"
+    body = document(quoted).replace("Publication", "Acknowledgement").encode()
+    simulator.fault("replace", where="entsoe", status=400, body=body)
+    with pytest.raises(NotUnderstood, match=r"securityToken=\*\*\* x$"):
+        answer_of(simulator, "entsoe")
+
+
+def test_a_refusal_may_be_a_page(simulator: Simulator) -> None:
+    simulator.fault("replace", where="entsoe", status=401, body=b"<html>Unauthorized</html>")
+    with pytest.raises(TokenRefused):
+        answer_of(simulator, "entsoe")
 
 
 def test_more_than_a_year_is_not_answered(simulator: Simulator) -> None:
