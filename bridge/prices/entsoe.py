@@ -14,6 +14,7 @@ ZONE = "10YBE----------2"  # Belgium
 _LENGTHS = {"PT15M": QUARTER, "PT60M": HOUR, "PT1H": HOUR}
 _LONGEST = timedelta(days=400)  # of a period; an answer is of a year at most
 _NO_DATA = "999"
+_MARKET, _DAY_AHEAD = "contract_MarketAgreement.type", "A01"  # others are intraday auctions, also in A44
 _REPEATED = frozenset({"TimeSeries", "Period", "Point", "Reason"})
 Prices = dict[datetime, Decimal | None]  # None: it is said that there is none
 
@@ -31,6 +32,7 @@ def question(span: Span, token: str) -> Mapping[str, str]:
     return {
         "securityToken": token,
         "documentType": "A44",
+        _MARKET: _DAY_AHEAD,
         "in_Domain": ZONE,
         "out_Domain": ZONE,
         "periodStart": start,
@@ -44,7 +46,7 @@ def read(status: int, text: str) -> Answer:
     Raises:
         TokenRefused, NotUnderstood: see there.
     """
-    if status in (401, 403):
+    if status == 401:
         raise TokenRefused("it does not accept the token (day_ahead.token)")
     name, document = from_xml(text, _REPEATED)
     if name == "Acknowledgement_MarketDocument":
@@ -67,6 +69,8 @@ def read(status: int, text: str) -> Answer:
 
 
 def _periods_of(series: Record) -> list[Record]:
+    if series.get(_MARKET, _DAY_AHEAD) != _DAY_AHEAD:
+        return []
     for key, (expected, what) in _EXPECTED.items():
         if (said := series.get(key)) != expected:
             raise NotUnderstood(f"its prices are of {what} {said}, and not of {expected}")
