@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 
 from bridge.ledger.counted import CountedDays
@@ -38,6 +38,7 @@ _KEEP = (
     "INSERT OR REPLACE INTO cost SELECT meter, date, ?, checksum, intervals_checksum, disagrees, ? FROM day"
     " WHERE meter = ? AND date = ?"
 )
+_DIGITS = 200  # more than readings and prices together ever have
 _NONE = "null"  # of a day without amounts
 
 
@@ -186,10 +187,11 @@ def _in_months(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 
 def _written(day: PricedDay) -> str:
-    sums = {
-        f"{register.direction}_{register.tariff}": str(sum(filter(None, hours.values()), Decimal(0)))
-        for register, hours in day.hours.items()
-    }
+    with localcontext(prec=_DIGITS):
+        sums = {
+            f"{register.direction}_{register.tariff}": str(sum(filter(None, hours.values()), Decimal(0)))
+            for register, hours in day.hours.items()
+        }
     return json.dumps(
         {
             "parts": {part: None if cost is None else str(cost) for part, cost in day.parts.items()},

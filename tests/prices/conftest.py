@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.simulator import Simulator
-from tests.prices.asking import NOW
+from tests.rig.price_questions import NOW
 
 
 @pytest.fixture

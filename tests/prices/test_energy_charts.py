@@ -8,7 +8,7 @@ import pytest
 
 from bridge.prices.errors import NotUnderstood
 from bridge.simulator import Simulator
-from tests.prices.asking import DAY, QUARTER, answer_of, answer_to, days, euros
+from tests.rig.price_questions import DAY, QUARTER, answer_of, answer_to, days, euros
 
 START = int(days(DAY)[0].timestamp())
 HONEST: dict[str, Any] = {

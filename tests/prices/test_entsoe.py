@@ -7,7 +7,7 @@ import pytest
 
 from bridge.prices.errors import NotUnderstood, TokenRefused
 from bridge.simulator import Simulator
-from tests.prices.asking import DAY, NOW, QUARTER, answer_of, answer_to, days, euros
+from tests.rig.price_questions import DAY, NOW, QUARTER, answer_of, answer_to, days, euros
 
 START, END = days(DAY)
 ZONE = "10YBE----------2"

@@ -10,7 +10,7 @@ from bridge.metering.model import BRUSSELS
 from bridge.prices import given
 from bridge.prices.errors import NotUnderstood
 from bridge.prices.steps import Answer
-from tests.prices.asking import DAY, NOW, QUARTER, days, euros
+from tests.rig.price_questions import DAY, NOW, QUARTER, days, euros
 
 
 def read(content: Any) -> Answer:

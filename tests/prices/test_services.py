@@ -11,8 +11,8 @@ from bridge.prices import http
 from bridge.prices.errors import NotUnderstood, PricesError, TokenRefused, TryLater
 from bridge.prices.services import SERVICES, ask
 from bridge.simulator import Simulator
-from tests.prices.asking import DAY, NOW, QUARTER, answer_of, days
-from tests.test_punctual import OK, STAGES, saying, serving
+from tests.rig.price_questions import DAY, NOW, QUARTER, answer_of, days
+from tests.rig.trickle import OK, STAGES, saying, serving
 
 pytestmark = pytest.mark.usefixtures("impatient")
 BOTH = pytest.mark.parametrize("service", SERVICES)

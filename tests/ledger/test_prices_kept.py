@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bridge.ledger import Ledger, LedgerError, Records, migrations
-from tests.chance import often
-from tests.prices.asking import QUARTER, days
+from tests.rig.chance import often
+from tests.rig.price_questions import QUARTER, days
 
 DAY = date(2026, 11, 20)
 START, END = days(DAY)

@@ -12,7 +12,7 @@ import requests
 
 from bridge.simulator import Simulator
 from bridge.simulator.faults.table import FAULTS
-from tests.world import Clock
+from tests.rig.world import Clock
 
 MARKET = "contract_MarketAgreement.type"
 ZONE = "10YBE----------2"
@@ -203,7 +203,7 @@ def test_a_hole_is_a_hole_for_both(simulator: Simulator) -> None:
 
 
 def test_every_fault_of_prices_has_a_test_of_what_it_does_to_us() -> None:
-    tests = (TESTS / "fetching" / "test_day_ahead.py").read_text("utf-8")
+    tests = (TESTS / "fetching" / "test_day_ahead_prices.py").read_text("utf-8")
     names = [name for name in FAULTS if name.startswith("prices-")]
     assert len(names) == 10
     assert [name for name in names if f'"{name}"' not in tests] == []

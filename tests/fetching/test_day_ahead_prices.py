@@ -23,10 +23,10 @@ from bridge.prices.errors import NotUnderstood
 from bridge.prices.services import SERVICES
 from bridge.prices.steps import Span
 from bridge.simulator import Simulator
-from tests.chance import often
-from tests.mosquitto import eventually
-from tests.prices.asking import QUARTER, days
-from tests.world import Clock
+from tests.rig.chance import often
+from tests.rig.mosquitto import eventually
+from tests.rig.price_questions import QUARTER, days
+from tests.rig.world import Clock
 
 BOTH = pytest.mark.parametrize("service", SERVICES)
 TODAY = date(2026, 11, 21)
