@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from bridge.fluvius import limits, values
+from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering import meterday
+from bridge.metering.agreement import Flow, flow_of
 from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 from bridge.text.foreign import LONGEST_NAME, clean
 
@@ -43,9 +44,14 @@ class Found:
     readings: Sequence[Reading]
     strange: Counter[str] = field(default_factory=Counter)  # what could not be understood, and how often
     is_whole: bool = True  # and nothing was null
+    undecided: AbstractSet[date] = (
+        frozenset()
+    )  # days of other edges than ours, with a part of their intervals
 
 
-def read(data: Any, meter: Meter, first: date = date.min, last: date = date.max) -> Found:
+def read(
+    data: Any, meter: Meter, first: date = date.min, last: date = date.max, *, by_middle: bool = True
+) -> Found:
     """The days and intervals of an answer.
 
     Args:
@@ -53,6 +59,8 @@ def read(data: Any, meter: Meter, first: date = date.min, last: date = date.max)
         meter: who was asked about.
         first: the first meter day that the answer may be about; slots of others are left out.
         last: the last one.
+        by_middle: whether a day that begins elsewhere than ours, without its intervals, counts as the one
+            that its middle lies in.
 
     Raises:
         ShapeChanged: it is no answer about a headpoint, or about another one.
@@ -63,9 +71,10 @@ def read(data: Any, meter: Meter, first: date = date.min, last: date = date.max)
     if not isinstance(headpoint, dict):
         raise ShapeChanged("The Energy API answered something else than a headpoint")
     _check_identity(headpoint, meter)
-    reader = _Reader(meter, first, last)
+    reader = _Reader(meter, first, last, by_middle=by_middle)
     readings = reader.headpoint(headpoint)
-    return Found(readings, reader.strange, not (reader.strange or reader.awaits_more))
+    is_whole = not (reader.strange or reader.awaits_more)
+    return Found(readings, reader.strange, is_whole, reader.undecided)
 
 
 def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
@@ -80,10 +89,12 @@ def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
 
 
 class _Reader:
-    def __init__(self, meter: Meter, first: date, last: date) -> None:
-        self._meter, self._first, self._last = meter, first, last
+    def __init__(self, meter: Meter, first: date, last: date, *, by_middle: bool) -> None:
+        self._meter, self._first, self._last, self._by_middle = meter, first, last, by_middle
         self.strange: Counter[str] = Counter()
         self.awaits_more = False
+        self.undecided: set[date] = set()
+        self._in_force: dict[tuple[str, datetime, Flow], Tariff] = {}
 
     def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
         shape = str(headpoint.get("$type"))
@@ -94,13 +105,21 @@ class _Reader:
         found = [reading for readings in own.values() for reading in readings or ()]
         if shape != "metering-on-headpoint":
             found += self._of_physical_meters(_list(headpoint, "physicalMeters"), besides=own.keys())
+        found = self._in_meter_days(found)
         for sub in _list(headpoint, "subHeadpoints"):
             if (directions := _SUBS.get(str(sub.get("$type")))) is None:
                 self.strange[f"$type {sub.get('$type')}"] += 1
             elif directions:
                 slots = self._slots(sub, directions, clean(sub.get("ean") or "", LONGEST_NAME))
-                found += [each for readings in slots.values() for each in readings or ()]
+                found += self._in_meter_days([each for readings in slots.values() for each in readings or ()])
         return found
+
+    def _in_meter_days(self, found: Sequence[Reading]) -> list[Reading]:
+        days = tiling.to_meter_days(found, self._meter.energy, self._in_force, by_middle=self._by_middle)
+        self.undecided |= {day for day in days.undecided if self._first <= day <= self._last}
+        if days.contradicted:
+            self.strange["day that its intervals do not add up to"] += len(days.contradicted)
+        return [each for each in days.readings if self._is_asked((each.start, each.end))]
 
     def _of_physical_meters(
         self, meters: Sequence[Mapping[str, Any]], besides: AbstractSet[Span]
@@ -132,7 +151,7 @@ class _Reader:
             except NotUnderstood:
                 self.strange["slot"] += 1
                 continue
-            if not self._first <= meterday.day_of(span[0], self._meter.energy) <= self._last:
+            if not self._is_asked(span):
                 continue
             try:
                 readings = list(self._readings(slot, span, directions, serial))
@@ -147,14 +166,16 @@ class _Reader:
         return {**found, **dict.fromkeys(doubtful)}
 
     def _span(self, slot: Mapping[str, Any]) -> Span:
-        """The slot's start and end, which must be those of a meter day or of one of its intervals."""
-        start, end = values.instant(slot.get("start")), values.instant(slot.get("end"))
-        day = meterday.day_of(start, self._meter.energy)
-        whole = meterday.start_of(day, self._meter.energy), meterday.end_of(day, self._meter.energy)
+        """The slot's start and end, which must be those of an interval of ours, or as long as a day is."""
+        span = values.instant(slot.get("start")), values.instant(slot.get("end"))
         length = meterday.interval_length(self._meter.energy)
-        if (start, end) != whole and ((start - whole[0]) % length or end - start != length):
+        begins = span[0] - meterday.start_of(meterday.day_of(span[0], self._meter.energy), self._meter.energy)
+        if not tiling.may_be_a_day(span) and (begins % length or span[1] - span[0] != length):
             raise NotUnderstood
-        return start, end
+        return span
+
+    def _is_asked(self, span: Span) -> bool:
+        return self._first <= tiling.named(span, self._meter.energy) <= self._last
 
     def _readings(
         self, slot: Mapping[str, Any], span: Span, directions: Mapping[str, Direction], serial: str
@@ -182,6 +203,10 @@ class _Reader:
         totals = [each for each in readings if each.tariff is Tariff.TOTAL]
         if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
             raise NotThereYet
+        for register, reading in readings.items():
+            total = readings.get(register._replace(tariff=Tariff.TOTAL))
+            if register.tariff is not Tariff.TOTAL and total and total.amount == reading.amount:
+                self._in_force[serial, span[0], flow_of(register)] = register.tariff
         yield from values.without_double_totals(readings)
 
     def _unit(self, counted: Mapping[str, Any]) -> Unit | None:

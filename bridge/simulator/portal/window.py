@@ -39,11 +39,14 @@ def asked(request: Request) -> Window | None:
     """The window of a request; None where its offsets make the portal find nothing.
 
     Raises:
-        RefusedError: 400, for moments must have an offset, and come in order.
+        RefusedError: 400, for moments must have an offset, come in order, and not lie too far apart.
     """
     window = Window(_moment(request, "historyFrom"), _moment(request, "historyUntil"))
     if window.start > window.end:
         raise RefusedError(gateway_error(400, "historyFrom comes after historyUntil."))
+    short = request.strikes.get("short-spans")
+    if short and window.end - window.start > timedelta(days=short.parameters["days"]):
+        raise RefusedError(gateway_error(400, "The range is too long."))
     if "local-offsets-only" in request.strikes and not window.has_local_offsets:
         return None
     return window

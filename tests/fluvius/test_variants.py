@@ -1,0 +1,129 @@
+"""However Fluvius may be, where nobody knows it for sure: every day is there in the end, and exact."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bridge.fetching.due import Occasion
+from bridge.metering.agreement import Flow, totals
+from bridge.metering.meterday import span
+from bridge.metering.model import Direction, Unit
+from bridge.simulator.faults.variants import VARIANTS
+from bridge.simulator.household import meter_day
+from tests.world import GAS, HOME, SHED, World
+
+DAYS = 5  # for which the bridge runs, twice a day
+DIRECTIONS, UNITS = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}, {3: Unit.KWH, 5: Unit.M3}
+PARAMETERS: dict[str, list[dict[str, Any]]] = {"gas-delay": [{"hours": 24}, {"hours": 72}]}
+CASES = [(name, each) for name in VARIANTS for each in PARAMETERS.get(name, [{}])]
+OF_THE_PORTAL = [case for case in CASES if not case[0].startswith("api-")]
+OF_THE_API = [
+    case for case in CASES if case[0].startswith("api-") or case[0] in {"gas-delay", "accept-demanded"}
+]
+
+
+def live(world: World, days: int = DAYS) -> None:
+    """Some days of two scheduled runs each."""
+    with world.at_work() as (_, fetcher):
+        for _ in range(2 * days):
+            fetcher.fetch(Occasion.SCHEDULE)
+            world.clock.pass_by(hours=12)
+
+
+def by_the_api(world: World) -> World:
+    """An energy service provider with mandates for the same meters."""
+    api = world.simulator.energy_api
+    world.changes["fluvius"] = {
+        "energy_api": {
+            "environment": "sandbox",
+            "client_secret": api.client_secret,
+            "tenant_id": api.tenant,
+            "client_id": api.client_id,
+            "scope": api.scope,
+            "subscription_key": api.subscription_key,
+            "contract_number": api.contract_number,
+            "url": api.url("sandbox"),
+            "authority": api.authority,
+        }
+    }
+    world.meters = [
+        {name: value for name, value in meter.items() if name != "serial"} for meter in (HOME, GAS, SHED)
+    ]
+    return world
+
+
+def unlike_the_truth(world: World, *names: str) -> list[str]:
+    """What is missing or differs: every day from the first one known to the last published."""
+    found = []
+    for name in names:
+        meter = world.meter(name)
+        with world.ledger() as ledger:
+            total = ledger.sums.total(meter)
+            assert total, f"nothing of {name}"
+            for day in span(total.since, total.until):
+                known = {each.start: totals([each.amounts]) for each in ledger.days.intervals(meter, day)}
+                counted = world.simulator.slot_amounts(meter.ean, day)
+                if known and known != {start: in_flows(amounts) for start, amounts in counted.items()}:
+                    found.append(f"{name}: the intervals of {day}")
+        latest = world.simulator.latest_day(meter.ean)
+        behind = 3 if meter.energy == "gas" else 1  # it is asked for after 66 hours
+        if total.until < latest - timedelta(days=behind):
+            found.append(f"{name}: until {total.until} and not {latest}")
+        if total.days != (total.until - total.since).days + 1 or total.days < DAYS:
+            found.append(f"{name}: {total.days} days from {total.since} to {total.until}")
+        if world.total(name) != world.truth(meter.ean, total.since, total.until):
+            found.append(f"{name}: {world.total(name)}")
+    return found
+
+
+def in_flows(counted: Mapping[tuple[int, int, int], Decimal]) -> dict[Flow, Decimal]:
+    flows: dict[Flow, Decimal] = defaultdict(Decimal)
+    for (t, _, u), amount in counted.items():
+        flows[DIRECTIONS[t], UNITS[u]] += amount
+    return flows
+
+
+@pytest.mark.parametrize(("name", "parameters"), OF_THE_PORTAL)
+def test_by_the_portal_every_day_is_there_and_exact(
+    desk: World, name: str, parameters: dict[str, Any]
+) -> None:
+    desk.meters = [HOME, GAS, SHED]
+    desk.simulator.fault(name, **parameters)
+    live(desk)
+    assert unlike_the_truth(desk, "home", "gas", "shed") == []
+    assert desk.invented() == []
+
+
+@pytest.mark.parametrize(("name", "parameters"), OF_THE_API)
+def test_by_the_energy_api_every_day_is_there_and_exact(
+    desk: World, name: str, parameters: dict[str, Any]
+) -> None:
+    by_the_api(desk).simulator.fault(name, **parameters)
+    live(desk)
+    assert unlike_the_truth(desk, "home", "gas") == []
+
+
+def test_days_only_that_begin_elsewhere_are_named_by_their_middle(desk: World) -> None:
+    by_the_api(desk).simulator.fault("api-utc-days")
+    live(desk)
+    meter = desk.meter("shed")
+    with desk.ledger() as ledger:
+        total = ledger.sums.total(meter)
+    assert total
+    assert total.days == (total.until - total.since).days + 1 >= DAYS
+    slots: dict[Any, Decimal] = {}
+    for day in range(-1, total.days + 1):
+        for start, counted in desk.simulator.slot_amounts(
+            meter.ean, total.since + timedelta(days=day)
+        ).items():
+            slots[start] = counted[1, 0, 3]
+    since, until = (meter_day("electricity", each)[0].date() for each in (total.since, total.until))
+    in_utc = sum(
+        (amount for start, amount in slots.items() if since < start.date() <= until + timedelta(days=1)),
+        Decimal(0),
+    )
+    assert list(total.amounts.values()) == [in_utc]
