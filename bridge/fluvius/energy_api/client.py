@@ -19,7 +19,7 @@ from bridge.fluvius.errors import (
     TryLater,
 )
 from bridge.fluvius.http import PoliteSession, Response
-from bridge.fluvius.source import Answer
+from bridge.fluvius.source import Answer, left_out_in_words
 from bridge.fluvius.spans import ONE_DAY, halved_if_refused, in_days, in_pieces
 from bridge.fluvius.values import Span
 from bridge.metering import meterday
@@ -81,7 +81,9 @@ class EnergyApi:
         found = self._stored(meter, reference, since) if since else self._used(meter, reference, first, last)
         readings = [reading for each in found for reading in each.readings]
         strange = sum((each.strange for each in found), Counter[str]())
-        return Answer(readings, _in_words(strange), all(each.is_whole for each in found))
+        left_out = sorted(set[str]().union(*(each.left_out for each in found)))
+        remark = _in_words(strange) or (left_out_in_words(left_out[:_NAMED]) if left_out else None)
+        return Answer(readings, remark, all(each.is_whole for each in found))
 
     def _used(self, meter: Meter, reference: str, first: date, last: date) -> list[Found]:
         """What was used on some days."""

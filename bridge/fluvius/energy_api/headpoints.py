@@ -29,7 +29,7 @@ _SUBS = {
 }
 _DIRECTIONS = {"offtake": Direction.CONSUMPTION, "injection": Direction.INJECTION}
 _TARIFFS = {"total": Tariff.TOTAL, "day": Tariff.HIGH, "night": Tariff.LOW}
-_UNITS = {"kWh": Unit.KWH, "m3": Unit.M3}
+_UNITS = {"kwh": Unit.KWH, "m3": Unit.M3, "m³": Unit.M3}  # in whatever case
 _FINAL = {"READ", "VAL"}
 _NOT_FINAL = {"EST", "NVAL"}
 _INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
@@ -44,9 +44,8 @@ class Found:
     readings: Sequence[Reading]
     strange: Counter[str] = field(default_factory=Counter)  # what could not be understood, and how often
     is_whole: bool = True  # and nothing was null
-    undecided: AbstractSet[date] = (
-        frozenset()
-    )  # days of other edges than ours, with a part of their intervals
+    left_out: AbstractSet[str] = frozenset()  # quantities that we do not keep
+    undecided: AbstractSet[date] = frozenset()  # of other edges than ours, with a part of their intervals
 
 
 def read(
@@ -74,7 +73,7 @@ def read(
     reader = _Reader(meter, first, last, by_middle=by_middle)
     readings = reader.headpoint(headpoint)
     is_whole = not (reader.strange or reader.awaits_more)
-    return Found(readings, reader.strange, is_whole, reader.undecided)
+    return Found(readings, reader.strange, is_whole, reader.left_out, reader.undecided)
 
 
 def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
@@ -94,10 +93,11 @@ class _Reader:
         self.strange: Counter[str] = Counter()
         self.awaits_more = False
         self.undecided: set[date] = set()
+        self.left_out: set[str] = set()
         self._in_force: dict[tuple[str, datetime, Flow], Tariff] = {}
 
     def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
-        shape = str(headpoint.get("$type"))
+        shape = _shape(headpoint)
         if shape not in _SHAPES:
             self.strange[f"$type {shape}"] += 1
             return []
@@ -182,6 +182,8 @@ class _Reader:
     ) -> Iterator[Reading]:
         readings: dict[Register, Reading] = {}
         silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
+        others = _others(slot, directions)
+        self.left_out |= others.keys()
         for direction, tariff, counted in _counted(slot, directions):
             unit = self._unit(counted)
             if counted.get("value") is None or unit is None:
@@ -203,6 +205,8 @@ class _Reader:
         totals = [each for each in readings if each.tariff is Tariff.TOTAL]
         if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
             raise NotThereYet
+        if unknown := _active_part(others, readings):
+            raise NotUnderstood(f"register {unknown}")
         for register, reading in readings.items():
             total = readings.get(register._replace(tariff=Tariff.TOTAL))
             if register.tariff is not Tariff.TOTAL and total and total.amount == reading.amount:
@@ -210,7 +214,7 @@ class _Reader:
         yield from values.without_double_totals(readings)
 
     def _unit(self, counted: Mapping[str, Any]) -> Unit | None:
-        unit = _UNITS.get(str(counted.get("unit")))
+        unit = _unit(counted)
         if unit is None and counted.get("value") is not None:
             self.strange[f"unit {counted.get('unit')}"] += 1
         return unit
@@ -222,10 +226,23 @@ class _Reader:
         return values.is_final(counted.get("gasConversionFactor"))
 
     def _is_final(self, counted: Mapping[str, Any]) -> bool:
-        state = str(counted.get("validationState"))
+        state = str(counted.get("validationState")).upper()
         if state not in _FINAL | _NOT_FINAL:
-            self.strange[f"validationState {state}"] += 1
+            self.strange[f"validationState {counted.get('validationState')}"] += 1
         return state in _FINAL
+
+
+def _shape(headpoint: Mapping[str, Any]) -> str:
+    """The headpoint's `$type`; where it says none, the one that its content is of."""
+    if (said := headpoint.get("$type")) is not None:
+        return str(said)
+    has_own = any(_list(headpoint, name) for name in ("dailyEnergy", *_INTERVALS.values()))
+    has_meters = bool(_list(headpoint, "physicalMeters"))
+    return f"metering-on-{'-and-'.join(['headpoint'] * has_own + ['meter'] * (has_meters or not has_own))}"
+
+
+def _unit(counted: Mapping[str, Any]) -> Unit | None:
+    return _UNITS.get(str(counted.get("unit")).strip().casefold())
 
 
 def _counted(
@@ -237,6 +254,25 @@ def _counted(
             for tariff_name, tariff in _TARIFFS.items():
                 if counted := _mapping(_mapping(measurement, name), tariff_name):
                     yield direction, tariff, counted
+
+
+def _others(slot: Mapping[str, Any], directions: Mapping[str, Direction]) -> dict[str, Direction | None]:
+    """What else has an amount in a slot, by its name, and of which known direction it is in kWh."""
+    others: dict[str, Direction | None] = {}
+    for measurement in _list(slot, "measurements"):
+        for name, registers in measurement.items():
+            for each, counted in registers.items() if isinstance(registers, dict) else ():
+                is_ours = name in directions and each in _TARIFFS
+                if not is_ours and isinstance(counted, dict) and counted.get("value") is not None:
+                    what = clean(f"{name} {each}", LONGEST_NAME)
+                    others[what] = directions.get(name) if _unit(counted) else None
+    return others
+
+
+def _active_part(others: Mapping[str, Direction | None], readings: Mapping[Register, Reading]) -> str | None:
+    """The name of a part in kWh that we do not know, where no total says what there is with it."""
+    with_total = {each.direction for each in readings if each.tariff is Tariff.TOTAL}
+    return next((name for name, each in others.items() if each and each not in with_total), None)
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

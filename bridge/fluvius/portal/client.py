@@ -9,7 +9,7 @@ from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, QuestionRefused, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.portal import peaks, slots, windows
-from bridge.fluvius.source import Answer, Memory
+from bridge.fluvius.source import Answer, Memory, left_out_in_words
 from bridge.fluvius.spans import halved_if_refused, in_pieces
 from bridge.fluvius.values import Span
 from bridge.metering import meterday
@@ -223,10 +223,13 @@ def _has_length(found: slots.Slots, spans: Sequence[Span]) -> bool:
 
 
 def _answer(found: slots.Slots) -> Answer:
-    n = found.misunderstood
-    return Answer(
-        found.readings, f"{n} of Fluvius's slots could not be understood and are awaited" if n else None
-    )
+    remark = None
+    if n := found.misunderstood:
+        why = f": {', '.join(found.reasons)}" if found.reasons else ""
+        remark = f"{n} of Fluvius's slots could not be understood and are awaited{why}"
+    elif found.left_out:
+        remark = left_out_in_words(found.left_out)
+    return Answer(found.readings, remark)
 
 
 def _in_words(found: slots.Slots) -> str:

@@ -32,6 +32,8 @@ class Slots:
     readings: Sequence[Reading]
     lengths: AbstractSet[timedelta]  # of all its slots, wanted or not
     misunderstood: int  # slots that could not be read
+    reasons: Sequence[str] = ()  # why not, where that can be said
+    left_out: Sequence[str] = ()  # quantities that we do not keep
 
 
 def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = Energy.ELECTRICITY) -> Slots:
@@ -52,27 +54,32 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
     found: dict[Span, list[Reading]] = {}
     doubtful: set[Span] = set()
     misunderstood, silent = 0, 0
+    reasons: set[str] = set()
+    left_out: set[str] = set()
     for slot in answer:
         span = None
         try:
             span = _span(slot)
             spans.add(span)
             if span in wanted:
-                readings = _readings(slot, span, serial, energy)
+                readings = _readings(slot, span, serial, energy, left_out)
                 if found.setdefault(span, readings) != readings:
                     doubtful.add(span)
         except NotThereYet:
             silent += 1
             doubtful |= {span} if span else set()
-        except NotUnderstood:
+        except NotUnderstood as reason:
             misunderstood += 1
+            reasons |= {str(reason)} - {""}
             doubtful |= {span} if span else set()
     sure = [reading for span, readings in found.items() if span not in doubtful for reading in readings]
     if misunderstood and not found and not silent:
+        why = f" ({', '.join(sorted(reasons))})" if reasons else ""
         raise ShapeChanged(
-            "Fluvius has changed how it writes readings; look for a newer version of fluvius2mqtt"
+            f"Fluvius has changed how it writes readings{why}; look for a newer version of fluvius2mqtt"
         )
-    return Slots(sure, {end - start for start, end in spans}, misunderstood)
+    lengths = {end - start for start, end in spans}
+    return Slots(sure, lengths, misunderstood, tuple(sorted(reasons)), tuple(sorted(left_out)))
 
 
 def _span(slot: Any) -> Span:
@@ -84,7 +91,9 @@ def _span(slot: Any) -> Span:
     return start, end
 
 
-def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) -> list[Reading]:
+def _readings(
+    slot: Mapping[str, Any], span: Span, serial: str, energy: Energy, left_out: set[str]
+) -> list[Reading]:
     """The readings of one slot, one for each register.
 
     Other directions and units (reactive energy, power) are other quantities, and left out.
@@ -98,10 +107,11 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) 
     for value in listed:
         direction, unit = _known(_DIRECTIONS, value.get("t")), _known(_UNITS, value.get("u"))
         if direction is None or unit is None:
+            left_out.add(f"direction t {value['t']} in unit u {value['u']}")
             continue
         tariff = _known(_TARIFFS, value.get("dc"))
         if tariff is None:
-            raise NotUnderstood
+            raise NotUnderstood(f"an unknown tariff, dc {value['dc']}")
         register = Register(direction, tariff, unit)
         is_final = values.is_final(value.get("gcuv")) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
         validated = value.get("vs") == _VALIDATED and is_final is not False
@@ -110,7 +120,7 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) 
         if readings.setdefault(register, reading) != reading:
             raise NotUnderstood
     if not readings:
-        raise NotUnderstood
+        raise NotUnderstood("nothing but other quantities")
     return values.without_double_totals(readings)
 
 

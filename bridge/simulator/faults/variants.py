@@ -5,7 +5,7 @@ None of it is a fault, and a client has to live with each. The simulator is the 
 
 from dataclasses import replace
 
-from bridge.simulator.faults import events
+from bridge.simulator.faults import events, slots
 from bridge.simulator.faults.fault import Fault
 
 _ROWS = {
@@ -38,6 +38,7 @@ _ROWS = {
     "gas-delay": Fault(
         "gas appears so many hours after its day", "", {"hours": 24.0}, event=events.gas_delay
     ),
+    "reactive-energy": Fault("slots count reactive energy too", "readings", slots=slots.with_reactive_energy),
     "no-running-month": Fault("a month's peak appears when the month is over", "spikes"),
     "unknown-ean-forbidden": Fault(
         "403 and not 404 for an EAN or a serial number that is not yours", "measurements"
