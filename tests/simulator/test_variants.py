@@ -92,33 +92,25 @@ def test_every_variant_has_a_test() -> None:
 
 class TestThePortal:
     @pytest.mark.parametrize(
-        ("variant", "ean", "asked", "usually", "then"),
+        ("variant", "ean", "asked", "counts"),
         [
-            ("display-mode-demanded", HOME, {"code": 1}, 96, -400),
-            ("serial-demanded", HOME, {"code": 4, "meterSerialNumber": ""}, 1, -404),
-            ("unknown-ean-forbidden", STRANGER, {"code": 4}, -404, -403),
-            ("granularity-3-quarters", HOME, {"code": 3}, 1, 96),
-            ("accept-demanded", HOME, {"code": 4}, 1, -406),
-            ("gas-by-calendar-days", GAS, {"code": 2, "hour": 6}, 24, 0),
-            ("gas-by-calendar-days", GAS, {"code": 4, "hour": 6}, 1, 0),
-            ("gas-by-calendar-days", GAS, {"code": 2}, 0, 24),
-            ("gas-by-calendar-days", GAS, {"code": 4}, 1, 1),
+            ("display-mode-demanded", HOME, {"code": 1}, (96, -400)),
+            ("serial-demanded", HOME, {"code": 4, "meterSerialNumber": ""}, (1, -404)),
+            ("unknown-ean-forbidden", STRANGER, {"code": 4}, (-404, -403)),
+            ("granularity-3-quarters", HOME, {"code": 3}, (1, 96)),
+            ("accept-demanded", HOME, {"code": 4}, (1, -406)),
+            ("gas-by-calendar-days", GAS, {"code": 2, "hour": 6}, (24, 0)),
+            ("gas-by-calendar-days", GAS, {"code": 4, "hour": 6}, (1, 0)),
+            ("gas-by-calendar-days", GAS, {"code": 2}, (0, 24)),
+            ("gas-by-calendar-days", GAS, {"code": 4}, (1, 1)),
         ],
     )
-    def test_a_day(
-        self,
-        simulator: Simulator,
-        client: Client,
-        variant: str,
-        ean: str,
-        asked: Any,
-        usually: int,
-        then: int,
-    ) -> None:
+    def test_a_day(self, client: Client, variant: str, ean: str, asked: Any, counts: tuple[int, int]) -> None:
+        """How many slots there are usually and then, or the status with a minus."""
         day = GAS_DAY if ean == GAS else DAY
-        assert client.slots(ean, day, day, **asked) == usually
-        simulator.fault(variant)
-        assert client.slots(ean, day, day, **asked) == then
+        usually = client.slots(ean, day, day, **asked)
+        client.simulator.fault(variant)
+        assert (usually, client.slots(ean, day, day, **asked)) == counts
 
     def test_several_days(self, simulator: Simulator, client: Client) -> None:
         assert client.slots(HOME, DAY - 2 * ONE_DAY, DAY, 1) == 0
