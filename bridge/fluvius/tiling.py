@@ -34,8 +34,7 @@ class Days:
 
 def is_ours(span: Span, energy: Energy) -> bool:
     """Whether a span is that of a meter day."""
-    day = meterday.day_of(span[0], energy)
-    return span == (meterday.start_of(day, energy), meterday.end_of(day, energy))
+    return span == _span_of(meterday.day_of(span[0], energy), energy)
 
 
 def may_be_a_day(span: Span) -> bool:
@@ -46,6 +45,13 @@ def may_be_a_day(span: Span) -> bool:
 def named(span: Span, energy: Energy) -> date:
     """The meter day that the middle of a span lies in."""
     return meterday.day_of(span[0] + (span[1] - span[0]) / 2, energy)
+
+
+def stands_for(span: Span, energy: Energy) -> Span | None:
+    """The meter day that a day of other edges stands for: the one its middle lies in."""
+    if not may_be_a_day(span) or is_ours(span, energy):
+        return None
+    return _span_of(named(span, energy), energy)
 
 
 def to_meter_days(
@@ -90,7 +96,7 @@ def to_meter_days(
 
 def in_the_middle(day: date, energy: Energy, given: Iterable[Reading]) -> list[Reading]:
     """The amounts of the span as long as a day whose middle lies in a meter day; none if two do."""
-    span = meterday.start_of(day, energy), meterday.end_of(day, energy)
+    span = _span_of(day, energy)
     named_so = [each for each in given if named((each.start, each.end), energy) == day]
     if len({(each.start, each.end) for each in named_so}) != 1:
         return []
@@ -121,7 +127,7 @@ def _added_up(
     day: date, energy: Energy, counted: Sequence[Reading], given: Sequence[Reading]
 ) -> list[Reading]:
     """A meter day by its intervals. A tariff that was given and that they do not name was not in force."""
-    span = meterday.start_of(day, energy), meterday.end_of(day, energy)
+    span = _span_of(day, energy)
     parts: dict[tuple[str, Register], list[Reading]] = defaultdict(list)
     for each in counted:
         parts[each.serial, each.register].append(each)
@@ -163,6 +169,10 @@ def _sum(parts: Sequence[Reading], span: Span) -> Reading:
         parts[0].serial,
         provisional=any(each.provisional for each in parts),
     )
+
+
+def _span_of(day: date, energy: Energy) -> Span:
+    return meterday.start_of(day, energy), meterday.end_of(day, energy)
 
 
 def _moved(given: Reading, span: Span) -> Reading:

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.energy_api.headpoints import Found
+from bridge.fluvius.portal import slots
 from bridge.metering import meterday
 from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 
@@ -223,3 +224,44 @@ def test_after_an_exchange_each_meter_has_its_part_of_the_day() -> None:
     found = headpoints.read(data, Meter("m", EAN, Energy.ELECTRICITY, source="energy_api"))
     whole: list[Reading] = [each for each in found.readings if each.length > HOUR]
     assert {(each.serial, each.amount) for each in whole} == {("1", Decimal(48)), ("2", Decimal(48))}
+
+
+# --- on the portal, where days and intervals come in answers of their own
+
+
+def on_the_portal(*days: tuple[str, float, int]) -> list[tuple[date, Decimal]]:
+    """What is read of days that were asked for, each given by its begin, its hours and its amount."""
+    wanted = {
+        (meterday.start_of(day, Energy.GAS), meterday.end_of(day, Energy.GAS))
+        for day in meterday.span(date(2026, 7, 8), date(2026, 7, 12))
+    }
+    answer = [
+        {
+            "d": f"{begin}Z",
+            "de": (at(begin) + hours * HOUR).isoformat(),
+            "v": [{"dc": 0, "t": 1, "st": 0, "v": amount, "vs": 2, "u": 5, "gcuv": None}],
+        }
+        for begin, hours, amount in days
+    ]
+    found = slots.read(answer, wanted, "1", Energy.GAS)
+    assert {(each.start, each.end) for each in found.readings} <= wanted
+    return [(meterday.day_of(each.start, Energy.GAS), each.amount) for each in found.readings]
+
+
+def test_on_the_portal_a_gas_day_from_22_00_utc_is_the_one_that_its_middle_lies_in() -> None:
+    found = on_the_portal(("2026-07-08T22:00", 24, 3), ("2026-07-09T22:00", 24, 4))
+    assert sorted(found) == [(date(2026, 7, 9), Decimal(3)), (date(2026, 7, 10), Decimal(4))]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([("2026-07-09T22:00", 24, 3), ("2026-07-10T04:00", 24, 5)], [(date(2026, 7, 10), 5)]),
+        ([("2026-07-09T22:00", 24, 3), ("2026-07-09T23:00", 24, 4)], []),
+        ([("2026-07-09T22:00", 24, 3), ("2026-07-09T22:00", 24, 4)], []),
+        ([("2026-07-09T22:00", 12, 3)], []),
+        ([("2026-07-20T22:00", 24, 3)], []),
+    ],
+)
+def test_on_the_portal_only_what_is_sure_counts(given: list[Any], expected: list[Any]) -> None:
+    assert on_the_portal(*given) == expected

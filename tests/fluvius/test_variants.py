@@ -127,3 +127,49 @@ def test_days_only_that_begin_elsewhere_are_named_by_their_middle(desk: World) -
         Decimal(0),
     )
     assert list(total.amounts.values()) == [in_utc]
+
+
+OTHER_DAYS = ["api-utc-days", "api-days-from-asked", "api-gas-days-from-midnight"]
+
+
+@pytest.mark.parametrize("name", OTHER_DAYS)
+@pytest.mark.parametrize("today", ["2026-10-24 09:00", "2027-03-27 09:00"])
+def test_days_that_begin_elsewhere_are_exact_when_the_clocks_change(
+    desk: World, name: str, today: str
+) -> None:
+    desk.clock.move_to(today)
+    by_the_api(desk).simulator.fault(name)
+    live(desk, days=6)
+    assert unlike_the_truth(desk, "home", "gas") == []
+
+
+@pytest.mark.parametrize("name", OTHER_DAYS)
+def test_days_that_begin_elsewhere_are_corrected_exactly(desk: World, name: str) -> None:
+    by_the_api(desk).simulator.fault(name)
+    live(desk, days=2)
+    for meter, days_ago, delta in ((HOME, 3, -700), (HOME, 6, 450), (GAS, 6, 2000)):
+        day = desk.clock().date() - timedelta(days=days_ago)
+        desk.simulator.correct(meter["ean"], day, delta_wh=delta, at=desk.clock() + timedelta(hours=2))
+    live(desk, days=3)
+    assert unlike_the_truth(desk, "home", "gas") == []
+
+
+@pytest.mark.parametrize("name", OTHER_DAYS)
+def test_days_that_begin_elsewhere_are_exact_when_the_meter_is_exchanged(desk: World, name: str) -> None:
+    by_the_api(desk).simulator.fault(name)
+    live(desk, days=1)
+    desk.simulator.exchange(HOME["ean"], desk.clock() + timedelta(hours=5), "1SAG1100099999")
+    live(desk, days=4)
+    assert unlike_the_truth(desk, "home", "gas") == []
+
+
+def test_days_that_begin_elsewhere_cost_no_request_more(desk: World) -> None:
+    by_the_api(desk).meters.pop()  # a meter of days only, which are over an hour later than ours
+    live(desk)
+    usual = desk.simulator.count("energy")
+    desk.data_dir.joinpath("ledger.sqlite").unlink()
+    desk.clock.pass_by(days=-DAYS)
+    desk.simulator.forget_requests()
+    desk.simulator.fault("api-utc-days")
+    live(desk)
+    assert desk.simulator.count("energy") == usual

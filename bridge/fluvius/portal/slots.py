@@ -5,14 +5,15 @@ known. A slot counts whole or not at all: one amount that is null, is no number 
 makes the whole slot missing, because the rest of it would look like a smaller total.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from bridge.fluvius import limits, values
+from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering.model import Direction, Energy, Reading, Register, Tariff, Unit
@@ -41,7 +42,8 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
 
     Args:
         answer: the decoded JSON, numbers with a fraction as `Decimal`.
-        wanted: start and end (UTC) of every slot that was asked for; others are left out.
+        wanted: start and end (UTC) of every slot that was asked for; others are left out, but for days that
+            begin elsewhere, which are those that their middle lies in.
         serial: the physical meter that was asked about.
         energy: what it counts.
 
@@ -61,7 +63,7 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
         try:
             span = _span(slot)
             spans.add(span)
-            if span in wanted:
+            if span in wanted or tiling.stands_for(span, energy) in wanted:
                 readings = _readings(slot, span, serial, energy, left_out)
                 if found.setdefault(span, readings) != readings:
                     doubtful.add(span)
@@ -72,7 +74,7 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
             misunderstood += 1
             reasons |= {str(reason)} - {""}
             doubtful |= {span} if span else set()
-    sure = [reading for span, readings in found.items() if span not in doubtful for reading in readings]
+    sure = _sure(found, doubtful, wanted, energy)
     if misunderstood and not found and not silent:
         why = f" ({', '.join(sorted(reasons))})" if reasons else ""
         raise ShapeChanged(
@@ -80,6 +82,23 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
         )
     lengths = {end - start for start, end in spans}
     return Slots(sure, lengths, misunderstood, tuple(sorted(reasons)), tuple(sorted(left_out)))
+
+
+def _sure(
+    found: Mapping[Span, list[Reading]],
+    doubtful: AbstractSet[Span],
+    wanted: AbstractSet[Span],
+    energy: Energy,
+) -> list[Reading]:
+    """The readings that nothing speaks against; a day of other edges where the one of ours is not there."""
+    sure = [reading for span in found if span in wanted - doubtful for reading in found[span]]
+    others: dict[Span | None, list[Span]] = defaultdict(list)
+    for span in found.keys() - wanted:
+        others[tiling.stands_for(span, energy)].append(span)
+    for day, spans in others.items():
+        if day and day not in found.keys() | doubtful and len(spans) == 1 and spans[0] not in doubtful:
+            sure += [replace(each, start=day[0], end=day[1]) for each in found[spans[0]]]
+    return sure
 
 
 def _span(slot: Any) -> Span:
