@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from bridge.fetching.due import Occasion
+from bridge.fluvius.errors import NotYourMeter
+from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_energy_api
 from bridge.metering.agreement import Flow, totals
 from bridge.metering.meterday import span
 from bridge.metering.model import Direction, Unit
@@ -18,7 +21,10 @@ from tests.world import GAS, HOME, SHED, World
 
 DAYS = 5  # for which the bridge runs, twice a day
 DIRECTIONS, UNITS = {1: Direction.CONSUMPTION, 2: Direction.INJECTION}, {3: Unit.KWH, 5: Unit.M3}
-PARAMETERS: dict[str, list[dict[str, Any]]] = {"gas-delay": [{"hours": 24}, {"hours": 72}]}
+PARAMETERS: dict[str, list[dict[str, Any]]] = {
+    "gas-delay": [{"hours": 24}, {"hours": 72}],
+    "api-other-errors": [{"writing": "camel"}, {"writing": "gateway"}],
+}
 CASES = [(name, each) for name in VARIANTS for each in PARAMETERS.get(name, [{}])]
 OF_THE_PORTAL = [case for case in CASES if not case[0].startswith("api-")]
 OF_THE_API = [
@@ -173,3 +179,31 @@ def test_days_that_begin_elsewhere_cost_no_request_more(desk: World) -> None:
     desk.simulator.fault("api-utc-days")
     live(desk)
     assert desk.simulator.count("energy") == usual
+
+
+@pytest.mark.parametrize("variant", ["", "no-running-month"])
+def test_the_months_peaks_are_the_same_when_they_come_late(desk: World, variant: str) -> None:
+    desk.clock.move_to("2026-11-27 09:00")
+    if variant:
+        desk.simulator.fault(variant)
+    live(desk, days=6)
+    with desk.ledger() as ledger:
+        [november] = ledger.peaks.peak_months(desk.meter(), [date(2026, 11, 1)])
+    highest = max(
+        amounts.get((1, 1, 3), Decimal(0)) + amounts.get((1, 2, 3), Decimal(0))
+        for day in range(1, 31)
+        for amounts in desk.simulator.slot_amounts(HOME["ean"], date(2026, 11, day)).values()
+    )
+    assert november.given
+    assert november.given.power == highest * 4
+
+
+@pytest.mark.parametrize("writing", ["camel", "gateway"])
+def test_what_the_energy_api_says_in_other_words_is_told(desk: World, writing: str) -> None:
+    by_the_api(desk).simulator.fault("api-other-errors", writing=writing)
+    desk.simulator.energy_api.mandate(HOME["ean"]).finish(desk.clock() + timedelta(hours=1))
+    desk.clock.pass_by(hours=1)
+    desk.data_dir.mkdir()
+    source = open_energy_api(desk.settings, PoliteSession(now=desk.clock), desk.clock)
+    with pytest.raises(NotYourMeter, match="no approved mandate for this EAN"):
+        source.readings(desk.meter(), "simulated", date(2026, 11, 20), date(2026, 11, 20), None)

@@ -280,6 +280,23 @@ class TestTheEnergyApi:
         assert len(client.meter(**query)["quarterHourlyEnergy"]) == 95
         assert len(client.meter(**{**query, "to": "2026-11-21T10:00:00Z"})["quarterHourlyEnergy"]) == 96
 
+    @pytest.mark.parametrize(
+        ("writing", "said"),
+        [
+            ("camel", {"type": "BadRequest", "code": "400", "message": "The request is not valid."}),
+            ("gateway", {"error": {"code": "BadRequest", "message": "The request is not valid."}}),
+        ],
+    )
+    def test_errors_in_other_words(self, client: Client, writing: str, said: dict[str, Any]) -> None:
+        client.simulator.fault("api-other-errors", writing=writing)
+        answer = client.ask("/api/mandate/energy", ean=HOME, periodType="never")
+        assert answer.status_code == 400
+        mistake = "'periodType' must be one of readTime, insertTime."
+        if writing == "camel":
+            assert answer.json() == {**said, "validationErrorMessages": [mistake]}
+        else:
+            assert answer.json()["error"]["message"] == f"{said['error']['message']}; {mistake}"
+
     def test_an_unknown_ean_may_not_be_found(self, simulator: Simulator, client: Client) -> None:
         query = {"ean": STRANGER, "periodType": "readTime"}
         assert client.ask("/api/mandate/energy", **query).status_code == 403

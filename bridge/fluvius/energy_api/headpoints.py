@@ -94,6 +94,7 @@ class _Reader:
         self.awaits_more = False
         self.undecided: set[date] = set()
         self.left_out: set[str] = set()
+        self._has_other_days = False  # than ours
         self._in_force: dict[tuple[str, datetime, Flow], Tariff] = {}
 
     def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
@@ -114,7 +115,9 @@ class _Reader:
                 found += self._in_meter_days([each for readings in slots.values() for each in readings or ()])
         return found
 
-    def _in_meter_days(self, found: Sequence[Reading]) -> list[Reading]:
+    def _in_meter_days(self, found: list[Reading]) -> list[Reading]:
+        if not self._has_other_days:
+            return found
         days = tiling.to_meter_days(found, self._meter.energy, self._in_force, by_middle=self._by_middle)
         self.undecided |= {day for day in days.undecided if self._first <= day <= self._last}
         if days.contradicted:
@@ -153,6 +156,9 @@ class _Reader:
                 continue
             if not self._is_asked(span):
                 continue
+            self._has_other_days = (
+                self._has_other_days or tiling.stands_for(span, self._meter.energy) is not None
+            )
             try:
                 readings = list(self._readings(slot, span, directions, serial))
                 if readings and found.setdefault(span, readings) != readings:
@@ -207,7 +213,7 @@ class _Reader:
             raise NotThereYet
         if unknown := _active_part(others, readings):
             raise NotUnderstood(f"register {unknown}")
-        for register, reading in readings.items():
+        for register, reading in readings.items() if self._has_other_days else ():
             total = readings.get(register._replace(tariff=Tariff.TOTAL))
             if register.tariff is not Tariff.TOTAL and total and total.amount == reading.amount:
                 self._in_force[serial, span[0], flow_of(register)] = register.tariff
@@ -261,9 +267,9 @@ def _others(slot: Mapping[str, Any], directions: Mapping[str, Direction]) -> dic
     others: dict[str, Direction | None] = {}
     for measurement in _list(slot, "measurements"):
         for name, registers in measurement.items():
+            ours = _TARIFFS.keys() if name in directions else ()
             for each, counted in registers.items() if isinstance(registers, dict) else ():
-                is_ours = name in directions and each in _TARIFFS
-                if not is_ours and isinstance(counted, dict) and counted.get("value") is not None:
+                if each not in ours and isinstance(counted, dict) and counted.get("value") is not None:
                     what = clean(f"{name} {each}", LONGEST_NAME)
                     others[what] = directions.get(name) if _unit(counted) else None
     return others

@@ -16,7 +16,15 @@ from bridge.simulator.energy_api.mistakes import in_filters, in_mock, in_short_u
 from bridge.simulator.energy_api.naming import moment_of, named
 from bridge.simulator.measurements import Measurements
 from bridge.simulator.request import Request
-from bridge.simulator.response import RefusedError, Response, api_error, as_json, as_page, gateway_error
+from bridge.simulator.response import (
+    RefusedError,
+    Response,
+    api_error,
+    as_json,
+    as_page,
+    gateway_error,
+    in_other_words,
+)
 from bridge.simulator.writing import text
 
 ENVIRONMENTS: dict[str, Environment] = {"esco-live": "production", "esco-sbx": "sandbox"}
@@ -90,6 +98,14 @@ class EnergyApi(Customers):
             return self.credentials.discovery(request)
         if endpoint == "api-token":
             return self.credentials.token(request)
+        try:
+            return self._answer(request, endpoint)
+        except RefusedError as refusal:
+            if others := request.strikes.get("api-other-errors"):
+                refusal.response = in_other_words(refusal.response, others.parameters["writing"])
+            raise
+
+    def _answer(self, request: Request, endpoint: str) -> Response:
         environment = ENVIRONMENTS[request.path.split("/")[1].lower()]
         self._check_access(request, environment)
         answers: dict[str, Callable[[Request, Environment], Any]] = {

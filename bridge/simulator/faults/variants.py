@@ -47,6 +47,11 @@ _ROWS = {
     "api-strict": Fault(
         "every parameter is demanded, in its own case, and moments only as 2026-11-01T00:00:00Z", "energy-api"
     ),
+    "api-other-errors": Fault(
+        "errors in camelCase, or as the gateway writes them: camel, gateway",
+        "energy-api",
+        {"writing": ("camel", "gateway")},
+    ),
     "api-unknown-ean-not-found": Fault("404 and not 403 for an EAN without a mandate", "energy"),
     "api-utc-days": Fault("days begin at 00:00 UTC", "energy"),
     "api-days-from-asked": Fault("days begin at the time of day that was asked from", "energy"),
