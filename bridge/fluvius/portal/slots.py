@@ -56,8 +56,7 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
     found: dict[Span, list[Reading]] = {}
     doubtful: set[Span] = set()
     misunderstood, silent = 0, 0
-    reasons: set[str] = set()
-    left_out: set[str] = set()
+    reasons, left_out = set[str](), set[str]()
     for slot in answer:
         span = None
         try:
@@ -74,14 +73,17 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
             misunderstood += 1
             reasons |= {str(reason)} - {""}
             doubtful |= {span} if span else set()
-    sure = _sure(found, doubtful, wanted, energy)
     if misunderstood and not found and not silent:
-        why = f" ({', '.join(sorted(reasons))})" if reasons else ""
-        raise ShapeChanged(
-            f"Fluvius has changed how it writes readings{why}; look for a newer version of fluvius2mqtt"
-        )
-    lengths = {end - start for start, end in spans}
+        raise _changed(reasons)
+    sure, lengths = _sure(found, doubtful, wanted, energy), {end - start for start, end in spans}
     return Slots(sure, lengths, misunderstood, tuple(sorted(reasons)), tuple(sorted(left_out)))
+
+
+def _changed(reasons: AbstractSet[str]) -> ShapeChanged:
+    why = f" ({', '.join(sorted(reasons))})" if reasons else ""
+    return ShapeChanged(
+        f"Fluvius has changed how it writes readings{why}; look for a newer version of fluvius2mqtt"
+    )
 
 
 def _sure(
