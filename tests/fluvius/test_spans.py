@@ -146,6 +146,17 @@ def test_a_portal_that_takes_half_a_month_at_once_gets_halves(desk: World) -> No
     assert desk.total() == desk.truth(HOME["ean"], date(2026, 11, 14), date(2026, 11, 20))
 
 
+def test_what_the_portal_takes_at_once_is_remembered_for_a_month(desk: World) -> None:
+    desk.simulator.fault("short-spans", days=20, where="readings-day")
+    asked = []
+    for days in (1, 1, 30, 1):
+        desk.simulator.forget_requests()
+        desk.fetch()
+        asked.append(desk.simulator.count("readings-day"))
+        desk.clock.pass_by(days=days)
+    assert asked == [3, 2, 2, 3]
+
+
 def test_a_refusal_of_everything_costs_one_request_more(desk: World) -> None:
     desk.simulator.fault("bad-request")
     cycle = desk.fetch()

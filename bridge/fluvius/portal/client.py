@@ -48,11 +48,17 @@ class Portal:
         Raises:
             FluviusError: see its kinds.
         """
+        remembered = self._recalled(meter, "span")
+        at_once = _DAYS_AT_ONCE if self._may_try(remembered) else remembered["days"]
+        pieces = in_pieces(windows.days(first, last, meter.energy), at_once)
         answers = [
             answer
-            for days in in_pieces(windows.days(first, last, meter.energy), _DAYS_AT_ONCE)
-            for answer in halved_if_refused(lambda days: self._found(meter, "days", _FOR_DAYS, days), days)
+            for piece in pieces
+            for answer in halved_if_refused(lambda days: self._found(meter, "days", _FOR_DAYS, days), piece)
         ]
+        if len(answers) > len(pieces):
+            halved = {"days": -(-at_once // 2), "in_vain": self._today()}
+            self._memory.remember(f"portal/{meter.ean}/span", halved)
         return Answer(
             readings=[reading for answer in answers for reading in answer.readings],
             remark=next((answer.remark for answer in answers if answer.remark), None),
