@@ -99,14 +99,10 @@ class Portal:
         Raises:
             FluviusError: see its kinds.
         """
-        months = windows.months(first, last, meter.energy)
-        answers = halved_if_refused(lambda months: self._peaks(meter, months), months)
-        return [peak for answer in answers for peak in answer]
-
-    def _peaks(self, meter: Meter, months: Sequence[Span]) -> list[Peak]:
+        start = meterday.start_of(meterday.month_of(first), meter.energy)
+        span = start, meterday.end_of(last, meter.energy)
         path = f"/verbruik/api/meter-measurement-spikes/{meter.ean}"
-        answer = self._get(meter, path, windows.parameters(meter, months))
-        return peaks.read(answer.json(), (months[0][0], months[-1][1]))
+        return peaks.read(self._get(meter, path, windows.parameters(meter, [span])).json(), span)
 
     def _found(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
         """The readings of consecutive slots; of gas by gas days, or else by calendar days.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 
 from bridge.fluvius.values import Span
 from bridge.metering import meterday
@@ -43,15 +42,6 @@ def intervals(day: date, energy: Energy) -> list[Span]:
     """The quarter-hours (electricity) or hours (gas) of a meter day."""
     length = meterday.interval_length(energy)
     return [(start, start + length) for start in meterday.intervals_of(day, energy)]
-
-
-def months(first: date, last: date, energy: Energy) -> list[Span]:
-    """The months from that of one day to another day, of which the last may be shorter."""
-    firsts = [meterday.month_of(first)]
-    while (following := meterday.last_of(firsts[-1]) + meterday.ONE_DAY) <= last:
-        firsts.append(following)
-    edges = [*(meterday.start_of(each, energy) for each in firsts), meterday.end_of(last, energy)]
-    return list(pairwise(edges))
 
 
 def _local(instant: datetime) -> str:
