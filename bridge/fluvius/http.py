@@ -24,12 +24,14 @@ log = logging.getLogger(__name__)
 
 # Seen: a request without a browser-like User-Agent may be refused.
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+ACCEPT_LANGUAGE = "nl-BE,nl;q=0.9,en;q=0.8"  # as browsers in Flanders; messages come in it
 
 _CONNECT_SECONDS, _SILENCE_SECONDS, _EXCHANGE_SECONDS = 10, 30, 60
 A_PAGE = 2 * 1024 * 1024  # bytes: the sign-in page has some 100 kB, a token or an error a few
 _PATIENCE = timedelta(seconds=30)  # a longer Retry-After is not waited for here
 _RETRIES = 2
 _LONGEST_WORDS = 500  # characters of an error
+_WORDS = ("message", "error_description", "detail", "title", "error", "code")  # the first says most
 _UNHURRIED_AFTER = 2  # like a browser: a page's first requests come at once, more are spread out
 
 
@@ -59,14 +61,17 @@ class Response:
             raise ShapeChanged("Fluvius answered something that is not JSON") from None
 
     def words(self) -> str:
-        """What the answer says to people: `Message` and `ValidationErrorMessages` of the Energy API, say."""
+        """What the answer says to people, be it of Fluvius, of the gateway before it, or of a sign-in."""
         try:
             content = json.loads(self.text)
-            message = content.get("Message") or content.get("message") or content.get("Code")
-            messages = [message, *(content.get("ValidationErrorMessages") or ())]
-            return clean("; ".join(str(each) for each in messages if each), _LONGEST_WORDS)
-        except (AttributeError, RecursionError, TypeError, ValueError):
+        except (RecursionError, ValueError):
             return ""
+        said = _in_lower_case(content)
+        said |= _in_lower_case(said.get("error"))
+        message = next((text for name in _WORDS if isinstance(text := said.get(name), str) and text), None)
+        more = said.get("validationerrormessages")
+        messages = [message, *(more if isinstance(more, list) else [more])]
+        return clean("; ".join(str(each) for each in messages if each), _LONGEST_WORDS)
 
 
 @dataclass
@@ -91,6 +96,7 @@ class PoliteSession:
         for scheme in ("https://", "http://"):
             self._http.mount(scheme, self._transport)
         self._http.headers["User-Agent"] = USER_AGENT
+        self._http.headers["Accept-Language"] = ACCEPT_LANGUAGE
         self._http.auth = lambda request: request  # or requests would prefer a .netrc to our bearer token
 
     def close(self) -> None:
@@ -237,6 +243,11 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
         return now + timedelta(seconds=min(int(value.strip()[:9]), 7 * 24 * 3600))
     named = clock.http_date(value)
     return named and min(named, now + timedelta(days=7))
+
+
+def _in_lower_case(content: Any) -> dict[str, Any]:
+    """The fields of an object, whose case differs from one part of Fluvius to another."""
+    return {str(name).lower(): value for name, value in content.items()} if isinstance(content, dict) else {}
 
 
 def _no_number(name: str) -> None:
