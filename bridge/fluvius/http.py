@@ -17,6 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from bridge.fluvius import clock
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
 from bridge.fluvius.punctual import PunctualAdapter
+from bridge.fluvius.seen import Seen
 from bridge.text.deadline import all_within
 from bridge.text.foreign import clean
 
@@ -88,6 +89,8 @@ class PoliteSession:
     longest_pause: float = 1.2  # seconds between two requests for readings
     exchange_seconds: float = _EXCHANGE_SECONDS  # for one request and the whole answer to it
     count: int = 0  # requests made
+    seen: Seen = field(default_factory=Seen)  # how the answers look
+    latest: Response | None = None  # the answer that came last
     _http: requests.Session = field(default_factory=requests.Session)
     _transport: PunctualAdapter = field(default_factory=PunctualAdapter)
     _unhurried: int = 0
@@ -98,6 +101,11 @@ class PoliteSession:
         self._http.headers["User-Agent"] = USER_AGENT
         self._http.headers["Accept-Language"] = ACCEPT_LANGUAGE
         self._http.auth = lambda request: request  # or requests would prefer a .netrc to our bearer token
+
+    def keep_odd(self, why: str) -> None:
+        """The latest answer was not understood, in whole or in part."""
+        if self.latest:
+            self.seen.keep(self.latest, self.now(), why)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -154,12 +162,14 @@ class PoliteSession:
 
     def _once(self, method: str, url: str, *, at_most: int = A_PAGE, **options: Any) -> Response:
         self.count += 1
+        self.latest = None
         options.setdefault("allow_redirects", False)
         try:
             with all_within(self.exchange_seconds, self._transport.sockets) as is_cut:
                 response = self._exchange(method, url, at_most, options)
                 if is_cut.is_set():  # what ends with the connection looks whole
                     raise TimeoutError
+                self.latest = response
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,

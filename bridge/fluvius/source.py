@@ -1,6 +1,6 @@
 """What every source of readings offers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ class Answer:
     readings: Sequence[Reading]
     remark: str | None = None  # for the user: what was found instead of what was asked
     is_whole: bool = True  # nothing was null, and everything was understood
+    behind: Sequence[Mapping[str, str]] = ()  # what is behind the connection: kind, ean, type, vreg_id
 
 
 def left_out_in_words(quantities: Iterable[str]) -> str:

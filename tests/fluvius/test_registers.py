@@ -12,6 +12,7 @@ from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.portal import slots
 from bridge.metering import meterday
 from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
+from tests.rig.provider import Provider
 from tests.rig.world import HOME, World
 
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
@@ -141,3 +142,14 @@ def test_what_is_left_out_is_on_the_status_and_everything_else_is_there(desk: Wo
     assert progress.error is None
     assert "left out: direction t 1 in unit u 4" in (progress.advice or "")
     assert desk.total() == desk.truth(HOME["ean"], FIRST, LAST)
+
+
+def test_what_is_behind_a_large_connection_is_on_its_status(desk: World) -> None:
+    provider = Provider(desk)
+    provider.only(HOME["ean"])
+    eans = provider.api.shape(HOME["ean"], "metering-on-headpoint", subs=["production", "auxiliary"])
+    provider.fetch()
+    _, progress, _ = provider.look()
+    assert [(each["kind"], each["ean"]) for each in progress.behind] == list(eans.items())
+    assert progress.behind[0]["vreg_id"].startswith("PVZG")
+    assert progress.behind[0]["type"] == "PV"

@@ -19,6 +19,7 @@ from bridge.fluvius.errors import (
     TryLater,
 )
 from bridge.fluvius.http import PoliteSession, Response
+from bridge.fluvius.seen import remembering_what_is_odd
 from bridge.fluvius.source import Answer, left_out_in_words
 from bridge.fluvius.spans import ONE_DAY, halved_if_refused, in_days, in_pieces
 from bridge.fluvius.values import Span
@@ -55,6 +56,7 @@ class EnergyApi:
         self._http, self._access, self._settings = http, access, settings
         self._url = settings.url or _URLS[settings.environment]
 
+    @remembering_what_is_odd
     def mandates(self) -> list[Mandate]:
         """All mandates of the contract: one request.
 
@@ -63,6 +65,7 @@ class EnergyApi:
         """
         return mandates.read(self._ask("get", "mandate", at_most=_LARGEST_LIST))
 
+    @remembering_what_is_odd
     def readings(
         self, meter: Meter, reference: str, first: date, last: date, since: datetime | None
     ) -> Answer:
@@ -83,7 +86,8 @@ class EnergyApi:
         strange = sum((each.strange for each in found), Counter[str]())
         left_out = sorted(set[str]().union(*(each.left_out for each in found)))
         remark = _in_words(strange) or (left_out_in_words(left_out[:_NAMED]) if left_out else None)
-        return Answer(readings, remark, all(each.is_whole for each in found))
+        behind = next((each.behind for each in reversed(found) if each.behind), ())
+        return Answer(readings, remark, all(each.is_whole for each in found), behind)
 
     def _used(self, meter: Meter, reference: str, first: date, last: date) -> list[Found]:
         """What was used on some days."""
@@ -93,9 +97,8 @@ class EnergyApi:
             end = self._a_day_more(meter, days[-1][1])
             question = _question(meter, reference, "readTime", days[0][0], end)
             data = self._ask("get", "mandate/energy", params=question, at_most=len(days) * _LARGEST_DAY)
-            return headpoints.read(
-                data, meter, *(meterday.day_of(each[0], meter.energy) for each in (days[0], days[-1]))
-            )
+            edges = (meterday.day_of(each[0], meter.energy) for each in (days[0], days[-1]))
+            return self._found(headpoints.read(data, meter, *edges))
 
         return [each for piece in in_pieces(days, _MOST_DAYS) for each in halved_if_refused(ask, piece)]
 
@@ -112,7 +115,7 @@ class EnergyApi:
             question = _question(meter, reference, "insertTime", spans[0][0], spans[-1][1])
             at_most = max(len(spans), _A_MONTH) * _LARGEST_DAY
             data = self._ask("get", "mandate/energy", params=question, at_most=at_most)
-            return headpoints.read(data, meter, first, last, by_middle=meter.days_only)
+            return self._found(headpoints.read(data, meter, first, last, by_middle=meter.days_only))
 
         spans = in_days(max(since, now - _HISTORY), now)
         found = [each for piece in in_pieces(spans, _MOST_DAYS) for each in halved_if_refused(ask, piece)]
@@ -120,6 +123,11 @@ class EnergyApi:
             newest = max(undecided)
             oldest = min(day for day in undecided if (newest - day).days < _A_MONTH)
             found += self._used(meter, reference, oldest, newest)
+        return found
+
+    def _found(self, found: Found) -> Found:
+        if found.strange:
+            self._http.keep_odd(_in_words(found.strange) or "")
         return found
 
     def _a_day_more(self, meter: Meter, end: datetime) -> datetime:
@@ -165,7 +173,9 @@ class EnergyApi:
         self._ask("post", "mandate/mock", json=dict(mandate))
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
-        return _data(self._answer(method, path, **options))
+        data = _data(self._answer(method, path, **options))
+        self._http.seen.count(data)
+        return data
 
     def _answer(self, method: str, path: str, **options: Any) -> Response:
         self._http.take_time()

@@ -45,6 +45,7 @@ class Found:
     strange: Counter[str] = field(default_factory=Counter)  # what could not be understood, and how often
     is_whole: bool = True  # and nothing was null
     left_out: AbstractSet[str] = frozenset()  # quantities that we do not keep
+    behind: Sequence[Mapping[str, str]] = ()  # its sub-headpoints, as in `Answer`
     undecided: AbstractSet[date] = frozenset()  # of other edges than ours, with a part of their intervals
 
 
@@ -73,7 +74,8 @@ def read(
     reader = _Reader(meter, first, last, by_middle=by_middle)
     readings = reader.headpoint(headpoint)
     is_whole = not (reader.strange or reader.awaits_more)
-    return Found(readings, reader.strange, is_whole, reader.left_out, reader.undecided)
+    behind = [_described(sub) for sub in _list(headpoint, "subHeadpoints")]
+    return Found(readings, reader.strange, is_whole, reader.left_out, behind, reader.undecided)
 
 
 def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
@@ -236,6 +238,15 @@ class _Reader:
         if state not in _FINAL | _NOT_FINAL:
             self.strange[f"validationState {counted.get('validationState')}"] += 1
         return state in _FINAL
+
+
+def _described(sub: Mapping[str, Any]) -> dict[str, str]:
+    """What a sub-headpoint is, as far as it says."""
+    kind = str(sub.get("$type")).removeprefix("submetering-")
+    said = {"kind": kind, "ean": sub.get("ean"), "type": sub.get("type"), "vreg_id": sub.get("vregId")}
+    return {
+        name: clean(value, LONGEST_NAME) for name, value in said.items() if isinstance(value, str) and value
+    }
 
 
 def _shape(headpoint: Mapping[str, Any]) -> str:

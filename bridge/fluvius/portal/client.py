@@ -9,6 +9,7 @@ from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, QuestionRefused, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.portal import peaks, slots, windows
+from bridge.fluvius.seen import remembering_what_is_odd
 from bridge.fluvius.source import Answer, Memory, left_out_in_words
 from bridge.fluvius.spans import halved_if_refused, in_pieces
 from bridge.fluvius.values import Span
@@ -43,6 +44,7 @@ class Portal:
         self._http, self._access, self._url, self._memory = http, access, url, memory
         self._notes: dict[str, dict[str, Any]] = {}  # EAN → what is remembered of it, by what it is about
 
+    @remembering_what_is_odd
     def days(self, meter: Meter, first: date, last: date) -> Answer:
         """The daily amounts of a span of meter days: one request for each 31 of them.
 
@@ -65,6 +67,7 @@ class Portal:
             remark=next((answer.remark for answer in answers if answer.remark), None),
         )
 
+    @remembering_what_is_odd
     def intervals(self, meter: Meter, day: date) -> Answer:
         """The quarter-hours (electricity) or hours (gas) of exactly one meter day, as the portal wants it.
 
@@ -94,6 +97,7 @@ class Portal:
                 raise ShapeChanged("Fluvius answered something else than a list of slots")
             yield answer.text
 
+    @remembering_what_is_odd
     def peaks(self, meter: Meter, first: date, last: date) -> list[Peak]:
         """The monthly peaks from the month of one day to that of another, where the meter has any.
 
@@ -183,7 +187,14 @@ class Portal:
         self, meter: Meter, what: str, code: int, spans: Sequence[Span], by_calendar: bool
     ) -> slots.Slots:
         answer = self._history(meter, what, code, spans, by_calendar)
-        return slots.read(answer.json(), set(spans), meter.serial, meter.energy)
+        document = answer.json()
+        self._http.seen.count(document)
+        found = slots.read(document, set(spans), meter.serial, meter.energy)
+        if found.misunderstood:
+            self._http.keep_odd(
+                f"{found.misunderstood} slots: {', '.join(found.reasons) or 'not as they were'}"
+            )
+        return found
 
     def _history(
         self, meter: Meter, what: str, code: int, spans: Sequence[Span], by_calendar: bool
