@@ -130,7 +130,8 @@ class Fetcher:
 
     def progress(self, meter: Meter) -> Progress:
         """How far a meter's readings have come."""
-        return progress_of(self._desk(meter, self._now()), self.health[meter.source], self.mandates)
+        health, seen = self.health[meter.source], self.visits.seen[meter.source]
+        return progress_of(self._desk(meter, self._now()), health, self.mandates, seen)
 
     def _begun(self, occasion: Occasion) -> Cycle:
         return Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it

@@ -52,6 +52,8 @@ def fetch(
     gave_up = doubt_since is not None and now - doubt_since > _LONGEST_DOUBT
     if (is_whole or gave_up) and (since or desk.note.stored_until is None):
         desk.change(stored_until=asked_at)
+    if answer.behind:
+        desk.change(behind=answer.behind)
     return answer.remark
 
 

@@ -1,6 +1,6 @@
 """What is remembered of a meter beside its readings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any, Self
@@ -33,6 +33,7 @@ class MeterNote:
     peaks_failed_at: datetime | None = None  # when Fluvius could last not say them
     window_asked_at: datetime | None = None  # when days were last asked for, whenever they were stored
     behind_since: date | None = None  # the first day missed while the bridge was off, until that is made good
+    behind: Sequence[Mapping[str, str]] = ()  # the connection: kind, ean, type, vreg_id of each installation
     asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then, ISO 8601
 
     @classmethod

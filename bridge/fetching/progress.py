@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bridge.fetching.mandates import MandateBook
 from bridge.fetching.meter import Desk
+from bridge.fluvius.seen import Seen
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts
@@ -19,7 +20,7 @@ SWITCH_ON = {
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
 
 
-def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook) -> Progress:
+def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook, seen: Seen) -> Progress:
     """How far a meter has come, by what lies on its desk."""
     meter, note, facts, now = desk.meter, desk.note, desk.facts, desk.now
     energy = meter.energy
@@ -41,6 +42,8 @@ def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook) -> Prog
         overdue=completeness.overdue(hoped_for, energy, now) if answered else (),
         now=now,
         disagreements=completeness.in_doubt(facts, energy),
+        behind=note.behind,
+        odd_answers=[each.to_payload() for each in seen.odd if each.about in {"", meter.ean}],
     )
 
 

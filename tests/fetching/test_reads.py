@@ -27,8 +27,8 @@ def test_a_meter_without_news_is_read_in_three_queries(desk: World) -> None:
     assert reads_of_the_next_cycle(desk, hours=3) == 3
 
 
-def test_a_new_day_is_decided_and_kept_in_sixteen_queries(desk: World) -> None:
-    assert reads_of_the_next_cycle(desk, days=1) <= 16
+def test_a_new_day_is_decided_and_kept_in_fifteen_queries(desk: World) -> None:
+    assert reads_of_the_next_cycle(desk, days=1) <= 15
 
 
 def test_a_day_is_proved_once_in_a_turn_and_again_after_it_or_after_what_failed(desk: World) -> None:

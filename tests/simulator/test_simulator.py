@@ -25,7 +25,7 @@ import requests
 import yaml
 
 from bridge.simulator import SimulatedMeter, Simulator, command
-from bridge.simulator.faults.table import FAULTS
+from bridge.simulator.faults.table import CATALOG, FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -263,7 +263,9 @@ class TestSignIn:
             assert stranger.client_id != browser.client_id
             stranger.close()
 
-    def test_a_program_that_is_no_browser_is_refused(self, simulator: Simulator) -> None:
+    def test_a_program_that_is_no_browser_may_be_refused(self, simulator: Simulator) -> None:
+        assert requests.get(f"{simulator.url}/api/global/msal/config", timeout=5).ok
+        simulator.fault("browsers-only")
         answer = requests.get(f"{simulator.url}/api/global/msal/config", timeout=5)
         assert answer.status_code == 403
 
@@ -284,7 +286,10 @@ class TestSignIn:
             {"login_hint": ""},
         ],
     )
-    def test_a_wrong_authorize_request_is_refused(self, browser: Browser, changes: dict[str, str]) -> None:
+    def test_a_wrong_authorize_request_is_refused(
+        self, simulator: Simulator, browser: Browser, changes: dict[str, str]
+    ) -> None:
+        simulator.fault("strict-sign-in")
         answer = browser.authorize(**changes)
         assert answer.status_code == 400
         assert next(iter(changes)) in answer.text
@@ -294,10 +299,19 @@ class TestSignIn:
         assert page.history
         assert len(browser.session.cookies) >= 3
 
-    def test_the_page_trips_a_lazy_parser(self, browser: Browser) -> None:
-        page = browser.authorize().text
+    def test_the_page_may_trip_a_lazy_parser(self, simulator: Simulator, browser: Browser) -> None:
         for name in ("SETTINGS", "SA_FIELDS"):
-            lazy = re.search(rf"var {name} = (.*?}});", page)
+            lazy = re.search(rf"var {name} = (.*?}});", browser.authorize().text)
+            assert lazy
+            assert json.loads(lazy[1])
+        simulator.fault("braces-in-strings")
+        query = {"client_id": browser.client_id, "redirect_uri": browser.redirect_uri}
+        query |= {"response_type": "code", "response_mode": "query", "code_challenge": "x" * 43}
+        query |= {"code_challenge_method": "S256", "scope": f"openid offline_access {USER_SCOPE}"}
+        url = f"{browser.authority}/oauth2/v2.0/authorize"
+        page = browser.session.get(url, params=query, timeout=5).text
+        for name in ("SETTINGS", "SA_FIELDS"):
+            lazy = re.search(rf"\w+ {name} = (.*?}});", page)
             assert lazy
             with pytest.raises(ValueError, match=r"Expecting|Unterminated|delimiter"):
                 json.loads(lazy[1])
@@ -530,8 +544,14 @@ class TestWindows:
             ("historyFrom", "2026-10-24T22:00:00.000+00:00"),
         ],
     )
-    def test_offsets_must_be_those_of_brussels(self, portal: Portal, name: str, moment: str) -> None:
+    def test_offsets_may_have_to_be_those_of_brussels(
+        self, simulator: Simulator, portal: Portal, name: str, moment: str
+    ) -> None:
         changes: dict[str, Any] = {"day": date(2026, 10, 25), name: moment}
+        instant = datetime.fromisoformat(moment).astimezone(UTC)
+        is_the_same = instant in span(date(2026, 10, 25), date(2026, 10, 25))
+        assert len(portal.quarters(**changes).json()) == 100 * is_the_same
+        simulator.fault("local-offsets-only")
         assert portal.quarters(**changes).json() == []
 
     @pytest.mark.parametrize(
@@ -544,7 +564,13 @@ class TestWindows:
             "2026-13-20T00:00:00.000+01:00",
         ],
     )
-    def test_moments_must_be_written_as_the_portal_does(self, portal: Portal, moment: str) -> None:
+    def test_moments_may_have_to_be_written_as_the_portal_does(
+        self, simulator: Simulator, portal: Portal, moment: str
+    ) -> None:
+        assert portal.day(historyFrom=moment).status_code == (
+            200 if moment.startswith("2026-11-") and "T" in moment else 400
+        )
+        simulator.fault("local-offsets-only")
         assert portal.day(historyFrom=moment).status_code == 400
 
     def test_a_span_that_ends_before_it_begins_is_bad(self, portal: Portal) -> None:
@@ -558,15 +584,23 @@ class TestWindows:
             ({"asServiceProvider": "true"}, 403),
             ({"granularity": "9"}, 400),
             ({"mandateDisplayMode": ""}, 400),
+            ({"meterSerialNumber": ""}, 404),
         ],
     )
-    def test_wrong_parameters_are_refused(self, portal: Portal, changes: dict[str, Any], status: int) -> None:
+    def test_wrong_parameters_are_refused(
+        self, simulator: Simulator, portal: Portal, changes: dict[str, Any], status: int
+    ) -> None:
+        for variant in ("display-mode-demanded", "serial-demanded"):
+            simulator.fault(variant)
         assert portal.quarters(**changes).status_code == status
 
     def test_another_mans_meter_is_not_found(self, portal: Portal) -> None:
         assert portal.day("541448820000000039").status_code == 404
 
-    def test_json_must_be_accepted_and_a_token_shown(self, portal: Portal) -> None:
+    def test_json_may_have_to_be_accepted_and_a_token_must_be_shown(
+        self, simulator: Simulator, portal: Portal
+    ) -> None:
+        simulator.fault("accept-demanded")
         portal.session.headers["Accept"] = "text/html"
         assert portal.day().status_code == 406
         portal.session.headers["Authorization"] = "Bearer nonsense"
@@ -1078,7 +1112,7 @@ class TestControls:
         assert state["now"] == "2026-11-21T12:00:00+01:00"
         assert [meter["ean"] for meter in state["meters"]] == [HOME, GAS, SHED]
         assert [fault["name"] for fault in state["faults"]] == ["late-day"]
-        assert set(state["available_faults"]) == set(FAULTS)
+        assert set(state["available_faults"]) == set(CATALOG)
 
     def test_its_clock_is_set(self, simulator: Simulator) -> None:
         moment = {"now": "2026-12-24T07:00:00+01:00"}
@@ -1181,7 +1215,7 @@ class TestCommand:
 
     def test_the_faults_are_listed(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert command.run(command_line("--list-faults")) == 0
-        assert len(capsys.readouterr().out.splitlines()) == len(FAULTS)
+        assert len(capsys.readouterr().out.splitlines()) == len(CATALOG)
 
     def test_a_port_that_is_taken_is_an_error(
         self, simulator: Simulator, capsys: pytest.CaptureFixture[str]
