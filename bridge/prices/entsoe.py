@@ -13,6 +13,7 @@ ZONE = "10YBE----------2"  # Belgium
 
 _LENGTHS = {"PT15M": QUARTER, "PT60M": HOUR, "PT1H": HOUR}
 _LONGEST = timedelta(days=400)  # of a period; an answer is of a year at most
+_AT_MOST = 200_000  # quarter-hours, those that are told several times too
 _NO_DATA = "999"
 _MARKET, _DAY_AHEAD = "contract_MarketAgreement.type", "A01"  # others are intraday auctions, also in A44
 _REPEATED = frozenset({"TimeSeries", "Period", "Point", "Reason"})
@@ -57,7 +58,13 @@ def read(status: int, text: str) -> Answer:
         raise NotUnderstood(f"it does not accept our request (HTTP {status}): {words}")
     if status != 200 or name != "Publication_MarketDocument":
         raise NotUnderstood(f"it answers something else than prices (HTTP {status}, {name})")
-    periods = [_period(period) for series in document.get("TimeSeries", []) for period in _periods_of(series)]
+    periods: list[tuple[timedelta, Prices]] = []
+    count = 0
+    for period in (each for series in document.get("TimeSeries", []) for each in _periods_of(series)):
+        periods.append(_period(period))
+        count += len(periods[-1][1])
+        if count > _AT_MOST:
+            raise NotUnderstood("it has far more prices than there are quarter-hours in a year")
     said: Prices = {}
     for length in (HOUR, QUARTER):
         for each, prices in periods:

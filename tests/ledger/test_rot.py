@@ -67,6 +67,7 @@ AMOUNTS = {
     "an amount": "UPDATE reading SET amount = amount + 1 WHERE daily = 0 AND start % 86400 = 36000",
     "an amount of zero": "UPDATE reading SET amount = 0 WHERE daily = 1",
     "a reading that is gone": "DELETE FROM reading WHERE daily = 0 AND start % 86400 = 36000",
+    "every reading": "DELETE FROM reading",
     "a reading too many": "INSERT INTO reading SELECT meter, daily, start, register, 77, amount, 1, 1"
     " FROM reading WHERE daily = 1",
     "a reading at another time": "UPDATE reading SET start = start + 1 WHERE start % 86400 = 36000",
@@ -184,6 +185,7 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
     change(used, "UPDATE day SET checksum = checksum + intervals_checksum")
     with closing(sqlite3.connect(used)) as database:
         database.execute("ALTER TABLE day DROP COLUMN intervals_checksum")
+        database.execute("DROP TABLE price")
         database.execute("PRAGMA user_version = 6")
     of_the_sixth_version = used.read_bytes()
     with Ledger(used) as ledger:

@@ -158,6 +158,10 @@ ODD = {
     "no time": (document(series(period({1: "10"}).replace("2026-11-19T23:00Z", "yesterday"))), "no instant"),
     "no zone of time": (document(series(period({1: "10"}).replace("23:00Z", "23:00"))), "no instant"),
     "no time at all": (document(series("<Period><resolution>PT15M</resolution></Period>")), "no instant"),
+    "a few words that stand for years": (
+        document(series(*[period({1: "10"}).replace("<end>2026", "<end>2027")] * 10_000)),
+        "far more prices",
+    ),
     "another reason": (
         document("<Reason><code>A95</code><text>Broken</text></Reason>").replace(
             "Publication", "Acknowledgement"

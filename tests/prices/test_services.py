@@ -1,16 +1,20 @@
 """Both services say the same, and nothing that they did not say is believed."""
 
 import gzip
+import random
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+import requests
 
 from bridge.prices import http
 from bridge.prices.errors import NotUnderstood, PricesError, TokenRefused, TryLater
 from bridge.prices.services import SERVICES, ask
+from bridge.prices.steps import HIGHEST
 from bridge.simulator import Simulator
+from tests.rig.chance import often
 from tests.rig.price_questions import DAY, NOW, QUARTER, answer_of, days
 from tests.rig.trickle import OK, STAGES, saying, serving
 
@@ -200,6 +204,29 @@ def test_hours_are_believed_by_their_distance(simulator: Simulator, service: str
     for start in sorted(truth)[::4]:
         hour = [start + QUARTER * i for i in range(4)]
         assert {prices[each] for each in hour} == {sum(truth[each] for each in hour) / 4}
+
+
+@BOTH
+def test_whatever_happens_to_an_answer_on_its_way_it_is_an_answer_or_none(service: str) -> None:
+    chance = random.Random(service)
+    with Simulator(now=lambda: NOW) as simulator:
+        asked = SERVICES[service].question(days(DAY), simulator.day_ahead.token)
+        url = f"{simulator.url}{SERVICES[service].path}"
+        honest = requests.get(url, params=asked, timeout=5).text
+    understood = 0
+    for _ in range(often(400, soak=20_000)):
+        text = honest
+        for _ in range(chance.randint(1, 3)):
+            at, length = chance.randrange(len(text)), chance.choice((0, 1, 1, 5, 300))
+            put = chance.choice(("", "", "9", "-", "null", "<", ">", '"', "\x00", "é", text[:at][-length:]))
+            text = text[:at] + put + text[at + length :]
+        try:
+            prices = SERVICES[service].read(200, text).prices
+        except PricesError:
+            continue
+        understood += 1
+        assert all(abs(price) <= HIGHEST for price in prices.values())
+    assert understood
 
 
 def test_the_token_stands_in_no_log(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
