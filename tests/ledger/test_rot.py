@@ -186,6 +186,7 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
     with closing(sqlite3.connect(used)) as database:
         database.execute("ALTER TABLE day DROP COLUMN intervals_checksum")
         database.execute("DROP TABLE price")
+        database.execute("DROP TABLE cost")
         database.execute("PRAGMA user_version = 6")
     of_the_sixth_version = used.read_bytes()
     with Ledger(used) as ledger:
