@@ -389,6 +389,7 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         assert waiting != (0,)
         database.execute("DROP TABLE peak")
         database.execute("DROP TABLE backfill")
+        database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
         database.execute("DROP TABLE cost")
         for column in ("provisional", "reviewed_at", "checksum", "intervals_checksum"):

@@ -185,6 +185,7 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
     change(used, "UPDATE day SET checksum = checksum + intervals_checksum")
     with closing(sqlite3.connect(used)) as database:
         database.execute("ALTER TABLE day DROP COLUMN intervals_checksum")
+        database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
         database.execute("DROP TABLE cost")
         database.execute("PRAGMA user_version = 6")

@@ -1,7 +1,9 @@
 """What days cost, from the configuration to the broker."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -171,6 +173,15 @@ def test_a_correction_by_fluvius_is_one_of_what_it_cost(priced: World, mosquitto
     days = [DAY - timedelta(days=i) for i in range(-1, 7)]
     assert month["total"] == rounded(sum((total_of(fixed_parts(priced, day)) for day in days), Fraction(0)))
     assert total_of(fixed_parts(priced)) > Fraction(before)
+
+
+def test_what_rotted_in_the_ledger_is_worked_out_anew(priced: World, mosquitto: Mosquitto) -> None:
+    priced.once()
+    with closing(sqlite3.connect(priced.data_dir / "ledger.sqlite")) as database:
+        database.execute("UPDATE cost SET priced = replace(priced, '1', '2')")
+        database.commit()
+    priced.once()
+    assert costs(mosquitto)["total"] == rounded(total_of(fixed_parts(priced)))
 
 
 def test_another_contract_is_another_price_for_the_past_too(priced: World, mosquitto: Mosquitto) -> None:
