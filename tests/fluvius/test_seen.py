@@ -13,7 +13,7 @@ from bridge.fluvius.http import Response
 from bridge.fluvius.seen import KNOWN, Seen, shape
 from tests.rig.commands import checked
 from tests.rig.mosquitto import Mosquitto
-from tests.rig.world import HOME, World, says
+from tests.rig.world import GAS, HOME, World, says
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 URL = f"https://mijn.fluvius.be/verbruik/api/meter-measurement-history/{HOME['ean']}?meterSerialNumber=1SAG1"
@@ -106,6 +106,7 @@ def test_codes_that_never_end_are_not_all_kept() -> None:
 
 def test_everything_that_the_simulator_writes_is_known(desk: World, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
+    desk.meters = [HOME, GAS]
     with desk.at_work() as (ledger, fetcher):
         fetcher.fetch(Occasion.SCHEDULE)
         codes = ledger.notes.recall("seen/portal")["codes"]
