@@ -30,7 +30,7 @@ KNOWN: Mapping[str, frozenset[str]] = {
     "u": frozenset({"3", "5"}),
     "vs": frozenset({"2"}),
     "st": frozenset({"0"}),
-    "gcuv": frozenset({"null", "P", "D", "Voorlopig", "Definitief"}),
+    "gcuv": frozenset({"null", "P", "D", "Voorlopig", "Definitief", "a number"}),
     "validationState": frozenset({"READ", "VAL", "EST", "NVAL"}),
     "gasConversionFactor": frozenset({"P", "D", "C", "null"}),
     "unit": frozenset({"kWh", "m3", "kVArh", "kW", "kVA"}),
