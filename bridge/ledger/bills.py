@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -11,19 +10,10 @@ from bridge.ledger.days import Days
 from bridge.ledger.peaks import KnownPeaks
 from bridge.metering import meterday
 from bridge.metering.contract import Timeline
-from bridge.metering.costs import Bill, bill
+from bridge.metering.costs import BilledDay
 from bridge.metering.model import Energy, Meter
 from bridge.metering.pricing import PricedDay
-from bridge.metering.standing import Standing, standing
-
-
-@dataclass(frozen=True, slots=True)
-class BilledDay:
-    """A complete day, and what it cost."""
-
-    energy: PricedDay
-    standing: Standing
-    bill: Bill  # both together
+from bridge.metering.standing import standing
 
 
 class Bills:
@@ -50,8 +40,7 @@ class Bills:
             first: a month's first day.
             last: a month's last day.
         """
-        days = [each.day for each in self._costs.known(meter, first, last).values()]
-        return self.of(meter, timeline, floor, days)
+        return self.of(meter, timeline, floor, self._costs.days(meter, first, last))
 
     def of(
         self, meter: Meter, timeline: Timeline, floor: Decimal, days: Iterable[PricedDay]
@@ -70,8 +59,7 @@ class Bills:
         for its_days in by_month.values():
             shares = standing(meter, timeline, its_days, peaks, floor)
             for each in its_days:
-                share = shares[each.date]
-                found[each.date] = BilledDay(each, share, bill(each, share))
+                found[each.date] = BilledDay(each, shares[each.date])
         return found
 
     def billed_peaks(self, meter: Meter, first: date, last: date) -> dict[date, Decimal]:

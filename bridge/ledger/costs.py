@@ -28,6 +28,7 @@ from bridge.metering.contract import Timeline
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter
 from bridge.metering.pricing import DayAhead, PricedDay, Why
+from bridge.text.words import Payload
 
 _STALE = (
     "SELECT day.date FROM day LEFT JOIN cost ON cost.meter = day.meter AND cost.date = day.date"
@@ -41,6 +42,7 @@ _KEEP = (
     " WHERE meter = ? AND date = ?"
 )
 _DIGITS = 200  # more than readings and prices together ever have
+_PARTS = {str(part): part for part in BillPart}
 _NONE = "null"  # of a day without amounts
 
 
@@ -79,16 +81,22 @@ class KnownCosts(Part):
     @heeding_damage
     def known(self, meter: Meter, first: date = date.min, last: date = date.max) -> dict[date, DayCosts]:
         """The days of a span whose costs were worked out, oldest first."""
+        return {day: _read(day, text) for day, text in self._texts(meter, first, last)}
+
+    @heeding_damage
+    def days(self, meter: Meter, first: date, last: date) -> list[PricedDay]:
+        """The same without their registers."""
+        return [_priced_day(day, json.loads(text)) for day, text in self._texts(meter, first, last)]
+
+    def _texts(self, meter: Meter, first: date, last: date) -> Iterator[tuple[date, str]]:
         first, last = meterday.span_within(meter, first, last)
         rows = self._rows(
             "SELECT date, priced, crc FROM cost WHERE meter = ? AND date BETWEEN ? AND ? ORDER BY date",
             (self._meter(meter), first.isoformat(), last.isoformat()),
         )
-        return {
-            (day := date.fromisoformat(name)): _read(day, text)
-            for name, text, crc in rows
-            if text != _NONE and _crc(text) == crc
-        }
+        for name, text, crc in rows:
+            if text != _NONE and _crc(text) == crc:
+                yield date.fromisoformat(name), text
 
 
 class Costs(KnownCosts):
@@ -228,6 +236,10 @@ def _written(day: PricedDay) -> str:
 
 def _read(day: date, text: str) -> DayCosts:
     known = json.loads(text)
-    parts = {BillPart(part): None if cost is None else Decimal(cost) for part, cost in known["parts"].items()}
-    priced = PricedDay(day, parts, {}, Decimal(known["kwh"]), frozenset(map(Why, known["why"])))
-    return DayCosts(priced, {name: Decimal(amount) for name, amount in known["registers"].items()})
+    registers = {name: Decimal(amount) for name, amount in known["registers"].items()}
+    return DayCosts(_priced_day(day, known), registers)
+
+
+def _priced_day(day: date, known: Payload) -> PricedDay:
+    parts = {_PARTS[part]: None if cost is None else Decimal(cost) for part, cost in known["parts"].items()}
+    return PricedDay(day, parts, {}, Decimal(known["kwh"]), frozenset(map(Why, known["why"])))

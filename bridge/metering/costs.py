@@ -5,11 +5,12 @@ into days. What is unknown is None, never zero; only what was not used costs not
 are aware and in UTC.
 
 A day goes in by itself (`priced`), its fees and its part of the capacity tariff with the days of its month
-(`standing`); both together are its bill (`bill`), and bills are added up (`summed`).
+(`standing`); both together are its bill (`bill`), and days are added up (`together`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from bridge.metering.contract import Part
@@ -29,6 +30,7 @@ from bridge.metering.standing import Standing, all_of, per_kw, standing, thresho
 
 __all__ = [
     "Bill",
+    "BilledDay",
     "CountedDay",
     "DayAhead",
     "Hours",
@@ -45,6 +47,7 @@ __all__ = [
     "standing",
     "summed",
     "threshold",
+    "together",
 ]
 
 
@@ -65,15 +68,54 @@ class Bill:
         return all_of(signed)
 
 
+@dataclass(frozen=True, slots=True)
+class BilledDay:
+    """A complete day, and what it cost: its energy, and its share of fees and capacity."""
+
+    energy: PricedDay
+    standing: Standing
+
+    @property
+    def bill(self) -> Bill:
+        """Both together."""
+        return bill(self.energy, self.standing)
+
+
 def bill(day: PricedDay, standing: Standing) -> Bill:
     """All parts of a day."""
-    known = {part: amount if amount is None else Fraction(amount) for part, amount in day.parts.items()}
-    parts = known | {
-        Part.CAPACITY: standing.capacity,
-        Part.FEES: standing.fees,
-        Part.VAT: all_of((known[Part.VAT], standing.vat)),
-    }
-    return Bill({part: parts[part] for part in Part}, day.why | standing.why)
+    return together([BilledDay(day, standing)])
+
+
+def together(days: Iterable[BilledDay]) -> Bill:
+    """Several days; a part that is unknown for one of them is unknown. No days cost nothing."""
+    energy: dict[Part, Decimal] = dict.fromkeys(Part, Decimal(0))
+    shares: dict[int, tuple[Standing, int]] = {}  # those of a month are the same one
+    why: set[Why] = set()
+    with localcontext(prec=_DIGITS):
+        for day in days:
+            for part, cost in day.energy.parts.items():
+                energy[part] += _UNKNOWN if cost is None else cost
+            _, count = shares.get(id(day.standing), (day.standing, 0))
+            shares[id(day.standing)] = day.standing, count + 1
+            why |= day.energy.why | day.standing.why
+    parts = {part: None if cost.is_nan() else Fraction(cost) for part, cost in energy.items()}
+    for part, of_share in _STANDING.items():
+        of_shares = (_times(of_share(share), count) for share, count in shares.values())
+        parts[part] = all_of((parts[part], *of_shares))
+    return Bill(parts, frozenset(why))
+
+
+def _times(amount: Fraction | None, count: int) -> Fraction | None:
+    return None if amount is None else amount * count
+
+
+_STANDING: Mapping[Part, Callable[[Standing], Fraction | None]] = {
+    Part.CAPACITY: lambda share: share.capacity,
+    Part.FEES: lambda share: share.fees,
+    Part.VAT: lambda share: share.vat,
+}
+_UNKNOWN = Decimal("NaN")  # spreads through sums by itself
+_DIGITS = 200  # more than readings and prices together ever have
 
 
 def summed(bills: Iterable[Bill]) -> Bill:

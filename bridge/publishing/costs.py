@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from bridge.metering import meterday
 from bridge.metering.contract import Part
-from bridge.metering.costs import Bill, Price, Why, summed
+from bridge.metering.costs import Bill, BilledDay, Price, Why, together
 from bridge.metering.model import Direction, Meter, Tariff
 from bridge.publishing import payloads
 from bridge.text.words import Payload, local, plain
@@ -31,55 +31,49 @@ _WHY = {
 }
 
 
-def day(meter: Meter, day: date, bill: Bill, months: int) -> Payload:
-    """What the latest complete day cost.
-
-    Args:
-        meter: whose day it is.
-        day: the day.
-        bill: what it cost.
-        months: of how many monthly peaks the mean is that the capacity tariff bills; 0 without one.
-    """
-    start, end = meterday.bounds_of(meter, day)
+def day(meter: Meter, day: BilledDay) -> Payload:
+    """What the latest complete day cost; of how many monthly peaks the capacity tariff's mean is."""
+    start, end = meterday.bounds_of(meter, day.energy.date)
+    months = day.standing.months
     return {
         **payloads.who(meter),
-        "date": day.isoformat(),
+        "date": day.energy.date.isoformat(),
         "start": local(start),
         "end": local(end),
-        **_bill(bill),
+        **_bill(day.bill),
         **({"capacity_months": months} if months else {}),
     }
 
 
-def month(meter: Meter, this: date, last: date, bills: Mapping[date, Bill]) -> Payload:
+def month(meter: Meter, this: date, last: date, days: Mapping[date, BilledDay]) -> Payload:
     """This month so far, and the last one: the complete days for which prices hold.
 
     Args:
         meter: whose months they are.
         this: the present month's first day.
         last: that of the one before.
-        bills: by day; of these months at least.
+        days: by date; of these months at least.
     """
 
     def of(first: date) -> Payload:
         until = meterday.last_of(first)
-        return {"month": f"{first:%Y-%m}", **_span(meter, first, until, bills)}
+        return {"month": f"{first:%Y-%m}", **_span(meter, first, until, days)}
 
     return {**payloads.who(meter), **of(this), "last": of(last)}
 
 
-def year(meter: Meter, this: date, bills: Mapping[date, Bill]) -> Payload:
+def year(meter: Meter, this: date, days: Mapping[date, BilledDay]) -> Payload:
     """This year so far, and the last one: the complete days for which prices hold.
 
     Args:
         meter: whose years they are.
         this: the present year's first day.
-        bills: by day; of these years at least.
+        days: by date; of these years at least.
     """
 
     def of(first: date) -> Payload:
         until = first.replace(month=12, day=31)
-        return {"year": f"{first:%Y}", **_span(meter, first, until, bills)}
+        return {"year": f"{first:%Y}", **_span(meter, first, until, days)}
 
     return {**payloads.who(meter), **of(this), "last": of(this.replace(year=this.year - 1))}
 
@@ -126,13 +120,13 @@ def in_words(why: Iterable[Why]) -> list[str]:
     return [_WHY[each] for each in Why if each in set(why)]
 
 
-def _span(meter: Meter, first: date, last: date, bills: Mapping[date, Bill]) -> Payload:
-    of_span = [each for day, each in bills.items() if first <= day <= last]
+def _span(meter: Meter, first: date, last: date, days: Mapping[date, BilledDay]) -> Payload:
+    of_span = [each for day, each in days.items() if first <= day <= last]
     return {
         "start": local(meterday.start_of(first, meter.energy)),
         "end": local(meterday.end_of(last, meter.energy)),
         "days": len(of_span),
-        **_bill(summed(of_span) if of_span else _NOTHING_KNOWN),
+        **_bill(together(of_span) if of_span else _NOTHING_KNOWN),
     }
 
 

@@ -128,16 +128,14 @@ class MeterTopics:
         year = this.replace(month=1)
         since = year.replace(year=year.year - 1)
         days = self._ledger.bills.known(meter, contracts, self._floor, since, meterday.last_of(this))
-        bills = {each: billed.bill for each, billed in days.items()}
         found: Topics = {}
         if day and day.date in days:
-            said = costs.day(meter, day.date, bills[day.date], days[day.date].standing.months)
-            found |= self._with_leaves(meter, "cost/day", said, costs.leaves)
-        if bills:
+            found |= self._with_leaves(meter, "cost/day", costs.day(meter, days[day.date]), costs.leaves)
+        if days:
             found |= self._with_leaves(
-                meter, "cost/month", costs.month(meter, this, last, bills), costs.leaves
+                meter, "cost/month", costs.month(meter, this, last, days), costs.leaves
             )
-            found |= self._with_leaves(meter, "cost/year", costs.year(meter, year, bills), costs.leaves)
+            found |= self._with_leaves(meter, "cost/year", costs.year(meter, year, days), costs.leaves)
         return found
 
     def _peak_prices(self, meter: Meter, day: Day | None, progress: Progress) -> Payload:
