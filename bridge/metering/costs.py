@@ -14,17 +14,15 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from bridge.metering.contract import Part
+from bridge.metering.price import Price, price_at, prices_known
 from bridge.metering.pricing import (
     CountedDay,
     DayAhead,
     Hours,
     Intervals,
-    Price,
     PricedDay,
     Why,
-    price_at,
     priced,
-    prices_known,
 )
 from bridge.metering.standing import Standing, all_of, per_kw, standing, threshold
 

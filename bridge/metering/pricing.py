@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from bridge.metering import meterday
-from bridge.metering.contract import ByTariff, Contract, Dynamic, Part, Per, Rate, Span, Timeline, price_of
+from bridge.metering.contract import Contract, Dynamic, Part, Per, Rate, Span, Timeline, price_of
 from bridge.metering.hours import Amounts, settled
 from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
 
@@ -22,15 +22,15 @@ Hours = Mapping[datetime, Decimal | None]  # starts, on the hour
 _Key = TypeVar("_Key")
 _Any = TypeVar("_Any")
 
-_EXACT = Context(prec=200)  # more digits than readings and prices together ever have
+EXACT = Context(prec=200)  # more digits than readings and prices together ever have
 _NOTHING = Decimal(0)
-_UNKNOWN = Decimal("NaN")  # spreads through sums by itself
+UNKNOWN = Decimal("NaN")  # spreads through sums by itself
 _QUARTER_HOUR = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
 _QUARTERS = tuple(_QUARTER_HOUR * place for place in range(4))
 _A_FOURTH = Decimal("0.25")
-_PERCENT = Decimal("0.01")
-_PARTS = {
+PERCENT = Decimal("0.01")
+PARTS = {
     Direction.CONSUMPTION: (Part.ENERGY, Part.GRID, Part.LEVIES),
     Direction.INJECTION: (Part.COMPENSATION,),
 }
@@ -67,19 +67,6 @@ class PricedDay:
     why: frozenset[Why] = frozenset()  # why something is unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a kilowatt-hour costs and brings from an instant on, with VAT: EUR/kWh by tariff.
-
-    Tariffs are high and low where a price depends on them, else total alone. A price is None while its
-    day-ahead price is unknown; `injection` is empty where the contract says nothing of it.
-    """
-
-    start: datetime
-    consumption: Mapping[Tariff, Decimal | None]
-    injection: Mapping[Tariff, Decimal | None]
-
-
 def priced(meter: Meter, timeline: Timeline, day: CountedDay, day_ahead: DayAhead) -> PricedDay:
     """What the energy of a meter day cost, by part, and by hour and register.
 
@@ -94,30 +81,8 @@ def priced(meter: Meter, timeline: Timeline, day: CountedDay, day_ahead: DayAhea
         day: what was counted.
         day_ahead: the prices of that day at least, as far as they are known.
     """
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         return _Pricing(meter, timeline, day, day_ahead).result()
-
-
-def price_at(timeline: Timeline, instant: datetime, day_ahead: DayAhead) -> Price | None:
-    """What holds at an instant, from the beginning of its quarter-hour; None while no contract does."""
-    contract = timeline.at(instant)
-    if contract is None:
-        return None
-    start = instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
-    with localcontext(_EXACT):
-        return Price(start, *(_all_in(contract, each, start, day_ahead) for each in _PARTS))
-
-
-def prices_known(timeline: Timeline, start: datetime, end: datetime, day_ahead: DayAhead) -> list[Price]:
-    """The quarter-hours from one instant until another that follow the day-ahead price, where it is known."""
-    found = []
-    while start < end:
-        contract = timeline.at(start)
-        price = price_at(timeline, start, day_ahead) if contract and contract.is_dynamic else None
-        if price and None not in {*price.consumption.values(), *price.injection.values()}:
-            found.append(price)
-        start += _QUARTER_HOUR
-    return found
 
 
 class _Counted(NamedTuple):
@@ -149,18 +114,18 @@ class _Pricing:
         self._hour_of = _hours_of(start, end, meter.energy)
         self._spans = timeline.during(self._first, end)
         self._prices: dict[Dynamic, Mapping[datetime, Decimal]] = {}
-        self._parts = dict.fromkeys((*_PARTS[Direction.CONSUMPTION], Part.VAT, Part.COMPENSATION), _NOTHING)
+        self._parts = dict.fromkeys((*PARTS[Direction.CONSUMPTION], Part.VAT, Part.COMPENSATION), _NOTHING)
         self._why: set[Why] = set()
 
     def result(self) -> PricedDay:
         """The day's costs."""
         hours = {
             register: self._hours(register, counted)
-            for direction in _PARTS
+            for direction in PARTS
             for register, counted in self._counted(direction)
         }
         consumption = sum(_of_flow(self._day.daily, Direction.CONSUMPTION).values(), _NOTHING)
-        return PricedDay(self._day.date, _known(self._parts), hours, consumption, frozenset(self._why))
+        return PricedDay(self._day.date, known_only(self._parts), hours, consumption, frozenset(self._why))
 
     def _counted(self, direction: Direction) -> Iterator[tuple[Register, _Counted]]:
         daily, flow = _of_flow(self._day.daily, direction), _of_flow(self._day.intervals, direction)
@@ -192,7 +157,7 @@ class _Pricing:
         costs = dict.fromkeys(counted.hours, _NOTHING)
         for span in self._spans:
             hours, intervals = self._within(span, counted.hours), self._within(span, counted.intervals)
-            vat = span.contract.vat_on(register.direction) * _PERCENT if span.contract else _UNKNOWN
+            vat = span.contract.vat_on(register.direction) * PERCENT if span.contract else UNKNOWN
             used, fixed = sum(hours.values(), _NOTHING), _NOTHING
             for line in self._lines(register, counted, span.contract):
                 if isinstance(line.price, Dynamic):
@@ -207,7 +172,7 @@ class _Pricing:
             for hour, amount in hours.items():
                 if amount:
                     costs[hour] += amount * fixed
-        return _known(costs)
+        return known_only(costs)
 
     def _within(self, span: Span, amounts: Mapping[datetime, Decimal]) -> Mapping[datetime, Decimal]:
         if len(self._spans) == 1:
@@ -219,13 +184,13 @@ class _Pricing:
         lines = contract.lines(register.direction) if contract else ()
         if not lines or (len(self._spans) > 1 and not counted.is_whole):
             why = Why.NO_INTERVALS if lines else Why.NO_INJECTION if contract else Why.NO_CONTRACT
-            return [_Line(part, _UNKNOWN, why) for part in _PARTS[register.direction]]
+            return [_Line(part, UNKNOWN, why) for part in PARTS[register.direction]]
         return [_line(part, rate, register.tariff, is_whole=counted.is_whole) for part, rate in lines]
 
     def _moving(self, rate: Dynamic, intervals: Mapping[datetime, Decimal]) -> dict[datetime, Decimal]:
         """What the hours cost in which something was used."""
         if rate not in self._prices:
-            self._prices[rate] = _dynamic(rate, self._hour_of, self._day_ahead)
+            self._prices[rate] = dynamic_prices(rate, self._hour_of, self._day_ahead)
         prices = self._prices[rate]
         costs: dict[datetime, Decimal] = {}
         for start, amount in intervals.items():
@@ -244,41 +209,20 @@ class _Pricing:
 
 def _line(part: Part, rate: Rate, tariff: Tariff, *, is_whole: bool) -> _Line:
     if isinstance(rate, Dynamic):
-        return _Line(part, rate, Why.NO_DAY_AHEAD) if is_whole else _Line(part, _UNKNOWN, Why.NO_INTERVALS)
+        return _Line(part, rate, Why.NO_DAY_AHEAD) if is_whole else _Line(part, UNKNOWN, Why.NO_INTERVALS)
     price = price_of(rate, tariff)
-    return _Line(part, _UNKNOWN if price is None else price, Why.NO_TARIFF)
+    return _Line(part, UNKNOWN if price is None else price, Why.NO_TARIFF)
 
 
-def _all_in(
-    contract: Contract, direction: Direction, start: datetime, day_ahead: DayAhead
-) -> dict[Tariff, Decimal | None]:
-    """EUR/kWh with VAT, by tariff."""
-    rates = [line.rate for line in contract.lines(direction)]
-    by_tariff = any(isinstance(rate, ByTariff) for rate in rates)
-    tariffs = () if not rates else (Tariff.HIGH, Tariff.LOW) if by_tariff else (Tariff.TOTAL,)
-    factor = 1 + contract.vat_on(direction) * _PERCENT
-    return _known(
-        {tariff: factor * sum(_at(rate, tariff, start, day_ahead) for rate in rates) for tariff in tariffs}
-    )
-
-
-def _at(rate: Rate, tariff: Tariff, start: datetime, day_ahead: DayAhead) -> Decimal:
-    """EUR/kWh in the quarter-hour that begins then."""
-    if isinstance(rate, Dynamic):
-        return _dynamic(rate, {start: start.replace(minute=0)}, day_ahead)[start]
-    price = price_of(rate, tariff)
-    return _UNKNOWN if price is None else price
-
-
-def _dynamic(
+def dynamic_prices(
     rate: Dynamic, hour_of: Mapping[datetime, datetime], day_ahead: DayAhead
 ) -> dict[datetime, Decimal]:
     """EUR/kWh in each interval, by the hour in which it lies."""
     if rate.per is Per.QUARTER_HOUR:
-        return {start: rate.factor * day_ahead.get(start, _UNKNOWN) + rate.base for start in hour_of}
+        return {start: rate.factor * day_ahead.get(start, UNKNOWN) + rate.base for start in hour_of}
     hours = {}
     for hour in set(hour_of.values()):
-        quarters = (day_ahead.get(hour + quarter, _UNKNOWN) for quarter in _QUARTERS)
+        quarters = (day_ahead.get(hour + quarter, UNKNOWN) for quarter in _QUARTERS)
         hours[hour] = rate.factor * (sum(quarters, _NOTHING) * _A_FOURTH) + rate.base
     return {start: hours[hour] for start, hour in hour_of.items()}
 
@@ -311,5 +255,6 @@ def _together(columns: Iterable[Mapping[datetime, Decimal]]) -> dict[datetime, D
     return sums
 
 
-def _known(amounts: Mapping[_Key, Decimal]) -> dict[_Key, Decimal | None]:
+def known_only(amounts: Mapping[_Key, Decimal]) -> dict[_Key, Decimal | None]:
+    """What is not a number is None."""
     return {key: None if amount.is_nan() else amount for key, amount in amounts.items()}

@@ -10,7 +10,8 @@ from typing import Literal
 from bridge import URL, __version__
 from bridge.metering.model import SIDES, Meter
 from bridge.mqtt import topics
-from bridge.publishing.entities import OF_BRIDGE, OF_METER, Entity
+from bridge.publishing.bridge_entities import OF_BRIDGE
+from bridge.publishing.entities import OF_METER, Entity
 from bridge.text import names
 from bridge.text.names import Language, told_apart
 from bridge.text.words import Payload, identifier, to_json

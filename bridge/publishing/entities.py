@@ -1,4 +1,4 @@
-"""What Home Assistant shows of a meter and of the bridge: a row per entity.
+"""What Home Assistant shows of a meter: a row per entity; see `bridge_entities` for the bridge itself.
 
 None has a `state_class`: Home Assistant would make statistics of its own by it, and count what it sees at the
 hour at which it comes. A day late, several days at once, or corrected, that is always wrong, for kWh as for
@@ -45,7 +45,7 @@ _PER_KWH: Mapping[str, str | int] = {
     "icon": "mdi:cash-clock",
 }
 _PARTS = ("energy", "grid", "levies", "capacity", "fees", "vat", "compensation")
-_DIAGNOSTIC = {"entity_category": "diagnostic"}
+DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
 def _picked(value: str, *keys: str) -> str:
@@ -112,10 +112,6 @@ def _key(what: str, leaf: str) -> str:
 
 def _template(leaf: str) -> str:
     return "{{ value_json." + leaf.replace("/", ".") + " }}"
-
-
-def _button(key: str, icon: str) -> Entity:
-    return Entity(key, "", "info", {"icon": icon}, platform="button", command=f"request/{key}")
 
 
 OF_METER = (
@@ -199,7 +195,7 @@ OF_METER = (
         "status",
         "day/date",
         {
-            **_DIAGNOSTIC,
+            **DIAGNOSTIC,
             "device_class": "duration",
             "unit_of_measurement": "d",
             "value_template": "{{ value_json.age_days }}",
@@ -217,7 +213,7 @@ OF_METER = (
         "status",
         "status",
         {
-            **_DIAGNOSTIC,
+            **DIAGNOSTIC,
             "device_class": "problem",
             "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
         },
@@ -228,105 +224,18 @@ OF_METER = (
         "mandate_expires",
         "mandate",
         "mandate",
-        {**_DIAGNOSTIC, "device_class": "timestamp", "value_template": "{{ value_json.expires }}"},
+        {**DIAGNOSTIC, "device_class": "timestamp", "value_template": "{{ value_json.expires }}"},
     ),
     Entity(
         "mandate_problem",
         "mandate",
         "mandate",
         {
-            **_DIAGNOSTIC,
+            **DIAGNOSTIC,
             "device_class": "problem",
             "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
         },
         platform="binary_sensor",
         attributes=_picked("value_json", "reference", "status", "renewal"),
-    ),
-)
-
-OF_BRIDGE = (
-    Entity(
-        "state",
-        "state",
-        "info",
-        {**_DIAGNOSTIC, "device_class": "connectivity", "payload_on": "online", "payload_off": "offline"},
-        platform="binary_sensor",
-    ),
-    Entity(
-        "problem",
-        "problem",
-        "info",
-        {
-            **_DIAGNOSTIC,
-            "device_class": "problem",
-            "value_template": "{{ 'ON' if value_json.problem else 'OFF' }}",
-        },
-        platform="binary_sensor",
-        attributes="{{ value_json | tojson }}",
-    ),
-    Entity(
-        "version",
-        "info",
-        "info",
-        {**_DIAGNOSTIC, "icon": "mdi:tag-outline", "value_template": "{{ value_json.version }}"},
-    ),
-    *(
-        Entity(
-            f"{source}_last_success",
-            "health",
-            source,
-            {
-                **_DIAGNOSTIC,
-                "device_class": "timestamp",
-                "value_template": "{{ value_json." + source + ".last_success }}",
-            },
-        )
-        for source in ("portal", "energy_api")
-    ),
-    Entity(
-        "next_run",
-        "info",
-        "info",
-        {**_DIAGNOSTIC, "device_class": "timestamp", "value_template": "{{ value_json.next_run }}"},
-    ),
-    _button("refresh", "mdi:cloud-refresh-outline"),
-    _button("republish", "mdi:upload-outline"),
-    Entity(
-        "answer",
-        "response/+",
-        "info",
-        {
-            "event_types": ["ok", "error"],
-            "icon": "mdi:message-reply-text-outline",
-            "value_template": "{{ dict(value_json, event_type=value_json.status) | tojson }}",
-        },
-        platform="event",
-    ),
-    Entity(
-        "history_from",
-        "history",
-        "info",
-        {
-            "icon": "mdi:calendar-start",
-            "value_template": "{{ value_json.from }}",
-            "min": 8,
-            "max": 10,
-        },
-        platform="text",
-        command="request/history_from",
-    ),
-    _button("fetch_history", "mdi:history"),
-    _button("stop_history", "mdi:stop"),
-    Entity(
-        "history",
-        "history",
-        "info",
-        {
-            "icon": "mdi:progress-clock",
-            "unit_of_measurement": "%",
-            "value_template": "{{ value_json.progress }}",
-        },
-        attributes="{{ dict(value_json.backfill or {}, state=value_json.state, words=value_json.words)"
-        " | tojson }}",
     ),
 )

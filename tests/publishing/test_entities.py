@@ -9,7 +9,8 @@ import pytest
 
 from bridge.fetching.due import Occasion
 from bridge.ledger.health import SourceHealth
-from bridge.publishing.entities import OF_BRIDGE, OF_METER
+from bridge.publishing.bridge_entities import OF_BRIDGE
+from bridge.publishing.entities import OF_METER
 from bridge.text import names
 from bridge.text.names import Language
 from tests.rig.core import TOKEN, Core

@@ -244,9 +244,7 @@ def _described(sub: Mapping[str, Any]) -> dict[str, str]:
     """What a sub-headpoint is, as far as it says."""
     kind = str(sub.get("$type")).removeprefix("submetering-")
     said = {"kind": kind, "ean": sub.get("ean"), "type": sub.get("type"), "vreg_id": sub.get("vregId")}
-    return {
-        name: clean(value, LONGEST_NAME) for name, value in said.items() if isinstance(value, str) and value
-    }
+    return {name: clean(text, LONGEST_NAME) for name, text in said.items() if text and isinstance(text, str)}
 
 
 def _shape(headpoint: Mapping[str, Any]) -> str:
