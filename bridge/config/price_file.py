@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import Field
-
 from bridge.config.draft import Draft
 from bridge.config.errors import ConfigError
 from bridge.config.fluvius import MeterSettings
+from bridge.config.keys import advice
 from bridge.config.price_contradictions import price_contradictions
 from bridge.config.prices import PriceSettings
 from bridge.config.section import Section
@@ -16,7 +15,7 @@ _ALONE = "does not belong here; write the key prices alone, as in the configurat
 
 
 class _Prices(Section):
-    prices: tuple[PriceSettings, ...] = Field(min_length=1)
+    prices: tuple[PriceSettings, ...]
 
 
 def load_prices(path: Path, meters: Iterable[MeterSettings]) -> tuple[PriceSettings, ...]:
@@ -36,6 +35,8 @@ def load_prices(path: Path, meters: Iterable[MeterSettings]) -> tuple[PriceSetti
     draft.tree = {key: value for key, value in draft.tree.items() if key not in others}
     known = [{"ean": each.ean, "name": each.name, "energy": each.energy} for each in meters]
     found = draft.validated(_Prices, price_contradictions({**draft.tree, "meters": known}))
+    if found and not found.prices:
+        draft.mistakes.append(f"{draft.where(('prices',))}: is empty; {advice(('prices',))}")
     if draft.mistakes or not found:
         raise ConfigError(*draft.mistakes)
     return found.prices
