@@ -89,7 +89,8 @@ def command(arguments: argparse.Namespace) -> int:
     now, floor = datetime.now(UTC), settings.capacity_tariff.floor_kw
     check_span(arguments.first, arguments.last, now)
     contracts = _contracts(settings, arguments.prices)
-    compared, unknown = [], []
+    compared: list[bool] = []
+    unknown: list[str] = []
     with readable.reading(settings.data_dir) as records:
         meters = meters_named(readable.meters_of(settings, records, now), arguments.meter)
         for meter, timelines in _with_prices(meters, contracts).items():
