@@ -9,6 +9,7 @@ from pathlib import Path
 from bridge.commands import ledger_check
 from bridge.commands.broker_check import try_broker
 from bridge.commands.findings import Finding, show
+from bridge.commands.price_check import price_findings
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching.progress import SWITCH_ON
@@ -75,6 +76,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     except FolderError as error:
         yield Finding("data_dir", works=False, words=f"{error}. {_UNKEPT}")
         return
+    yield from price_findings(settings, lambda: datetime.now(UTC))
     http = PoliteSession()
     try:
         yield from _fluvius(settings, http)
