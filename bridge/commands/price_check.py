@@ -68,15 +68,14 @@ def _day_ahead(settings: Settings, records: Records, now: Now) -> Finding:
     latest = records.prices.latest()
     source = settings.day_ahead.source
     name = SERVICES[source].label if source in SERVICES else f"MQTT, {settings.mqtt.base_topic}/price/set"
-    if health.last_error or latest is None:
-        words = health.last_error or f"no price has come from {name} yet"
-        return Finding("day_ahead", works=False, words=f"{words}{_what_to_do(health)}")
-    told = f"{name}, {local(health.last_success)}" if health.last_success else name
-    known = f"known until {local(latest + _QUARTER_HOUR)}"
+    known = f"known until {local(latest + _QUARTER_HOUR)}" if latest else "none is known"
+    if health.last_error:
+        return Finding("day_ahead", works=False, words=f"{health.last_error}{_what_to_do(health)}; {known}")
+    told = f"last from {name}" + (f", {local(health.last_success)}" if health.last_success else "")
     return Finding(
         "day_ahead",
-        works=latest >= now() - _QUARTER_HOUR,
-        words="; ".join(filter(None, (f"last from {told}", known, health.advice))),
+        works=latest is not None and latest > now() - _QUARTER_HOUR,
+        words="; ".join(filter(None, (told if latest else f"from {name}", known, health.advice))),
     )
 
 
