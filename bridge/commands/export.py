@@ -238,7 +238,9 @@ def _lines(records: Records, span: Span, prices: SlotPrices | None, *, daily: bo
             )  # fmt: skip
 
 
-def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str, costs: bool) -> None:
+def _write_csv(
+    lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str, costs: bool = False
+) -> None:
     """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
     writer = csv.writer(file, delimiter=delimiter)
     writer.writerow(Line._fields if costs else Line._fields[: -len(_OF_COSTS)])
@@ -257,7 +259,7 @@ def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: st
     )
 
 
-def _write_json(lines: Iterable[Line], file: TextIO, *, costs: bool) -> None:
+def _write_json(lines: Iterable[Line], file: TextIO, *, costs: bool = False) -> None:
     """One array, one object on each line."""
     before = "[\n"
     for line in lines:
