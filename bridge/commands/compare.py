@@ -212,10 +212,10 @@ def _remarks(columns: Sequence[Column], days: set[date], of_all: int) -> Iterato
         for why, count in column.unknown.items():
             yield f"left out: {_counted(count)}, unknown under {column.name}: {why}"
     if days and len(columns) > 1 and len(days) < _MOST_OF_A_YEAR:
-        yield f"a year is reckoned from {_counted(len(days))}, among which not all seasons are"
+        yield f"a year is reckoned from {_counted(len(days))}, which are not of all seasons"
     months = min(column.months for column in columns)
     if days and months < _MONTHS:
-        yield f"capacity: of some days' twelve monthly peaks only {months} are known, and it is of their mean"
+        yield f"capacity: on some days only {months} of the twelve monthly peaks are known, and their mean counts"
 
 
 def _counted(days: int, of_all: int | None = None) -> str:
