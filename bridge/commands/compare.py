@@ -215,7 +215,7 @@ def _remarks(columns: Sequence[Column], days: set[date], of_all: int) -> Iterato
         yield f"a year is reckoned from {_counted(len(days))}, which are not of all seasons"
     months = min(column.months for column in columns)
     if days and months < _MONTHS:
-        yield f"capacity: on some days only {months} of the twelve monthly peaks are known, and their mean counts"
+        yield f"capacity: on some days only {months} of twelve monthly peaks are known, and their mean counts"
 
 
 def _counted(days: int, of_all: int | None = None) -> str:
