@@ -3,7 +3,7 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test soak check format bench interop lock audit image-test
+.PHONY: demo test quick soak check format bench interop lock audit image-test
 
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
@@ -11,9 +11,13 @@ demo: .venv/installed
 test: .venv/installed mosquitto
 	$(BIN)/pytest -n auto --dist worksteal
 
-# The same tests, with what is left to chance tried far more often: years, kills, odd answers.
+# Without what is left to chance: years, kills, odd answers.
+quick: .venv/installed mosquitto
+	$(BIN)/pytest -n auto --dist worksteal -m 'not chance'
+
+# With what is left to chance tried far more often.
 soak: .venv/installed mosquitto
-	SOAK=1 $(BIN)/pytest -n auto --dist worksteal
+	SOAK=1 $(BIN)/pytest -n auto --dist worksteal --timeout 1200
 
 check: .venv/installed
 	$(BIN)/ruff format --check

@@ -33,15 +33,16 @@ from bridge.fluvius.open import open_energy_api, open_portal
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
-from bridge.metering.meterday import ONE_DAY, day_of, intervals_of, month_of, months_until, span, start_of
-from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
+from bridge.metering.meterday import ONE_DAY, day_of, month_of, months_until, span
+from bridge.metering.model import Energy, Meter
 from bridge.publishing import chart, monthly, payloads
 from bridge.service.bridge import Bridge
 from bridge.simulator import EnergyApi
 from bridge.text.words import to_json
-from tests.core import TOKEN, Core
-from tests.mosquitto import Ear, Heard, Mosquitto, eventually
-from tests.world import HOME, Clock, World
+from tests.rig.core import TOKEN, Core
+from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
+from tests.rig.world import HOME, Clock, World
+from tests.rig.years import fill
 
 if TYPE_CHECKING:
     from bridge.simulator import Simulator
@@ -50,7 +51,6 @@ STARTS = 7
 MORNINGS = 15
 CUSTOMERS = 1000
 MONTHS = 5
-TEN_YEARS = 3653  # days
 HEAD = "| figure | target | measured | |\n|---|---|---|---|"
 NOISE = 1.1  # a cycle "no slower" than another may take that much longer by chance
 
@@ -487,62 +487,6 @@ def on_the_broker(stage: Stage, world: World) -> Iterator[Bridge]:
         with bridge._broker:
             bridge._attend(10)
             yield bridge
-
-
-def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> int:
-    """Years of quarter-hours, invented, by SQL into the ledger's own tables; returns the rows."""
-    kwh = [
-        Register(direction, tariff, Unit.KWH)
-        for direction in (Direction.CONSUMPTION, Direction.INJECTION)
-        for tariff in (Tariff.HIGH, Tariff.LOW)
-    ]
-    dates = span(until - ONE_DAY * (days - 1), until)
-    fetched_at = int(datetime.combine(until, datetime.min.time(), UTC).timestamp())
-    ledger.store.db.execute("BEGIN")
-    for meter in meters:
-        key, device = ledger.store.names.meter(meter), ledger.store.names.device(meter.serial)
-        registers = [ledger.store.names.register(register) for register in kwh]
-        daily = ((key, 1, _start(day), each, device) for day in dates for each in registers)
-        slots = (
-            (key, 0, int(start.timestamp()), registers[which + 2 * injection], device)
-            for day in dates
-            for which, start in ((_is_low(start), start) for start in intervals_of(day, meter.energy))
-            for injection in (0, 1)
-        )
-        for rows in (daily, slots):
-            ledger.store.db.executemany(
-                "INSERT INTO reading (meter, daily, start, register, device, amount, validated)"
-                " VALUES (?, ?, ?, ?, ?, abs(random() % 1000) * 1000000, 1)",
-                rows,
-            )
-        ledger.store.db.executemany(
-            "INSERT INTO day (meter, date, start, complete, intervals, asked_at, fetched_at)"
-            " VALUES (?, ?, ?, 1, ?, ?, ?)",
-            [
-                (
-                    key,
-                    day.isoformat(),
-                    _start(day),
-                    len(intervals_of(day, meter.energy)),
-                    fetched_at,
-                    fetched_at,
-                )
-                for day in dates
-            ],
-        )
-        ledger.checks.seal(meter, dates[0], dates[-1])
-    ledger.store.db.execute("COMMIT")
-    ledger.store.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    ((count,),) = ledger.store.db.execute("SELECT COUNT(*) FROM reading").fetchall()
-    return int(count)
-
-
-def _start(day: date) -> int:
-    return int(start_of(day, Energy.ELECTRICITY).timestamp())
-
-
-def _is_low(start: datetime) -> bool:
-    return start.weekday() >= 5 or not 6 <= start.hour < 21
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -2,26 +2,35 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+pytest.register_assert_rewrite("tests.rig")  # their assertions tell as much as those of a test
+
 from bridge.folder import refusals
-from bridge.simulator import Simulator
+from bridge.simulator import DEFAULT_METERS, Simulator
 from bridge.simulator.household import quarters_of
-from tests.mosquitto import Mosquitto
-from tests.reading import Reader
-from tests.world import Clock, World
+from tests.rig.chance import often
+from tests.rig.commands import PASSWORD
+from tests.rig.core import Core
+from tests.rig.mosquitto import Certificates, Mosquitto
+from tests.rig.provider import Provider
+from tests.rig.reading import Reader
+from tests.rig.world import Clock, World
 
 # A process starts three times as fast with compiled modules, and tests start hundreds.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A machine that is busy is no reason to fail.
-hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=often(100, soak=1000))
 hypothesis.settings.load_profile("unhurried")
+
+PURE = {"metering", "text", "config"}  # rooms whose tests are over in a moment
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,6 +58,12 @@ def _own_umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop of a running bridge looks at the simulated clock often."""
+    monkeypatch.setattr("bridge.service.bridge._LOOK_AROUND", 0.05)
 
 
 @pytest.fixture
@@ -102,11 +117,103 @@ def reader(
         signal.signal(number, handler)
 
 
+@pytest.fixture
+def today() -> Iterator[Simulator]:
+    """A Fluvius that lives today, for a command has no other clock, and is never late."""
+    meters = [replace(meter, delay=timedelta(0)) for meter in DEFAULT_METERS]
+    with Simulator(meters, password=PASSWORD) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def house(tmp_path: Path, today: Simulator, mosquitto: Mosquitto) -> World:
+    """A household of today with a broker, for commands."""
+    world = World(tmp_path, today, Clock("2000-01-01 00:00"), mosquitto.port)
+    world.password = PASSWORD
+    world.changes = {"schedule.lookback_days": 5}
+    return world
+
+
+@pytest.fixture
+def hut(tmp_path: Path, today: Simulator) -> World:
+    """A house without a broker: nothing listens on its port."""
+    world = World(tmp_path, today, Clock("2000-01-01 00:00"), 1)
+    world.password = PASSWORD
+    world.changes = {"schedule.lookback_days": 5}
+    return world
+
+
+@pytest.fixture
+def provider(desk: World) -> Provider:
+    """An energy service provider without a broker."""
+    return Provider(desk)
+
+
+@pytest.fixture
+def rsa(tmp_path: Path) -> tuple[Path, bytes]:
+    """A private key and its certificate, as a provider makes them for production."""
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import rsa as keys  # noqa: PLC0415
+
+    key = keys.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "provider")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2027, 1, 1, tzinfo=UTC))
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "key.pem"
+    form = serialization.PrivateFormat.PKCS8
+    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+    return file, certificate.public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def core() -> Iterator[Core]:
+    """A Home Assistant that knows nothing yet."""
+    with Core().open() as core:
+        yield core
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    return Certificates(tmp_path / "certificates")
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`: brokers keep to their time-outs, and others can compute meanwhile."""
     return 2 * (os.cpu_count() or 1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that no processor is idle at the end."""
-    items.sort(key=lambda item: item.path.stem not in {"test_kill", "test_years", "test_any_answer"})
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The order for whoever waits, and the mark `chance` for what hypothesis makes up.
+
+    In one process what needs neither Fluvius nor a broker comes first, so that most mistakes show within
+    seconds, and what takes long comes last. Among several each begins with its share of what takes long, so
+    that none of them has it left in the end while the others are idle.
+    """
+    lengthy = [item for item in items if item.get_closest_marker("chance")]
+    rest = [item for item in items if not item.get_closest_marker("chance")]
+    if hands := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = dealt(lengthy, rest, hands)
+    else:
+        items[:] = sorted(rest, key=lambda item: item.path.parent.name not in PURE) + lengthy
+    for item in items:
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("chance")
+
+
+def dealt(lengthy: list[pytest.Item], rest: list[pytest.Item], hands: int) -> list[pytest.Item]:
+    """All of them, in an order of which xdist's `worksteal` first gives each process an equal part."""
+    order = list(rest)
+    for hand in reversed(range(hands)):
+        begin = len(rest) * hand // hands
+        order[begin:begin] = lengthy[hand::hands]
+    return order

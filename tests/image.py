@@ -16,9 +16,9 @@ import yaml
 
 from bridge import __version__
 from tests.bench import HEAD, Figure, FluviusNextDoor, fluvius_next_door, is_ok, resident, timed, wait_for
-from tests.container import Builder, Container, Image, run
-from tests.mosquitto import Ear, Mosquitto
-from tests.world import HOME
+from tests.rig.container import Builder, Container, Image, run
+from tests.rig.mosquitto import Ear, Mosquitto
+from tests.rig.world import HOME
 
 if TYPE_CHECKING:
     import subprocess

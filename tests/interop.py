@@ -31,11 +31,12 @@ from bridge.metering.model import BRUSSELS
 from bridge.publishing.discovery import unique_ids
 from bridge.service import bridge as service
 from bridge.simulator import Simulator
-from tests.bench import fill, import_everything
-from tests.homeassistant import HomeAssistant, energy_preferences, install, screenshot
-from tests.mosquitto import Mosquitto
-from tests.truth import hourly, in_words
-from tests.world import GAS, HOME, SHED, Clock, World, says
+from tests.bench import import_everything
+from tests.rig.homeassistant import HomeAssistant, energy_preferences, install, screenshot
+from tests.rig.mosquitto import Mosquitto
+from tests.rig.truth import hourly, in_words
+from tests.rig.world import GAS, HOME, SHED, Clock, World, says
+from tests.rig.years import fill
 
 INSTALLED = Path(".interop")
 PICTURES = Path("docs")

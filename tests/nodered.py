@@ -22,8 +22,8 @@ from typing import Any
 
 from bridge.metering.model import BRUSSELS
 from bridge.simulator import Simulator
-from tests.mosquitto import Ear, Mosquitto, _free_ports, eventually
-from tests.world import GAS, HOME, SHED, Clock, World, says
+from tests.rig.mosquitto import Ear, Mosquitto, eventually, free_ports
+from tests.rig.world import GAS, HOME, SHED, Clock, World, says
 
 PAGE = Path(__file__).parent.parent / "docs" / "node-red.md"
 CACHE = Path(".interop/node-red")
@@ -97,7 +97,7 @@ class NodeRed:
     cache: Path
     folder: Path
     flow: Flow
-    port: int = field(default_factory=lambda: _free_ports(1)[0])
+    port: int = field(default_factory=lambda: free_ports(1)[0])
 
     def __post_init__(self) -> None:
         self.folder.mkdir()

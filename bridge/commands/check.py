@@ -2,7 +2,9 @@
 
 import argparse
 import os
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,16 +12,20 @@ from bridge.commands import ledger_check
 from bridge.commands.broker_check import try_broker
 from bridge.commands.findings import Finding, show
 from bridge.commands.price_check import price_findings
+from bridge.commands.readable import reading
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching.progress import SWITCH_ON
+from bridge.fetching.sources import SOURCES
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
+from bridge.fluvius.seen import Seen
 from bridge.fluvius.source import Stepwise
 from bridge.folder.claim import FolderError, make, prove_writable
 from bridge.homeassistant import advice, door, statistics_settings
 from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
+from bridge.ledger import LedgerError
 from bridge.metering import completeness, meterday
 from bridge.metering.mandate import best
 from bridge.metering.model import Meter
@@ -82,6 +88,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield from _fluvius(settings, http)
     finally:
         http.close()
+    yield from _odd_answers(settings, http.seen)
 
 
 def _home_assistant(statistics: StatisticsSettings, folder: Path) -> Finding:
@@ -136,6 +143,18 @@ def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Findi
             yield Finding(meter.label, *_meter(source, meter, now(), settings.schedule.lookback_days))
         except (FluviusError, FolderError) as error:
             yield _failure(meter.label, error)
+
+
+def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
+    """What was not understood just now, and by the bridge lately; for whoever reports it."""
+    kept = [now]
+    with suppress(LedgerError, FolderError), reading(settings.data_dir) as records:
+        kept += [Seen.from_note(records.notes.recall(f"seen/{name}")) for name in SOURCES]
+    if codes := sum((each.new_codes for each in kept), Counter[str]()):
+        words = ", ".join(f"{code} ({times:,} times)" for code, times in sorted(codes.items()))
+        yield Finding("codes", works=True, words=f"Fluvius writes what is not known yet: {words}")
+    for odd in {each: None for seen in kept for each in map(str, seen.odd)}:
+        yield Finding("odd answer", works=True, words=f"{odd} (worth a report: it says nothing of you)")
 
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:

@@ -161,7 +161,7 @@ class Draft:
             if variable != name:
                 text = Hidden(read(Path(text)).rstrip("\r\n"))
             info = KEYS[anywhere(path)]
-            has_form = tuple in kinds(info.annotation) or section_of(info)
+            has_form = {tuple, Mapping}.intersection(kinds(info.annotation)) or section_of(info)
             value = parse(text, self.secret) if has_form else text
         except ConfigError as error:
             self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")
@@ -198,6 +198,11 @@ class Draft:
                     self.warnings.append(
                         f"{where}: the last digit does not fit the others; is there a slip in it?"
                     )
+            for index, followed in enumerate(settings.followed):
+                prices = [each for each in settings.prices if each.energy is followed.energy]
+                if prices and not any(each.concerns(followed) for each in prices):
+                    where = self.where(("meters", index))
+                    self.warnings.append(f"{where}: no price is for it, so that its costs stay unknown")
             settings.warn(self.warnings)
         return settings
 

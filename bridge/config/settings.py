@@ -1,7 +1,7 @@
 """Every key there is: the file, the environment variables, the messages and the JSON Schema come from here.
 
 A description completes the sentence "write ..." in a message. The keys below `mqtt` are in `broker`, those
-below `fluvius` and `meters` in `fluvius`.
+below `fluvius` and `meters` in `fluvius`, those below `prices` and `day_ahead` in `prices`.
 """
 
 from collections.abc import Iterable

@@ -130,7 +130,8 @@ class Fetcher:
 
     def progress(self, meter: Meter) -> Progress:
         """How far a meter's readings have come."""
-        return progress_of(self._desk(meter, self._now()), self.health[meter.source], self.mandates)
+        health, seen = self.health[meter.source], self.visits.seen[meter.source]
+        return progress_of(self._desk(meter, self._now()), health, self.mandates, seen)
 
     def _begun(self, occasion: Occasion) -> Cycle:
         return Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
@@ -198,7 +199,7 @@ class Fetcher:
             desk.look_back()
             days_too = exchanged or cycle.occasion is Occasion.ASKED
             desk.change(remark=self._bring_up_to_date(visit, desk, cycle, days_too=days_too))
-            desk.change(last_success=self._now().isoformat(), error=None, behind_since=None)
+            desk.change(last_success=self._now(), error=None, behind_since=None)
             if desk.peaks_are_due():
                 portal.fetch_peaks(desk, visit.open_source())
         except (NotYourMeter, ShapeChanged, Damaged) as error:
@@ -209,7 +210,7 @@ class Fetcher:
             self._failed_at = meter.ean
             self._finished(meter)
             raise
-        desk.change(last_attempt=cycle.now.isoformat(), serial=meter.serial)
+        desk.change(last_attempt=cycle.now, serial=meter.serial)
         desk.remember()
         self._finished(meter)
         return trouble

@@ -19,7 +19,7 @@ from bridge.metering.model import BRUSSELS, Energy
 from bridge.prices import given
 from bridge.prices.errors import NotUnderstood, PricesError, TokenRefused, TryLater
 from bridge.prices.services import SERVICES, Service, ask
-from bridge.prices.steps import Answer, Prices, Span
+from bridge.prices.steps import Answer, Span
 from bridge.text.words import Payload, local
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _JITTER = 15 * 60.0  # seconds: not all households ask at the same moment
 _PAUSE = 2.0  # seconds, at most, between two requests
 _A_WEEK = timedelta(days=7)  # after which what was not there comes late, if ever
 _LONGEST_WAIT = timedelta(days=9)  # a note that says more was made while the clock was wrong
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_BEGINNING, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _NOTE, _HEALTH = "day_ahead", "source/day_ahead"
 
 
@@ -89,23 +89,25 @@ def wanted(covered: Iterable[Span], now: datetime) -> list[Span]:
     return merged
 
 
-def next_request(missing: Sequence[Span], asked: Asked, now: datetime, longest: timedelta) -> Span | None:
-    """The span to ask for now, with the newest that is missing; None: nothing, or not yet.
+def may_be_asked(spans: Iterable[Span], asked: Asked, now: datetime) -> list[Span]:
+    """The parts of some spans that were not asked for lately, oldest first."""
+    lately = [(start, end) for start, end, told in asked.absent if abs(now - told) < _A_WEEK]
+    if asked.waits(now):
+        lately.append((asked.down_to or _BEGINNING, _END))
+    return _without(spans, lately)
+
+
+def next_request(missing: Sequence[Span], longest: timedelta) -> Span | None:
+    """The span to ask for: as much as may be asked for at once, the newest first; None: nothing.
 
     Args:
-        missing: what the ledger lacks of what is wanted, oldest first.
-        asked: what was asked for before.
-        now: the present instant, aware.
+        missing: what the ledger lacks of what may be asked for, oldest first.
         longest: what may be asked for at once.
     """
-    recently = [(start, end) for start, end, told in asked.absent if abs(now - told) < _A_WEEK]
-    if asked.waits(now):
-        recently.append((asked.down_to or _BEGINNING, datetime.max.replace(tzinfo=UTC)))
-    due = _without(missing, recently)
-    if not due:
+    if not missing:
         return None
-    end = due[-1][1]
-    return max(end - longest, min(start for start, stop in due if stop > end - longest)), end
+    end = missing[-1][1]
+    return max(end - longest, min(start for start, stop in missing if stop > end - longest)), end
 
 
 class DayAhead:
@@ -159,7 +161,7 @@ class DayAhead:
         if self._service is None:
             return 0
         spans, requests = tuple(covered), 0
-        while span := next_request(self._missing(spans), self._asked, self._now(), self._service.longest):
+        while span := next_request(self._missing(spans), self._service.longest):
             if requests:
                 self._pause(_PAUSE * random.uniform(0.5, 1))
             requests += 1
@@ -185,11 +187,14 @@ class DayAhead:
             self.health.retry_at = self.health.not_before = None
             self._remember()
             raise
-        self._succeeded(answer, "; ".join(answer.remarks))
+        self.health.advice = None
+        self._keep(answer, "what was published")
         return answer
 
     def _missing(self, covered: Iterable[Span]) -> list[Span]:
-        spans = wanted(covered, self._now())
+        """What may be asked for, and is not there."""
+        now = self._now()
+        spans = may_be_asked(wanted(covered, now), self._asked, now)
         return [gap for span in spans for gap in self._ledger.prices.missing(*span)]
 
     def _ask(self, service: Service, span: Span) -> bool:
@@ -197,6 +202,7 @@ class DayAhead:
         now = self._now().replace(microsecond=0)
         if not self._asked.waits(now):
             self._asked = replace(self._asked, again_at=_next_day(now))
+            self.health.advice = None
         self._asked = replace(self._asked, down_to=span[0])
         self.health.last_attempt = now
         self.health.count_requests(1, now)
@@ -206,12 +212,10 @@ class DayAhead:
         except PricesError as error:
             self._failed(error)
             return False
-        remarks = [f"at {service.label}, {each}" for each in answer.remarks]
         if not answer.prices:
-            remarks.append(f"{service.label} has no prices from {local(span[0])} to {local(span[1])}")
             self._asked = replace(self._asked, down_to=_BEGINNING)
         self._asked = _told(self._asked, span, now)
-        self._succeeded(answer, "; ".join(remarks))
+        self._keep(answer, service.label, span)
         return bool(answer.prices)
 
     def _failed(self, error: PricesError) -> None:
@@ -228,18 +232,20 @@ class DayAhead:
         log.warning("%s; trying again at %s", error, local(again_at))
         self._remember()
 
-    def _succeeded(self, answer: Answer, remark: str) -> None:
+    def _keep(self, answer: Answer, whose: str, span: Span | None = None) -> None:
+        """Keep what was understood, and say what is not there; of a span also what was passed over."""
         with self._ledger.store.transaction():
-            self._keep(answer.prices)
+            if changed := self._ledger.prices.keep(answer.prices):
+                self._changed(changed)
+            remarks = [f"of {whose}, {each}" for each in answer.remarks]
+            if span and not remarks and (gaps := self._ledger.prices.missing(*span)):
+                more = f", and {len(gaps) - 1} gaps more" if gaps[1:] else ""
+                remarks = [f"{whose} has no prices from {local(gaps[0][0])} to {local(gaps[0][1])}{more}"]
             self.health.succeeded(self._now())
-            self.health.advice = remark or None
+            self.health.advice = "; ".join(filter(None, (self.health.advice, *remarks))) or None
             self._remember()
-        if remark:
+        for remark in remarks:
             log.warning("%s", remark)
-
-    def _keep(self, prices: Prices) -> None:
-        if changed := self._ledger.prices.keep(prices):
-            self._changed(changed)
 
     def _remember(self) -> None:
         self._ledger.notes.remember(_NOTE, {**self._asked.to_note(), "whose": self._whose})

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 
 from bridge.fetching.mandates import AT_MOST_EVERY
-from bridge.fetching.note import MeterNote, instant
+from bridge.fetching.note import MeterNote
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts
 from bridge.metering.meterday import ONE_DAY
@@ -32,7 +32,7 @@ def days_are_due(facts: Sequence[DayFacts], note: MeterNote, energy: Energy, now
     """
     if not facts:
         return False
-    asked_at = instant(note.window_asked_at)
+    asked_at = note.window_asked_at
     is_over = facts[-1].date < meterday.latest_ended(now, energy)
     late_too = asked_at is None or (
         is_over and abs(now - asked_at) > _WINDOW_EVERY and bool(completeness.overdue(facts, energy, now))
@@ -47,11 +47,11 @@ def intervals_are_due(facts: Sequence[DayFacts], meter: Meter, now: datetime) ->
 
 def peaks_may_be_asked(note: MeterNote, meter: Meter, now: datetime) -> bool:
     """Once a month: one request for a whole year of peaks; gas has none."""
-    failed_at = instant(note.peaks_failed_at)
+    failed_at = note.peaks_failed_at
     return (
         meter.energy is not Energy.GAS
         and not (failed_at and abs(now - failed_at) < _PEAKS_AGAIN_AFTER)
-        and note.peaks_asked_in != month_under_way(meter.energy, now).isoformat()
+        and note.peaks_asked_in != month_under_way(meter.energy, now)
     )
 
 
@@ -65,7 +65,7 @@ def last_month_is_out(note: MeterNote, latest: Day | None, energy: Energy, now: 
         now: the present instant, aware.
     """
     this_month = month_under_way(energy, now)
-    if note.peaks_asked_in is None or note.peaks_asked_in > this_month.isoformat():
+    if note.peaks_asked_in is None or note.peaks_asked_in > this_month:
         return True
     is_over = latest is not None and latest.date >= this_month - ONE_DAY
     return is_over or meterday.is_late(this_month, energy, now)
@@ -76,7 +76,7 @@ def stored_since(facts: Sequence[DayFacts], note: MeterNote, meter: Meter, now: 
 
     That is the way the first time, and once a day while one is missing that has not come otherwise.
     """
-    stored_until, window_asked_at = instant(note.stored_until), instant(note.window_asked_at)
+    stored_until, window_asked_at = note.stored_until, note.window_asked_at
     if stored_until is None or window_asked_at is None or stored_until > now:
         return None
     missing = completeness.overdue(facts, meter.energy, now) or intervals_are_due(facts, meter, now)

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 
 from bridge.fetching import due
 from bridge.fetching.meter import Desk, News
-from bridge.fetching.note import instant
 from bridge.fetching.steps import known_days_only
 from bridge.fluvius.source import AtOnce
 from bridge.ledger import Ledger
@@ -45,14 +44,16 @@ def fetch(
     touched = {meterday.day_of(each.start, meter.energy) for each in readings} | set(window)
     news.settle(meterday.span(min(touched), max(touched)))
     if since is None:
-        desk.change(window_asked_at=asked_at.isoformat())
+        desk.change(window_asked_at=asked_at)
     in_doubt = desk.ledger.days.days_in_doubt(meter, window[0], window[-1])
     is_whole = answer.is_whole and all(meterday.is_late(day, meter.energy, now) for day in in_doubt)
-    desk.change(doubt_since=None if is_whole else desk.note.doubt_since or now.isoformat())
-    doubt_since = instant(desk.note.doubt_since)
+    desk.change(doubt_since=None if is_whole else desk.note.doubt_since or now)
+    doubt_since = desk.note.doubt_since
     gave_up = doubt_since is not None and now - doubt_since > _LONGEST_DOUBT
     if (is_whole or gave_up) and (since or desk.note.stored_until is None):
-        desk.change(stored_until=asked_at.isoformat())
+        desk.change(stored_until=asked_at)
+    if answer.behind:
+        desk.change(behind=answer.behind)
     return answer.remark
 
 

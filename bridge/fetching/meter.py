@@ -1,23 +1,20 @@
 """One meter's desk in one cycle: what is known of it, read once and handed on."""
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
 from bridge.fetching import due
 from bridge.fetching.due import Occasion
-from bridge.fetching.note import MeterNote, instant
+from bridge.fetching.note import MeterNote
 from bridge.fetching.sources import SOURCES
 from bridge.ledger import Ledger
 from bridge.metering import completeness, meterday, reviewing
 from bridge.metering.completeness import DayFacts
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Day, Meter
-
-log = logging.getLogger(__name__)
 
 
 class Desk:
@@ -43,12 +40,11 @@ class Desk:
     @cached_property
     def window(self) -> list[date]:
         """The days that are looked at, oldest first."""
-        behind_since = self.note.behind_since
         window = completeness.window(
             self.meter.energy,
             self.now,
             self._lookback_days,
-            date.fromisoformat(behind_since) if behind_since else None,
+            self.note.behind_since,
         )
         first, last = meterday.span_within(
             self.meter, self.meter.first or date.min, self.meter.last or date.max
@@ -79,7 +75,7 @@ class Desk:
         return self.note.serial not in (None, self.meter.serial)
 
     @cached_property
-    def latest_complete_day(self) -> Day | None:
+    def _latest_complete_day(self) -> Day | None:
         """The newest complete day, at any age."""
         return self.ledger.days.latest_complete_day(self.meter)
 
@@ -89,10 +85,10 @@ class Desk:
             return bool(self.to_review or self._awaits_intervals())
         if occasion is Occasion.ASKED or self.is_exchanged:
             return True
-        last_attempt = instant(self.note.last_attempt)
+        last_attempt = self.note.last_attempt
         if occasion is not Occasion.SCHEDULE and last_attempt and due.is_recent(last_attempt, self.now):
             return False
-        self.settle_by_time()
+        self._settle_by_time()
         return (
             due.days_are_due(self.facts, self.note, self.meter.energy, self.now)
             or due.intervals_are_due(self.facts, self.meter, self.now)
@@ -105,7 +101,7 @@ class Desk:
         note, meter, now = self.note, self.meter, self.now
         if not (self.abilities.has_peaks and self.window and due.peaks_may_be_asked(note, meter, now)):
             return False
-        latest = self.latest_complete_day if note.peaks_asked_in else None
+        latest = self._latest_complete_day if note.peaks_asked_in else None
         return due.last_month_is_out(note, latest, meter.energy, now)
 
     def _awaits_intervals(self) -> bool:
@@ -122,45 +118,45 @@ class Desk:
     def settle(self, days: Sequence[date]) -> None:
         """Find out which of some consecutive days, among them the window, became complete."""
         known = {day.date: day for day in self.ledger.answers.settle(self.meter, days, self.now)}
-        self.look_again()
+        self._look_again()
         self.facts = [known[day] for day in self.window]
 
-    def settle_by_time(self) -> None:
+    def _settle_by_time(self) -> None:
         """Find out which days became complete as time went by: only some of which something is known."""
         if meterday.cut_days(self.meter) or any(day.daily and not day.complete for day in self.facts):
             self.settle(self.window)
 
-    def look_again(self) -> None:
+    def _look_again(self) -> None:
         """The ledger knows more now."""
         self.__dict__.pop("facts", None)
-        self.__dict__.pop("latest_complete_day", None)
+        self.__dict__.pop("_latest_complete_day", None)
 
     def put_away(self) -> None:
         """Keep little in memory until it is this meter's turn: there may be thousands."""
         if any(day.intervals for day in self.facts):
-            self.look_again()
+            self._look_again()
 
     def ask_again(self) -> None:
         """Forget what was asked of the meter that hung there before."""
         self.ledger.answers.ask_again(self.meter, self.window)
-        self.look_again()
+        self._look_again()
 
     def look_back(self) -> None:
         """Widen the window where the bridge was off for longer than it is wide."""
         if self.note.behind_since is None and (behind_since := self._behind_since()):
             self.change(behind_since=behind_since)
             self.__dict__.pop("window", None)
-            self.look_again()
+            self._look_again()
         self.remember()
 
-    def _behind_since(self) -> str | None:
+    def _behind_since(self) -> date | None:
         """The first day that was missed."""
         if not self.window or any(day.complete for day in self.facts):
             return None
-        latest = self.latest_complete_day
+        latest = self._latest_complete_day
         if latest is None or latest.date + ONE_DAY >= self.window[0]:
             return None
-        return (latest.date + ONE_DAY).isoformat()
+        return latest.date + ONE_DAY
 
     def change(self, **values: Any) -> None:
         """Note something; it is kept when it is remembered."""
@@ -168,7 +164,7 @@ class Desk:
 
     def remember(self) -> None:
         """Keep the note."""
-        self.ledger.notes.remember(self._key, asdict(self.note))
+        self.ledger.notes.remember(self._key, self.note.to_note())
 
 
 @dataclass

@@ -1,41 +1,55 @@
 """What is remembered of a meter beside its readings."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date, datetime
 from typing import Any, Self
 
 from bridge.metering.model import Meter
 
+_DATES = {"peaks_asked_in", "behind_since"}
+_INSTANTS = {
+    "last_attempt",
+    "last_success",
+    "stored_until",
+    "doubt_since",
+    "peaks_failed_at",
+    "window_asked_at",
+}
+
 
 @dataclass(frozen=True)
 class MeterNote:
-    """What the ledger remembers of a meter beside its readings: instants as ISO 8601, texts for the user."""
+    """How asking for a meter went. Instants are aware, texts for the user."""
 
-    last_attempt: str | None = None  # that came to an end
-    last_success: str | None = None
+    last_attempt: datetime | None = None  # that came to an end
+    last_success: datetime | None = None
     serial: str | None = None  # the physical meter that was last asked about
     error: str | None = None
     remark: str | None = None
-    stored_until: str | None = None  # what Fluvius stored before is known
-    doubt_since: str | None = None  # since when its answers were not whole
-    peaks_asked_in: str | None = None  # the month in which Fluvius was last asked for monthly peaks
-    peaks_failed_at: str | None = None  # when it could last not say them
-    window_asked_at: str | None = None  # when days were last asked for, whenever they were stored
-    behind_since: str | None = None  # the first day missed while the bridge was off, until that is made good
-    asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then
+    stored_until: datetime | None = None  # what Fluvius stored before is known
+    doubt_since: datetime | None = None  # since when its answers were not whole
+    peaks_asked_in: date | None = None  # the first of the month in which monthly peaks were last asked for
+    peaks_failed_at: datetime | None = None  # when Fluvius could last not say them
+    window_asked_at: datetime | None = None  # when days were last asked for, whenever they were stored
+    behind_since: date | None = None  # the first day missed while the bridge was off, until that is made good
+    behind: Sequence[Mapping[str, str]] = ()  # the connection: kind, ean, type, vreg_id of each installation
+    asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then, ISO 8601
 
     @classmethod
     def of(cls, meter: Meter, kept: Any) -> Self:
-        """Read back what was kept; what was asked within other bounds says nothing of these."""
+        """Read back what `to_note` wrote; what was asked within other bounds says nothing of these."""
         kept = kept or {}
-        note = cls(**{each.name: kept[each.name] for each in fields(cls) if each.name in kept})
+        values = {each.name: kept[each.name] for each in fields(cls) if each.name in kept}
+        for name, text in values.items():
+            if text and name in _DATES | _INSTANTS:
+                values[name] = (date if name in _DATES else datetime).fromisoformat(text)
+        note = cls(**values)
         bounds = [each.isoformat() if each else None for each in (meter.since, meter.until)]
         if list(note.asked_within) != bounds:
             note = replace(note, asked_within=bounds, window_asked_at=None, peaks_asked_in=None)
         return note
 
-
-def instant(text: str | None) -> datetime | None:
-    """An instant of a note."""
-    return datetime.fromisoformat(text) if text else None
+    def to_note(self) -> dict[str, Any]:
+        """As JSON, for the ledger."""
+        return {k: v.isoformat() if isinstance(v, date) else v for k, v in asdict(self).items()}

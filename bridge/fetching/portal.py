@@ -63,7 +63,7 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
     of_window = [span for span in spans if facts and span[1] >= facts[0].date]
     for span in of_window:
         steps.days(*span)
-        desk.change(window_asked_at=now.isoformat())
+        desk.change(window_asked_at=now)
     while day := completeness.next_intervals_due(desk.facts, energy, now):
         steps.intervals(day)
     for span in spans[len(of_window) :]:
@@ -114,10 +114,10 @@ def fetch_peaks(desk: Desk, source: Stepwise) -> None:
     except (NotYourMeter, ShapeChanged) as error:
         log.info("%s: Fluvius has no monthly peaks: %s", meter.name, error)
     except TryLater as error:
-        desk.change(peaks_failed_at=now.isoformat())
+        desk.change(peaks_failed_at=now)
         desk.remember()
         if error.not_before:
             raise
         log.info("%s: no monthly peaks today: %s", meter.name, error)
         return
-    desk.change(peaks_asked_in=this_month.isoformat())
+    desk.change(peaks_asked_in=this_month)

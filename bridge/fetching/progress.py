@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bridge.fetching.mandates import MandateBook
 from bridge.fetching.meter import Desk
-from bridge.fetching.note import instant
+from bridge.fluvius.seen import Seen
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering import completeness, meterday
 from bridge.metering.completeness import DayFacts
@@ -20,7 +20,7 @@ SWITCH_ON = {
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
 
 
-def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook) -> Progress:
+def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook, seen: Seen) -> Progress:
     """How far a meter has come, by what lies on its desk."""
     meter, note, facts, now = desk.meter, desk.note, desk.facts, desk.now
     energy = meter.energy
@@ -32,8 +32,8 @@ def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook) -> Prog
     return Progress(
         awaited=completeness.awaited(hoped_for, energy, now),
         resolution=_RESOLUTION[energy] if has_intervals else "P1D" if days_only else None,
-        last_attempt=instant(note.last_attempt),
-        last_success=instant(note.last_success),
+        last_attempt=note.last_attempt,
+        last_success=note.last_success,
         error=mandates.forbidden(meter, now)
         or note.error
         or (health.last_error if health.state is not State.OK else None),
@@ -42,6 +42,8 @@ def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook) -> Prog
         overdue=completeness.overdue(hoped_for, energy, now) if answered else (),
         now=now,
         disagreements=completeness.in_doubt(facts, energy),
+        behind=note.behind,
+        odd_answers=[each.to_payload() for each in seen.odd if each.about in {"", meter.ean}],
     )
 
 

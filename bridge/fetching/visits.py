@@ -13,6 +13,7 @@ from bridge.fluvius import clock
 from bridge.fluvius.errors import AccountLocked, ClockWrong, CredentialsRefused, TryLater
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import address_of_the_time, open_source
+from bridge.fluvius.seen import Seen
 from bridge.fluvius.source import AtOnce, Stepwise
 from bridge.ledger import Ledger
 from bridge.ledger.health import SourceHealth, State
@@ -64,6 +65,7 @@ class Visits:
     ) -> None:
         self._settings, self._ledger, self._now, self._pause = settings, ledger, now, pause
         self._kept: tuple[str, Visit] | None = None  # the source's name, and the visit that stays open
+        self.seen = {name: Seen.from_note(ledger.notes.recall(f"seen/{name}")) for name in names}
         self.health = {name: SourceHealth.from_note(ledger.notes.recall(f"source/{name}")) for name in names}
 
     def too_early(self, name: str, now: datetime) -> Postponed | None:
@@ -139,13 +141,14 @@ class Visits:
                 self.let_go()
             health.count_requests(visit.requests, now)
             self._ledger.notes.remember(f"source/{name}", health.to_note())
+            self._ledger.notes.remember(f"seen/{name}", self.seen[name].to_note())
 
     def _visit(self, name: str, *, asked: bool, keep_open: bool) -> Visit:
         """A new one, unless the last one stays open for this."""
         if self._kept and keep_open and self._kept[0] == name:
             return replace(self._kept[1], requests=0, trouble=None, error=None)
         self.let_go()
-        http = PoliteSession(self._pause, self._now)
+        http = PoliteSession(self._pause, self._now, seen=self.seen[name])
 
         @cache
         def opened() -> Source:

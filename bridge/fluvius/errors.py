@@ -63,3 +63,7 @@ class NotYourMeter(FluviusError):
 
 class ShapeChanged(FluviusError):
     """The developers have to act: Fluvius answers otherwise than it did."""
+
+
+class QuestionRefused(ShapeChanged):
+    """The same: Fluvius does not take a question as it is asked, perhaps because it asks for too much."""

@@ -17,6 +17,7 @@ from requests.structures import CaseInsensitiveDict
 from bridge.fluvius import clock
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
 from bridge.fluvius.punctual import PunctualAdapter
+from bridge.fluvius.seen import Seen
 from bridge.text.deadline import all_within
 from bridge.text.foreign import clean
 
@@ -24,12 +25,14 @@ log = logging.getLogger(__name__)
 
 # Seen: a request without a browser-like User-Agent may be refused.
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+ACCEPT_LANGUAGE = "nl-BE,nl;q=0.9,en;q=0.8"  # as browsers in Flanders; messages come in it
 
 _CONNECT_SECONDS, _SILENCE_SECONDS, _EXCHANGE_SECONDS = 10, 30, 60
 A_PAGE = 2 * 1024 * 1024  # bytes: the sign-in page has some 100 kB, a token or an error a few
 _PATIENCE = timedelta(seconds=30)  # a longer Retry-After is not waited for here
 _RETRIES = 2
 _LONGEST_WORDS = 500  # characters of an error
+_WORDS = ("message", "error_description", "detail", "title", "error", "code")  # the first says most
 _UNHURRIED_AFTER = 2  # like a browser: a page's first requests come at once, more are spread out
 
 
@@ -59,14 +62,17 @@ class Response:
             raise ShapeChanged("Fluvius answered something that is not JSON") from None
 
     def words(self) -> str:
-        """What the answer says to people: `Message` and `ValidationErrorMessages` of the Energy API, say."""
+        """What the answer says to people, be it of Fluvius, of the gateway before it, or of a sign-in."""
         try:
             content = json.loads(self.text)
-            message = content.get("Message") or content.get("message") or content.get("Code")
-            messages = [message, *(content.get("ValidationErrorMessages") or ())]
-            return clean("; ".join(str(each) for each in messages if each), _LONGEST_WORDS)
-        except (AttributeError, RecursionError, TypeError, ValueError):
+        except (RecursionError, ValueError):
             return ""
+        said = _in_lower_case(content)
+        said |= _in_lower_case(said.get("error"))
+        message = next((text for name in _WORDS if isinstance(text := said.get(name), str) and text), None)
+        more = said.get("validationerrormessages")
+        messages = [message, *(more if isinstance(more, list) else [more])]
+        return clean("; ".join(str(each) for each in messages if each), _LONGEST_WORDS)
 
 
 @dataclass
@@ -83,6 +89,8 @@ class PoliteSession:
     longest_pause: float = 1.2  # seconds between two requests for readings
     exchange_seconds: float = _EXCHANGE_SECONDS  # for one request and the whole answer to it
     count: int = 0  # requests made
+    seen: Seen = field(default_factory=Seen)  # how the answers look
+    latest: Response | None = None  # the answer that came last
     _http: requests.Session = field(default_factory=requests.Session)
     _transport: PunctualAdapter = field(default_factory=PunctualAdapter)
     _unhurried: int = 0
@@ -91,7 +99,13 @@ class PoliteSession:
         for scheme in ("https://", "http://"):
             self._http.mount(scheme, self._transport)
         self._http.headers["User-Agent"] = USER_AGENT
+        self._http.headers["Accept-Language"] = ACCEPT_LANGUAGE
         self._http.auth = lambda request: request  # or requests would prefer a .netrc to our bearer token
+
+    def keep_odd(self, why: str) -> None:
+        """The latest answer was not understood, in whole or in part."""
+        if self.latest:
+            self.seen.keep(self.latest, self.now(), why)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -148,12 +162,14 @@ class PoliteSession:
 
     def _once(self, method: str, url: str, *, at_most: int = A_PAGE, **options: Any) -> Response:
         self.count += 1
+        self.latest = None
         options.setdefault("allow_redirects", False)
         try:
             with all_within(self.exchange_seconds, self._transport.sockets) as is_cut:
                 response = self._exchange(method, url, at_most, options)
                 if is_cut.is_set():  # what ends with the connection looks whole
                     raise TimeoutError
+                self.latest = response
         except (
             requests.RequestException,
             urllib3.exceptions.HTTPError,
@@ -237,6 +253,11 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
         return now + timedelta(seconds=min(int(value.strip()[:9]), 7 * 24 * 3600))
     named = clock.http_date(value)
     return named and min(named, now + timedelta(days=7))
+
+
+def _in_lower_case(content: Any) -> dict[str, Any]:
+    """The fields of an object, whose case differs from one part of Fluvius to another."""
+    return {str(name).lower(): value for name, value in content.items()} if isinstance(content, dict) else {}
 
 
 def _no_number(name: str) -> None:

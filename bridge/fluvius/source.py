@@ -1,6 +1,6 @@
 """What every source of readings offers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -16,6 +16,12 @@ class Answer:
     readings: Sequence[Reading]
     remark: str | None = None  # for the user: what was found instead of what was asked
     is_whole: bool = True  # nothing was null, and everything was understood
+    behind: Sequence[Mapping[str, str]] = ()  # what is behind the connection: kind, ean, type, vreg_id
+
+
+def left_out_in_words(quantities: Iterable[str]) -> str:
+    """What the user is told of what a meter counts and nothing is kept of."""
+    return f"Fluvius also gives what is not kept here, and left out: {', '.join(quantities)}"
 
 
 class Stepwise(Protocol):

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bridge.fluvius.errors import TryLater
@@ -91,6 +91,14 @@ class TokenStore:
             FolderError: the file cannot be written.
         """
         private.replace(self._path, token=None)
+
+
+def lifetime_of(expires_in: object) -> timedelta:
+    """How long a token is good for, by the seconds that came with it; an hour, where they cannot be read."""
+    try:
+        return timedelta(seconds=max(0, min(float(str(expires_in)), 24 * 3600)))
+    except (OverflowError, ValueError):
+        return timedelta(hours=1)
 
 
 def _aware(text: str) -> datetime:

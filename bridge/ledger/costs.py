@@ -6,10 +6,11 @@ held. So nobody has to say what changed. Only day-ahead prices are told of, by `
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 
 from bridge.ledger.counted import CountedDays
@@ -35,9 +36,11 @@ _STALE = (
     " OR cost.disagrees IS NOT day.disagrees) ORDER BY day.date"
 )
 _KEEP = (
-    "INSERT OR REPLACE INTO cost SELECT meter, date, ?, checksum, intervals_checksum, disagrees, ? FROM day"
+    "INSERT OR REPLACE INTO cost"
+    " SELECT meter, date, ?, checksum, intervals_checksum, disagrees, ?, ? FROM day"
     " WHERE meter = ? AND date = ?"
 )
+_DIGITS = 200  # more than readings and prices together ever have
 _NONE = "null"  # of a day without amounts
 
 
@@ -78,10 +81,14 @@ class KnownCosts(Part):
         """The days of a span whose costs were worked out, oldest first."""
         first, last = meterday.span_within(meter, first, last)
         rows = self._rows(
-            "SELECT date, priced FROM cost WHERE meter = ? AND date BETWEEN ? AND ? ORDER BY date",
+            "SELECT date, priced, crc FROM cost WHERE meter = ? AND date BETWEEN ? AND ? ORDER BY date",
             (self._meter(meter), first.isoformat(), last.isoformat()),
         )
-        return {(day := date.fromisoformat(name)): _read(day, text) for name, text in rows if text != _NONE}
+        return {
+            (day := date.fromisoformat(name)): _read(day, text)
+            for name, text, crc in rows
+            if text != _NONE and _crc(text) == crc
+        }
 
 
 class Costs(KnownCosts):
@@ -99,9 +106,13 @@ class Costs(KnownCosts):
     ) -> None:
         super().__init__(store, readings, counted, prices)
         self._outbox, self._notes = outbox, notes
+        self._sound: set[str] = set()  # EANs, whose costs are as they were written
 
     def bring_up_to_date(self, meter: Meter, timeline: Timeline) -> None:
         """Work out the days that are new, or whose readings, contracts or day-ahead prices are other ones."""
+        if meter.ean not in self._sound:
+            self._forget_what_rotted(meter)
+            self._sound.add(meter.ean)
         span = self._readings.known_span(meter)
         for first, last, basis in _bases(meter, timeline, *span) if span else ():
             rows = self._rows(_STALE, (self._meter(meter), first.isoformat(), last.isoformat(), basis))
@@ -140,10 +151,20 @@ class Costs(KnownCosts):
         with self._store.transaction():
             self._store.execute_many(
                 _KEEP,
-                [(basis, texts.get(day, _NONE), key, day.isoformat()) for day in meterday.span(first, last)],
+                [
+                    (basis, text := texts.get(day, _NONE), _crc(text), key, day.isoformat())
+                    for day in meterday.span(first, last)
+                ],
             )
             if changed:
                 self._restate(meter, min(changed))
+
+    def _forget_what_rotted(self, meter: Meter) -> None:
+        rows = self._rows("SELECT date, priced, crc FROM cost WHERE meter = ?", (self._meter(meter),))
+        self._store.execute_many(
+            "DELETE FROM cost WHERE meter = ? AND date = ?",
+            [(self._meter(meter), day) for day, text, crc in rows if _crc(text) != crc],
+        )
 
     def _restate(self, meter: Meter, day: date) -> None:
         """From the month of a day on: its share of the capacity tariff may be another one, too."""
@@ -185,11 +206,16 @@ def _in_months(first: date, last: date) -> Iterator[tuple[date, date]]:
         first = end + ONE_DAY
 
 
+def _crc(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
 def _written(day: PricedDay) -> str:
-    sums = {
-        f"{register.direction}_{register.tariff}": str(sum(filter(None, hours.values()), Decimal(0)))
-        for register, hours in day.hours.items()
-    }
+    with localcontext(prec=_DIGITS):
+        sums = {
+            f"{register.direction}_{register.tariff}": str(sum(filter(None, hours.values()), Decimal(0)))
+            for register, hours in day.hours.items()
+        }
     return json.dumps(
         {
             "parts": {part: None if cost is None else str(cost) for part, cost in day.parts.items()},

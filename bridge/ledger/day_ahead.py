@@ -13,7 +13,7 @@ from bridge.ledger.part import Part
 from bridge.ledger.units import to_amount, to_instant, to_seconds
 
 _QUARTER = 900  # seconds
-_LARGEST = 2**63 - 1
+_LARGEST = 10**11  # billionths, either way: above any price, and far below what 64 bits hold
 
 
 class KnownPrices(Part):
@@ -23,27 +23,34 @@ class KnownPrices(Part):
     def during(self, start: datetime, end: datetime) -> dict[datetime, Decimal]:
         """The prices that are known of a span: start of each quarter-hour (UTC) → EUR/kWh, oldest first."""
         rows = self._rows(
-            "SELECT start, amount FROM price WHERE start >= ? AND start < ? ORDER BY start",
+            "SELECT start, amount FROM sound_price WHERE start >= ? AND start < ? ORDER BY start",
             (to_seconds(start), to_seconds(end)),
         )
-        return {to_instant(seconds): to_amount(amount) for seconds, amount in rows}
+        return {to_instant(seconds): to_amount(_possible(amount)) for seconds, amount in rows}
 
     @heeding_damage
     def missing(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """The parts of a span without prices, each as long as it can be, oldest first."""
+        first, last = to_seconds(start), to_seconds(end)
+        ((known,),) = self._rows(
+            "SELECT COUNT(*) FROM sound_price WHERE start >= ? AND start < ?", (first, last)
+        )
+        if known * _QUARTER >= last - first:
+            return []
         rows = self._rows(
             "SELECT start + ?3, next FROM ("
             " SELECT start, LEAD(start, 1, ?2) OVER (ORDER BY start) AS next FROM ("
-            " SELECT ?1 - ?3 AS start UNION ALL SELECT start FROM price WHERE start >= ?1 AND start < ?2)"
+            " SELECT ?1 - ?3 AS start UNION ALL"
+            " SELECT start FROM sound_price WHERE start >= ?1 AND start < ?2)"
             ") WHERE next > start + ?3 ORDER BY 1",
-            (to_seconds(start), to_seconds(end), _QUARTER),
+            (first, last, _QUARTER),
         )
-        return [(to_instant(first), to_instant(last)) for first, last in rows]
+        return [(to_instant(begin), to_instant(stop)) for begin, stop in rows]
 
     @heeding_damage
     def latest(self) -> datetime | None:
         """The start of the latest quarter-hour that has a price, in UTC."""
-        ((latest,),) = self._rows("SELECT MAX(start) FROM price")
+        ((latest,),) = self._rows("SELECT MAX(start) FROM sound_price")
         return None if latest is None else to_instant(latest)
 
 
@@ -64,11 +71,13 @@ class Prices(KnownPrices):
             return []
         with self._store.transaction():
             rows = self._rows(
-                "SELECT start, amount FROM price WHERE start BETWEEN ? AND ?", (min(fresh), max(fresh))
+                "SELECT start, amount FROM sound_price WHERE start BETWEEN ? AND ?",
+                (min(fresh), max(fresh)),
             )
             changed = sorted(fresh.items() - set(map(tuple, rows)))
             self._store.execute_many(
-                "INSERT INTO price VALUES (?, ?) ON CONFLICT (start) DO UPDATE SET amount = excluded.amount",
+                "INSERT OR REPLACE INTO price"
+                " VALUES (?1, ?2, (?2 % 4294967291 + 1) * (?1 % 65521 + 1) % 1000000007)",
                 changed,
             )
         return [to_instant(start) for start, _ in changed]
@@ -82,7 +91,10 @@ def _start(instant: datetime) -> int:
 
 
 def _billionths(price: Decimal) -> int:
-    amount = int(price.scaleb(9).to_integral_value(ROUND_HALF_EVEN))
+    return _possible(int(price.scaleb(9).to_integral_value(ROUND_HALF_EVEN)))
+
+
+def _possible(amount: int) -> int:
     if abs(amount) > _LARGEST:
-        raise ValueError(f"{price} is no price")
+        raise ValueError(f"{amount} billionths of EUR/kWh are no price")
     return amount

@@ -30,11 +30,11 @@ class Listing(Part):
         complete. A day that the bounds cut in two counts, as a day, when
         its part is complete.
         """
-        known = self._readings.known_span(meter)
         first, last = meterday.span_within(meter, first, last)
+        self._checks.heed_damage(meter, first, last)  # before what there is may look like nothing
+        known = self._readings.known_span(meter)
         if known is None or not (first := max(first, known[0])) <= (last := min(last, known[1])):
             return
-        self._checks.heed_damage(meter, first, last)
         complete = set(self._days.complete_days(meter, first, last))
         if not daily:
             complete -= self._days.days_in_doubt(meter, first, last)

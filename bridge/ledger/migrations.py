@@ -115,14 +115,17 @@ MIGRATIONS = (
     """,  # noqa: S608 - our own words
     """
     -- what electricity cost on the day-ahead market: of each quarter-hour, in billionths of EUR/kWh
-    CREATE TABLE price (start INTEGER PRIMARY KEY, amount INTEGER NOT NULL);
+    CREATE TABLE price (start INTEGER PRIMARY KEY, amount INTEGER NOT NULL, checksum INTEGER NOT NULL);
+    -- those that are as they were written; others are missing, and asked for again
+    CREATE VIEW sound_price AS SELECT start, amount FROM price
+        WHERE checksum = (amount % 4294967291 + 1) * (start % 65521 + 1) % 1000000007;
     """,
     """
     -- what a day's energy cost, as JSON, and what it was worked out of: readings, contracts (basis; empty:
     -- out of day-ahead prices that are others now)
     CREATE TABLE cost (
         meter INTEGER NOT NULL, date TEXT NOT NULL, basis TEXT NOT NULL, checksum INTEGER,
-        intervals_checksum INTEGER, disagrees INTEGER, priced TEXT NOT NULL,
+        intervals_checksum INTEGER, disagrees INTEGER, priced TEXT NOT NULL, crc INTEGER NOT NULL,
         PRIMARY KEY (meter, date)
     ) WITHOUT ROWID;
     """,

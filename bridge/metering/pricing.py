@@ -185,7 +185,7 @@ class _Pricing:
         """Whether it is known of all that flowed when it did, and in which tariff."""
         in_use = {register for register, amounts in flow.items() if any(amounts.values())}
         fits = in_use <= daily.keys() or any(register.tariff is Tariff.TOTAL for register in daily)
-        return not any(daily.values()) or (fits and self._hour_of.keys() <= set().union(*flow.values()))
+        return fits and self._hour_of.keys() <= set().union(*flow.values())
 
     def _hours(self, register: Register, counted: _Counted) -> Hours:
         """A register's hours with VAT; their parts are added to the day's."""
@@ -236,7 +236,7 @@ class _Pricing:
 
     def _add(self, line: _Line, cost: Decimal, vat: Decimal) -> None:
         self._parts[line.part] += cost
-        if cost and vat:
+        if vat:
             self._parts[Part.VAT] += cost * (-vat if line.part is Part.COMPENSATION else vat)
         if cost.is_nan():
             self._why.add(line.why)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 from bridge.metering.agreement import Disagreement
 from bridge.metering.mandate import Mandate
@@ -22,3 +23,5 @@ class Progress:
     now: datetime | None = None  # aware
     mandate: Mandate | None = None  # where it needs one
     disagreements: Mapping[date, Sequence[Disagreement]] = field(default_factory=dict)  # by day, oldest first
+    behind: Sequence[Mapping[str, str]] = ()  # the connection: kind, ean, type, vreg_id of each installation
+    odd_answers: Sequence[Mapping[str, Any]] = ()  # the last that were not understood: shapes, never amounts

@@ -1,7 +1,7 @@
 """Paho's client, made from the configuration, and what has to be mended from outside.
 
 The reasons behind what looks odd here were found in the source of paho-mqtt 2.2 and are tested in
-`tests/test_mqtt.py`:
+`tests/mqtt/test_mqtt.py`:
 
 - paho ends its thread when connecting fails with anything but an `OSError`, and at any exception that a
   callback raises.

@@ -37,7 +37,7 @@ class HomeAssistantStarted:
 class PricesGiven:
     """Somebody publishes day-ahead prices."""
 
-    payload: bytes  # at most 64 KiB
+    payload: bytes  # at most 4 MiB
 
 
 Event = Connected | Command | HomeAssistantStarted | PricesGiven

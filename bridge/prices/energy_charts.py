@@ -8,7 +8,7 @@ from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS
 from bridge.prices.documents import from_json
 from bridge.prices.errors import NotUnderstood
-from bridge.prices.steps import Answer, Span, by_distance, per_mwh
+from bridge.prices.steps import QUARTER, Answer, Span, by_distance, per_mwh
 
 PATH = "/price"
 
@@ -17,11 +17,11 @@ _LATEST = 2**33  # seconds since 1970
 
 def question(span: Span, _token: str) -> Mapping[str, str]:
     """The request's parameters: dates, one more on either side, for nobody says in which zone they end."""
-    first, last = (each.astimezone(BRUSSELS).date() for each in span)
+    start, end = (each.astimezone(BRUSSELS) for each in span)
     return {
         "bzn": "BE",
-        "start": (first - ONE_DAY).isoformat(),
-        "end": (last + ONE_DAY).isoformat(),
+        "start": (start.date() - ONE_DAY).isoformat(),
+        "end": ((end - QUARTER).date() + ONE_DAY).isoformat(),
     }
 
 

@@ -13,7 +13,9 @@ ZONE = "10YBE----------2"  # Belgium
 
 _LENGTHS = {"PT15M": QUARTER, "PT60M": HOUR, "PT1H": HOUR}
 _LONGEST = timedelta(days=400)  # of a period; an answer is of a year at most
+_AT_MOST = 200_000  # quarter-hours, those that are told several times too
 _NO_DATA = "999"
+_MARKET, _DAY_AHEAD = "contract_MarketAgreement.type", "A01"  # others are intraday auctions, also in A44
 _REPEATED = frozenset({"TimeSeries", "Period", "Point", "Reason"})
 Prices = dict[datetime, Decimal | None]  # None: it is said that there is none
 
@@ -31,6 +33,7 @@ def question(span: Span, token: str) -> Mapping[str, str]:
     return {
         "securityToken": token,
         "documentType": "A44",
+        _MARKET: _DAY_AHEAD,
         "in_Domain": ZONE,
         "out_Domain": ZONE,
         "periodStart": start,
@@ -44,7 +47,7 @@ def read(status: int, text: str) -> Answer:
     Raises:
         TokenRefused, NotUnderstood: see there.
     """
-    if status in (401, 403):
+    if status == 401:
         raise TokenRefused("it does not accept the token (day_ahead.token)")
     name, document = from_xml(text, _REPEATED)
     if name == "Acknowledgement_MarketDocument":
@@ -55,7 +58,13 @@ def read(status: int, text: str) -> Answer:
         raise NotUnderstood(f"it does not accept our request (HTTP {status}): {words}")
     if status != 200 or name != "Publication_MarketDocument":
         raise NotUnderstood(f"it answers something else than prices (HTTP {status}, {name})")
-    periods = [_period(period) for series in document.get("TimeSeries", []) for period in _periods_of(series)]
+    periods: list[tuple[timedelta, Prices]] = []
+    count = 0
+    for period in (each for series in document.get("TimeSeries", []) for each in _periods_of(series)):
+        periods.append(_period(period))
+        count += len(periods[-1][1])
+        if count > _AT_MOST:
+            raise NotUnderstood("it has far more prices than there are quarter-hours in a year")
     said: Prices = {}
     for length in (HOUR, QUARTER):
         for each, prices in periods:
@@ -67,6 +76,8 @@ def read(status: int, text: str) -> Answer:
 
 
 def _periods_of(series: Record) -> list[Record]:
+    if series.get(_MARKET, _DAY_AHEAD) != _DAY_AHEAD:
+        return []
     for key, (expected, what) in _EXPECTED.items():
         if (said := series.get(key)) != expected:
             raise NotUnderstood(f"its prices are of {what} {said}, and not of {expected}")

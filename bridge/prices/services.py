@@ -62,13 +62,14 @@ def ask(service: Service, span: Span, now: datetime, *, token: str = "", url: st
     """
     address = f"{(url or service.url).rstrip('/')}{service.path}"
     status, text = http.get(service.label, address, service.question(span, token), now)
-    if is_page(text):
-        raise TryLater(f"{service.label} shows a page instead of prices, as it does during maintenance")
+    if status != 401 and is_page(text):
+        raise TryLater(f"{service.label} shows a page instead of prices (HTTP {status})")
     try:
         answer = service.read(status, text)
     except (NotUnderstood, TokenRefused) as error:
-        raise type(error)(f"what {service.label} answers is of no use: {error}") from None
+        words = str(error).replace(token, "***") if token else str(error)
+        raise type(error)(f"what {service.label} answers is of no use: {words}") from None
     start, end = span
-    if answer.prices and not any(start - _NEAR <= each < end + _NEAR for each in answer.prices):
+    if not all(start - _NEAR <= each < end + _NEAR for each in answer.prices):
         raise NotUnderstood(f"{service.label} answers of other days than it was asked for")
     return answer.within(span)

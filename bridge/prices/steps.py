@@ -16,8 +16,12 @@ HIGHEST = Decimal(10)  # EUR/kWh, either way: the coupled markets of Europe stop
 Span = tuple[datetime, datetime]  # aware, UTC: from the first until the second
 Prices = Mapping[datetime, Decimal]  # start of each quarter-hour, aware, UTC → EUR/kWh
 
-EMPTY, CONTRADICTORY = "have no price", "have two prices"
-ODD_LENGTH = "are neither hours nor quarter-hours"
+EMPTY, CONTRADICTORY, ODD_LENGTH = "has no price", "has two prices", "has no length that is known"
+_PLURAL = {
+    EMPTY: "have no price",
+    CONTRADICTORY: "have two prices",
+    ODD_LENGTH: "are neither hours nor quarter-hours",
+}
 
 
 class Answer(NamedTuple):
@@ -33,7 +37,9 @@ class Answer(NamedTuple):
         for start, why in sorted(self.left_out.items()):
             starts.setdefault(why, []).append(start.astimezone(BRUSSELS))
         return [
-            f"{len(each)} steps, from {each[0]:%Y-%m-%d %H:%M} to {each[-1]:%Y-%m-%d %H:%M}, {why}"
+            f"{len(each)} steps, from {each[0]:%Y-%m-%d %H:%M} to {each[-1]:%Y-%m-%d %H:%M}, {_PLURAL[why]}"
+            if len(each) > 1
+            else f"1 step, of {each[0]:%Y-%m-%d %H:%M}, {why}"
             for why, each in starts.items()
         ]
 

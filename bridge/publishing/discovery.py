@@ -147,8 +147,8 @@ _ORIGIN = {"name": "fluvius2mqtt", "sw_version": __version__, "support_url": URL
 
 
 def unique_ids(base: str, meter: Meter) -> set[str]:
-    """Of everything that Home Assistant is told of a meter, by whatever format and language."""
-    return {_unique_id(base, meter.ean, entity) for entity in OF_METER}
+    """Of what Home Assistant is told of a meter and should make no statistics of, by whatever format."""
+    return {_unique_id(base, meter.ean, entity) for entity in OF_METER if "state_class" not in entity.about}
 
 
 def _unique_id(base: str, who: str, entity: Entity) -> str:

@@ -1,8 +1,9 @@
 """What Home Assistant shows of a meter and of the bridge: a row per entity.
 
 None has a `state_class`: Home Assistant would make statistics of its own by it, and count what it sees at the
-hour at which it comes. A day late, several days at once, or corrected, that is always wrong. Its Energy
-dashboard offers only what has statistics: so it offers ours, which are right.
+hour at which it comes. A day late, several days at once, or corrected, that is always wrong, for kWh as for
+euros. Its Energy dashboard offers only what has statistics: so it offers ours, which are right. Only the
+prices have one: they are of now.
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,18 @@ _UNIT = {
     "auxiliary": {"device_class": "energy", "unit_of_measurement": "kWh"},
 }
 _POWER = {"device_class": "power", "unit_of_measurement": "kW"}
+_MONEY: Mapping[str, str | int] = {
+    "device_class": "monetary",
+    "unit_of_measurement": "EUR",
+    "suggested_display_precision": 2,
+}
+_PER_KWH: Mapping[str, str | int] = {
+    "state_class": "measurement",
+    "unit_of_measurement": "EUR/kWh",
+    "suggested_display_precision": 4,
+    "icon": "mdi:cash-clock",
+}
+_PARTS = ("energy", "grid", "levies", "capacity", "fees", "vat", "compensation")
 _DIAGNOSTIC = {"entity_category": "diagnostic"}
 
 
@@ -69,6 +82,28 @@ def _running(leaf: str) -> Entity:
         attributes=_picked("value_json", "since", "until", "days"),
         attributes_topic="total",
     )
+
+
+def _cost(span: str, part: str = "total") -> Entity:
+    """What some days cost, or what their injection brought."""
+    return _money(span, f"cost/{span}", part, f"cost/{span}/{part}", "value_json")
+
+
+def _last_cost(span: str) -> Entity:
+    return _money(f"last_{span}", f"cost/{span}", "total", f"cost/{span}/last/total", "value_json.last")
+
+
+def _money(span: str, topic: str, part: str, needs: str, value: str) -> Entity:
+    days = ("date",) if span == "day" else (topic.removeprefix("cost/"), "days")
+    about = {**_MONEY, "value_template": "{{ " + f"{value}.{part}" + " }}"}
+    key = f"{span}_{'cost' if part == 'total' else part}"
+    return Entity(key, topic, needs, about, attributes=_picked(value, *days, *_PARTS))
+
+
+def _price(key: str, leaf: str) -> Entity:
+    """What a kWh costs now, with everything."""
+    about = {**_PER_KWH, "value_template": _template(leaf)}
+    return Entity(key, "cost/price", f"cost/price/{leaf}", about)
 
 
 def _key(what: str, leaf: str) -> str:
@@ -133,6 +168,24 @@ OF_METER = (
         attributes="{{ {'months': value_json.months, 'with_this_month': value_json.mean_with_this_month}"
         " | tojson }}",
     ),
+    Entity(
+        "peak_threshold",
+        "peak",
+        "peak",
+        {**_POWER, "value_template": "{{ value_json.threshold }}"},
+        attributes="{{ {'per_kw': value_json.per_kw | default(none), 'known_until': value_json.known_until}"
+        " | tojson }}",
+    ),
+    _cost("day"),
+    _cost("day", "compensation"),
+    _cost("month"),
+    _last_cost("month"),
+    _cost("year"),
+    _last_cost("year"),
+    _price("price", "consumption/total"),
+    _price("price_high", "consumption/high"),
+    _price("price_low", "consumption/low"),
+    _price("price_injection", "injection/total"),
     Entity(
         "chart",
         "chart",

@@ -107,6 +107,8 @@ def status(
         "error": progress.error,
         "advice": progress.advice,
         **({"peak_differences": differences} if differences else {}),
+        **({"behind": list(progress.behind)} if progress.behind else {}),
+        **({"odd_answers": list(progress.odd_answers)} if progress.odd_answers else {}),
         **({"disagreements": _disagreements(progress)} if progress.disagreements else {}),
     }
 

@@ -7,7 +7,7 @@ import sys
 from threading import Event
 from typing import Any
 
-from bridge.simulator.faults.table import FAULTS
+from bridge.simulator.faults.table import CATALOG
 from bridge.simulator.simulator import Simulator
 from bridge.simulator.writing import parse_moment_or_date
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME[:KEY=VALUE,...]",
-        help="misbehave; repeatable. KEY is one of the fault's own or times, after, where, ean",
+        help="misbehave, or vary; repeatable. KEY is one of the fault's own or times, after, where, ean",
     )
     parser.add_argument(
         "--customers",
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="so many meters more for the Energy API, each with a mandate",
     )
-    parser.add_argument("--list-faults", action="store_true", help="list the faults and stop")
+    parser.add_argument("--list-faults", action="store_true", help="list the faults and variants, and stop")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -137,8 +137,8 @@ Ctrl-C ends it. Requests:"""
 
 
 def _fault_list() -> str:
-    width = max(map(len, FAULTS))
-    return "\n".join(f"{name:{width}}  {fault.summary}" for name, fault in FAULTS.items())
+    width = max(map(len, CATALOG))
+    return "\n".join(f"{name:{width}}  {fault.summary}" for name, fault in CATALOG.items())
 
 
 def _log_requests() -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.simulator.faults.table import FAULTS
+from bridge.simulator.faults.table import CATALOG
 from bridge.simulator.fluvius import Fluvius
 from bridge.simulator.household import BRUSSELS, CONSUMPTION
 from bridge.simulator.response import Response, as_json
@@ -51,7 +51,7 @@ def _state(fluvius: Fluvius) -> dict[str, Any]:
             }
             for each in fluvius.faults
         ],
-        "available_faults": {name: fault.summary for name, fault in FAULTS.items()},
+        "available_faults": {name: fault.summary for name, fault in CATALOG.items()},
         "mandates": [mandate.as_fluvius_writes(now) for mandate in energy_api.mandates.every()],
         "requests": dict(Counter(record.endpoint for record in fluvius.requests)),
     }

@@ -1,5 +1,6 @@
 """Two services that tell what electricity costs on the day-ahead market, as prices.md describes them."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,8 @@ from bridge.simulator.writing import dates
 ROUTES = {("GET", "/price"): "energy-charts", ("GET", "/api"): "entsoe"}
 ZONE = "10YBE----------2"
 RESOLUTIONS = {900: "PT15M", 3600: "PT60M"}
+MARKET, DAY_AHEAD, INTRADAY = "contract_MarketAgreement.type", "A01", "A07"
+SHIFTS = {DAY_AHEAD: 0.0, INTRADAY: 3.17}  # EUR/MWh by which an auction of later differs
 A_YEAR = timedelta(days=366)
 
 Steps = list[dict[str, Any]]  # start and length in seconds, price in EUR/MWh or None
@@ -97,7 +100,8 @@ def _entsoe(request: Request) -> Response:
     query = request.query
     if query.get("securityToken") != DayAhead.token or "prices-token-refused" in request.strikes:
         return _acknowledgement("Unauthorized. Missing or invalid security token", 401)
-    if [query.get(key) for key in ("documentType", "in_Domain", "out_Domain")] != ["A44", ZONE, ZONE]:
+    asked = [query.get(key) for key in ("documentType", "in_Domain", "out_Domain")]
+    if asked != ["A44", ZONE, ZONE] or query.get(MARKET, DAY_AHEAD) not in SHIFTS:
         return _acknowledgement("Delivered time interval or domain is not valid", 400)
     try:
         start, end = (_minute(query[key]) for key in ("periodStart", "periodEnd"))
@@ -109,7 +113,10 @@ def _entsoe(request: Request) -> Response:
     offer = _offer(request, first, last)
     if not offer["steps"]:
         return _acknowledgement("No matching data found for Data item Day-ahead Prices", 200)
-    body = "".join(_time_series(series, offer) for series in _by_day(offer["steps"]))
+    markets = [query[MARKET]] if MARKET in query else [DAY_AHEAD, INTRADAY]
+    body = "".join(
+        _time_series(series, offer, market) for series in _by_day(offer["steps"]) for market in markets
+    )
     return _xml(
         '<Publication_MarketDocument xmlns="urn:iec62325.351:tc57wg16:451-3:publicationdocument:7:3">\n'
         f"  <type>A44</type>\n{body}</Publication_MarketDocument>\n",
@@ -122,7 +129,7 @@ def _by_day(steps: Steps) -> Iterable[Steps]:
         yield list(of_day)
 
 
-def _time_series(steps: Steps, offer: dict[str, Any]) -> str:
+def _time_series(steps: Steps, offer: dict[str, Any], market: str) -> str:
     runs: list[Steps] = []
     for step in steps:
         goes_on = runs and runs[-1][-1]["start"] + runs[-1][-1]["length"] == step["start"]
@@ -134,19 +141,20 @@ def _time_series(steps: Steps, offer: dict[str, Any]) -> str:
         "  <TimeSeries>\n"
         f"    <in_Domain.mRID codingScheme='A01'>{offer['zone']}</in_Domain.mRID>\n"
         f"    <out_Domain.mRID codingScheme='A01'>{offer['zone']}</out_Domain.mRID>\n"
+        f"    <{MARKET}>{market}</{MARKET}>\n"
         "    <currency_Unit.name>EUR</currency_Unit.name>\n"
         f"    <price_Measure_Unit.name>{offer['unit'].upper()}</price_Measure_Unit.name>\n"
         "    <curveType>A03</curveType>\n"
-        f"{''.join(map(_period, runs))}  </TimeSeries>\n"
+        f"{''.join(_period(run, SHIFTS[market]) for run in runs)}  </TimeSeries>\n"
     )
 
 
-def _period(run: Steps) -> str:
+def _period(run: Steps, more: float) -> str:
     """A step whose price is that of the one before it is not told."""
     start, end = run[0]["start"], run[-1]["start"] + run[-1]["length"]
     points = [
         f"      <Point>\n        <position>{number}</position>\n"
-        f"        <price.amount>{'' if step['price'] is None else step['price']}</price.amount>\n"
+        f"        <price.amount>{_amount(step['price'], more)}</price.amount>\n"
         "      </Point>\n"
         for number, (before, step) in enumerate(zip([{}, *run[:-1]], run, strict=True), 1)
         if not before or before["price"] != step["price"]
@@ -156,6 +164,10 @@ def _period(run: Steps) -> str:
         f"        <end>{_written(end)}</end>\n      </timeInterval>\n"
         f"      <resolution>{RESOLUTIONS[run[0]['length']]}</resolution>\n{''.join(points)}    </Period>\n"
     )
+
+
+def _amount(price: float | None, more: float) -> str:
+    return "" if price is None else str(round(price + more, 4))
 
 
 def _acknowledgement(text: str, status: int) -> Response:
@@ -172,6 +184,8 @@ def _xml(document: str, status: int) -> Response:
 
 
 def _minute(text: str) -> datetime:
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise ValueError(text)
     return datetime.strptime(text, "%Y%m%d%H%M").replace(tzinfo=UTC)
 
 

@@ -18,6 +18,7 @@ ENERGY_API = (
     "api-token",
     "mandates",
     "energy",
+    "installation",
     "short-url",
     "landing-page",  # where a short URL leads the customer
     "mock",
@@ -30,7 +31,9 @@ GROUPS = {
     "pages": ("config", "authorize"),
     "tokens": ("token", "renewal"),
     "readings": ("readings-day", "readings-interval"),
-    "energy-api": ("mandates", "energy", "short-url", "mock", "api-elsewhere"),
+    "measurements": ("readings-day", "readings-interval", "spikes"),
+    "portal": PORTAL,
+    "energy-api": ("mandates", "energy", "installation", "short-url", "mock", "api-elsewhere"),
     "day-ahead": DAY_AHEAD,
     "all": (*PORTAL, *ENERGY_API),  # of Fluvius
 }

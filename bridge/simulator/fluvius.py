@@ -136,7 +136,7 @@ class Fluvius(Meters):
 
     def _answer(self, request: Request, endpoint: str, ean: str | None) -> Response:
         is_browser = request.headers.get("User-Agent", "").startswith("Mozilla/")
-        if not is_browser and endpoint not in (*ENERGY_API, *DAY_AHEAD):
+        if not is_browser and "browsers-only" in request.strikes:
             return as_page("Forbidden", "<p>Use a browser.</p>", 403)
         try:
             response = request.answered_by_fault() or self._honest_answer(request, endpoint, ean)

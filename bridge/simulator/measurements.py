@@ -80,7 +80,7 @@ class Measurements:
             counted = in_provisional_kwh(counted, provisional_factor(meter.ean, day))
         return _of(meter, counted, serial)
 
-    def uncorrected_slots(self, meter: SimulatedMeter, day: date, serial: str) -> list[Slot]:
+    def uncorrected_slots(self, meter: SimulatedMeter, day: date, serial: str | None) -> list[Slot]:
         """The same before any correction."""
         return _of(meter, [*slots(meter, day)], serial)
 
@@ -95,7 +95,7 @@ class Measurements:
         return calorific and self.publication(meter, day).days + calorific.lasting
 
     def highest(
-        self, meter: SimulatedMeter, day: date, now: datetime, serial: str
+        self, meter: SimulatedMeter, day: date, now: datetime, serial: str | None
     ) -> tuple[int, datetime] | None:
         """The Wh and the start of the quarter-hour in which most was consumed; the first of several."""
         if (meter.ean, day) in self.corrections or meter.exchange is not None or day < meter.since:

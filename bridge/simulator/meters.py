@@ -141,6 +141,13 @@ class Meters:
                 if meter.energy == "gas":
                     self.measurements.calorific[meter.ean] = Calorific(lasting, writing)
 
+    def gas_delay(self, delay: timedelta, *, ean: str | None = None) -> None:
+        """Publishes gas so long after its day; without an EAN that of every meter of the account."""
+        with self.lock:
+            for meter in [self._meter(ean)] if ean else self.meters:
+                if meter.energy == "gas":
+                    self.measurements.put(replace(meter, delay=delay))
+
     def exchange(self, ean: str, instant: datetime, serial: str) -> None:
         """Hangs another meter there, which counts from that instant on."""
         with self.lock:

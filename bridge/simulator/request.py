@@ -1,12 +1,13 @@
 """A request, as the simulator sees it."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from bridge.simulator.faults.fault import Strike
 from bridge.simulator.response import Response
@@ -46,6 +47,19 @@ class Request:
         if self.headers.get_content_type() != "application/x-www-form-urlencoded":
             return {}
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    @cached_property
+    def form_with_basic(self) -> dict[str, str]:
+        """The same with the client's id and secret, where they come by HTTP Basic (RFC 6749, 2.3.1)."""
+        scheme, _, encoded = self.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return self.form
+        try:
+            pair = b64decode(encoded, validate=True).decode()
+        except ValueError:
+            return self.form
+        client_id, _, secret = pair.partition(":")
+        return {**self.form, "client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}
 
     @cached_property
     def cookies(self) -> dict[str, str]:

@@ -67,6 +67,17 @@ def gateway_error(status: int, message: str) -> Response:
     return as_json({"statusCode": status, "message": message}, status)
 
 
+def in_other_words(response: Response, writing: str) -> Response:
+    """The same error in camelCase (`camel`), or as another gateway writes it (`gateway`)."""
+    said = json.loads(response.body)
+    if "Message" not in said:
+        return response
+    if writing == "camel":
+        return as_json({name[0].lower() + name[1:]: value for name, value in said.items()}, response.status)
+    words = "; ".join([said["Message"], *said.get("ValidationErrorMessages", ())])
+    return as_json({"error": {"code": said["Type"], "message": words}}, response.status)
+
+
 def api_error(
     status: int, kind: str, message: str, validation_messages: Sequence[str] | None = None
 ) -> Response:

@@ -26,6 +26,8 @@ _FLOWS: Mapping[str, Mapping[Language, str]] = {
     "volume": {"en": "volume", "nl": "volume", "fr": "volume", "de": "Volumen"},
     "production": {"en": "production", "nl": "productie", "fr": "production", "de": "Produktion"},
     "auxiliary": {"en": "auxiliary", "nl": "hulpverbruik", "fr": "auxiliaires", "de": "Hilfsverbrauch"},
+    "cost": {"en": "cost", "nl": "kosten", "fr": "coût", "de": "Kosten"},
+    "compensation": {"en": "compensation", "nl": "vergoeding", "fr": "rachat", "de": "Vergütung"},
 }
 _TARIFFS: Mapping[str, Mapping[Language, str]] = {
     "": {"en": "{}", "nl": "{}", "fr": "{}", "de": "{}"},
@@ -36,6 +38,13 @@ _SPANS: Mapping[str, Mapping[Language, str]] = {
     "day": {"en": "Day {flow}", "nl": "Dag{flow}", "fr": "Jour {flow}", "de": "Tag: {flow}"},
     "total": {"en": "Total {flow}", "nl": "Totaal {flow}", "fr": "Total {flow}", "de": "Gesamt: {flow}"},
     "month": {"en": "Month {flow}", "nl": "Maand{flow}", "fr": "Mois {flow}", "de": "Monat: {flow}"},
+    "year": {"en": "Year {flow}", "nl": "Jaar{flow}", "fr": "Année {flow}", "de": "Jahr: {flow}"},
+    "last_year": {
+        "en": "Last year {flow}",
+        "nl": "Vorig jaar {flow}",
+        "fr": "An passé {flow}",
+        "de": "Vorjahr: {flow}",
+    },
     "last_month": {
         "en": "Last month {flow}",
         "nl": "Vorige maand {flow}",
@@ -57,6 +66,31 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
         "nl": "Vorige maand piek",
         "fr": "Mois passé pointe",
         "de": "Vormonat Spitze",
+    },
+    "peak_threshold": {
+        "en": "Threshold of the peak",
+        "nl": "Drempel van de piek",
+        "fr": "Seuil de la pointe",
+        "de": "Schwelle der Spitze",
+    },
+    "price": {"en": "Price now", "nl": "Prijs nu", "fr": "Prix actuel", "de": "Preis jetzt"},
+    "price_high": {
+        "en": "High price now",
+        "nl": "Hoge prijs nu",
+        "fr": "HP prix actuel",
+        "de": "HT-Preis jetzt",
+    },
+    "price_low": {
+        "en": "Low price now",
+        "nl": "Lage prijs nu",
+        "fr": "HC prix actuel",
+        "de": "NT-Preis jetzt",
+    },
+    "price_injection": {
+        "en": "Injection price now",
+        "nl": "Injectieprijs nu",
+        "fr": "Injection prix actuel",
+        "de": "Einspeisepreis jetzt",
     },
     "chart": {
         "en": "Chart of the day",

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cards import DYNAMIC, FIXED, GAS_CARD, KW, dynamic_day, fixed_day, prices_of, together
-from tests.reading import COULD_NOT, DONE, WRONG, Reader
-from tests.test_cli import typed
-from tests.world import HOME
+from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD, KW, dynamic_day, fixed_day, prices_of, together
+from tests.rig.commands import COULD_NOT, DONE, WRONG, typed
+from tests.rig.reading import Reader
+from tests.rig.world import HOME
 
 PARTS = ("energy", "grid", "levies", "capacity", "fees", "vat", "compensation", "total")
 FIRST, LAST = date(2026, 10, 21), date(2026, 11, 20)

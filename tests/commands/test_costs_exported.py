@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.cards import DYNAMIC, FIXED, GAS_CARD, KW, dynamic_day, fixed_day, is_near, prices_of
-from tests.reading import DONE, Reader
-from tests.world import GAS, HOME
+from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD, KW, dynamic_day, fixed_day, is_near, prices_of
+from tests.rig.commands import DONE
+from tests.rig.reading import Reader
+from tests.rig.world import GAS, HOME
 
 PARTS = ("energy", "grid", "levies", "capacity", "fees", "vat", "compensation", "total")
 FIRST = date(2026, 11, 14)  # a Saturday: high and low, and injection

@@ -12,9 +12,10 @@ import pytest
 
 from bridge.ledger import Records
 from bridge.metering.pricing import PricedDay
-from tests.cards import DYNAMIC, FIXED, GAS_CARD, KW, dynamic_day, fixed_day, is_near, prices_of, together
-from tests.reading import DONE, WRONG, Reader
-from tests.world import GAS, HOME
+from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD, KW, dynamic_day, fixed_day, is_near, prices_of, together
+from tests.rig.commands import DONE, WRONG
+from tests.rig.reading import Reader
+from tests.rig.world import GAS, HOME
 
 PARTS = ("energy", "grid", "levies", "capacity", "fees", "vat", "compensation", "total")
 

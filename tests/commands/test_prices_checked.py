@@ -7,9 +7,9 @@ import pytest
 
 from bridge.folder.claim import claim
 from bridge.simulator import Simulator
-from tests.cards import DYNAMIC, FIXED, GAS_CARD
-from tests.reading import Reader
-from tests.world import GAS, HOME
+from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD
+from tests.rig.reading import Reader
+from tests.rig.world import GAS, HOME
 
 
 @pytest.fixture

@@ -227,6 +227,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"fees_per_year": {"supplier": "much"}}, "fees_per_year.supplier", "much is no number"),
     ({"capacity": {"maximum_per_kwh": 0.2}}, "capacity.per_kw_year", "is missing; write euros for a kW"),
     ({"capacity": {"per_kw_year": -1}}, "capacity.per_kw_year", "-1 is out of range"),
+    (
+        {"capacity": {"per_kw_year": 1, "maximum_per_kwh": "nan"}, "consumption.grid": 0.05},
+        "capacity.maximum_per_kwh",
+        "nan is no number",
+    ),
     ({"capacity": {"per_kw_year": 1, "maximum_per_kwh": 0}}, "capacity.maximum_per_kwh", "0 is out of range"),
     (
         {
@@ -278,6 +283,7 @@ def test_a_mistake_in_prices_is_told_with_its_path_and_what_to_write(
     [
         (CARD, CARD),
         (CARD, {**CARD, "meters": ["home"]}),
+        ({**CARD, "meters": ["home"]}, CARD),
         ({**CARD, "meters": ["cottage", "home"]}, {**CARD, "meters": ["541448820000000008"]}),
         (CARD, {**CARD, "from": "2025-12-31T23:00Z"}),
         (GAS_CARD, {**GAS_CARD, "from": "2026-01-01T06:00"}),
@@ -294,9 +300,26 @@ def test_two_prices_of_one_meter_from_the_same_instant_contradict_each_other(
 
 
 def test_prices_of_different_meters_may_begin_together(tmp_path: Path) -> None:
-    both = [{**CARD, "meters": ["home"]}, {**CARD, "meters": ["cottage"]}, GAS_CARD]
-    settings = loaded(tmp_path, *both)
+    home, cottage = ({**CARD, "from": "2026-01-01T06:00", "meters": [name]} for name in ("home", "cottage"))
+    settings = loaded(tmp_path, home, cottage, GAS_CARD)
     assert [len(settings.timeline(each).contracts) for each in settings.followed] == [1, 1, 1]
+
+
+def test_a_meter_that_no_price_is_for_is_a_warning(tmp_path: Path) -> None:
+    assert [each.partition(": ")[2] for each in loaded(tmp_path, {**CARD, "meters": ["home"]}).warnings] == [
+        "meters[1]: no price is for it, so that its costs stay unknown"  # and of gas there are none
+    ]
+    assert not loaded(tmp_path, CARD, GAS_CARD).warnings
+    assert not loaded(tmp_path).warnings
+
+
+def test_a_maximum_that_the_grid_takes_up_leaves_nothing_for_capacity_and_is_no_mistake(
+    tmp_path: Path,
+) -> None:
+    card = with_changes(
+        CARD, {"capacity": {"per_kw_year": 1, "maximum_per_kwh": 0.05}, "consumption.grid": 0.05}
+    )
+    assert loaded(tmp_path, card).prices[0].capacity
 
 
 def test_all_mistakes_in_prices_are_told_at_once(tmp_path: Path) -> None:
@@ -332,9 +355,25 @@ def test_a_mistake_about_day_ahead_prices_is_told(
 
 def test_prices_come_from_the_environment_too(tmp_path: Path) -> None:
     tree = {"fluvius": PORTAL, "meters": [HOME]}
-    variable = {"FLUVIUS2MQTT_PRICES": "[{from: 2026-01-01, consumption: {energy: 0.1342}, vat: 6}]"}
-    settings = load(written(tmp_path, tree), variable)
-    assert settings.timeline(settings.followed[0]).contracts[0].energy == Decimal("0.1342")
+    variables = {
+        "FLUVIUS2MQTT_PRICES": "[{from: 2026-01-01, consumption: {energy: 0.1342}, vat: 6}]",
+        "FLUVIUS2MQTT_PRICES__0__FEES_PER_YEAR": "{supplier: 35}",
+        "FLUVIUS2MQTT_PRICES__0__CONSUMPTION__GRID": "{high: 0.06, low: 0.05}",
+        "FLUVIUS2MQTT_PRICES__0__CONSUMPTION__LEVIES": "0.0507",
+    }
+    settings = load(written(tmp_path, tree), variables)
+    (found,) = settings.timeline(settings.followed[0]).contracts
+    assert (found.energy, found.levies) == (Decimal("0.1342"), Decimal("0.0507"))
+    assert found.grid == ByTariff(Decimal("0.06"), Decimal("0.05"))
+    assert found.fees_per_year == {"supplier": Decimal(35)}
+
+
+def test_the_example_in_the_readme_works(tmp_path: Path) -> None:
+    about = (Path(__file__).parents[2] / "README.md").read_text("utf-8").partition("## What it costs")[2]
+    prices = yaml.load(about.partition("```yaml\n")[2].partition("```")[0], yaml.BaseLoader)["prices"]
+    settings = loaded(tmp_path, *prices)
+    home, _, gas = map(settings.timeline, settings.followed)
+    assert [contract.is_dynamic for contract in (*home.contracts, *gas.contracts)] == [False, True, False]
 
 
 def test_the_schema_knows_that_a_price_is_a_number_or_keys() -> None:

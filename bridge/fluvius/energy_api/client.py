@@ -2,20 +2,30 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Never
 
 from bridge import __version__
 from bridge.config import EnergyApiSettings
 from bridge.fluvius.access import Access
 from bridge.fluvius.energy_api import headpoints, mandates
-from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
+from bridge.fluvius.energy_api.headpoints import Found
+from bridge.fluvius.errors import (
+    CredentialsRefused,
+    NotYourMeter,
+    QuestionRefused,
+    ShapeChanged,
+    TryLater,
+)
 from bridge.fluvius.http import PoliteSession, Response
-from bridge.fluvius.source import Answer
+from bridge.fluvius.seen import remembering_what_is_odd
+from bridge.fluvius.source import Answer, left_out_in_words
+from bridge.fluvius.spans import ONE_DAY, halved_if_refused, in_days, in_pieces
+from bridge.fluvius.values import Span
 from bridge.metering import meterday
 from bridge.metering.mandate import Mandate
-from bridge.metering.model import Meter
+from bridge.metering.model import Energy, Meter
 from bridge.text.foreign import LONGEST_NAME, clean
 
 log = logging.getLogger(__name__)
@@ -28,6 +38,8 @@ _URLS = {
 _LARGEST_DAY = 512 * 1024
 _LARGEST_LIST = 32 * 1024 * 1024  # of mandates: 100,000 of 330 bytes
 _A_MONTH = 31  # days: what is stored at once is seldom of more
+_MOST_DAYS = 183  # of one question, with the day more that is asked: a large client asks for 184
+_HISTORY = timedelta(days=3 * 365)  # Fluvius has no more
 _NAMED = 3  # of the things that could not be understood
 
 
@@ -44,6 +56,7 @@ class EnergyApi:
         self._http, self._access, self._settings = http, access, settings
         self._url = settings.url or _URLS[settings.environment]
 
+    @remembering_what_is_odd
     def mandates(self) -> list[Mandate]:
         """All mandates of the contract: one request.
 
@@ -52,6 +65,7 @@ class EnergyApi:
         """
         return mandates.read(self._ask("get", "mandate", at_most=_LARGEST_LIST))
 
+    @remembering_what_is_odd
     def readings(
         self, meter: Meter, reference: str, first: date, last: date, since: datetime | None
     ) -> Answer:
@@ -67,18 +81,59 @@ class EnergyApi:
         Raises:
             FluviusError: see its kinds. `NotYourMeter` where Fluvius does not allow it.
         """
-        question = _question(
-            meter, reference, first, last, "daily" if meter.days_only else "daily,hourly_quarterhourly"
-        )
-        at_most = max((last - first).days + 1, _A_MONTH) * _LARGEST_DAY
-        if since:
-            now = self._http.now()
-            question |= {"periodType": "insertTime", "from": in_utc(since), "to": in_utc(now)}
-            today = meterday.day_of(now, meter.energy)
-            first, last = meter.first or date.min, min(meter.last or today, today)
-        data = self._ask("get", "mandate/energy", params=question, at_most=at_most)
-        found = headpoints.read(data, meter, first, last)
-        return Answer(found.readings, _in_words(found.strange), found.is_whole)
+        found = self._stored(meter, reference, since) if since else self._used(meter, reference, first, last)
+        readings = [reading for each in found for reading in each.readings]
+        strange = sum((each.strange for each in found), Counter[str]())
+        left_out = sorted(set[str]().union(*(each.left_out for each in found)))
+        remark = _in_words(strange) or (left_out_in_words(left_out[:_NAMED]) if left_out else None)
+        behind = next((each.behind for each in reversed(found) if each.behind), ())
+        return Answer(readings, remark, all(each.is_whole for each in found), behind)
+
+    def _used(self, meter: Meter, reference: str, first: date, last: date) -> list[Found]:
+        """What was used on some days."""
+        days = [_day(day, meter.energy) for day in meterday.span(first, last)]
+
+        def ask(days: Sequence[Span]) -> Found:
+            end = self._a_day_more(meter, days[-1][1])
+            question = _question(meter, reference, "readTime", days[0][0], end)
+            data = self._ask("get", "mandate/energy", params=question, at_most=len(days) * _LARGEST_DAY)
+            edges = (meterday.day_of(each[0], meter.energy) for each in (days[0], days[-1]))
+            return self._found(headpoints.read(data, meter, *edges))
+
+        return [each for piece in in_pieces(days, _MOST_DAYS) for each in halved_if_refused(ask, piece)]
+
+    def _stored(self, meter: Meter, reference: str, since: datetime) -> list[Found]:
+        """What Fluvius stored since an instant, of whichever day.
+
+        Days that begin elsewhere than ours, and of which it gave only a part anew, are asked for whole.
+        """
+        now = self._http.now()
+        today = meterday.day_of(now, meter.energy)
+        first, last = meter.first or date.min, min(meter.last or today, today)
+
+        def ask(spans: Sequence[Span]) -> Found:
+            question = _question(meter, reference, "insertTime", spans[0][0], spans[-1][1])
+            at_most = max(len(spans), _A_MONTH) * _LARGEST_DAY
+            data = self._ask("get", "mandate/energy", params=question, at_most=at_most)
+            return self._found(headpoints.read(data, meter, first, last, by_middle=meter.days_only))
+
+        spans = in_days(max(since, now - _HISTORY), now)
+        found = [each for piece in in_pieces(spans, _MOST_DAYS) for each in halved_if_refused(ask, piece)]
+        if undecided := set().union(*(each.undecided for each in found)):
+            newest = max(undecided)
+            oldest = min(day for day in undecided if (newest - day).days < _A_MONTH)
+            found += self._used(meter, reference, oldest, newest)
+        return found
+
+    def _found(self, found: Found) -> Found:
+        if found.strange:
+            self._http.keep_odd(_in_words(found.strange) or "")
+        return found
+
+    def _a_day_more(self, meter: Meter, end: datetime) -> datetime:
+        """Who asks for a day more than is needed misses no quarter-hour at the end, where that is allowed."""
+        allowed = meterday.end_of(meter.last, meter.energy) if meter.last else end + ONE_DAY
+        return max(end, min(end + ONE_DAY, self._http.now(), allowed))
 
     def verbatim(self, meter: Meter, reference: str, first: date, last: date, *, daily: bool) -> str:
         """What Fluvius answers about a span of meter days, in its own words: an object, as JSON.
@@ -86,7 +141,9 @@ class EnergyApi:
         Raises:
             FluviusError: see its kinds. `NotYourMeter` where Fluvius does not allow it.
         """
-        question = _question(meter, reference, first, last, "daily" if daily else "hourly_quarterhourly")
+        start, end = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
+        question = _question(meter, reference, "readTime", start, end)
+        question["granularity"] = "daily" if daily else "hourly_quarterhourly"
         days = (last - first).days + 1
         answer = self._answer("get", "mandate/energy", params=question, at_most=days * _LARGEST_DAY)
         _data(answer)
@@ -103,7 +160,7 @@ class EnergyApi:
         """
         content = {"dataAccessContractNumber": self._settings.contract_number, **request}
         data = self._ask("post", "shortUrlIdentifier", json=content)
-        if data.get("status") != "success" or not data.get("shortUrlIdentifier"):
+        if str(data.get("status")).lower() == "failed" or not data.get("shortUrlIdentifier"):
             raise ShapeChanged(f"The Energy API made no link: {data.get('status')}")
         return clean(data["shortUrlIdentifier"]), clean(data.get("validTo"), LONGEST_NAME)
 
@@ -116,12 +173,14 @@ class EnergyApi:
         self._ask("post", "mandate/mock", json=dict(mandate))
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
-        return _data(self._answer(method, path, **options))
+        data = _data(self._answer(method, path, **options))
+        self._http.seen.count(data)
+        return data
 
     def _answer(self, method: str, path: str, **options: Any) -> Response:
         self._http.take_time()
         response = self._with_bearer(self._access.bearer(), method, path, options)
-        if response.status == 401 and "subscription key" not in response.text:
+        if response.status == 401 and not _is_about_the_key(response):
             response = self._with_bearer(self._access.another_bearer(renew=False), method, path, options)
         if response.status != 401:
             self._access.accepted()
@@ -142,7 +201,7 @@ class EnergyApi:
     def _complain(self, response: Response) -> Never:
         words = response.words()
         match response.status:
-            case 401 if "subscription key" in response.text:
+            case 401 if _is_about_the_key(response):
                 refusal = CredentialsRefused(f"The Energy API refuses the subscription key: {words}")
                 self._access.refuse(refusal)
             case 401:
@@ -150,19 +209,30 @@ class EnergyApi:
             case 403 | 404:
                 raise NotYourMeter(f"The Energy API does not allow this: {words}")
             case status:
-                raise ShapeChanged(f"The Energy API does not accept our request (HTTP {status}): {words}")
+                kind = QuestionRefused if status == 400 else ShapeChanged
+                raise kind(f"The Energy API does not accept our request (HTTP {status}): {words}")
 
 
-def _question(meter: Meter, reference: str, first: date, last: date, granularity: str) -> dict[str, str]:
+def _question(
+    meter: Meter, reference: str, period_type: str, start: datetime, end: datetime
+) -> dict[str, str]:
     return {
         "ean": meter.ean,
-        "periodType": "readTime",
+        "periodType": period_type,
         "referenceNumber": reference,
-        "granularity": granularity,
+        "granularity": "daily" if meter.days_only else "daily,hourly_quarterhourly",
         "complexEnergyTypes": "active",
-        "from": in_utc(meterday.start_of(first, meter.energy)),
-        "to": in_utc(meterday.end_of(last, meter.energy)),
+        "from": in_utc(start),
+        "to": in_utc(end),
     }
+
+
+def _day(day: date, energy: Energy) -> Span:
+    return meterday.start_of(day, energy), meterday.end_of(day, energy)
+
+
+def _is_about_the_key(response: Response) -> bool:
+    return "subscription key" in response.text.lower()
 
 
 def _data(answer: Response) -> Any:

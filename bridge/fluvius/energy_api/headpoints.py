@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from bridge.fluvius import limits, values
+from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering import meterday
+from bridge.metering.agreement import Flow, flow_of
 from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
 from bridge.text.foreign import LONGEST_NAME, clean
 
@@ -28,7 +29,7 @@ _SUBS = {
 }
 _DIRECTIONS = {"offtake": Direction.CONSUMPTION, "injection": Direction.INJECTION}
 _TARIFFS = {"total": Tariff.TOTAL, "day": Tariff.HIGH, "night": Tariff.LOW}
-_UNITS = {"kWh": Unit.KWH, "m3": Unit.M3}
+_UNITS = {"kwh": Unit.KWH, "m3": Unit.M3, "m³": Unit.M3}  # in whatever case
 _FINAL = {"READ", "VAL"}
 _NOT_FINAL = {"EST", "NVAL"}
 _INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
@@ -43,9 +44,14 @@ class Found:
     readings: Sequence[Reading]
     strange: Counter[str] = field(default_factory=Counter)  # what could not be understood, and how often
     is_whole: bool = True  # and nothing was null
+    left_out: AbstractSet[str] = frozenset()  # quantities that we do not keep
+    behind: Sequence[Mapping[str, str]] = ()  # its sub-headpoints, as in `Answer`
+    undecided: AbstractSet[date] = frozenset()  # of other edges than ours, with a part of their intervals
 
 
-def read(data: Any, meter: Meter, first: date = date.min, last: date = date.max) -> Found:
+def read(
+    data: Any, meter: Meter, first: date = date.min, last: date = date.max, *, by_middle: bool = True
+) -> Found:
     """The days and intervals of an answer.
 
     Args:
@@ -53,6 +59,8 @@ def read(data: Any, meter: Meter, first: date = date.min, last: date = date.max)
         meter: who was asked about.
         first: the first meter day that the answer may be about; slots of others are left out.
         last: the last one.
+        by_middle: whether a day that begins elsewhere than ours, without its intervals, counts as the one
+            that its middle lies in.
 
     Raises:
         ShapeChanged: it is no answer about a headpoint, or about another one.
@@ -63,9 +71,11 @@ def read(data: Any, meter: Meter, first: date = date.min, last: date = date.max)
     if not isinstance(headpoint, dict):
         raise ShapeChanged("The Energy API answered something else than a headpoint")
     _check_identity(headpoint, meter)
-    reader = _Reader(meter, first, last)
+    reader = _Reader(meter, first, last, by_middle=by_middle)
     readings = reader.headpoint(headpoint)
-    return Found(readings, reader.strange, not (reader.strange or reader.awaits_more))
+    is_whole = not (reader.strange or reader.awaits_more)
+    behind = [_described(sub) for sub in _list(headpoint, "subHeadpoints")]
+    return Found(readings, reader.strange, is_whole, reader.left_out, behind, reader.undecided)
 
 
 def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
@@ -80,13 +90,17 @@ def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
 
 
 class _Reader:
-    def __init__(self, meter: Meter, first: date, last: date) -> None:
-        self._meter, self._first, self._last = meter, first, last
+    def __init__(self, meter: Meter, first: date, last: date, *, by_middle: bool) -> None:
+        self._meter, self._first, self._last, self._by_middle = meter, first, last, by_middle
         self.strange: Counter[str] = Counter()
         self.awaits_more = False
+        self.undecided: set[date] = set()
+        self.left_out: set[str] = set()
+        self._has_other_days = False  # than ours
+        self._in_force: dict[tuple[str, datetime, Flow], Tariff] = {}
 
     def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
-        shape = str(headpoint.get("$type"))
+        shape = _shape(headpoint)
         if shape not in _SHAPES:
             self.strange[f"$type {shape}"] += 1
             return []
@@ -94,13 +108,23 @@ class _Reader:
         found = [reading for readings in own.values() for reading in readings or ()]
         if shape != "metering-on-headpoint":
             found += self._of_physical_meters(_list(headpoint, "physicalMeters"), besides=own.keys())
+        found = self._in_meter_days(found)
         for sub in _list(headpoint, "subHeadpoints"):
             if (directions := _SUBS.get(str(sub.get("$type")))) is None:
                 self.strange[f"$type {sub.get('$type')}"] += 1
             elif directions:
                 slots = self._slots(sub, directions, clean(sub.get("ean") or "", LONGEST_NAME))
-                found += [each for readings in slots.values() for each in readings or ()]
+                found += self._in_meter_days([each for readings in slots.values() for each in readings or ()])
         return found
+
+    def _in_meter_days(self, found: list[Reading]) -> list[Reading]:
+        if not self._has_other_days:
+            return found
+        days = tiling.to_meter_days(found, self._meter.energy, self._in_force, by_middle=self._by_middle)
+        self.undecided |= {day for day in days.undecided if self._first <= day <= self._last}
+        if days.contradicted:
+            self.strange["day that its intervals do not add up to"] += len(days.contradicted)
+        return [each for each in days.readings if self._is_asked((each.start, each.end))]
 
     def _of_physical_meters(
         self, meters: Sequence[Mapping[str, Any]], besides: AbstractSet[Span]
@@ -132,8 +156,11 @@ class _Reader:
             except NotUnderstood:
                 self.strange["slot"] += 1
                 continue
-            if not self._first <= meterday.day_of(span[0], self._meter.energy) <= self._last:
+            if not self._is_asked(span):
                 continue
+            self._has_other_days = (
+                self._has_other_days or tiling.stands_for(span, self._meter.energy) is not None
+            )
             try:
                 readings = list(self._readings(slot, span, directions, serial))
                 if readings and found.setdefault(span, readings) != readings:
@@ -147,20 +174,24 @@ class _Reader:
         return {**found, **dict.fromkeys(doubtful)}
 
     def _span(self, slot: Mapping[str, Any]) -> Span:
-        """The slot's start and end, which must be those of a meter day or of one of its intervals."""
-        start, end = values.instant(slot.get("start")), values.instant(slot.get("end"))
-        day = meterday.day_of(start, self._meter.energy)
-        whole = meterday.start_of(day, self._meter.energy), meterday.end_of(day, self._meter.energy)
+        """The slot's start and end, which must be those of an interval of ours, or as long as a day is."""
+        span = values.instant(slot.get("start")), values.instant(slot.get("end"))
         length = meterday.interval_length(self._meter.energy)
-        if (start, end) != whole and ((start - whole[0]) % length or end - start != length):
+        begins = span[0] - meterday.start_of(meterday.day_of(span[0], self._meter.energy), self._meter.energy)
+        if not tiling.may_be_a_day(span) and (begins % length or span[1] - span[0] != length):
             raise NotUnderstood
-        return start, end
+        return span
+
+    def _is_asked(self, span: Span) -> bool:
+        return self._first <= tiling.named(span, self._meter.energy) <= self._last
 
     def _readings(
         self, slot: Mapping[str, Any], span: Span, directions: Mapping[str, Direction], serial: str
     ) -> Iterator[Reading]:
         readings: dict[Register, Reading] = {}
         silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
+        others = _others(slot, directions)
+        self.left_out |= others.keys()
         for direction, tariff, counted in _counted(slot, directions):
             unit = self._unit(counted)
             if counted.get("value") is None or unit is None:
@@ -182,10 +213,16 @@ class _Reader:
         totals = [each for each in readings if each.tariff is Tariff.TOTAL]
         if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
             raise NotThereYet
+        if unknown := _active_part(others, readings):
+            raise NotUnderstood(f"register {unknown}")
+        for register, reading in readings.items() if self._has_other_days else ():
+            total = readings.get(register._replace(tariff=Tariff.TOTAL))
+            if register.tariff is not Tariff.TOTAL and total and total.amount == reading.amount:
+                self._in_force[serial, span[0], flow_of(register)] = register.tariff
         yield from values.without_double_totals(readings)
 
     def _unit(self, counted: Mapping[str, Any]) -> Unit | None:
-        unit = _UNITS.get(str(counted.get("unit")))
+        unit = _unit(counted)
         if unit is None and counted.get("value") is not None:
             self.strange[f"unit {counted.get('unit')}"] += 1
         return unit
@@ -197,10 +234,32 @@ class _Reader:
         return values.is_final(counted.get("gasConversionFactor"))
 
     def _is_final(self, counted: Mapping[str, Any]) -> bool:
-        state = str(counted.get("validationState"))
+        state = str(counted.get("validationState")).upper()
         if state not in _FINAL | _NOT_FINAL:
-            self.strange[f"validationState {state}"] += 1
+            self.strange[f"validationState {counted.get('validationState')}"] += 1
         return state in _FINAL
+
+
+def _described(sub: Mapping[str, Any]) -> dict[str, str]:
+    """What a sub-headpoint is, as far as it says."""
+    kind = str(sub.get("$type")).removeprefix("submetering-")
+    said = {"kind": kind, "ean": sub.get("ean"), "type": sub.get("type"), "vreg_id": sub.get("vregId")}
+    return {
+        name: clean(value, LONGEST_NAME) for name, value in said.items() if isinstance(value, str) and value
+    }
+
+
+def _shape(headpoint: Mapping[str, Any]) -> str:
+    """The headpoint's `$type`; where it says none, the one that its content is of."""
+    if (said := headpoint.get("$type")) is not None:
+        return str(said)
+    has_own = any(_list(headpoint, name) for name in ("dailyEnergy", *_INTERVALS.values()))
+    has_meters = bool(_list(headpoint, "physicalMeters"))
+    return f"metering-on-{'-and-'.join(['headpoint'] * has_own + ['meter'] * (has_meters or not has_own))}"
+
+
+def _unit(counted: Mapping[str, Any]) -> Unit | None:
+    return _UNITS.get(str(counted.get("unit")).strip().casefold())
 
 
 def _counted(
@@ -212,6 +271,25 @@ def _counted(
             for tariff_name, tariff in _TARIFFS.items():
                 if counted := _mapping(_mapping(measurement, name), tariff_name):
                     yield direction, tariff, counted
+
+
+def _others(slot: Mapping[str, Any], directions: Mapping[str, Direction]) -> dict[str, Direction | None]:
+    """What else has an amount in a slot, by its name, and of which known direction it is in kWh."""
+    others: dict[str, Direction | None] = {}
+    for measurement in _list(slot, "measurements"):
+        for name, registers in measurement.items():
+            ours = _TARIFFS.keys() if name in directions else ()
+            for each, counted in registers.items() if isinstance(registers, dict) else ():
+                if each not in ours and isinstance(counted, dict) and counted.get("value") is not None:
+                    what = clean(f"{name} {each}", LONGEST_NAME)
+                    others[what] = directions.get(name) if _unit(counted) else None
+    return others
+
+
+def _active_part(others: Mapping[str, Direction | None], readings: Mapping[Register, Reading]) -> str | None:
+    """The name of a part in kWh that we do not know, where no total says what there is with it."""
+    with_total = {each.direction for each in readings if each.tariff is Tariff.TOTAL}
+    return next((name for name, each in others.items() if each and each not in with_total), None)
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ from bridge.text.foreign import LONGEST_NAME, clean
 
 ENERGY_TYPES = {"E": Energy.ELECTRICITY, "G": Energy.GAS}
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
+_STATUSES = {each.lower(): each for each in ("Requested", "Approved", "Rejected", "Finished")}
 _RENEWALS = {"ToBeRenewed", "RenewalRequested", "Expired"}
 
 
@@ -33,27 +34,28 @@ def _mandate(content: Mapping[str, Any]) -> Mandate | None:
         energy and isinstance(ean, str) and ean.isascii() and ean.isdecimal() and isinstance(status, str)
     ):
         return None
-    try:
-        return Mandate(
-            reference=clean(reference or "", LONGEST_NAME),
-            ean=ean,
-            energy=energy,
-            status=clean(status, LONGEST_NAME),
-            service=clean(content.get("dataServiceType") or "", LONGEST_NAME),
-            since=_instant(content.get("dataPeriodFrom")),
-            until=_instant(content.get("dataPeriodTo")),
-            expires=_instant(content.get("mandateExpirationDate")),
-            renewal=renewal if (renewal := str(content.get("renewalStatus"))) in _RENEWALS else None,
-        )
-    except ValueError:
-        return None
+    return Mandate(
+        reference=clean(reference or "", LONGEST_NAME),
+        ean=ean,
+        energy=energy,
+        status=_STATUSES.get(status.strip().lower(), clean(status, LONGEST_NAME)),
+        service=clean(content.get("dataServiceType") or "", LONGEST_NAME),
+        since=_instant(content.get("dataPeriodFrom")),
+        until=_instant(content.get("dataPeriodTo")),
+        expires=_instant(content.get("mandateExpirationDate")),
+        renewal=renewal if (renewal := str(content.get("renewalStatus"))) in _RENEWALS else None,
+    )
 
 
 def _instant(text: Any) -> datetime | None:
-    """An instant; a bare date is its beginning in Flanders. Years that mean "ever" and "never" are none."""
-    if not text:
+    """An instant; a bare date is its beginning in Flanders. Years that mean "ever" and "never" are none.
+
+    Nor is what cannot be read: Fluvius itself refuses what lies outside of a mandate.
+    """
+    try:
+        instant = datetime.fromisoformat(str(text))
+    except ValueError:
         return None
-    instant = datetime.fromisoformat(str(text))
     if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
         return None
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=BRUSSELS).astimezone(UTC)

@@ -14,7 +14,7 @@ from bridge.fluvius.access import Account
 from bridge.fluvius.errors import CredentialsRefused, ShapeChanged, TryLater
 from bridge.fluvius.hosts import trusted
 from bridge.fluvius.http import PoliteSession
-from bridge.fluvius.tokens import Token
+from bridge.fluvius.tokens import Token, lifetime_of
 
 _AUTHORITY = "https://login.microsoftonline.com"
 # Whatever else the token endpoint answers is no refusal of these credentials.
@@ -76,7 +76,7 @@ def sign_in(
         raise _unusable(error, settings) from error
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
         raise _refusal(answer)
-    lifetime = timedelta(seconds=min(int(answer.get("expires_in", 0)), 24 * 3600))
+    lifetime = lifetime_of(answer.get("expires_in"))
     return Token(answer["access_token"], now + lifetime, None, address, settings.client_id, settings.scope)
 
 

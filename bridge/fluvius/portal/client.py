@@ -2,30 +2,32 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
+from typing import Any
 
 from bridge.fluvius.access import Access
-from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
+from bridge.fluvius.errors import NotYourMeter, QuestionRefused, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
-from bridge.fluvius.portal import peaks, slots
-from bridge.fluvius.source import Answer, Memory
+from bridge.fluvius.portal import peaks, slots, windows
+from bridge.fluvius.seen import remembering_what_is_odd
+from bridge.fluvius.source import Answer, Memory, left_out_in_words
+from bridge.fluvius.spans import halved_if_refused, in_pieces
 from bridge.fluvius.values import Span
 from bridge.metering import meterday
-from bridge.metering.model import BRUSSELS, Energy, Meter, Peak
+from bridge.metering.model import Energy, Meter, Peak
 
 log = logging.getLogger(__name__)
 
 _DAYS_AT_ONCE = 31  # as clients were seen to ask
 _TRY_OTHERS_AFTER_DAYS = 30
-_ONE_MILLISECOND = timedelta(milliseconds=1)
 # Bytes that a day's slots may have: 100 quarter-hours with four amounts of 100 bytes, ten times over. Also
 # where days were asked for: which code gives which length is found by trying.
 _LARGEST_DAY = 512 * 1024
 
 # `granularity` is undocumented. The code that was seen to give what is wanted comes first. When it gives
 # slots of another length, the others are tried, once a month; what is found is remembered.
-_DAYS = (4, 3, 2, 1)
-_INTERVALS = {Energy.ELECTRICITY: (1, 3, 2, 4), Energy.GAS: (2, 3, 1, 4)}
+_FOR_DAYS = (4, 3, 2, 1)
+_FOR_INTERVALS = {Energy.ELECTRICITY: (1, 3, 2, 4), Energy.GAS: (2, 3, 1, 4)}
 
 
 class Portal:
@@ -40,28 +42,40 @@ class Portal:
 
     def __init__(self, http: PoliteSession, access: Access, url: str, memory: Memory) -> None:
         self._http, self._access, self._url, self._memory = http, access, url, memory
+        self._notes: dict[str, dict[str, Any]] = {}  # EAN → what is remembered of it, by what it is about
 
+    @remembering_what_is_odd
     def days(self, meter: Meter, first: date, last: date) -> Answer:
         """The daily amounts of a span of meter days: one request for each 31 of them.
 
         Raises:
             FluviusError: see its kinds.
         """
+        remembered = self._recalled(meter, "span")
+        at_once = _DAYS_AT_ONCE if self._may_try(remembered) else remembered["days"]
+        pieces = in_pieces(windows.days(first, last, meter.energy), at_once)
         answers = [
-            self._spans(meter, "days", _DAYS, spans) for spans in _days_at_once(first, last, meter.energy)
+            answer
+            for piece in pieces
+            for answer in halved_if_refused(lambda days: self._found(meter, "days", _FOR_DAYS, days), piece)
         ]
+        if len(answers) > len(pieces):
+            halved = {"days": -(-at_once // 2), "in_vain": self._today()}
+            self._remember(meter, "span", halved)
         return Answer(
             readings=[reading for answer in answers for reading in answer.readings],
             remark=next((answer.remark for answer in answers if answer.remark), None),
         )
 
+    @remembering_what_is_odd
     def intervals(self, meter: Meter, day: date) -> Answer:
         """The quarter-hours (electricity) or hours (gas) of exactly one meter day, as the portal wants it.
 
         Raises:
             FluviusError: see its kinds.
         """
-        return self._spans(meter, "intervals", _INTERVALS[meter.energy], _intervals_of(day, meter.energy))
+        spans = windows.intervals(day, meter.energy)
+        return self._found(meter, "intervals", _FOR_INTERVALS[meter.energy], spans)
 
     def verbatim(self, meter: Meter, first: date, last: date, *, daily: bool) -> Iterator[str]:
         """What Fluvius answers about a span of meter days, in its own words: lists of slots, as JSON.
@@ -70,17 +84,20 @@ class Portal:
             FluviusError: see its kinds.
         """
         if daily:
-            what, codes, requests = "days", _DAYS, _days_at_once(first, last, meter.energy)
+            what, codes = "days", _FOR_DAYS
+            requests = in_pieces(windows.days(first, last, meter.energy), _DAYS_AT_ONCE)
         else:
-            what, codes = "intervals", _INTERVALS[meter.energy]
-            requests = [_intervals_of(day, meter.energy) for day in meterday.span(first, last)]
-        remembered = self._memory.recall(f"portal/{meter.ean}/{what}") or {}
+            what, codes = "intervals", _FOR_INTERVALS[meter.energy]
+            requests = [windows.intervals(day, meter.energy) for day in meterday.span(first, last)]
+        remembered = self._recalled(meter, what)
         for spans in requests:
-            answer = self._history(meter, what, remembered.get("code", codes[0]), spans)
+            by_calendar = bool(self._recalled(meter, f"{what}/window").get("by_calendar"))
+            answer = self._history(meter, what, remembered.get("code", codes[0]), spans, by_calendar)
             if not isinstance(answer.json(), list):
                 raise ShapeChanged("Fluvius answered something else than a list of slots")
             yield answer.text
 
+    @remembering_what_is_odd
     def peaks(self, meter: Meter, first: date, last: date) -> list[Peak]:
         """The monthly peaks from the month of one day to that of another, where the meter has any.
 
@@ -88,54 +105,102 @@ class Portal:
             FluviusError: see its kinds.
         """
         start = meterday.start_of(meterday.month_of(first), meter.energy)
-        end = meterday.end_of(last, meter.energy)
-        parameters = {
-            "historyFrom": _local(start),
-            "historyUntil": _local(end - _ONE_MILLISECOND),
-            "asServiceProvider": "false",
-            "meterSerialNumber": meter.serial,
-        }
+        span = start, meterday.end_of(last, meter.energy)
         path = f"/verbruik/api/meter-measurement-spikes/{meter.ean}"
-        return peaks.read(self._get(meter, path, parameters).json(), (start, end))
+        return peaks.read(self._get(meter, path, windows.parameters(meter, [span])).json(), span)
 
-    def _spans(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
-        """The readings of consecutive slots, by whichever code gives slots of that length."""
-        key = f"portal/{meter.ean}/{what}"
-        remembered = self._memory.recall(key) or {}
+    def _found(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
+        """The readings of consecutive slots; of gas by gas days, or else by calendar days.
+
+        Silence may mean that there is nothing yet. So the other way is tried once a month, until one of them
+        gave something, which is remembered.
+        """
+        if meter.energy is not Energy.GAS:
+            return self._spans(meter, what, codes, spans)
+        window = f"{what}/window"
+        remembered = self._recalled(meter, window)
+        by_calendar = remembered.get("by_calendar", False)
+        answer = self._spans(meter, what, codes, spans, by_calendar=by_calendar)
+        is_known = "by_calendar" in remembered
+        if not (is_known or answer.readings or answer.remark) and self._may_try(remembered):
+            if (other := self._spans(meter, what, codes, spans, by_calendar=True)).readings:
+                answer, by_calendar = other, True
+                log.info("%s: found %s by calendar days", meter.name, what)
+            else:
+                self._remember(meter, window, {"in_vain": self._today()})
+        if answer.readings and not is_known:
+            self._remember(meter, window, {"by_calendar": by_calendar})
+        return answer
+
+    def _spans(
+        self,
+        meter: Meter,
+        what: str,
+        codes: Sequence[int],
+        spans: Sequence[Span],
+        *,
+        by_calendar: bool = False,
+    ) -> Answer:
+        """The same in windows of one way, by whichever code gives slots of that length."""
+        remembered = self._recalled(meter, what)
         code = remembered.get("code", codes[0])
-        found = self._slots(meter, what, code, spans)
+        found = self._slots(meter, what, code, spans, by_calendar)
         if not found.lengths and code != codes[0]:
             code = codes[0]  # silence may mean that Fluvius gives them by the usual code again
-            found = self._slots(meter, what, code, spans)
+            found = self._slots(meter, what, code, spans, by_calendar)
             if _has_length(found, spans):
-                self._memory.remember(key, {"code": code})
+                self._remember(meter, what, {"code": code})
         if _has_length(found, spans) or not found.lengths:
             return _answer(found)
         log.warning("%s: asked for %s, Fluvius answered %s", meter.name, what, _in_words(found))
-        today = self._http.now().date()
-        if (
-            today - date.fromisoformat(remembered.get("in_vain", "2000-01-01"))
-        ).days >= _TRY_OTHERS_AFTER_DAYS:
-            self._memory.remember(key, {"in_vain": today.isoformat()})
-            for other in codes:
-                if other != code and _has_length(tried := self._slots(meter, what, other, spans), spans):
+        if self._may_try(remembered):
+            self._remember(meter, what, {"in_vain": self._today()})
+            for other in (each for each in codes if each != code):
+                if _has_length(tried := self._slots(meter, what, other, spans, by_calendar), spans):
                     log.info("%s: found %s by granularity %d", meter.name, what, other)
-                    self._memory.remember(key, {"code": other})
+                    self._remember(meter, what, {"code": other})
                     return _answer(tried)
         return Answer([], f"asked for {what}, Fluvius answered {_in_words(found)}")
 
-    def _slots(self, meter: Meter, what: str, code: int, spans: Sequence[Span]) -> slots.Slots:
-        answer = self._history(meter, what, code, spans)
-        return slots.read(answer.json(), set(spans), meter.serial, meter.energy)
+    def _recalled(self, meter: Meter, what: str) -> dict[str, Any]:
+        return dict(self._note(meter).get(what) or {})
 
-    def _history(self, meter: Meter, what: str, code: int, spans: Sequence[Span]) -> Response:
-        parameters = {
-            "historyFrom": _local(spans[0][0]),
-            "historyUntil": _local(spans[-1][1] - _ONE_MILLISECOND),
-            "granularity": str(code),
-            "asServiceProvider": "false",
-            "meterSerialNumber": meter.serial,
-        }
+    def _remember(self, meter: Meter, what: str, value: dict[str, Any]) -> None:
+        note = self._note(meter)
+        note[what] = value
+        self._memory.remember(f"portal/{meter.ean}", note)
+
+    def _note(self, meter: Meter) -> dict[str, Any]:
+        if meter.ean not in self._notes:
+            self._notes[meter.ean] = self._memory.recall(f"portal/{meter.ean}") or {}
+        return self._notes[meter.ean]
+
+    def _may_try(self, remembered: dict[str, Any]) -> bool:
+        """Whether another way was not tried in vain lately."""
+        tried_on = date.fromisoformat(remembered.get("in_vain", "2000-01-01"))
+        return (self._http.now().date() - tried_on).days >= _TRY_OTHERS_AFTER_DAYS
+
+    def _today(self) -> str:
+        return self._http.now().date().isoformat()
+
+    def _slots(
+        self, meter: Meter, what: str, code: int, spans: Sequence[Span], by_calendar: bool
+    ) -> slots.Slots:
+        answer = self._history(meter, what, code, spans, by_calendar)
+        document = answer.json()
+        self._http.seen.count(document)
+        found = slots.read(document, set(spans), meter.serial, meter.energy)
+        if found.misunderstood:
+            self._http.keep_odd(
+                f"{found.misunderstood} slots: {', '.join(found.reasons) or 'not as they were'}"
+            )
+        return found
+
+    def _history(
+        self, meter: Meter, what: str, code: int, spans: Sequence[Span], by_calendar: bool
+    ) -> Response:
+        asked = windows.parameters(meter, spans, by_calendar=by_calendar)
+        parameters = {**asked, "granularity": str(code)}
         if what == "intervals":
             parameters["mandateDisplayMode"] = "1"
         days = (spans[-1][1] - spans[0][0]).days + 1
@@ -166,8 +231,10 @@ class Portal:
                     " compare both with mijn.fluvius.be, also after an exchange of the meter"
                 )
             case status:
-                raise ShapeChanged(
-                    f"Fluvius does not accept our request for readings (HTTP {status});"
+                words = f": {said}" if (said := response.words()) else ""
+                kind = QuestionRefused if status == 400 else ShapeChanged
+                raise kind(
+                    f"Fluvius does not accept our request for readings (HTTP {status}{words});"
                     " look for a newer version of fluvius2mqtt"
                 )
 
@@ -176,34 +243,19 @@ class Portal:
         return self._http.get(f"{self._url}{path}", params=parameters, headers=headers, at_most=at_most)
 
 
-def _days_at_once(first: date, last: date, energy: Energy) -> list[list[Span]]:
-    """The days of a span, in as many requests as they take."""
-    days = [
-        (meterday.start_of(day, energy), meterday.end_of(day, energy)) for day in meterday.span(first, last)
-    ]
-    return [days[i : i + _DAYS_AT_ONCE] for i in range(0, len(days), _DAYS_AT_ONCE)]
-
-
-def _intervals_of(day: date, energy: Energy) -> list[Span]:
-    length = meterday.interval_length(energy)
-    return [(start, start + length) for start in meterday.intervals_of(day, energy)]
-
-
 def _has_length(found: slots.Slots, spans: Sequence[Span]) -> bool:
     return not found.lengths.isdisjoint({end - start for start, end in spans})
 
 
 def _answer(found: slots.Slots) -> Answer:
-    n = found.misunderstood
-    return Answer(
-        found.readings, f"{n} of Fluvius's slots could not be understood and are awaited" if n else None
-    )
+    remark = None
+    if n := found.misunderstood:
+        why = f": {', '.join(found.reasons)}" if found.reasons else ""
+        remark = f"{n} of Fluvius's slots could not be understood and are awaited{why}"
+    elif found.left_out:
+        remark = left_out_in_words(found.left_out)
+    return Answer(found.readings, remark)
 
 
 def _in_words(found: slots.Slots) -> str:
     return " and ".join(f"slots of {length}" for length in sorted(found.lengths))
-
-
-def _local(instant: datetime) -> str:
-    """Local time with its own offset and milliseconds: the two ends of a clock-change day differ in it."""
-    return instant.astimezone(BRUSSELS).isoformat(timespec="milliseconds")

@@ -112,15 +112,16 @@ def sign_in_page(response: Response, portal: str) -> Page:
     """
     settings, fields = _assigned(response.text, "SETTINGS"), _assigned(response.text, "SA_FIELDS")
     try:
+        tenant = trusted(urljoin(response.url, settings["hosts"]["tenant"]), portal).rstrip("/")
         page = Page(
             url=response.url,
-            tenant=trusted(urljoin(response.url, settings["hosts"]["tenant"]), portal).rstrip("/"),
-            policy=settings["hosts"]["policy"],
+            tenant=tenant,
+            policy=settings["hosts"].get("policy") or tenant.rpartition("/")[2],
             api=settings.get("api") or "CombinedSigninAndSignup",
             csrf=settings["csrf"],
             transaction=settings["transId"],
-            login_field=next(f["ID"] for f in fields["AttributeFields"] if f.get("IS_PASSWORD") is not True),
-            password_field=next(f["ID"] for f in fields["AttributeFields"] if f.get("IS_PASSWORD") is True),
+            login_field=next(f["ID"] for f in fields["AttributeFields"] if not _is_for_a_password(f)),
+            password_field=next(f["ID"] for f in fields["AttributeFields"] if _is_for_a_password(f)),
         )
     except (AttributeError, KeyError, LookupError, StopIteration, TypeError, ValueError):
         raise changed("the sign-in page") from None
@@ -129,9 +130,14 @@ def sign_in_page(response: Response, portal: str) -> Page:
     return page
 
 
+def _is_for_a_password(field: dict[str, Any]) -> bool:
+    named = (field.get("IS_PASSWORD"), field.get("UX_INPUT_TYPE"))
+    return not {str(each).lower() for each in named}.isdisjoint({"true", "password"})
+
+
 def _assigned(page: str, name: str) -> dict[str, Any]:
-    """The object that a page's script assigns to a variable, however it declares it."""
-    for begin in re.finditer(rf"\b{name}\s*=\s*(?=\{{)", page):
+    """The object that a page's script assigns to a variable or a property, however it declares it."""
+    for begin in re.finditer(rf"\b{name}\b[\"'\]]*\s*[=:]\s*(?=\{{)", page):
         try:
             value, _ = json.JSONDecoder().raw_decode(page, begin.end())
         except (ValueError, RecursionError):

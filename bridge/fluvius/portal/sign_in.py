@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -27,17 +27,19 @@ from bridge.fluvius.hosts import trusted
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.portal import pages
 from bridge.fluvius.portal.pages import Configuration, Page, changed
-from bridge.fluvius.tokens import Token
+from bridge.fluvius.tokens import Token, lifetime_of
 
 log = logging.getLogger(__name__)
 
 
 _MOST_REDIRECTS = 20
+_OF_A_BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 _REFUSALS = {
     "AADB2C90053": "Fluvius knows no account with this e-mail address; correct fluvius.portal.email",
     "AADB2C90054": "Fluvius does not accept this password; correct fluvius.portal.password",
 }
+_GOOD = {"200", "ok", "success", "true"}
 _LOCKED = "AADB2C90114"
 _LOCKED_WORDS = (
     "Fluvius has locked this account for a while, after too many wrong passwords; sign in later with a"
@@ -66,8 +68,8 @@ def sign_in(
     proof = _Proof(*(secrets.token_urlsafe(48) for _ in range(3)))
     page = _sign_in_page(http, config, proof, settings)
     trying()
-    _submit_credentials(http, page, settings)
-    code = _authorization_code(http, config, page, proof, settings)
+    is_clear = _submit_credentials(http, page, settings)
+    code = _authorization_code(http, config, page, proof, settings, is_clear=is_clear)
     return _redeem(http, config, code, proof, now)
 
 
@@ -129,7 +131,8 @@ def _sign_in_page(http: PoliteSession, config: Configuration, proof: _Proof, por
     return pages.sign_in_page(landed, portal.url)
 
 
-def _submit_credentials(http: PoliteSession, page: Page, settings: PortalSettings) -> None:
+def _submit_credentials(http: PoliteSession, page: Page, settings: PortalSettings) -> bool:
+    """Whether Fluvius says that they are good; where it says nothing, the next step shows it."""
     parts = urlsplit(page.url)
     password = settings.password.get_secret_value() if settings.password else ""
     answer = _expect(
@@ -150,28 +153,35 @@ def _submit_credentials(http: PoliteSession, page: Page, settings: PortalSetting
             },
         )
     )
-    status = answer.get("status") if isinstance(answer, dict) else None
-    if str(status) == "200":
-        return
-    if status is None:
+    if not isinstance(answer, dict):
         raise changed("its answer to the password")
+    status = str(answer.get("status")).lower()
+    complains = answer.get("errorCode") or answer.get("message")
+    if status == "200" or (status in _GOOD | {"none"} and not complains):
+        return status in _GOOD
     code = str(answer.get("errorCode"))
     said = f"({code}: {answer.get('message')})"
     if code == _LOCKED:
         raise AccountLocked(_LOCKED_WORDS)
-    if code not in _REFUSALS and not str(status).startswith("4"):  # it did not get as far as the password
+    if code not in _REFUSALS and not status.startswith("4"):  # it did not get as far as the password
         raise TryLater(f"Fluvius could not look at the password {said}")
     raise CredentialsRefused(_REFUSALS.get(code, f"Fluvius does not accept the sign-in {said}"))
 
 
 def _authorization_code(
-    http: PoliteSession, config: Configuration, page: Page, proof: _Proof, portal: PortalSettings
+    http: PoliteSession,
+    config: Configuration,
+    page: Page,
+    proof: _Proof,
+    portal: PortalSettings,
+    *,
+    is_clear: bool,
 ) -> str:
     parameters = {"rememberMe": str(portal.remember_me).lower(), "csrf_token": page.csrf, **page.query}
     landed = _follow(http, f"{page.tenant}/api/{page.api}/confirmed", parameters, config, portal.url)
     if landed.status == 200:
         pages.heed_maintenance(landed.text)
-        raise StepNeeded(_STEP_NEEDED)
+        raise StepNeeded(_STEP_NEEDED) if is_clear else changed("its answer to the password")
     query = dict(parse_qsl(urlsplit(landed.url).query))
     if "error" in query:  # which gives nothing away, and may come without a state
         raise _ended(query)
@@ -209,18 +219,14 @@ def _redeem(http: PoliteSession, config: Configuration, code: str, proof: _Proof
 def _token(answer: Response, now: datetime) -> tuple[Token, Any]:
     """The token of an answer, and the nonce of the sign-in that it was given for, if it says that."""
     if answer.status != 200:
-        raise ShapeChanged(f"Fluvius gives no token (HTTP {answer.status})")
+        raise ShapeChanged(_with_words(f"Fluvius gives no token (HTTP {answer.status})", answer))
     given = answer.json()
     if not isinstance(given, dict) or not isinstance(given.get("access_token"), str):
         raise changed("the token")
-    try:
-        lifetime = timedelta(seconds=max(0, min(float(given.get("expires_in", 3600)), 86400)))
-    except (ArithmeticError, TypeError, ValueError):
-        lifetime = timedelta(hours=1)
     refresh_token = given.get("refresh_token")
     token = Token(
         access_token=given["access_token"],
-        expires_at=now + lifetime,
+        expires_at=now + lifetime_of(given.get("expires_in")),
         refresh_token=refresh_token if isinstance(refresh_token, str) else None,
     )
     return token, _claims(given.get("id_token")).get("nonce")
@@ -240,7 +246,7 @@ def _follow(
     http: PoliteSession, url: str, parameters: dict[str, str], config: Configuration, portal: str
 ) -> Response:
     """Go where Fluvius sends us, with its cookies, until a page or the redirect URI, which is not opened."""
-    response = http.get(url, params=parameters)
+    response = http.get(url, params=parameters, headers=_OF_A_BROWSER)
     for _ in range(_MOST_REDIRECTS):
         if response.status not in {301, 302, 303, 307, 308}:
             _expect_page(response)
@@ -251,7 +257,7 @@ def _follow(
             raise changed("where it redirects the sign-in") from None
         if _is_the_end(target, config.redirect_uri):
             return replace(response, url=target)
-        response = http.get(trusted(target, portal))
+        response = http.get(trusted(target, portal), headers=_OF_A_BROWSER)
     raise ShapeChanged("Fluvius redirects the sign-in without end")
 
 
@@ -273,7 +279,14 @@ def _expect(response: Response) -> Any:
 
 def _expect_page(response: Response) -> None:
     if response.status != 200:
-        raise ShapeChanged(f"Fluvius does not accept our sign-in request (HTTP {response.status})")
+        raise ShapeChanged(
+            _with_words(f"Fluvius does not accept our sign-in request (HTTP {response.status})", response)
+        )
+
+
+def _with_words(sentence: str, response: Response) -> str:
+    words = response.words()
+    return f"{sentence}: {words}" if words else sentence
 
 
 def _base64url(data: bytes) -> str:

@@ -5,14 +5,15 @@ known. A slot counts whole or not at all: one amount that is null, is no number 
 makes the whole slot missing, because the rest of it would look like a smaller total.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from bridge.fluvius import limits, values
+from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering.model import Direction, Energy, Reading, Register, Tariff, Unit
@@ -32,6 +33,8 @@ class Slots:
     readings: Sequence[Reading]
     lengths: AbstractSet[timedelta]  # of all its slots, wanted or not
     misunderstood: int  # slots that could not be read
+    reasons: Sequence[str] = ()  # why not, where that can be said
+    left_out: Sequence[str] = ()  # quantities that we do not keep
 
 
 def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = Energy.ELECTRICITY) -> Slots:
@@ -39,7 +42,8 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
 
     Args:
         answer: the decoded JSON, numbers with a fraction as `Decimal`.
-        wanted: start and end (UTC) of every slot that was asked for; others are left out.
+        wanted: start and end (UTC) of every slot that was asked for; others are left out, but for days that
+            begin elsewhere, which are those that their middle lies in.
         serial: the physical meter that was asked about.
         energy: what it counts.
 
@@ -52,27 +56,51 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
     found: dict[Span, list[Reading]] = {}
     doubtful: set[Span] = set()
     misunderstood, silent = 0, 0
+    reasons, left_out = set[str](), set[str]()
     for slot in answer:
         span = None
         try:
             span = _span(slot)
             spans.add(span)
-            if span in wanted:
-                readings = _readings(slot, span, serial, energy)
+            if span in wanted or tiling.stands_for(span, energy) in wanted:
+                readings = _readings(slot, span, serial, energy, left_out)
                 if found.setdefault(span, readings) != readings:
                     doubtful.add(span)
         except NotThereYet:
             silent += 1
             doubtful |= {span} if span else set()
-        except NotUnderstood:
+        except NotUnderstood as reason:
             misunderstood += 1
+            reasons |= {str(reason)} - {""}
             doubtful |= {span} if span else set()
-    sure = [reading for span, readings in found.items() if span not in doubtful for reading in readings]
     if misunderstood and not found and not silent:
-        raise ShapeChanged(
-            "Fluvius has changed how it writes readings; look for a newer version of fluvius2mqtt"
-        )
-    return Slots(sure, {end - start for start, end in spans}, misunderstood)
+        raise _changed(reasons)
+    sure, lengths = _sure(found, doubtful, wanted, energy), {end - start for start, end in spans}
+    return Slots(sure, lengths, misunderstood, tuple(sorted(reasons)), tuple(sorted(left_out)))
+
+
+def _changed(reasons: AbstractSet[str]) -> ShapeChanged:
+    why = f" ({', '.join(sorted(reasons))})" if reasons else ""
+    return ShapeChanged(
+        f"Fluvius has changed how it writes readings{why}; look for a newer version of fluvius2mqtt"
+    )
+
+
+def _sure(
+    found: Mapping[Span, list[Reading]],
+    doubtful: AbstractSet[Span],
+    wanted: AbstractSet[Span],
+    energy: Energy,
+) -> list[Reading]:
+    """The readings that nothing speaks against; a day of other edges where the one of ours is not there."""
+    sure = [reading for span in found if span in wanted - doubtful for reading in found[span]]
+    others: dict[Span | None, list[Span]] = defaultdict(list)
+    for span in found.keys() - wanted:
+        others[tiling.stands_for(span, energy)].append(span)
+    for day, spans in others.items():
+        if day and day not in found.keys() | doubtful and len(spans) == 1 and spans[0] not in doubtful:
+            sure += [replace(each, start=day[0], end=day[1]) for each in found[spans[0]]]
+    return sure
 
 
 def _span(slot: Any) -> Span:
@@ -84,7 +112,9 @@ def _span(slot: Any) -> Span:
     return start, end
 
 
-def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) -> list[Reading]:
+def _readings(
+    slot: Mapping[str, Any], span: Span, serial: str, energy: Energy, left_out: set[str]
+) -> list[Reading]:
     """The readings of one slot, one for each register.
 
     Other directions and units (reactive energy, power) are other quantities, and left out.
@@ -98,10 +128,11 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) 
     for value in listed:
         direction, unit = _known(_DIRECTIONS, value.get("t")), _known(_UNITS, value.get("u"))
         if direction is None or unit is None:
+            left_out.add(f"direction t {value['t']} in unit u {value['u']}")
             continue
         tariff = _known(_TARIFFS, value.get("dc"))
         if tariff is None:
-            raise NotUnderstood
+            raise NotUnderstood(f"an unknown tariff, dc {value['dc']}")
         register = Register(direction, tariff, unit)
         is_final = values.is_final(value.get("gcuv")) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
         validated = value.get("vs") == _VALIDATED and is_final is not False
@@ -110,7 +141,7 @@ def _readings(slot: Mapping[str, Any], span: Span, serial: str, energy: Energy) 
         if readings.setdefault(register, reading) != reading:
             raise NotUnderstood
     if not readings:
-        raise NotUnderstood
+        raise NotUnderstood("nothing but other quantities")
     return values.without_double_totals(readings)
 
 

@@ -1,4 +1,4 @@
-"""The official Energy API, as fluvius-api.md part 3 describes it: strict about everything."""
+"""The official Energy API, as fluvius-api.md part 3 describes it."""
 
 import json
 import re
@@ -7,22 +7,34 @@ from datetime import datetime
 from typing import Any
 
 from bridge.simulator.energy_api.client_credentials import DISCOVERY, TOKEN, ClientCredentials
-from bridge.simulator.energy_api.customers import Customers, asked_for
+from bridge.simulator.energy_api.customers import FAR_AWAY, Customers, asked_for
 from bridge.simulator.energy_api.energy import query_from
-from bridge.simulator.energy_api.mandates import Environment
+from bridge.simulator.energy_api.headpoints import Shape
+from bridge.simulator.energy_api.installations import installation
+from bridge.simulator.energy_api.mandates import Environment, Mandate
 from bridge.simulator.energy_api.mistakes import in_filters, in_mock, in_short_url, refuse_mistakes
+from bridge.simulator.energy_api.naming import moment_of, named
 from bridge.simulator.measurements import Measurements
 from bridge.simulator.request import Request
-from bridge.simulator.response import RefusedError, Response, api_error, as_json, as_page, gateway_error
-from bridge.simulator.writing import parse_moment, text
+from bridge.simulator.response import (
+    RefusedError,
+    Response,
+    api_error,
+    as_json,
+    as_page,
+    gateway_error,
+    in_other_words,
+)
+from bridge.simulator.writing import text
 
 ENVIRONMENTS: dict[str, Environment] = {"esco-live": "production", "esco-sbx": "sandbox"}
-API = re.compile(r"/(esco-live|esco-sbx)/v3/api/(.+)")
+API = re.compile(r"/(esco-live|esco-sbx)/v3/api/(.+)", re.IGNORECASE)
 LANDING_PAGE = "/verbruik/dienstverlener"
 ROUTES = {
-    ("POST", "shortUrlIdentifier"): "short-url",
+    ("POST", "shorturlidentifier"): "short-url",
     ("GET", "mandate"): "mandates",
     ("GET", "mandate/energy"): "energy",
+    ("GET", "mandate/installation"): "installation",
     ("POST", "mandate/mock"): "mock",
 }
 
@@ -72,10 +84,10 @@ class EnergyApi(Customers):
             return "openid-configuration", None
         if request.method == "POST" and TOKEN.fullmatch(request.path):
             return "api-token", None
-        if request.path.split("/")[1] in ENVIRONMENTS:
+        if request.path.split("/")[1].lower() in ENVIRONMENTS:
             match = API.fullmatch(request.path)
-            endpoint = ROUTES.get((request.method, match[2])) if match else None
-            return endpoint or "api-elsewhere", request.query.get("ean")
+            endpoint = ROUTES.get((request.method, match[2].lower())) if match else None
+            return endpoint or "api-elsewhere", named(request.query).get("ean")
         return None
 
     def answer(self, request: Request, endpoint: str) -> Response:
@@ -86,12 +98,21 @@ class EnergyApi(Customers):
             return self.credentials.discovery(request)
         if endpoint == "api-token":
             return self.credentials.token(request)
-        environment = ENVIRONMENTS[request.path.split("/")[1]]
+        try:
+            return self._answer(request, endpoint)
+        except RefusedError as refusal:
+            if others := request.strikes.get("api-other-errors"):
+                refusal.response = in_other_words(refusal.response, others.parameters["writing"])
+            raise
+
+    def _answer(self, request: Request, endpoint: str) -> Response:
+        environment = ENVIRONMENTS[request.path.split("/")[1].lower()]
         self._check_access(request, environment)
         answers: dict[str, Callable[[Request, Environment], Any]] = {
             "short-url": self._short_url,
             "mandates": self._mandates,
             "energy": self._energy,
+            "installation": self._installation,
             "mock": self._mock,
         }
         if endpoint not in answers or (endpoint == "mock" and environment != "sandbox"):
@@ -110,7 +131,8 @@ class EnergyApi(Customers):
         if not self.credentials.accepts(request.bearer, request.now, in_production=in_production):
             raise _no_access("Bearer", "Unauthorized. Access token is missing or invalid.")
         accepted = request.headers.get("Accept", "*/*")
-        if not any(each in accepted for each in ("application/json", "application/*", "*/*")):
+        is_json = any(each in accepted for each in ("application/json", "application/*", "*/*"))
+        if not is_json and "accept-demanded" in request.strikes:
             raise RefusedError(api_error(406, "NotAcceptable", "Accept must be application/json."))
 
     def _landing_page(self, request: Request) -> Response:
@@ -119,11 +141,11 @@ class EnergyApi(Customers):
             return as_page("Not Found", status=404)
         if request.now >= short_url.valid_to:
             return as_page("Deze link is vervallen", status=410)
-        return as_page("Verbruik delen", f"<p>{short_url.asked['numberOfEans']} EAN</p>")
+        return as_page("Verbruik delen", f"<p>{short_url.asked.get('numberOfEans', 1)} EAN</p>")
 
     def _short_url(self, request: Request, environment: Environment) -> dict[str, Any]:
         body = _body(request)
-        refuse_mistakes(in_short_url(body, self.contract_number))
+        refuse_mistakes(in_short_url(body, self.contract_number, strict="api-strict" in request.strikes))
         short_url = self.mandates.add_short_url(body, request.now, environment)
         return {
             "status": "success",
@@ -132,19 +154,17 @@ class EnergyApi(Customers):
         }
 
     def _mandates(self, request: Request, environment: Environment) -> dict[str, Any]:
-        refuse_mistakes(in_filters(request.query))
-        selected = self.mandates.selected(request.query, environment, request.now)
+        filters = named(request.query)
+        refuse_mistakes(in_filters(filters))
+        selected = self.mandates.selected(filters, environment, request.now)
         return {"mandates": [mandate.as_fluvius_writes(request.now) for mandate in selected]}
 
     def _energy(self, request: Request, environment: Environment) -> dict[str, Any]:
-        query = query_from(request.query, request.now)
-        mandates = self.mandates.of(query.ean, query.reference, environment)
+        query = query_from(request)
         if "api-mandate-ended" in request.strikes:
-            for mandate in mandates:
+            for mandate in self.mandates.of(query.ean, query.reference, environment):
                 mandate.finish(request.now)
-        good = [mandate for mandate in mandates if mandate.is_good(request.now)]
-        if not good:
-            raise _forbidden("There is no approved mandate for this EAN and reference number.")
+        good = self._good_mandates(request, query.ean, query.reference, environment)
         good = [mandate for mandate in good if mandate.allows(query.granularities)]
         if not good:
             raise _forbidden("The mandate's data service does not include this granularity.")
@@ -155,26 +175,46 @@ class EnergyApi(Customers):
         meter = self.measurements.find(query.ean)
         return {"headpoint": meter and self.readings.headpoint(meter, query, good[-1])}
 
+    def _installation(self, request: Request, environment: Environment) -> dict[str, Any]:
+        asked = named(request.query)
+        refuse_mistakes([(asked.get("ean"), "ean", "is required")])
+        self._good_mandates(request, asked["ean"], asked.get("referenceNumber"), environment)
+        meter = self.measurements.find(asked["ean"])
+        return {
+            "installation": meter and installation(meter, self.readings.shapes.get(asked["ean"], Shape()))
+        }
+
+    def _good_mandates(
+        self, request: Request, ean: str, reference: str | None, environment: Environment
+    ) -> list[Mandate]:
+        mandates = self.mandates.of(ean, reference, environment)
+        if not mandates and "api-unknown-ean-not-found" in request.strikes:
+            raise RefusedError(api_error(404, "NotFound", "There is no mandate for this EAN."))
+        if good := [mandate for mandate in mandates if mandate.is_good(request.now)]:
+            return good
+        raise _forbidden("There is no approved mandate for this EAN and reference number.")
+
     def _mock(self, request: Request, _environment: Environment) -> dict[str, Any]:
         body = _body(request)
-        refuse_mistakes(in_mock(body))
+        refuse_mistakes(in_mock(body, strict="api-strict" in request.strikes))
         ean = body["ean"]
         if self.measurements.find(ean) is None and ean[4] == "5":  # our own: 54145... are large connections
             self.shape(ean, "metering-on-headpoint", subs=("offtake", "production", "auxiliary"))
         kept = [each for each in self.mandates.by_ean[ean] if each.reference != body["referenceNumber"]]
         self.mandates.by_ean[ean] = kept
-        mandate = self.add_mandate(
+        expires = body.get("mandateExpirationDate")
+        self.add_mandate(
             ean,
             reference=body["referenceNumber"],
-            status=body["status"],
+            status=body.get("status") or "Approved",
             since=request.now,
-            expires=parse_moment(body["mandateExpirationDate"]),
+            expires=moment_of(expires) if expires else FAR_AWAY,
             renewal=body.get("renewalStatus") or None,
             environment="sandbox",
             energy="gas" if ean[5] == "1" else "electricity",  # our own too
             **asked_for(body),
         )
-        return {"status": "success", "mandate": mandate.as_fluvius_writes(request.now)}
+        return {"status": "success"}
 
 
 _NO_KEY = (
@@ -206,4 +246,4 @@ def _body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         mistakes = ["The body must be a JSON object."]
         raise RefusedError(api_error(400, "BadRequest", "The request is not valid.", mistakes))
-    return body
+    return body if "api-strict" in request.strikes else named(body)

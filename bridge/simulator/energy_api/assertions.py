@@ -70,12 +70,12 @@ class Assertions:
 
     def _check_claims(self, request: Request, claims: dict[str, Any]) -> None:
         audiences = {
-            f"{scheme}://{host}/{self._tenant}/{path}"
+            f"{scheme}://{host}/{self._tenant}/{path}".lower()
             for scheme in ("http", "https")
             for host in (request.host, MICROSOFT)
             for path in ("v2.0", "oauth2/v2.0/token")
         }
-        if claims.get("aud") not in audiences:
+        if str(claims.get("aud")).lower() not in audiences:
             raise refused(request, refusals.AUDIENCE_WRONG)
         if not claims.get("iss") == claims.get("sub") == self._client_id:
             raise refused(request, refusals.ISSUER_WRONG)

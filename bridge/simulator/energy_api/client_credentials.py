@@ -14,8 +14,8 @@ from bridge.simulator.response import Response, as_json
 if TYPE_CHECKING:
     from bridge.simulator.energy_api.assertions import Assertions
 
-DISCOVERY = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration")
-TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
+DISCOVERY = re.compile(r"/([^/]+)/v2\.0/\.well-known/openid-configuration", re.IGNORECASE)
+TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token", re.IGNORECASE)
 TOKEN_SECONDS = 3599  # an access token's life
 
 
@@ -86,7 +86,7 @@ class ClientCredentials:
     def token(self, request: Request) -> Response:
         """An access token for whoever proves to be the client."""
         self._check_tenant(request, TOKEN, refusals.UNKNOWN_TENANT)
-        form = request.form
+        form = request.form_with_basic
         for name in ("grant_type", "client_id", "scope"):
             if not form.get(name):
                 raise refused(request, refusals.MISSING, name=name)
@@ -121,7 +121,7 @@ class ClientCredentials:
 
     def _is_certified(self, request: Request) -> bool:
         """Whether it is a certificate that proves who asks; refuses a wrong secret or assertion."""
-        form, strikes = request.form, request.strikes
+        form, strikes = request.form_with_basic, request.strikes
         if "client_assertion" in form:
             self.assertions.check(request)
             return True

@@ -7,9 +7,10 @@ from typing import Any
 from bridge.simulator.energy_api.energy import Habit, Held, Readings
 from bridge.simulator.energy_api.headpoints import Registers, Shape, State, Sub, Type
 from bridge.simulator.energy_api.mandates import Environment, Mandate, Mandates, Renewal, Service, Status
+from bridge.simulator.energy_api.naming import moment_of
 from bridge.simulator.household import Energy, SimulatedMeter
-from bridge.simulator.measurements import FROM_THE_START, Measurements
-from bridge.simulator.writing import first_instant, parse_moment
+from bridge.simulator.measurements import Measurements
+from bridge.simulator.writing import first_instant
 
 REFERENCE = "simulated"
 LONG_AGO, FAR_AWAY = date(2020, 1, 1), date(2099, 1, 1)
@@ -40,7 +41,7 @@ class Customers:
         reference: str = REFERENCE,
         service: Service = "VH_kwartier_uur",
         status: Status = "Approved",
-        since: date | datetime = FROM_THE_START,
+        since: date | datetime = LONG_AGO,
         period_from: date | datetime = LONG_AGO,
         period_to: date | datetime | None = None,
         expires: date | datetime = FAR_AWAY,
@@ -183,8 +184,8 @@ class Customers:
         short_url = self.mandates.asked_with(reference, since)
         asked = short_url.asked
         others = {each.ean for each in self.mandates.every() if each.reference == reference}
-        if len(others | {ean}) > asked["numberOfEans"]:
-            raise ValueError(f"the short URL of {reference} is for {asked['numberOfEans']} EANs")
+        if len(others | {ean}) > (most := asked.get("numberOfEans") or 1):
+            raise ValueError(f"the short URL of {reference} is for {most} EANs")
         return [
             self.add_mandate(
                 ean,
@@ -195,17 +196,17 @@ class Customers:
                 environment=short_url.environment,
                 **asked_for(service),
             )
-            for service in asked["dataServices"]
+            for service in asked.get("dataServices") or [{"dataServiceType": "VH_onbepaald"}]
         ]
 
 
 def asked_for(service: Mapping[str, Any]) -> dict[str, Any]:
     """A data service of a request, as Customers.add_mandate takes it."""
-    end = service.get("dataPeriodTo")
+    start, end = service.get("dataPeriodFrom"), service.get("dataPeriodTo")
     return {
         "service": service["dataServiceType"],
-        "period_from": parse_moment(service["dataPeriodFrom"]),
-        "period_to": parse_moment(end) if end else None,
+        "period_from": moment_of(start) if start else LONG_AGO,
+        "period_to": moment_of(end) if end else None,
     }
 
 

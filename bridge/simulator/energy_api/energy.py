@@ -1,18 +1,22 @@
 """The Energy API's readings: what was asked, which slots answer to it, and when each was stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from bridge.simulator.energy_api.headpoints import Shape, State, Writer
+from bridge.simulator.energy_api.daybreaks import DAYBREAKS, Daybreak
+from bridge.simulator.energy_api.headpoints import Shape, State, Writer, vreg_id
 from bridge.simulator.energy_api.mandates import Mandate
 from bridge.simulator.energy_api.mistakes import DAILY, FINEST, in_query, refuse_mistakes
-from bridge.simulator.household import SimulatedMeter, Slot, date_of, meter_day
+from bridge.simulator.energy_api.naming import moment_of, named
+from bridge.simulator.household import QUARTER, SimulatedMeter, Slot, date_of, meter_day
 from bridge.simulator.measurements import GAS_DELAY, Measurements, Publication, total
-from bridge.simulator.writing import dates, parse_moment
+from bridge.simulator.request import Request
+from bridge.simulator.writing import dates
 
 ONE_DAY = timedelta(days=1)
 LATEST_MORNING = timedelta(hours=6)  # the usual delay of electricity, at most
+LONGEST_SPAN = timedelta(days=184)  # that may be asked for at once
 
 Selected = bool | set[datetime]
 """All slots of a day, none, or those that start at these instants."""
@@ -22,13 +26,15 @@ class Query(NamedTuple):
     """What was asked."""
 
     ean: str
-    reference: str
+    reference: str | None
     period_type: Literal["readTime", "insertTime"]
     granularities: frozenset[str]
     kinds: frozenset[str]
     start: datetime
     end: datetime
     now: datetime
+    daybreak: Daybreak | None = None  # None: days begin as meter days do
+    is_short: bool = False  # without the last slot
 
     def has(self, moment: datetime) -> bool:
         """Whether a moment lies in the span."""
@@ -51,23 +57,29 @@ class Habit(NamedTuple):
     every: int
 
 
-def query_from(asked: Mapping[str, str], now: datetime) -> Query:
-    """The query of a request.
+def query_from(request: Request) -> Query:
+    """The query of a request. What it leaves out is everything, as far as one request goes.
 
     Raises:
         RefusedError: 400 with everything that is wrong with it.
     """
-    refuse_mistakes(in_query(asked))
+    strict, short_spans = "api-strict" in request.strikes, request.strikes.get("api-short-spans")
+    asked = request.query if strict else named(request.query)
+    longest = timedelta(days=short_spans.parameters["days"]) if short_spans else LONGEST_SPAN
+    refuse_mistakes(in_query(asked, strict=strict, longest=longest))
     period_type: Any = asked["periodType"]
+    end = moment_of(asked["to"]) if asked.get("to") else request.now
     return Query(
         ean=asked["ean"],
-        reference=asked["referenceNumber"],
+        reference=asked.get("referenceNumber"),
         period_type=period_type,
-        granularities=frozenset(asked["granularity"].split(",")),
+        granularities=frozenset((asked.get("granularity") or f"{DAILY},{FINEST}").split(",")),
         kinds=frozenset(asked.get("complexEnergyTypes", "active").split(",")),
-        start=parse_moment(asked["from"]),
-        end=parse_moment(asked["to"]),
-        now=now,
+        start=moment_of(asked["from"]) if asked.get("from") else end - longest,
+        end=end,
+        now=request.now,
+        daybreak=next((DAYBREAKS[name] for name in request.strikes if name in DAYBREAKS), None),
+        is_short="api-last-slot-missing" in request.strikes,
     )
 
 
@@ -97,7 +109,7 @@ class Readings:
         written: dict[str, Any] = {"$type": shape.type, "ean": meter.ean, "energyType": energy_type}
         if shape.has_meters:
             written["physicalMeters"] = [
-                {"seqNumber": number, "meterID": serial, **lists}
+                {"seqNumber": str(number), "meterID": serial, **lists}
                 for number, serial in enumerate(meter.serials, 1)
                 if any((lists := self._lists(meter, serial, selection)).values())
                 or serial == meter.serial_at(query.now)
@@ -105,9 +117,15 @@ class Readings:
         if shape.has_headpoint:
             written |= self._lists(meter, None, selection)
             written["subHeadpoints"] = [
-                {"$type": f"submetering-{kind}", "ean": ean}
+                {
+                    "$type": f"submetering-{kind}",
+                    "seqNumber": str(number),
+                    "ean": ean,
+                    "vregId": vreg_id(ean) if kind == "production" else None,
+                    "type": "PV" if kind == "production" else "?",
+                }
                 | self._lists(self.measurements.customers[ean], None, selection)
-                for kind, ean in shape.subs
+                for number, (kind, ean) in enumerate(shape.subs, 1)
             ]
         return written
 
@@ -115,27 +133,49 @@ class Readings:
         """The three lists of slots; null for what was not asked or does not exist."""
         query, mandate, shape, days = selection
         writer = Writer(meter, shape, query.kinds)
-        daily: list[dict[str, Any]] = []
+        daily: dict[datetime, dict[str, Any]] = {}
         finest: list[dict[str, Any]] = []
         for day, state, whole_day, parts in days:
             counted = self.measurements.slots(meter, day, query.now, serial)
             is_provisional = self.measurements.is_provisional(meter, day, query.now)
-            if counted and whole_day:
-                slot = Slot(*meter_day(meter.energy, day), total(counted, meter.registers))
+            for slot in self._whole_days(meter, day, counted, serial, query) if counted and whole_day else ():
                 if self._is_asked(slot, query, mandate):
-                    daily.append(writer.slot(slot, state, is_day=True, is_provisional=is_provisional))
+                    daily[slot.start] = writer.slot(slot, state, is_day=True, is_provisional=is_provisional)
             if parts:
                 finest += [
                     writer.slot(slot, state, is_day=False, is_provisional=is_provisional)
                     for slot in counted
-                    if (parts is True or slot.start in parts) and self._is_asked(slot, query, mandate)
+                    if (parts is True or slot.start in parts)
+                    and self._is_asked(slot, query, mandate)
+                    and not (query.is_short and slot.end >= query.end)
                 ]
         slots = finest if FINEST in query.granularities else None
         return {
-            "dailyEnergy": daily if DAILY in query.granularities else None,
+            "dailyEnergy": [daily[start] for start in sorted(daily)]
+            if DAILY in query.granularities
+            else None,
             "hourlyEnergy": slots if meter.energy == "gas" else None,
             "quarterHourlyEnergy": slots if meter.energy != "gas" else None,
         }
+
+    def _whole_days(
+        self, meter: SimulatedMeter, day: date, counted: list[Slot], serial: str | None, query: Query
+    ) -> Iterator[Slot]:
+        """A meter day in one slot; where days begin otherwise, those that share in it and are over."""
+        edges = meter_day(meter.energy, day)
+        if query.daybreak is None:
+            yield Slot(*edges, total(counted, meter.registers))
+            return
+        for start, end in {query.daybreak(each, query.start) for each in (edges[0], edges[1] - QUARTER)}:
+            days = dates(date_of(meter.energy, start), date_of(meter.energy, end - QUARTER))
+            if all(
+                each >= meter.since and self.measurements.publication(meter, each).days <= query.now
+                for each in days
+            ):
+                slots = [
+                    slot for each in days for slot in self.measurements.slots(meter, each, query.now, serial)
+                ]
+                yield Slot(start, end, total((s for s in slots if start <= s.start < end), meter.registers))
 
     @staticmethod
     def _is_asked(slot: Slot, query: Query, mandate: Mandate) -> bool:

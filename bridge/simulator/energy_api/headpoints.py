@@ -34,6 +34,11 @@ DIRECTIONS = {
 TARIFFS = {HIGH: "day", LOW: "night", TOTAL: "total"}
 
 
+def vreg_id(ean: str) -> str:
+    """The number under which the regulator knows what produces at a connection point."""
+    return f"PVZG{ean[-9:]}"
+
+
 @dataclass(frozen=True)
 class Shape:
     """How a headpoint is written.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
-from bridge.simulator.writing import first_instant, parse_moment, text
+from bridge.simulator.energy_api.naming import moment_of
+from bridge.simulator.writing import first_instant, text
 
 Service = Literal["VH_dag", "VH_kwartier_uur", "VH_onbepaald", "IG"]
 Status = Literal["Requested", "Approved", "Rejected", "Finished"]
@@ -177,9 +178,9 @@ FILTERS: dict[str, Callable[[Mandate, str, datetime], bool]] = {
     "energyType": lambda mandate, asked, _: mandate.energy_type == asked,
     "status": lambda mandate, asked, now: mandate.status(now) == asked,
     "renewalStatus": lambda mandate, asked, now: mandate.renewal_status(now) == asked,
-    "mandateExpirationDate": lambda mandate, asked, _: mandate.expires <= parse_moment(asked),
-    "lastUpdatedFrom": lambda mandate, asked, now: mandate.updated(now) >= parse_moment(asked),
-    "lastUpdatedTo": lambda mandate, asked, now: mandate.updated(now) < parse_moment(asked),
+    "mandateExpirationDate": lambda mandate, asked, _: mandate.expires <= moment_of(asked),
+    "lastUpdatedFrom": lambda mandate, asked, now: mandate.updated(now) >= moment_of(asked),
+    "lastUpdatedTo": lambda mandate, asked, now: mandate.updated(now) < moment_of(asked),
 }
 
 

@@ -1,1 +1,4 @@
-"""The ways in which Fluvius misbehaves. A new one is a row in `table.py`."""
+"""The ways in which Fluvius misbehaves, and how it may be as well.
+
+A new fault is a row in `table.py`, a new variant one in `variants.py`.
+"""

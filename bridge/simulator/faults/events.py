@@ -33,5 +33,10 @@ def provisional_gas(meters: Meters, ean: str | None, parameters: Parameters) -> 
     meters.provisional_gas(lasting, ean=ean, writing=parameters["writing"])
 
 
+def gas_delay(meters: Meters, ean: str | None, parameters: Parameters) -> None:
+    """Gas appears so many hours after its day."""
+    meters.gas_delay(timedelta(hours=parameters["hours"]), ean=ean)
+
+
 def _date(value: Any) -> date | None:
     return value if isinstance(value, date | None) else date.fromisoformat(str(value))

@@ -25,6 +25,12 @@ def first_raised(slots: Slots, strike: Strike) -> Slots:
     return slots
 
 
+def with_reactive_energy(slots: Slots, _strike: Strike) -> Slots:
+    """Every slot counts reactive energy too, in a unit of its own."""
+    reactive = {"dc": 0, "t": 1, "st": 0, "v": 1.5, "vs": 2, "u": 4, "gcuv": None}
+    return [{**slot, "v": [*slot["v"], reactive]} for slot in slots]
+
+
 def renamed(slots: Slots, _strike: Strike) -> Slots:
     """Every field has another name."""
     return [

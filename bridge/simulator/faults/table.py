@@ -6,6 +6,7 @@ from bridge.simulator.faults import answers, documents, events, offers, slots
 from bridge.simulator.faults.alterations import leaving_out, putting, varying
 from bridge.simulator.faults.answers import DATES, from_api, from_gateway, page
 from bridge.simulator.faults.fault import Fault
+from bridge.simulator.faults.variants import VARIANTS
 from bridge.simulator.measurements import WRITINGS
 
 
@@ -291,14 +292,15 @@ _ROWS = {
     "prices-token-refused": Fault("the token is refused: 401", "entsoe"),
 }
 FAULTS = {name: replace(fault, name=name) for name, fault in _ROWS.items()}
+CATALOG = FAULTS | VARIANTS
 
 
 def find(name: str) -> Fault:
-    """The fault of that name.
+    """The fault or variant of that name.
 
     Raises:
         ValueError: there is none; the message lists them.
     """
-    if name not in FAULTS:
-        raise ValueError(f"no fault is called {name!r}; there are: {', '.join(sorted(FAULTS))}")
-    return FAULTS[name]
+    if name not in CATALOG:
+        raise ValueError(f"no fault is called {name!r}; there are: {', '.join(sorted(CATALOG))}")
+    return CATALOG[name]

@@ -1,4 +1,4 @@
-"""The portal Mijn Fluvius, as fluvius-api.md parts 1 and 2 describe it: strict about everything."""
+"""The portal Mijn Fluvius, as fluvius-api.md parts 1 and 2 describe it."""
 
 import re
 
@@ -73,15 +73,19 @@ class Portal:
         """What there is of the meter and serial that are asked for."""
         if not self.sign_in.accepts(request.bearer, request.now):
             raise RefusedError(gateway_error(401, "A valid access token is needed."))
-        if "application/json" not in request.headers.get("Accept", ""):
+        if "accept-demanded" in request.strikes and "application/json" not in request.headers.get(
+            "Accept", ""
+        ):
             raise RefusedError(gateway_error(406, "Accept must be application/json."))
-        if request.query.get("asServiceProvider") != "false":
+        if request.query.get("asServiceProvider", "false").lower() != "false":
             message = "asServiceProvider must be false: this is no service provider's account."
             raise RefusedError(gateway_error(403, message))
         meter = self.measurements.meters.get(ean)
-        serial = request.query.get("meterSerialNumber", "")
-        if meter is None or serial not in meter.serials:
-            raise RefusedError(gateway_error(404, "The EAN or the meter is not yours."))
-        if serial != meter.serial and meter.serial_at(request.now) != serial:
+        serial = request.query.get("meterSerialNumber") or None
+        is_known = serial is None and "serial-demanded" not in request.strikes
+        if meter is None or not (is_known or serial in meter.serials):
+            status = 403 if "unknown-ean-forbidden" in request.strikes else 404
+            raise RefusedError(gateway_error(status, "The EAN or the meter is not yours."))
+        if serial not in (None, meter.serial, meter.serial_at(request.now)):
             raise RefusedError(gateway_error(404, "The meter is not there yet."))
         return Published(request, meter, serial, self.measurements)

@@ -1,23 +1,23 @@
 """The portal's meter-measurement-history: days, hours and quarter-hours."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Literal
 
 from bridge.simulator.household import (
     KWH,
+    Energy,
     Slot,
     conversion_factor,
     date_of,
-    meter_day,
     provisional_factor,
 )
 from bridge.simulator.measurements import in_hours
 from bridge.simulator.portal.published import Published
-from bridge.simulator.portal.window import MILLISECOND, Window, asked
+from bridge.simulator.portal.window import Window, asked
 from bridge.simulator.request import Request
 from bridge.simulator.response import RefusedError, Response, as_json, gateway_error
-from bridge.simulator.writing import number, text
+from bridge.simulator.writing import dates, number, text
 
 VALIDATED = 2
 CALORIFIC_WORDS = {"letters": ("P", "D"), "words": ("Voorlopig", "Definitief")}  # provisional, definitive
@@ -39,7 +39,7 @@ def answer(published: Published, granularities: Granularities) -> Response:
     request = published.request
     resolution = _resolution(request, granularities)
     window = asked(request)
-    if not window.has_local_offsets:
+    if window is None:
         return as_json([])
     slots = _days(published, window) if resolution == "days" else _intervals(published, window, resolution)
     return as_json(request.altered_slots([_as_fluvius_writes(slot, published) for slot in slots]))
@@ -48,9 +48,11 @@ def answer(published: Published, granularities: Granularities) -> Response:
 def _resolution(request: Request, granularities: Granularities) -> Resolution:
     code = request.query.get("granularity", "")
     codes = CHANGED_GRANULARITIES if "granularity-changed" in request.strikes else granularities
+    if "granularity-3-quarters" in request.strikes:
+        codes = {**codes, "3": "quarter-hours"}
     if (resolution := codes.get(code)) is None:
         raise RefusedError(gateway_error(400, "The granularity is unknown."))
-    if granularities.get(code) != "days" and request.query.get("mandateDisplayMode") != "1":
+    if "display-mode-demanded" in request.strikes and request.query.get("mandateDisplayMode") != "1":
         raise RefusedError(gateway_error(400, "mandateDisplayMode must be 1."))
     if resolution == "quarter-hours" and "hours-for-quarters" in request.strikes:
         return "hours"
@@ -58,25 +60,35 @@ def _resolution(request: Request, granularities: Granularities) -> Resolution:
 
 
 def _days(published: Published, window: Window) -> list[Slot]:
-    first, last = window.days(published.meter)
+    first, last = _whole_days(published, window)
     if "overlapping-slots" in published.request.strikes and first <= last:
         first, last = first - ONE_DAY, last + ONE_DAY
     return list(published.days(first, last))
 
 
 def _intervals(published: Published, window: Window, resolution: Resolution) -> list[Slot]:
-    meter = published.meter
+    meter, strikes = published.meter, published.request.strikes
     if not meter.intervals or (meter.energy == "gas" and resolution == "quarter-hours"):
         return []
-    day = date_of(meter.energy, window.start)
-    start, end = meter_day(meter.energy, day)
-    if window != (start, end - MILLISECOND) or day < meter.intervals_since:
+    first, last = _whole_days(published, window, of_intervals=True)
+    if first != last and "several-days-of-intervals" not in strikes:
         return []
-    slots = published.intervals(day)
-    if "overlapping-slots" in published.request.strikes:
-        before, after = (published.intervals(other) for other in (day - ONE_DAY, day + ONE_DAY))
+    days = dates(max(first, meter.since, meter.intervals_since), last)
+    slots = [slot for day in days for slot in published.intervals(day)]
+    if "overlapping-slots" in strikes and slots:
+        before, after = (published.intervals(other) for other in (first - ONE_DAY, last + ONE_DAY))
         slots = [*before[-4:], *slots, *after[:4]]
     return in_hours(slots) if resolution == "hours" else slots
+
+
+def _whole_days(published: Published, window: Window, *, of_intervals: bool = False) -> tuple[date, date]:
+    """The days that a window is of: those of gas by gas days or by the calendar, its hours by gas days."""
+    ways: tuple[Energy, ...] = (published.meter.energy,)
+    if published.meter.energy == "gas" and not of_intervals:
+        ways = ("electricity", "gas")
+    if published.meter.energy == "gas" and "gas-by-calendar-days" in published.request.strikes:
+        ways = ("electricity",)
+    return window.days(*ways)
 
 
 def _as_fluvius_writes(slot: Slot, published: Published) -> dict[str, Any]:

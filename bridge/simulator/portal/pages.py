@@ -21,6 +21,7 @@ class Transaction:
 
     asked: Mapping[str, str]  # the authorize request's parameters
     renamed: bool  # fields and hosts under other names
+    braces: bool  # in strings of the page, to trip a lazy parser
     transaction_id: str
     csrf: str
     cookies: dict[str, str]
@@ -64,8 +65,9 @@ def configuration(request: Request, client_id: str) -> Response:
 
 
 def sign_in_page(request: Request, transaction: Transaction) -> Response:
-    """The page with the two objects; their braces are there to trip a lazy parser."""
+    """The page with the two objects."""
     login, password = transaction.fields
+    brace, let, const = ("};", "let", "const") if transaction.braces else ("", "var", "var")
     settings = {
         "remoteResource": f"{request.base}/{{Culture:RFC5646}}/unified.html",
         "retryLimit": 3,
@@ -74,7 +76,7 @@ def sign_in_page(request: Request, transaction: Transaction) -> Response:
         "csrf": transaction.csrf,
         "transId": transaction.transaction_id,
         "pageViewId": str(uuid4()),
-        "template": 'function () { return "};"; }',
+        "template": f'function () {{ return "{brace}"; }}',
         "suppressElementCss": False,
         "isPageViewIdSentWithHeader": False,
         "hosts": {
@@ -90,16 +92,16 @@ def sign_in_page(request: Request, transaction: Transaction) -> Response:
             "ID": login,
             "IS_PASSWORD": False,
             "DN": "E-mail {adres}",
-            "PAT": "^.{1,64};$",
+            "PAT": f"^.{{1,64}}{brace[1:]}$",
         },
-        {"UX_INPUT_TYPE": "Password", "ID": password, "IS_PASSWORD": True, "DN": "Wachtwoord };"},
+        {"UX_INPUT_TYPE": "Password", "ID": password, "IS_PASSWORD": True, "DN": f"Wachtwoord {brace}"},
     ]
     if transaction.renamed:
         fields.reverse()
     sa_fields = {"AttributeFields": fields, "Options": {"nested": {"deep": {}}}}
     scripts = (
-        f'<script>var CP = {{"list":[]}};\nvar SA_FIELDS = {_script(sa_fields)};</script>\n'
-        f'<script>var CONTENT = {{"logo": "{{}}"}};\nvar SETTINGS = {_script(settings)};</script>'
+        f'<script>var CP = {{"list":[]}};\n{let} SA_FIELDS = {_script(sa_fields)};</script>\n'
+        f'<script>var CONTENT = {{"logo": "{{}}"}};\n{const} SETTINGS = {_script(settings)};</script>'
     )
     return as_page("Aanmelden", scripts)
 

@@ -15,7 +15,7 @@ class Published(NamedTuple):
 
     request: Request
     meter: SimulatedMeter
-    serial: str
+    serial: str | None  # None: of whichever meter hung there
     measurements: Measurements
 
     def days(self, first: date, last: date) -> Iterator[Slot]:

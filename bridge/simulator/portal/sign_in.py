@@ -1,4 +1,4 @@
-"""Fluvius' sign-in at Azure AD B2C, as fluvius-api.md part 1 describes it: strict about everything."""
+"""Fluvius' sign-in at Azure AD B2C, as fluvius-api.md part 1 describes it."""
 
 import json
 import re
@@ -43,6 +43,7 @@ class SignIn(Tokens):
         transaction = Transaction(
             asked=request.query,
             renamed="renamed-login-fields" in request.strikes,
+            braces="braces-in-strings" in request.strikes,
             transaction_id=f"StateProperties={base64url(json.dumps({'TID': str(uuid4())}).encode())}=",
             csrf=f"{base64url(secrets.token_bytes(48))}+/==",
             cookies={"x-ms-cpim-trans": secrets.token_urlsafe(24)},
@@ -104,17 +105,17 @@ class SignIn(Tokens):
         return redirect(hop).with_cookies(cookies)
 
     def _destination(self, request: Request, transaction: Transaction) -> str:
-        state = transaction.asked["state"]
+        state = {"state": transaction.asked["state"]} if transaction.asked.get("state") else {}
         if "wrong-state" in request.strikes:
-            state = secrets.token_urlsafe(16)
+            state = {"state": secrets.token_urlsafe(16)}
         if fault := request.strikes.get("redirect-error"):
             answer = {
                 "error": fault.parameters["error"],
                 "error_description": fault.parameters["description"],
-                "state": state,
+                **state,
             }
         else:
-            answer = {"state": state, "code": self.issue_code(transaction.asked, request.now)}
+            answer = {**state, "code": self.issue_code(transaction.asked, request.now)}
         return f"{transaction.asked['redirect_uri']}?{urlencode(answer)}"
 
     def complete(self, request: Request) -> Response:
@@ -158,14 +159,16 @@ def _check_authorize(request: Request, client_id: str) -> None:
         "response_type": "code",
         "response_mode": "query",
         "code_challenge_method": "S256",
-        "prompt": "login",
-        "client_info": "1",
     }
+    names: tuple[str, ...] = ()
+    if "strict-sign-in" in request.strikes:
+        fixed |= {"prompt": "login", "client_info": "1"}
+        names = ("state", "nonce", "login_hint")
     missing = missing_scopes(asked.get("scope", ""))
     challenge = re.fullmatch(r"[A-Za-z0-9_-]{43}", asked.get("code_challenge", ""))
     _refuse_unless(
         {f"{name} must be {value}": asked.get(name) == value for name, value in fixed.items()}
-        | {f"{name} is missing": asked.get(name) for name in ("state", "nonce", "login_hint")}
+        | {f"{name} is missing": asked.get(name) for name in names}
         | {"code_challenge must be the base64url of a SHA-256, without padding": challenge}
         | {f"the scope lacks {missing}": not missing}
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from bridge.simulator.household import BRUSSELS, QUARTER, meter_day
+from bridge.simulator.household import BRUSSELS, QUARTER, date_of, meter_day
 from bridge.simulator.portal.published import Published
 from bridge.simulator.portal.window import Window, asked
 from bridge.simulator.response import Response, as_json
@@ -14,7 +14,7 @@ from bridge.simulator.writing import number, text
 def answer(published: Published) -> Response:
     """Each month's highest quarter-hour so far, in kW."""
     window = asked(published.request)
-    if published.meter.energy == "gas" or not window.has_local_offsets:
+    if published.meter.energy == "gas" or window is None:
         return as_json([])
     if "overlapping-months" in published.request.strikes:
         window = Window(window.start - timedelta(days=366), window.end)
@@ -22,7 +22,10 @@ def answer(published: Published) -> Response:
 
 
 def _peaks(published: Published, window: Window) -> Iterator[dict[str, Any]]:
+    today = date_of("electricity", published.request.now)
     for first, last in _months(window):
+        if "no-running-month" in published.request.strikes and last >= today:
+            continue
         days = published.highest(first, last)
         if peak := max(days, key=lambda each: each[0], default=None):
             amount, start = peak

@@ -61,7 +61,7 @@ class Tokens:
         if missing := missing_scopes(form.get("scope", "")):
             raise _no_token("invalid_scope", f"AADB2C90117: the scope lacks {missing}")
         if form.get("grant_type") == "authorization_code":
-            return self._tokens(request, self._redeem(request)["nonce"])
+            return self._tokens(request, self._redeem(request).get("nonce"))
         if form.get("grant_type") == "refresh_token":
             self._spend_refresh_token(request)
             return self._tokens(request, None)
@@ -103,7 +103,7 @@ class Tokens:
             "nbf": now,
             "exp": now + self.token_seconds,
         }
-        if nonce is not None:
+        if nonce:
             claims["nonce"] = secrets.token_urlsafe(16) if "wrong-nonce" in request.strikes else nonce
         return as_json(
             {
