@@ -89,8 +89,8 @@ def command(arguments: argparse.Namespace) -> int:
     now, floor = datetime.now(UTC), settings.capacity_tariff.floor_kw
     check_span(arguments.first, arguments.last, now)
     contracts = _contracts(settings, arguments.prices)
-    compared: list[bool] = []
     unknown: list[str] = []
+    compared: list[bool] = []
     with readable.reading(settings.data_dir) as records:
         meters = meters_named(readable.meters_of(settings, records, now), arguments.meter)
         for meter, timelines in _with_prices(meters, contracts).items():
@@ -99,19 +99,25 @@ def command(arguments: argparse.Namespace) -> int:
             except NothingKnown as error:
                 unknown.append(str(error))
                 continue
-            columns = [
-                _column(name, records.bills.anew(meter, each, floor, first, last), first, last)
-                for name, each in timelines.items()
-            ]
-            days = set.intersection(*(column.known for column in columns))
-            for line in [*[""] * bool(compared), *_drawn(meter, columns, days, first, last)]:
-                print(line)
-            compared.append(bool(days))
+            billed = {
+                name: records.bills.anew(meter, each, floor, first, last) for name, each in timelines.items()
+            }
+            print("\n" * bool(compared), end="")
+            compared.append(_show(meter, billed, first, last))
     if not compared:
         raise NothingKnown("\n".join(unknown))
     for words in unknown:
         print(words, file=sys.stderr)
     return DONE if any(compared) else COULD_NOT
+
+
+def _show(meter: Meter, billed: Mapping[str, Iterable[BilledDay]], first: date, last: date) -> bool:
+    """Print a meter's table; whether there is a day to compare."""
+    columns = [_column(name, each, first, last) for name, each in billed.items()]
+    days = set.intersection(*(column.known for column in columns))
+    for line in _drawn(meter, columns, days, first, last):
+        print(line)
+    return bool(days)
 
 
 def _contracts(settings: Settings, files: Sequence[Path]) -> dict[str, Sequence[PriceSettings]]:
