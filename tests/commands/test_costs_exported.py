@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD, KW, dynamic_day, fixed_day, is_near, prices_of
-from tests.rig.commands import DONE
+from tests.rig.commands import DONE, WRONG
 from tests.rig.reading import Reader
 from tests.rig.world import GAS, HOME
 
@@ -160,6 +160,12 @@ def test_a_file_tells_of_days_and_not_of_readings(priced: Reader) -> None:
     file = priced.world.folder / "costs.csv"
     ended = priced.types("export", "--costs", "--format", "csv", "--output", str(file), *HOME_ONLY)
     assert ended.complaint == [f"{file}: 4 days, from 2026-11-14 to 2026-11-17"]
+
+
+def test_what_fluvius_says_itself_has_no_costs(priced: Reader) -> None:
+    ended = priced.types("export", "--raw", "--fetch", "--costs")
+    assert (ended.status, ended.out, len(ended.complaint)) == (WRONG, "", 1)
+    assert "--costs goes with what the ledger knows" in ended.error
 
 
 def test_without_costs_the_columns_are_what_they_were(priced: Reader) -> None:
