@@ -11,6 +11,7 @@ from pathlib import Path
 from bridge.commands import ledger_check
 from bridge.commands.broker_check import try_broker
 from bridge.commands.findings import Finding, show
+from bridge.commands.price_check import price_findings
 from bridge.commands.readable import reading
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
@@ -81,6 +82,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     except FolderError as error:
         yield Finding("data_dir", works=False, words=f"{error}. {_UNKEPT}")
         return
+    yield from price_findings(settings, lambda: datetime.now(UTC))
     http = PoliteSession()
     try:
         yield from _fluvius(settings, http)

@@ -6,17 +6,19 @@ A line says what one register counted in one slot: a meter day, or a quarter-hou
 import argparse
 import csv
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
-from bridge.commands import readable
+from bridge.commands import cost_lines, costs, readable
+from bridge.commands.cost_lines import CostLine, SlotPrices, Unknown, number
 from bridge.commands.readable import NothingKnown
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings
@@ -34,6 +36,7 @@ _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _POINTS = {"point": ".", "comma": ","}
 _NAMED = 10  # meters of which nothing is known
 _WORDS = ("false", "true")
+_OF_COSTS = ("price", "cost")  # the last columns
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +54,8 @@ class Line(NamedTuple):
     unit: str
     validated: bool
     complete: bool  # nothing of that meter day is missing
+    price: Decimal | None = None  # EUR/kWh with VAT; this and the cost are written with --costs alone
+    cost: Decimal | None = None  # EUR, what was paid; of injection what was received
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class _Tally:
     count: int = 0
     dates: set[str] = field(default_factory=set)
 
-    def of(self, lines: Iterable[Line]) -> Iterator[Line]:
+    def of(self, lines: Iterable[Any]) -> Iterator[Any]:
         for line in lines:
             self.count += 1
             self.dates.add(line.date)
@@ -84,6 +89,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
     parser.add_argument(
         "--resolution", choices=("day", "interval"), default="day", help="days, or quarter-hours (gas: hours)"
+    )
+    parser.add_argument(
+        "--costs", action="store_true", help="days: what they cost, by part; intervals: their price and cost"
     )
     parser.add_argument("--output", metavar="FILE", type=Path, help="a new file; default: standard output")
     parser.add_argument("--decimal", choices=_POINTS, help="of CSV's amounts; semicolon goes with comma")
@@ -112,7 +120,7 @@ def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> 
     Args:
         settings: the configuration.
         arguments: `first` and `last` (dates, both included, or None), `meter`, `resolution`, `format`,
-            `decimal`, `delimiter`, `output`.
+            `decimal`, `delimiter`, `costs`, `output`.
         now: the present instant, aware.
 
     Raises:
@@ -121,28 +129,58 @@ def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> 
         OutputError: it cannot be written there.
     """
     write = _writer(arguments)
+    if arguments.costs:
+        costs.prove_priced(settings)
     check_span(arguments.first, arguments.last, now)
-    daily = arguments.resolution == "day"
+    unknown: Unknown = Counter()
     with readable.reading(settings.data_dir) as records:
         meters = meters_named(readable.meters_of(settings, records, now), arguments.meter)
         spans, remarks = _spans(records, meters, arguments, now)
         tally = _Tally()
         with opened(arguments.output) as file:
-            write(tally.of(line for span in spans for line in _lines(records, span, daily=daily)), file)
+            wanted = (_wanted(settings, records, span, arguments, unknown) for span in spans)
+            write(tally.of(chain.from_iterable(wanted)), file)
         remarks += [remark for span in spans for remark in _gaps(records, span, now)]
-    return [_summary(tally, arguments.output), *remarks] if arguments.output else remarks
+    what = "days" if _is_by_part(arguments) else "readings"
+    remarks += [
+        f"{label}: what {count} of these {what} cost is not known: {why}"
+        for (label, why), count in unknown.items()
+        if count
+    ]
+    return [_summary(tally, arguments.output, what), *remarks] if arguments.output else remarks
 
 
-def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Line], TextIO], None]:
+def _is_by_part(arguments: argparse.Namespace) -> bool:
+    """Whether what days cost is wanted, and not what registers counted."""
+    return bool(arguments.costs) and arguments.resolution == "day"
+
+
+def _wanted(
+    settings: Settings, records: Records, span: Span, arguments: argparse.Namespace, unknown: Unknown
+) -> Iterator[Line] | Iterator[CostLine]:
+    """What is to be written of one meter."""
+    contracts = settings.timeline(span.meter)
+    if _is_by_part(arguments):
+        floor = settings.capacity_tariff.floor_kw
+        billed = records.bills.anew(span.meter, contracts, floor, span.first, span.last)
+        return cost_lines.cost_lines(span.meter, billed, span.first, span.last, unknown)
+    prices = SlotPrices(span.meter, contracts, records.prices, unknown) if arguments.costs else None
+    return _lines(records, span, prices, daily=arguments.resolution == "day")
+
+
+def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Any], TextIO], None]:
     if arguments.format is None:
         raise UsageError("in which form? write --format csv, or --format json")
     if arguments.format == "json":
         if arguments.decimal or arguments.delimiter:
             raise UsageError("--decimal and --delimiter are for --format csv")
-        return _write_json
+        if _is_by_part(arguments):
+            return cost_lines.write_json
+        return partial(_write_json, costs=arguments.costs)
     decimal = arguments.decimal or "point"
     delimiter = arguments.delimiter or ("semicolon" if decimal == "comma" else "comma")
-    return partial(_write_csv, point=_POINTS[decimal], delimiter=_DELIMITERS[delimiter])
+    write = cost_lines.write_csv if _is_by_part(arguments) else partial(_write_csv, costs=arguments.costs)
+    return partial(write, point=_POINTS[decimal], delimiter=_DELIMITERS[delimiter])
 
 
 def _spans(
@@ -181,7 +219,7 @@ def _span(records: Records, meter: Meter, arguments: argparse.Namespace, now: da
     return Span(meter, first, last)
 
 
-def _lines(records: Records, span: Span, *, daily: bool) -> Iterator[Line]:
+def _lines(records: Records, span: Span, prices: SlotPrices | None, *, daily: bool) -> Iterator[Line]:
     meter = span.meter
     date_, day_ends, before, local_end = "", _LONG_AGO, _LONG_AGO, ""
     slots = groupby(records.listing.counted(meter, span.first, span.last, daily=daily), itemgetter(0, 1))
@@ -191,17 +229,21 @@ def _lines(records: Records, span: Span, *, daily: bool) -> Iterator[Line]:
             date_, day_ends = named.isoformat(), meterday.end_of(named, meter.energy)
         local_start = local_end if start == before else local(start)  # to write times takes longest
         before, local_end = end, local(end)
-        for _, _, (direction, tariff, unit), amount, validated, complete in slot:
+        for _, _, register, amount, validated, complete in slot:
+            direction, tariff, unit = register
             yield Line(
                 meter.name, meter.ean, date_, local_start, local_end,
                 direction, tariff, amount, unit, validated, complete,
+                *(prices.of_reading(start, register, amount) if prices else ()),
             )  # fmt: skip
 
 
-def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str) -> None:
+def _write_csv(
+    lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str, costs: bool = False
+) -> None:
     """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
     writer = csv.writer(file, delimiter=delimiter)
-    writer.writerow(Line._fields)
+    writer.writerow(Line._fields if costs else Line._fields[: -len(_OF_COSTS)])
     writer.writerows(
         (
             f"EAN {meter}" if meter == ean else cell(meter),
@@ -211,33 +253,40 @@ def _write_csv(lines: Iterable[Line], file: TextIO, *, point: str, delimiter: st
             "m3" if unit is Unit.M3 else unit,
             _WORDS[validated],
             _WORDS[complete],
+            *((number(price, point), number(cost, point)) if costs else ()),
         )
-        for meter, ean, *slot, amount, unit, validated, complete in lines
+        for meter, ean, *slot, amount, unit, validated, complete, price, cost in lines
     )
 
 
-def _write_json(lines: Iterable[Line], file: TextIO) -> None:
+def _write_json(lines: Iterable[Line], file: TextIO, *, costs: bool = False) -> None:
     """One array, one object on each line."""
     before = "[\n"
     for line in lines:
-        file.write(before + _as_json(line))
+        file.write(before + _as_json(line, costs=costs))
         before = ",\n"
     file.write("\n]\n" if before.startswith(",") else "[]\n")
 
 
-def _as_json(line: Line) -> str:
+def _as_json(line: Line, *, costs: bool) -> str:
     # By hand, for speed: no slug, digit, time or word of ours holds a character that JSON would escape.
     return (
         f'{{"meter": "{line.meter}", "ean": "{line.ean}", "date": "{line.date}",'
         f' "start": "{line.start}", "end": "{line.end}", "direction": "{line.direction}",'
         f' "tariff": "{line.tariff}", "amount": {plain(line.amount)}, "unit": "{line.unit}",'
-        f' "validated": {_WORDS[line.validated]}, "complete": {_WORDS[line.complete]}}}'
+        f' "validated": {_WORDS[line.validated]}, "complete": {_WORDS[line.complete]}'
+        f"{_costs_as_json(line) if costs else ''}}}"
     )
 
 
-def _summary(tally: _Tally, output: Path | None) -> str:
+def _costs_as_json(line: Line) -> str:
+    price, cost = (number(each, ".") or "null" for each in (line.price, line.cost))
+    return f', "price": {price}, "cost": {cost}'
+
+
+def _summary(tally: _Tally, output: Path | None, what: str) -> str:
     span = f", from {min(tally.dates)} to {max(tally.dates)}" if tally.dates else ""
-    return f"{output or 'standard output'}: {tally.count} readings{span}"
+    return f"{output or 'standard output'}: {tally.count} {what}{span}"
 
 
 def _gaps(records: Records, span: Span, now: datetime) -> Iterator[str]:

@@ -143,6 +143,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(
             "--raw goes with --fetch: the ledger keeps readings, but not the words in which Fluvius gave them"
         )
+    if arguments.costs:
+        raise UsageError("--costs goes with what the ledger knows; leave --raw and --fetch out")
     if arguments.format == "csv" or arguments.decimal or arguments.delimiter:
         raise UsageError("--raw is JSON as Fluvius writes it; leave --format, --decimal and --delimiter out")
 

@@ -5,19 +5,21 @@ It is printed as JSON, or drawn in the terminal.
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from bridge.commands import readable
+from bridge.commands import costs, readable
 from bridge.commands.starting import settings_for
 from bridge.config import Settings
 from bridge.config.asked import meters_named, number_of_days
 from bridge.ledger import Records
 from bridge.metering import meterday
+from bridge.metering.costs import Bill, summed
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import SIDES, Meter, Register
 from bridge.publishing import monthly, payloads
+from bridge.publishing.costs import CURRENCY
 from bridge.text.endings import DONE, ForTheUser
 from bridge.text.words import Payload, to_json
 
@@ -28,13 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many days, of which meter, for whom."""
     parser.add_argument("--days", metavar="N", type=number_of_days, default=14, help="how many (default: 14)")
     parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
+    parser.add_argument("--costs", action="store_true", help="what the days and months cost, too")
     parser.add_argument("--json", action="store_true", help="one JSON document, for programs")
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Print the document, or draw it."""
     settings = settings_for(arguments, "error", connects=False)
-    shown = document(settings, arguments.meter, arguments.days, datetime.now(UTC))
+    if arguments.costs:
+        costs.prove_priced(settings)
+    shown = document(settings, arguments.meter, arguments.days, datetime.now(UTC), with_costs=arguments.costs)
     if arguments.json:
         print(to_json(shown))
         return DONE
@@ -48,7 +53,9 @@ def command(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def document(settings: Settings, name: str | None, count: int, now: datetime) -> Payload:
+def document(
+    settings: Settings, name: str | None, count: int, now: datetime, *, with_costs: bool = False
+) -> Payload:
     """What there is to show, of every meter that is meant; amounts are exact decimals.
 
     Args:
@@ -56,6 +63,7 @@ def document(settings: Settings, name: str | None, count: int, now: datetime) ->
         name: of a meter; None for all of them.
         count: how many days, up to the newest that Fluvius may have published.
         now: the present instant, aware.
+        with_costs: whether it says what they cost, too.
 
     Raises:
         UsageError: there is no such meter.
@@ -65,7 +73,11 @@ def document(settings: Settings, name: str | None, count: int, now: datetime) ->
         meters = meters_named(readable.meters_of(settings, records, now), name)
         if not any(records.readings.known_span(meter) for meter in meters):
             raise readable.nothing_fetched(meters)
-        return {"meters": [_of(records, meter, count, now) for meter in meters]}
+        found = [_of(records, meter, count, now) for meter in meters]
+        if with_costs:
+            for meter, shown in zip(meters, found, strict=True):
+                shown["costs"] = _costs(settings, records, meter, _span(records, meter, count, now), now)
+        return {"meters": found}
 
 
 def _of(records: Records, meter: Meter, count: int, now: datetime) -> Payload:
@@ -111,6 +123,43 @@ def _days(
         }
         for day in span
     ]
+
+
+def _costs(
+    settings: Settings, records: Records, meter: Meter, span: Sequence[date], now: datetime
+) -> Payload | None:
+    """What the days cost that are complete, these together, and this month and the last one.
+
+    None where no prices are those of this meter.
+    """
+    timeline = settings.timeline(meter)
+    if not timeline.contracts:
+        return None
+    this_month = meterday.month_of(meterday.day_of(now, meter.energy))
+    last, this = meterday.months_until(this_month, 2)
+    first = min([last, *span])
+    billed = records.bills.anew(meter, timeline, settings.capacity_tariff.floor_kw, first, this)
+    bills = {day.energy.date: day.bill for day in billed}
+    shown = set(span)
+    return {
+        "currency": CURRENCY,
+        "days": [
+            {"date": day.isoformat(), **costs.parts_of(bill)} for day, bill in bills.items() if day in shown
+        ],
+        "sum": _cost_of([bill for day, bill in bills.items() if day in shown]),
+        "month": _month_costs(this, bills),
+        "last": _month_costs(last, bills),
+    }
+
+
+def _month_costs(month: date, bills: Mapping[date, Bill]) -> Payload:
+    of_month = [bill for day, bill in bills.items() if meterday.month_of(day) == month]
+    return {"month": f"{month:%Y-%m}", **_cost_of(of_month)}
+
+
+def _cost_of(bills: Sequence[Bill]) -> Payload:
+    """What some days cost together; without any, nothing is known."""
+    return {"days": len(bills), **(costs.parts_of(summed(bills)) if bills else {})}
 
 
 def _sum(days: Sequence[Payload]) -> Payload:

@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -16,8 +16,11 @@ from pydantic_core import ErrorDetails
 from bridge.config.contradictions import contradictions
 from bridge.config.errors import ConfigError
 from bridge.config.keys import KEYS, KeyPath, advice, anywhere, at, filled_in, key_of, kinds, section_of
+from bridge.config.section import Section
 from bridge.config.settings import Settings
 from bridge.config.text import Hidden, Unreadable, parse, read
+
+_Form = TypeVar("_Form", bound=Section)
 
 PREFIX = "FLUVIUS2MQTT_"
 WORD = r"[A-Za-z0-9_-]{1,40}"
@@ -187,17 +190,7 @@ class Draft:
 
     def settings(self) -> Settings | None:
         """The settings, or mistakes. Single values and contradictions are looked at in one go."""
-        reasons: dict[KeyPath, str] = {}
-        settings = None
-        try:
-            settings = Settings.model_validate(self.tree, context={"folder": self.folder})
-        except ValidationError as error:
-            for found in error.errors(include_url=False):
-                path = tuple(part for part in found["loc"] if part not in ("(value)", "(keys)"))
-                reasons.setdefault(path, _reason(found, path))
-        for path, reason in contradictions(self.tree):
-            reasons.setdefault(path, reason)
-        self.mistakes += [f"{self.where(path)}: {reason}" for path, reason in reasons.items() if reason]
+        settings = self.validated(Settings, contradictions(self.tree))
         if settings:
             for index, meter in enumerate(settings.meters):
                 if not _check_digit_fits(meter.ean):
@@ -212,6 +205,21 @@ class Draft:
                     self.warnings.append(f"{where}: no price is for it, so that its costs stay unknown")
             settings.warn(self.warnings)
         return settings
+
+    def validated(self, form: type[_Form], conflicts: Iterable[tuple[KeyPath, str]]) -> _Form | None:
+        """What was written, in its form; None where that makes mistakes, which go on the list."""
+        reasons: dict[KeyPath, str] = {}
+        found = None
+        try:
+            found = form.model_validate(self.tree, context={"folder": self.folder})
+        except ValidationError as error:
+            for each in error.errors(include_url=False):
+                path = tuple(part for part in each["loc"] if part not in ("(value)", "(keys)"))
+                reasons.setdefault(path, _reason(each, path))
+        for path, reason in conflicts:
+            reasons.setdefault(path, reason)
+        self.mistakes += [f"{self.where(path)}: {reason}" for path, reason in reasons.items() if reason]
+        return found
 
 
 def _check_digit_fits(ean: str) -> bool:

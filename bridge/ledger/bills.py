@@ -1,7 +1,7 @@
 """What days cost in all: their energy, their fees, and their share of the capacity tariff."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from bridge.ledger.peaks import KnownPeaks
 from bridge.metering import meterday
 from bridge.metering.contract import Timeline
 from bridge.metering.costs import BilledDay
+from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter
 from bridge.metering.pricing import PricedDay
 from bridge.metering.standing import standing
@@ -61,6 +62,34 @@ class Bills:
             for each in its_days:
                 found[each.date] = BilledDay(each, shares[each.date])
         return found
+
+    def anew(
+        self, meter: Meter, timeline: Timeline, floor: Decimal, first: date, last: date
+    ) -> Iterator[BilledDay]:
+        """The complete days of whole months under any contracts, oldest first, worked out month by month.
+
+        Days before the first contract are among them: what they cost is unknown.
+
+        Args:
+            meter: whose days they are.
+            timeline: contracts, the meter's own or others.
+            floor: what a month's peak counts for at least, kW.
+            first: a day of the first month.
+            last: a day of the last month.
+
+        Raises:
+            LedgerError: while it is iterated over.
+        """
+        month = meterday.month_of(first)
+        peaks = self.billed_peaks(meter, month, last) if any(c.capacity for c in timeline.contracts) else {}
+        while month <= last:
+            end = meterday.last_of(month)
+            complete = set(self._days.complete_days(meter, month, end))
+            days = [d for d in self._costs.priced(meter, timeline, month, end) if d.date in complete]
+            shares = standing(meter, timeline, days, peaks, floor)
+            for each in days:
+                yield BilledDay(each, shares[each.date])
+            month = end + ONE_DAY
 
     def billed_peaks(self, meter: Meter, first: date, last: date) -> dict[date, Decimal]:
         """The peaks, kW, of the months of a span of days and of the eleven before, by their first days."""

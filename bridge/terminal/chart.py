@@ -12,6 +12,7 @@ AXIS = 4  # columns for the scale
 USED = {"high": "color(202)", "low": "color(214)", "total": "color(208)"}
 GIVEN = {"high": "color(28)", "low": "color(71)", "total": "color(34)"}
 FAINT = Style(color="color(244)")
+ATTENTION = Style(color="color(166)")
 
 
 class Brush(NamedTuple):

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from bridge.terminal.chart import AXIS, COLOURED, FAINT, GIVEN, PLAIN, USED, Brush, bars, chart
+from bridge.terminal.chart import ATTENTION, AXIS, COLOURED, FAINT, GIVEN, PLAIN, USED, Brush, bars, chart
+from bridge.terminal.costs import cost_table
 from bridge.terminal.table import Row, table
 from bridge.text.words import Payload, plain
 
 _BOLD = Style(bold=True)
-_ATTENTION = Style(color="color(166)")
 
 _HEIGHT = 10  # lines of the chart
 _WIDTH = 80  # columns, where the terminal says that it has none
@@ -50,12 +50,15 @@ def _meter(meter: Payload, width: int, brush: Brush) -> Iterator[Text]:
     yield Text.assemble((meter["name"], _BOLD), (f"  {meter['energy']}, {meter['ean']}", FAINT))
     yield Text()
     if not meter["days"]:
-        yield Text("nothing was fetched yet", _ATTENTION)
+        yield Text("nothing was fetched yet", ATTENTION)
         return
     yield from table(*_rows(meter), width)
     yield Text()
     yield Text(_month_in_words(meter["month"], " so far"), FAINT)
     yield Text(_month_in_words(meter["month"]["last"]), FAINT)
+    if "costs" in meter:
+        yield Text()
+        yield from cost_table(meter["costs"], meter["days"], width)
     if meter["latest"]:
         yield Text()
         yield from _day(meter["latest"], width, brush)
@@ -78,7 +81,7 @@ def _row(day: Payload) -> Row:
     weekday = f"{date.fromisoformat(day['date']):%a} "
     if day["state"] == "complete":
         return Row(day["date"], day, weekday=weekday)
-    return Row(day["date"], day["state"], _ATTENTION, weekday)
+    return Row(day["date"], day["state"], ATTENTION, weekday)
 
 
 def _counted(complete: int, days: int) -> str:

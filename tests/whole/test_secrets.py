@@ -24,6 +24,8 @@ COMMANDS = [
     ["check"],
     ["show"],
     ["show", "--json"],
+    ["show", "--costs"],
+    ["compare", "--prices", "fluvius2mqtt.yaml"],
     ["export", "--format", "csv"],
     ["export", "--raw", "--fetch"],
     ["token"],
