@@ -154,7 +154,7 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
         words = ", ".join(f"{code} ({times:,} times)" for code, times in sorted(codes.items()))
         yield Finding("codes", works=True, words=f"Fluvius writes what is not known yet: {words}")
     for odd in {each: None for seen in kept for each in map(str, seen.odd)}:
-        yield Finding("odd answer", works=True, words=f"{odd} (worth a report: it says nothing of you)")
+        yield Finding("odd answer", works=True, words=f"{odd} (a shape without amounts; worth a report)")
 
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:

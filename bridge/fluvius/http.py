@@ -4,7 +4,8 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -106,6 +107,15 @@ class PoliteSession:
         """The latest answer was not understood, in whole or in part."""
         if self.latest:
             self.seen.keep(self.latest, self.now(), why)
+
+    @contextmanager
+    def keeping_what_is_odd(self) -> Iterator[None]:
+        """Keep the shape of an answer that is not understood."""
+        try:
+            yield
+        except ShapeChanged as error:
+            self.keep_odd(str(error))
+            raise
 
     def close(self) -> None:
         """Let go of connections."""

@@ -86,7 +86,7 @@ def portal_account(portal: PortalSettings, http: PoliteSession) -> Account:
     return Account(
         name=portal.url,
         credentials=json.dumps([portal.url, portal.email, password, token]),
-        sign_in=partial(sign_in.sign_in, http, portal),
-        renew=partial(sign_in.renew, http, portal),
+        sign_in=http.keeping_what_is_odd()(partial(sign_in.sign_in, http, portal)),
+        renew=http.keeping_what_is_odd()(partial(sign_in.renew, http, portal)),
         fixed_token=token or None,
     )

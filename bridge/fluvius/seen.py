@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import reduce, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
-from bridge.fluvius.errors import ShapeChanged
 from bridge.text.foreign import clean
 from bridge.text.words import Payload, local
 
@@ -44,8 +43,12 @@ KNOWN: Mapping[str, frozenset[str]] = {
 _KEPT = 10  # odd answers
 _LONGEST = 1000  # characters of a shape, for people
 _MOST_CODES = 30  # of a field
-_DEEP, _WIDE = 12, 60  # of a shape: levels, and fields of one level
-_FIELD = re.compile(r"[A-Za-z_$][\w$.-]{0,39}")  # another key may be somebody's name or number
+_MOST_OF_CODES = 100  # above it is no code
+_DEEP, _MOST_FIELDS = 12, 120  # of a shape: levels, and fields in all
+_FIELD = re.compile(r"[$_]?[A-Za-z][A-Za-z_]{0,39}[0-9]{0,2}")  # another key may be a number of somebody
+_CODE = re.compile(r"[A-Za-z0-9]{1,6}|(sub)?metering-[a-z-]{1,40}")  # another word may be somebody's name
+_MOST_ENTRIES = 1000  # of a list that are looked at
+_THEIRS = re.compile(r"[:(0-9]")  # from there on it may be Fluvius's words
 _NUMBERS = re.compile(r"[0-9]{4,}")
 
 _EAN = re.compile(r"[0-9]{18}")
@@ -66,11 +69,8 @@ def remembering_what_is_odd(method: Callable[Concatenate[A, P], T]) -> Callable[
 
     @wraps(method)
     def remembering(source: A, /, *arguments: P.args, **options: P.kwargs) -> T:
-        try:
+        with source._http.keeping_what_is_odd():  # noqa: SLF001 - the decorated method is the source's own
             return method(source, *arguments, **options)
-        except ShapeChanged as error:
-            source._http.keep_odd(str(error))  # noqa: SLF001 - the decorated method is the source's own
-            raise
 
     return remembering
 
@@ -146,7 +146,7 @@ class Seen:
         Args:
             response: the answer.
             at: when it came, aware.
-            why: what was not understood.
+            why: what was not understood; of it is kept what comes before a colon, a bracket or a number.
         """
         ean = _EAN.search(response.url)
         path = response.url.partition("?")[0].partition("//")[2].partition("/")[2]
@@ -154,7 +154,7 @@ class Seen:
             at=local(at),
             about=ean[0] if ean else "",
             request=_NUMBERS.sub("…", clean(path, 100)),
-            why=_NUMBERS.sub("…", clean(why, 200)),
+            why=clean(_THEIRS.split(why, maxsplit=1)[0].strip(), 100),
             status=response.status,
             type=clean(response.headers.get("Content-Type") or "", 60),
             shape=_shape_of(response),
@@ -176,17 +176,34 @@ class Seen:
             counts[code] += 1
 
 
-def shape(value: Any, levels: int = _DEEP) -> Any:
+def shape(value: Any) -> Any:
     """Fields and kinds of values: `{"d": "text", "v": [{"dc": "number"}]}`. Of a list, all together."""
+    return _within(_shape(value, _DEEP), [_MOST_FIELDS])
+
+
+def _shape(value: Any, levels: int) -> Any:
     if isinstance(value, dict | list) and levels == 0:
         return "..."
     if isinstance(value, dict):
         names = [(name if _FIELD.fullmatch(name) else "…", each) for name, each in value.items()]
-        return {name: shape(each, levels - 1) for name, each in names[:_WIDE]}
+        return {name: _shape(each, levels - 1) for name, each in names[:_MOST_FIELDS]}
     if isinstance(value, list):
-        entries = [shape(each, levels - 1) for each in value]
+        entries = [_shape(each, levels - 1) for each in value[:_MOST_ENTRIES]]
         return [reduce(_together, entries)] if entries else []
     return _kind(value)
+
+
+def _within(kinds: Any, left: list[int]) -> Any:
+    """The first fields of a shape, so many of them in all."""
+    if isinstance(kinds, dict):
+        kept = {}
+        for name, each in kinds.items():
+            if left[0] <= 0:
+                break
+            left[0] -= 1
+            kept[name] = _within(each, left)
+        return kept
+    return [_within(each, left) for each in kinds] if isinstance(kinds, list) else kinds
 
 
 def _kind(value: Any) -> str:
@@ -198,7 +215,7 @@ def _together(one: Any, other: Any) -> Any:
     if one == other:
         return one
     if isinstance(one, dict) and isinstance(other, dict):
-        every = [*one, *(name for name in other if name not in one)][:_WIDE]
+        every = [*one, *(name for name in other if name not in one)][:_MOST_FIELDS]
         return {
             name: _together(one[name], other[name])
             if name in one and name in other
@@ -233,14 +250,16 @@ def _codes(document: Any) -> Iterator[tuple[str, str]]:
             if isinstance(value, dict | list):
                 yield from _codes(value)
             elif name in KNOWN:
-                yield name, _code(value)
+                yield name, _code(name, value)
 
 
-def _code(value: Any) -> str:
+def _code(name: str, value: Any) -> str:
+    """A code as it is counted. What may be an amount or somebody's name is only said to be there."""
     if value is None:
         return "null"
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1000:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_OF_CODES
+    if (is_count and name != "gcuv") or str(value) in KNOWN[name]:
         return str(value)
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z?³_-]{1,40}[0-9]{0,2}", value):
+    if isinstance(value, str) and _CODE.fullmatch(value) and not value.isdecimal():
         return value
     return f"a {_kind(value)}"

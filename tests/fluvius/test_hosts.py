@@ -177,3 +177,20 @@ def test_a_discovery_document_that_names_another_host_gets_no_secret(desk: World
     assert isinstance(error, TryLater)
     assert "to localhost, which is neither" in str(error)
     assert provider.asked()["api-token"] == 0
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("https://login.example.com/x", "login.example.com, which is neither"),
+        ("//login.example.com/x", "not secure"),
+        ("http://login.microsoftonline.com/x", "not secure"),
+    ],
+)
+@pytest.mark.parametrize("where", ["authorize", "confirmed"])
+def test_a_sign_in_is_not_followed_elsewhere(desk: World, where: str, location: str, words: str) -> None:
+    desk.simulator.fault("replace", where=where, status=302, location=location)
+    cycle = desk.fetch()
+    assert words in str(cycle.errors[0])
+    assert desk.simulator.count("token") == 0
+    assert desk.simulator.count("self-asserted") == (0 if where == "authorize" else 1)

@@ -13,6 +13,7 @@ from bridge.fluvius.http import Response
 from bridge.fluvius.seen import KNOWN, Seen, shape
 from tests.rig.commands import checked
 from tests.rig.mosquitto import Mosquitto
+from tests.rig.provider import Provider
 from tests.rig.world import GAS, HOME, World, says
 
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
@@ -46,31 +47,85 @@ def test_shapes_are_bounded() -> None:
     deep: Any = []
     for _ in range(500):
         deep = [deep]
-    wide = {f"field{i}": i for i in range(1000)}
+    wide = {letters(i): i for i in range(1000)}
+    bushy: Any = 1
+    for _ in range(4):
+        bushy = {letters(i): bushy for i in range(30)}
     assert len(json.dumps(shape(deep))) < 100
-    assert len(json.dumps(shape([wide, {f"f{i}": 0 for i in range(1000)}]))) < 2000
+    for large in ([wide, {f"{name}x": 0 for name in wide}], bushy, [bushy, wide]):
+        assert 100 < len(json.dumps(shape(large))) < 5000
+
+
+def letters(number: int) -> str:
+    """A field's name."""
+    return "".join("abcdefghij"[int(digit)] for digit in str(number))
+
+
+@pytest.mark.parametrize("key", ["jan.janssens", "Jan Peeters", "SAG1100042062", HOME["ean"], "é", ""])
+def test_a_key_that_may_be_somebody_is_not_kept(key: str) -> None:
+    assert shape({key: 1}) == {"…": "number"}
+
+
+SECRETS = ("Peeters", "9.133", "12.345", "1SAG1100042062", "you@example.com", "Kerkstraat", HOME["ean"])
 
 
 def test_nothing_of_a_person_or_an_amount_is_kept() -> None:
-    secrets = ("Peeters", "9.133", "1SAG1100042062", "you@example.com", "Kerkstraat", HOME["ean"])
     seen = Seen()
-    seen.keep(
-        answer(json.dumps({"name": "Peeters", "v": 9.133, "x": ["1SAG1100042062", "Kerkstraat 1"]})),
-        NOW,
-        "why",
-    )
+    document = {"name": "Peeters", "v": 9.133, "x": ["1SAG1100042062", "Kerkstraat 1"]}
+    seen.keep(answer(json.dumps(document)), NOW, "why")
     seen.keep(answer("<html>you@example.com 9.133</html>"), NOW, f"asked about {HOME['ean']}")
-    seen.count([{"vs": "Peeters@x.be", "dc": "1SAG1100042062", "t": 9.133, "u": HOME["ean"]}])
+    seen.keep(answer("{}"), NOW, "It is refused (HTTP 400): Peeters, Kerkstraat 12, 12.345 kWh")
+    seen.count([{"vs": "Peeters@x.be", "dc": "1SAG1100042062", "t": 9.133, "u": HOME["ean"], "gcuv": 11}])
+    seen.count(
+        [{"validationState": "Jan Peeters 12.345", "unit": "Kerkstraat", "$type": "Peeters", "st": 857}]
+    )
     note = seen.to_note()
     for odd in note["odd"]:
         odd.pop("about")  # the meter that it is shown at
-    assert [each for each in secrets if each in json.dumps(note)] == []
+    assert [each for each in SECRETS if each in json.dumps(note)] == []
+    assert "857" not in json.dumps(note)
+    assert seen.new_codes["gcuv 11"] == 0
+
+
+def test_what_fluvius_says_of_a_person_stays_with_fluvius(desk: World) -> None:
+    words = "Klant Jan Peeters, Kerkstraat 12, you@example.com, 12.345 kWh"
+    body = json.dumps({"message": words}).encode()
+    desk.simulator.fault("replace", where="readings-day", status=400, body=body)
+    with desk.at_work() as (ledger, fetcher):
+        fetcher.fetch(Occasion.SCHEDULE)
+        note = json.dumps(ledger.notes.recall("seen/portal")["odd"][0]["why"])
+    assert "does not accept" in note
+    assert [each for each in SECRETS if each in note] == []
+
+
+@pytest.mark.parametrize("where", ["authorize", "self-asserted", "token"])
+def test_an_odd_sign_in_leaves_its_shape(desk: World, where: str) -> None:
+    desk.simulator.fault("replace", where=where)
+    with desk.at_work() as (ledger, fetcher):
+        fetcher.fetch(Occasion.SCHEDULE)
+        odd = ledger.notes.recall("seen/portal")["odd"]
+    assert [each["status"] for each in odd] == [200]
+
+
+def test_peaks_and_mandates_that_are_not_understood_leave_their_shape(desk: World) -> None:
+    desk.simulator.fault("replace", where="spikes", body=b'[{"from": "2026-11-01", "peak": 2.5}]')
+    with desk.at_work() as (ledger, fetcher):
+        fetcher.fetch(Occasion.SCHEDULE)
+        [odd] = ledger.notes.recall("seen/portal")["odd"]
+    assert odd["shape"] == [{"from": "text", "peak": "number"}]
+    provider = Provider(desk)
+    body = b'{"data": {"mandates": [{"eanGsrn": "541448820000000008"}]}}'
+    desk.simulator.fault("replace", where="mandates", body=body)
+    provider.fetch()
+    with desk.ledger() as ledger:
+        [odd] = ledger.notes.recall("seen/energy_api")["odd"]
+    assert odd["why"] == "mandates that are not as they were"
 
 
 def test_the_last_ten_are_kept_and_the_same_one_is_counted() -> None:
     seen = Seen()
     for i in range(20):
-        seen.keep(answer(json.dumps({f"field{i}": i})), NOW, "why")
+        seen.keep(answer(json.dumps({letters(i): i})), NOW, "why")
     for _ in range(3):
         seen.keep(answer("{}"), NOW, "why")
     assert len(seen.odd) == 10

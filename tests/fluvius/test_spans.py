@@ -111,6 +111,30 @@ def test_after_a_stop_of_a_year_what_was_stored_is_asked_for_in_spans_that_are_n
     assert desk.total() == desk.truth(HOME["ean"], first, latest)
 
 
+def test_no_question_goes_further_back_than_fluvius_has_readings(desk: World) -> None:
+    provider(desk).fetch()
+    desk.clock.pass_by(days=4 * 365)
+    desk.simulator.forget_requests()
+    desk.fetch()
+    asked = [each for each in desk.simulator.requests if each.endpoint == "energy"]
+    oldest = min(datetime.fromisoformat(each.query["from"]) for each in asked)
+    assert oldest >= desk.clock() - timedelta(days=3 * 365)
+    assert [each.status for each in asked] == [200] * len(asked)
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_no_span_is_longer_than_184_days_whatever_the_clock_does(desk: World, month: int) -> None:
+    provider(desk)
+    with desk.at_work() as (_, fetcher), fetcher.visits.to("energy_api", desk.clock(), asked=True) as visit:
+        visit.open_source()
+        [meter] = [each for each in fetcher.meters if each.ean == HOME["ean"]]
+        first = date(2025, month, 28)
+        visit.open_source().readings(meter, "simulated", first, first + 200 * ONE_DAY, None)
+    spans = asked_spans(desk.simulator)
+    assert [status for _, status in spans] == [200, 200]
+    assert all(length <= 184 * ONE_DAY for length, _ in spans)
+
+
 def test_an_energy_api_that_wants_shorter_spans_gets_halves(desk: World) -> None:
     provider(desk).fetch()
     desk.simulator.fault("api-short-spans", days=100)

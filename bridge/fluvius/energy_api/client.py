@@ -38,7 +38,7 @@ _URLS = {
 _LARGEST_DAY = 512 * 1024
 _LARGEST_LIST = 32 * 1024 * 1024  # of mandates: 100,000 of 330 bytes
 _A_MONTH = 31  # days: what is stored at once is seldom of more
-_MOST_DAYS = 183  # of one question, with the day more that is asked: a large client asks for 184
+_MOST_DAYS = 182  # of one question; with the day more, and the hour more of October, no more than 184
 _HISTORY = timedelta(days=3 * 365)  # Fluvius has no more
 _NAMED = 3  # of the things that could not be understood
 
@@ -63,7 +63,11 @@ class EnergyApi:
         Raises:
             FluviusError: see its kinds.
         """
-        return mandates.read(self._ask("get", "mandate", at_most=_LARGEST_LIST))
+        data = self._ask("get", "mandate", at_most=_LARGEST_LIST)
+        found = mandates.read(data)
+        if len(found) < len(data["mandates"]):
+            self._http.keep_odd("mandates that are not as they were")
+        return found
 
     @remembering_what_is_odd
     def readings(
@@ -127,7 +131,7 @@ class EnergyApi:
 
     def _found(self, found: Found) -> Found:
         if found.strange:
-            self._http.keep_odd(_in_words(found.strange) or "")
+            self._http.keep_odd("a headpoint that is not as it was")
         return found
 
     def _a_day_more(self, meter: Meter, end: datetime) -> datetime:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from bridge.fluvius.access import Access
@@ -19,6 +20,7 @@ from bridge.metering.model import Energy, Meter, Peak
 log = logging.getLogger(__name__)
 
 _DAYS_AT_ONCE = 31  # as clients were seen to ask
+_FEWEST_AT_ONCE = 7  # whatever is refused: a month must not become dozens of questions
 _TRY_OTHERS_AFTER_DAYS = 30
 # Bytes that a day's slots may have: 100 quarter-hours with four amounts of 100 bytes, ten times over. Also
 # where days were asked for: which code gives which length is found by trying.
@@ -54,14 +56,18 @@ class Portal:
         remembered = self._recalled(meter, "span")
         at_once = _DAYS_AT_ONCE if self._may_try(remembered) else remembered["days"]
         pieces = in_pieces(windows.days(first, last, meter.energy), at_once)
-        answers = [
-            answer
-            for piece in pieces
-            for answer in halved_if_refused(lambda days: self._found(meter, "days", _FOR_DAYS, days), piece)
-        ]
+        halves = {"days": max(-(-at_once // 2), _FEWEST_AT_ONCE), "in_vain": self._today()}
+        try:
+            answers = [
+                answer
+                for piece in pieces
+                for answer in halved_if_refused(partial(self._found, meter, "days", _FOR_DAYS), piece)
+            ]
+        except QuestionRefused:
+            self._remember(meter, "span", halves)
+            raise
         if len(answers) > len(pieces):
-            halved = {"days": -(-at_once // 2), "in_vain": self._today()}
-            self._remember(meter, "span", halved)
+            self._remember(meter, "span", halves)
         return Answer(
             readings=[reading for answer in answers for reading in answer.readings],
             remark=next((answer.remark for answer in answers if answer.remark), None),
@@ -104,10 +110,17 @@ class Portal:
         Raises:
             FluviusError: see its kinds.
         """
-        start = meterday.start_of(meterday.month_of(first), meter.energy)
-        span = start, meterday.end_of(last, meter.energy)
         path = f"/verbruik/api/meter-measurement-spikes/{meter.ean}"
-        return peaks.read(self._get(meter, path, windows.parameters(meter, [span])).json(), span)
+
+        def ask(months: Sequence[Span]) -> peaks.Found:
+            document = self._get(meter, path, windows.parameters(meter, months)).json()
+            self._http.seen.count(document)
+            return peaks.read(document, (months[0][0], months[-1][1]))
+
+        found = halved_if_refused(ask, windows.months(first, last, meter.energy))
+        if any(each.misunderstood for each in found):
+            self._http.keep_odd("monthly peaks that are not as they were")
+        return [peak for each in found for peak in each.peaks]
 
     def _found(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
         """The readings of consecutive slots; of gas by gas days, or else by calendar days.
@@ -191,9 +204,7 @@ class Portal:
         self._http.seen.count(document)
         found = slots.read(document, set(spans), meter.serial, meter.energy)
         if found.misunderstood:
-            self._http.keep_odd(
-                f"{found.misunderstood} slots: {', '.join(found.reasons) or 'not as they were'}"
-            )
+            self._http.keep_odd("slots that are not as they were")
         return found
 
     def _history(

@@ -38,6 +38,20 @@ def days(first: date, last: date, energy: Energy) -> list[Span]:
     ]
 
 
+def months(first: date, last: date, energy: Energy) -> list[Span]:
+    """The months from that of one day to that of another, of which no more than until this day."""
+    begin = meterday.month_of(first)
+    firsts = []
+    while begin <= last:
+        firsts.append(begin)
+        begin = meterday.last_of(begin) + meterday.ONE_DAY
+    ends = [min(meterday.last_of(each), last) for each in firsts]
+    return [
+        (meterday.start_of(each, energy), meterday.end_of(end, energy))
+        for each, end in zip(firsts, ends, strict=True)
+    ]
+
+
 def intervals(day: date, energy: Energy) -> list[Span]:
     """The quarter-hours (electricity) or hours (gas) of a meter day."""
     length = meterday.interval_length(energy)

@@ -52,7 +52,8 @@ def too_many_until(parameters: Parameters, now: datetime) -> Response:
 
 def anything(parameters: Parameters, _now: datetime) -> Response:
     """What the parameters say."""
-    return Response(parameters["status"], parameters["body"], parameters["content_type"])
+    headers = [("Location", parameters["location"])] if parameters["location"] else []
+    return Response(parameters["status"], parameters["body"], parameters["content_type"], headers)
 
 
 def no_short_url(_parameters: Parameters, now: datetime) -> Response:

@@ -69,9 +69,9 @@ _ROWS = {
     "stall": Fault("nothing for so many real seconds, then the answer", "readings", {"seconds": 300.0}),
     "cut": Fault("the connection breaks halfway the answer", "readings"),
     "replace": Fault(
-        "any body, content type and status",
+        "any body, content type, status, and place to be redirected to",
         "readings",
-        {"body": b"[]", "content_type": "application/json", "status": 200},
+        {"body": b"[]", "content_type": "application/json", "status": 200, "location": ""},
         answer=answers.anything,
     ),
     "odd-date": Fault(

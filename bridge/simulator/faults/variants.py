@@ -31,7 +31,7 @@ _ROWS = {
     "several-days-of-intervals": Fault(
         "a window of several days gives the quarter-hours or hours of all of them", "readings-interval"
     ),
-    "short-spans": Fault("400 for a window of more than so many days", "measurements", {"days": 20}),
+    "short-spans": Fault("400 for a window of more than so many days", "readings", {"days": 20}),
     "gas-by-calendar-days": Fault(
         "the gas day is found by the calendar day of its name only: other windows give []", "readings"
     ),
