@@ -15,6 +15,7 @@ from bridge.fluvius.open import open_energy_api
 from bridge.metering.agreement import Flow, totals
 from bridge.metering.meterday import span
 from bridge.metering.model import Direction, Unit
+from bridge.simulator.energy_api.customers import with_check_digit
 from bridge.simulator.faults.variants import VARIANTS
 from bridge.simulator.household import meter_day
 from tests.rig.world import GAS, HOME, SHED, World
@@ -207,3 +208,18 @@ def test_what_the_energy_api_says_in_other_words_is_told(desk: World, writing: s
     source = open_energy_api(desk.settings, PoliteSession(now=desk.clock), desk.clock)
     with pytest.raises(NotYourMeter, match="no approved mandate for this EAN"):
         source.readings(desk.meter(), "simulated", date(2026, 11, 20), date(2026, 11, 20), None)
+
+
+@pytest.mark.parametrize("variant", ["", "unknown-ean-forbidden"])
+def test_a_meter_that_is_not_the_account_s_is_named_and_keeps_no_other_waiting(
+    desk: World, variant: str
+) -> None:
+    stranger = with_check_digit("54144882000000003")
+    desk.meters = [{"name": "stranger", "ean": stranger, "serial": "1SAG1100042099"}, HOME]
+    if variant:
+        desk.simulator.fault(variant)
+    with desk.at_work() as (_, fetcher):
+        fetcher.fetch(Occasion.SCHEDULE)
+        of_stranger, of_home = (fetcher.progress(meter) for meter in fetcher.meters)
+    assert f"does not know meter 1SAG1100042099 at EAN {stranger}" in str(of_stranger.error)
+    assert (of_home.error, list(of_home.awaited)) == (None, [])
