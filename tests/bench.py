@@ -30,7 +30,9 @@ from bridge.fetching.energy_api import record_at_once
 from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.open import open_energy_api, open_portal
+from bridge.homeassistant.books import books
 from bridge.homeassistant.core import Core as Connection
+from bridge.homeassistant.series import Naming
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
 from bridge.metering.meterday import ONE_DAY, day_of, intervals_of, month_of, months_until, span, start_of
@@ -477,7 +479,9 @@ def provider(stage: Stage, fluvius: FluviusNextDoor, name: str) -> World:
 
 def import_everything(url: str, token: str, ledger: Ledger, meter: Meter) -> None:
     with Connection(url, token) as core:
-        Statistics(core, ledger).bring_up_to_date(meter, datetime.fromtimestamp(0, UTC))
+        Statistics(core, ledger, books(ledger, Naming())).bring_up_to_date(
+            meter, datetime.fromtimestamp(0, UTC)
+        )
 
 
 @contextmanager

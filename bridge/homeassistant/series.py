@@ -1,25 +1,35 @@
 """One statistic of Home Assistant: its names, its rows, and whether those that it holds are the ledger's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from datetime import UTC, date, datetime
+from fractions import Fraction
 from math import isclose
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from bridge.homeassistant.core import Described
-from bridge.metering.model import Register, Unit
-from bridge.text.words import Payload
+from bridge.metering.model import Meter, Unit
+from bridge.text import names
+from bridge.text.words import Payload, identifier
 
-_UNIT_CLASS = {Unit.KWH: "energy", Unit.M3: "volume"}
+ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
+EUR = "EUR"
+_UNIT_CLASS = {Unit.KWH: "energy", Unit.M3: "volume", EUR: None}
+
+
+class Described(NamedTuple):
+    """What Home Assistant knows of a statistic beside its rows."""
+
+    source: str
+    name: str | None
+    unit: str | None
 
 
 class Row(NamedTuple):
     """An hour of a statistic."""
 
     start: datetime  # aware, UTC
-    state: Decimal  # what was counted in it
-    sum: Decimal  # and until its end, since the first hour
+    state: Fraction  # what was counted in it
+    sum: Fraction  # and until its end, since the first hour
 
 
 Held = Mapping[datetime, float | None]  # what Home Assistant has: start → sum
@@ -27,16 +37,16 @@ Held = Mapping[datetime, float | None]  # what Home Assistant has: start → sum
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One statistic: a register of a meter, hour by hour."""
+    """One statistic: what a meter counted, or what that cost, hour by hour."""
 
-    register: Register
     id: str
     name: str
+    unit: str
 
     @property
     def described(self) -> Described:
         """What Home Assistant should say of it."""
-        return Described("fluvius", self.name, self.register.unit)
+        return Described("fluvius", self.name, self.unit)
 
     def metadata(self) -> Payload:
         """As `recorder/import_statistics` wants it."""
@@ -45,28 +55,70 @@ class Series:
             "statistic_id": self.id,
             "name": self.described.name,
             "unit_of_measurement": self.described.unit,
-            "unit_class": _UNIT_CLASS[self.register.unit],
+            "unit_class": _UNIT_CLASS[self.unit],
             "has_sum": True,
             "has_mean": False,
             "mean_type": 0,
         }
 
 
-def with_idle_hours(rows: Sequence[Row], held: Held, total: Decimal) -> list[Row]:
-    """The rows, and between them those that Home Assistant has and the ledger has not, without energy."""
+class Naming:
+    """How statistics are called.
+
+    Args:
+        base: the base topic, which tells this bridge's statistics from another one's.
+        language: that of their names.
+    """
+
+    def __init__(self, base: str = "fluvius", language: names.Language = "en") -> None:
+        self._base, self.language = base, language
+        self._prefix = "fluvius:" if base == "fluvius" else f"fluvius:{identifier(base)}_"
+
+    def series(self, meter: Meter, key: str, words: str, unit: str) -> Series:
+        """A meter's statistic by the end of its id, in words."""
+        name = f"{names.told_apart(meter.label, self._base)}: {words}"
+        return Series(f"{self._prefix}{meter.ean}_{key}", name, unit)
+
+
+class Standing(NamedTuple):
+    """What a statistic comes to in all days before some instant."""
+
+    first: datetime  # the start of its first day; aware, UTC
+    last: datetime  # the start of its last day
+    sum: Fraction
+
+
+Hours = Mapping[Series, Mapping[datetime, Fraction]]  # by their starts, in order of time; none is empty
+
+
+class Book(Protocol):
+    """Statistics of one kind, as the ledger has them."""
+
+    def every(self, meter: Meter) -> Sequence[Series]:
+        """All that a meter may have, and those that it had."""
+
+    def standings(self, meter: Meter, before: datetime) -> Mapping[Series, Standing]:
+        """Where those stand at an instant that have anything before it."""
+
+    def days(self, meter: Meter, first: date, last: date) -> Iterator[Hours]:
+        """The hours of the days of a span, both included, that have any, oldest first."""
+
+
+def with_idle_hours(rows: Sequence[Row], held: Held, total: Fraction) -> list[Row]:
+    """The rows, and between them those that Home Assistant has and the ledger has not, as idle ones."""
     by_start = {row.start: row for row in rows}
     merged = []
     for start in sorted(by_start.keys() | held.keys()):
-        merged.append(by_start.get(start) or Row(start, Decimal(0), total))
+        merged.append(by_start.get(start) or Row(start, Fraction(0), total))
         total = merged[-1].sum
     return merged
 
 
-def ends_with(rows: Held, total: Decimal) -> bool:
+def ends_with(rows: Held, total: Fraction) -> bool:
     """Whether the last of Home Assistant's rows has a sum."""
     return bool(rows) and same(rows[max(rows)], total)
 
 
-def same(theirs: float | None, ours: Decimal) -> bool:
+def same(theirs: float | None, ours: Fraction) -> bool:
     """Whether a sum of Home Assistant's, which keeps binary floats, is the ledger's."""
     return theirs is not None and isclose(theirs, ours, rel_tol=1e-9, abs_tol=1e-6)

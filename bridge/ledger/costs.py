@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import pairwise
 
 from bridge.ledger.counted import CountedDays
@@ -46,7 +46,9 @@ class DayCosts:
     """What the energy of a day cost, and by register what its hours came to, as far as they are known."""
 
     day: PricedDay  # without its hours
-    registers: Mapping[str, Decimal]  # EUR with VAT, by names such as consumption_high
+    registers: Mapping[
+        str, Decimal
+    ]  # EUR with VAT, by names such as consumption_high; none without a known hour
 
 
 class KnownCosts(Part):
@@ -187,8 +189,9 @@ def _in_months(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 def _written(day: PricedDay) -> str:
     sums = {
-        f"{register.direction}_{register.tariff}": str(sum(filter(None, hours.values()), Decimal(0)))
+        f"{register.direction}_{register.tariff}": str(_sum(known))
         for register, hours in day.hours.items()
+        if (known := [cost for cost in hours.values() if cost is not None])
     }
     return json.dumps(
         {
@@ -198,6 +201,11 @@ def _written(day: PricedDay) -> str:
             "why": sorted(day.why),
         }
     )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    with localcontext(prec=200):  # more digits than readings and prices together ever have
+        return sum(amounts, Decimal(0))
 
 
 def _read(day: date, text: str) -> DayCosts:
