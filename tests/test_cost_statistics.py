@@ -549,14 +549,17 @@ class Years:
 
     def is_right(self) -> None:
         for key, register in (("consumption_high", HIGH), ("consumption_low", LOW)):
-            hours = self.counted(register)
-            true = {hour: amount * self.price(register, hour) for hour, amount in hours.items()}
+            true = self.true(register)
             held = self.core.hours(statistic(HOME, f"{key}_cost"))
             assert {hour: cost for hour, cost in held.items() if cost} == pytest.approx(
                 {hour: float(cost) for hour, cost in true.items() if cost}, abs=2e-6
             )
             rows = self.core.statistics[statistic(HOME, f"{key}_cost")]
             assert rows[max(rows)][1] == float(sum(true.values()))
+
+    def true(self, register: Register) -> Hours:
+        hours = self.counted(register)
+        return {hour: amount * self.price(register, hour) for hour, amount in hours.items()}
 
     def price(self, register: Register, instant: datetime) -> Fraction:
         energy = [each for each in self.contracts if each.since <= instant][-1].energy
@@ -607,7 +610,7 @@ def years(tmp_path: Path, core: Core) -> Iterator[Years]:
         meter = Meter("home", HOME["ean"], Energy.ELECTRICITY, HOME["serial"])
         for until in (TWO_YEARS_AGO, A_YEAR_AGO, LAST):
             fill(ledger, meter, until=until, days=20)
-        settle(ledger, meter)
+            settle(ledger, meter, until - 19 * ONE_DAY, until)
         contracts = [
             contract("2024-11-01", "0.1342", "0.1105"),
             contract("2025-11-10", "0.1511", "0.1207"),
@@ -615,15 +618,16 @@ def years(tmp_path: Path, core: Core) -> Iterator[Years]:
         yield Years(ledger, core, meter, contracts)
 
 
-def settle(ledger: Ledger, meter: Meter) -> None:
+def settle(ledger: Ledger, meter: Meter, first: date, last: date) -> None:
     """Each day's amounts are those of its quarter-hours and a little more."""
     ledger.store.db.execute(
         "UPDATE reading SET amount = 5000000 + COALESCE((SELECT SUM(slot.amount) FROM reading AS slot"
-        " WHERE slot.daily = 0 AND slot.register = reading.register AND slot.start >= reading.start"
-        " AND slot.start < reading.start + 86400), 0) WHERE daily = 1"
+        " WHERE slot.meter = reading.meter AND slot.daily = 0 AND slot.register = reading.register"
+        " AND slot.start >= reading.start AND slot.start < reading.start + 90000), 0)"
+        " WHERE daily = 1 AND start >= ? AND start < ?",
+        (bounds(first)[0], bounds(last)[1]),
     )
-    for until in (TWO_YEARS_AGO, A_YEAR_AGO, LAST):
-        ledger.checks.seal(meter, until - 19 * ONE_DAY, until)
+    ledger.checks.seal(meter, first, last)
 
 
 def contract(since: str, high: str, low: str) -> Contract:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import reduce
+from operator import add
 
 from bridge.homeassistant.energy import key_of
-from bridge.homeassistant.series import ALWAYS, EUR, Book, Hours, Naming, Series, Standing
+from bridge.homeassistant.series import ALWAYS, EUR, Book, Exact, Hours, Naming, Series, Standing, exactly
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.contract import Timeline
@@ -55,7 +57,8 @@ class Costs:
             yield {
                 series[register]: known
                 for register, hours in day.hours.items()
-                if register in series and (known := _known(hours))
+                if register in series
+                and (known := {hour: cost for hour, cost in hours.items() if cost is not None})
             }
 
     def _agreed(self, meter: Meter) -> list[Register]:
@@ -112,7 +115,7 @@ class StandingCosts:
 
     def _series(self, meter: Meter) -> Series:
         words = names.of_cost("standing_cost", "", self._naming.language)
-        return self._naming.series(meter, "standing_cost", words, EUR)
+        return self._naming.series(meter, "standing_cost", words, EUR, Fraction)
 
 
 class Remembered:
@@ -145,14 +148,10 @@ def _month_end(day: date) -> date:
     return meterday.last_of(meterday.month_of(day))
 
 
-def _standing(meter: Meter, days: Mapping[date, Decimal] | Mapping[date, Fraction]) -> Standing:
-    total = sum(map(Fraction, days.values()), Fraction(0))
+def _standing(meter: Meter, days: Mapping[date, Exact]) -> Standing:
     first, last = (meterday.start_of(day, meter.energy) for day in (min(days), max(days)))
-    return Standing(first, last, total)
-
-
-def _known(hours: Mapping[datetime, Decimal | None]) -> dict[datetime, Fraction]:
-    return {hour: Fraction(cost) for hour, cost in hours.items() if cost is not None}
+    with exactly():
+        return Standing(first, last, reduce(add, days.values()))
 
 
 def _hours(start: datetime, end: datetime) -> list[datetime]:

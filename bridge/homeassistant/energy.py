@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from fractions import Fraction
 
 from bridge.homeassistant.series import Hours, Naming, Series, Standing
 from bridge.ledger import Ledger
@@ -27,17 +26,15 @@ class Energy:
     def standings(self, meter: Meter, before: datetime) -> dict[Series, Standing]:
         """By the daily amounts."""
         return {
-            self._series(meter, register): Standing(known.first, known.last, Fraction(known.sum))
+            self._series(meter, register): Standing(known.first, known.last, known.sum)
             for register, known in self._ledger.sums.standings(meter, before).items()
         }
 
     def days(self, meter: Meter, first: date, last: date) -> Iterator[Hours]:
         """A day without quarter-hours stands in its first hour."""
+        series = {register: self._series(meter, register) for register in _REGISTERS}
         for day in self._ledger.sums.hourly(meter, first, last):
-            yield {
-                self._series(meter, register): {hour: Fraction(amount) for hour, amount in hours.items()}
-                for register, hours in spread(day).items()
-            }
+            yield {series[register]: hours for register, hours in spread(day).items()}
 
     def _series(self, meter: Meter, register: Register) -> Series:
         key = key_of(register)

@@ -1,11 +1,12 @@
 """One statistic of Home Assistant: its names, its rows, and whether those that it holds are the ledger's."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from fractions import Fraction
+from decimal import Decimal, localcontext
 from math import isclose
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bridge.metering.model import Meter, Unit
 from bridge.text import names
@@ -24,12 +25,19 @@ class Described(NamedTuple):
     unit: str | None
 
 
+class Exact(Protocol):
+    """A number that is never rounded: all of one statistic are `Decimal`, or all are `Fraction`; and 0."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+    def __float__(self) -> float: ...
+
+
 class Row(NamedTuple):
     """An hour of a statistic."""
 
     start: datetime  # aware, UTC
-    state: Fraction  # what was counted in it
-    sum: Fraction  # and until its end, since the first hour
+    state: Exact  # what was counted in it
+    sum: Exact  # and until its end, since the first hour
 
 
 Held = Mapping[datetime, float | None]  # what Home Assistant has: start → sum
@@ -42,6 +50,7 @@ class Series:
     id: str
     name: str
     unit: str
+    exact: Callable[[str], Exact] = Decimal  # reads one of its sums
 
     @property
     def described(self) -> Described:
@@ -74,10 +83,12 @@ class Naming:
         self._base, self.language = base, language
         self._prefix = "fluvius:" if base == "fluvius" else f"fluvius:{identifier(base)}_"
 
-    def series(self, meter: Meter, key: str, words: str, unit: str) -> Series:
+    def series(
+        self, meter: Meter, key: str, words: str, unit: str, exact: Callable[[str], Exact] = Decimal
+    ) -> Series:
         """A meter's statistic by the end of its id, in words."""
         name = f"{names.told_apart(meter.label, self._base)}: {words}"
-        return Series(f"{self._prefix}{meter.ean}_{key}", name, unit)
+        return Series(f"{self._prefix}{meter.ean}_{key}", name, unit, exact)
 
 
 class Standing(NamedTuple):
@@ -85,10 +96,10 @@ class Standing(NamedTuple):
 
     first: datetime  # the start of its first day; aware, UTC
     last: datetime  # the start of its last day
-    sum: Fraction
+    sum: Exact
 
 
-Hours = Mapping[Series, Mapping[datetime, Fraction]]  # by their starts, in order of time; none is empty
+Hours = Mapping[Series, Mapping[datetime, Exact]]  # by their starts, in order of time; none is empty
 
 
 class Book(Protocol):
@@ -104,21 +115,26 @@ class Book(Protocol):
         """The hours of the days of a span, both included, that have any, oldest first."""
 
 
-def with_idle_hours(rows: Sequence[Row], held: Held, total: Fraction) -> list[Row]:
+def exactly() -> AbstractContextManager[object]:
+    """Within, sums of decimals are not rounded: 28 digits, as by default, may be too few for costs."""
+    return localcontext(prec=200)
+
+
+def with_idle_hours(rows: Sequence[Row], held: Held, total: Exact) -> list[Row]:
     """The rows, and between them those that Home Assistant has and the ledger has not, as idle ones."""
     by_start = {row.start: row for row in rows}
     merged = []
     for start in sorted(by_start.keys() | held.keys()):
-        merged.append(by_start.get(start) or Row(start, Fraction(0), total))
+        merged.append(by_start.get(start) or Row(start, 0, total))
         total = merged[-1].sum
     return merged
 
 
-def ends_with(rows: Held, total: Fraction) -> bool:
+def ends_with(rows: Held, total: Exact) -> bool:
     """Whether the last of Home Assistant's rows has a sum."""
     return bool(rows) and same(rows[max(rows)], total)
 
 
-def same(theirs: float | None, ours: Fraction) -> bool:
+def same(theirs: float | None, ours: Exact) -> bool:
     """Whether a sum of Home Assistant's, which keeps binary floats, is the ledger's."""
     return theirs is not None and isclose(theirs, ours, rel_tol=1e-9, abs_tol=1e-6)

@@ -19,7 +19,6 @@ import time
 from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 from itertools import dropwhile
 
 from bridge.homeassistant.core import Core
@@ -27,11 +26,13 @@ from bridge.homeassistant.errors import CommandRefused, CoreAway
 from bridge.homeassistant.series import (
     ALWAYS,
     Book,
+    Exact,
     Held,
     Row,
     Series,
     Standing,
     ends_with,
+    exactly,
     same,
     with_idle_hours,
 )
@@ -103,7 +104,7 @@ class Statistics:
             return False
         asked = {series: end for series, end in ends.items() if series.id in held}
 
-        def reach(before: Mapping[Series, Fraction]) -> bool:
+        def reach(before: Mapping[Series, Exact]) -> bool:
             return all(
                 ends_with(held[series.id], end.sum + before.get(series, 0)) for series, end in asked.items()
             )
@@ -123,17 +124,20 @@ class Statistics:
         begin = meterday.start_of(meterday.day_of(max(since, first), meter.energy), meter.energy)
         series = [each for each in self._every(meter) if each in known or each.id in self._there]
         before = self._sums_before(series, first - _HOUR)
-        if not self._agrees(meter, series, begin, before):
-            begin = first
-        self._import(meter, series, (begin, last), before)
+        standings = self._standings(meter, begin)
+        if not self._agrees(meter, series, begin, standings, before):
+            begin, standings = first, {}
+        with exactly():
+            sums = {each: before.get(each, 0) + standing.sum for each, standing in standings.items()}
+            self._import(meter, series, (begin, last), {**before, **sums})
 
-    def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Series, Fraction]:
+    def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Series, Exact]:
         """Where another ledger's rows left off; nothing where there are none."""
-        found: dict[Series, Fraction] = {}
+        found: dict[Series, Exact] = {}
         for back in _BACK:
             held = self._held([each for each in series if each not in found], instant - back, instant)
             found |= {
-                each: Fraction(str(rows[max(rows)] or 0)) for each in series if (rows := held.get(each.id))
+                each: each.exact(str(rows[max(rows)] or 0)) for each in series if (rows := held.get(each.id))
             }
         return found
 
@@ -142,10 +146,10 @@ class Statistics:
         meter: Meter,
         series: Iterable[Series],
         begin: datetime,
-        before: Mapping[Series, Fraction],
+        standings: Mapping[Series, Standing],
+        before: Mapping[Series, Exact],
     ) -> bool:
         """Whether Home Assistant's sums at an instant are the ledger's."""
-        standings = self._standings(meter, begin)
         for each in series:
             if standing := standings.get(each):
                 end = min(begin, meterday.end_of(meterday.day_of(standing.last, meter.energy), meter.energy))
@@ -159,11 +163,8 @@ class Statistics:
         meter: Meter,
         series: Sequence[Series],
         between: tuple[datetime, datetime],
-        before: Mapping[Series, Fraction],
+        sums: dict[Series, Exact],
     ) -> None:
-        sums = dict(before)
-        for each, standing in self._standings(meter, between[0]).items():
-            sums[each] = sums.get(each, 0) + standing.sum
         days = meterday.span(*(meterday.day_of(each, meter.energy) for each in between))
         for i in range(0, len(days), _PORTION):
             portion = days[i : i + _PORTION]
@@ -173,19 +174,19 @@ class Statistics:
             rows = self._counted(meter, portion, sums)
             held = self._held(series, start, end)
             for each in series:
-                total = at_first.get(each, Fraction(0))
+                total = at_first.get(each, 0)
                 self._send(each, with_idle_hours(rows[each], held[each.id], total), held[each.id])
 
     def _counted(
-        self, meter: Meter, days: Sequence[date], sums: dict[Series, Fraction]
+        self, meter: Meter, days: Sequence[date], sums: dict[Series, Exact]
     ) -> dict[Series, list[Row]]:
         """The rows of some days; the sums go on."""
         rows: dict[Series, list[Row]] = defaultdict(list)
         every = (day for book in self._books for day in book.days(meter, days[0], days[-1]))
         for series, hours in (each for day in every for each in day.items()):
-            total, its_rows = sums.get(series, Fraction(0)), rows[series]
+            total, its_rows = sums.get(series, 0), rows[series]
             if series not in sums:  # or Home Assistant would not count the first hour
-                its_rows.append(Row(next(iter(hours)) - _HOUR, Fraction(0), Fraction(0)))
+                its_rows.append(Row(next(iter(hours)) - _HOUR, 0, 0))
             for hour, amount in hours.items():
                 total += amount
                 its_rows.append(Row(hour, amount, total))
