@@ -768,10 +768,12 @@ def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
         world.meters = [HOME, GAS]
         world.changes["homeassistant.statistics"] = {"url": ha.websocket_url, "token": ha.token}
         world.changes["schedule.lookback_days"] = 31
+        world.changes["prices"] = PRICES
+        world.changes["day_ahead"] = {"source": "energy-charts", "url": world.simulator.url}
         with running(stage):
             until(lambda: "sensor.fluvius_gas_day_volume" in ha.states(), ha.states)
             until(lambda: statistics_state(stage) == "ok", lambda: "statistics were not imported")
-            list(energy_dashboard(stage))
+            list(energy_dashboard(stage, with_costs=True))
             device = next(each["id"] for each in ha.devices() if each["name"] == "home")
             screenshot(
                 ha,

@@ -321,6 +321,36 @@ def test_a_corrected_price_is_right_from_the_day_on_from_which_it_holds(world: W
     assert {message["metadata"]["unit_of_measurement"] for message in core.imports} == {"EUR"}
 
 
+def test_a_fee_that_was_another_one_changes_what_every_day_costs(world: World, core: Core) -> None:
+    world.once()
+    world.changes["prices"][0]["fees_per_year"]["supplier"] = 47.50
+    world.clock.pass_by(hours=1)
+    world.once()
+    dearer = Fraction("66.06") + 50 * Fraction("48.1")
+    shows(core, statistic(HOME, "standing_cost"), standing(FIRST, LAST, of_a_year=dearer))
+
+
+def test_a_meter_that_is_followed_from_noon_on_costs_nothing_before(world: World, core: Core) -> None:
+    world.once()
+    world.meters = [{**HOME, "from": "2026-11-16T12:00:00+01:00"}]
+    world.clock.pass_by(hours=1)
+    world.once()
+    noon, first = at("2026-11-16T12:00+01:00"), date(2026, 11, 16)
+    for key, counts in COSTS.items():
+        true = cost(world, HOME, counts, first, LAST)
+        shows(core, statistic(HOME, key), {hour: each for hour, each in true.items() if hour >= noon})
+    days = standing(first, LAST)
+    shows(
+        core,
+        statistic(HOME, "standing_cost"),
+        {
+            hour: each if hour >= end_of(first, Energy.ELECTRICITY) else 2 * each
+            for hour, each in days.items()
+            if hour >= noon
+        },
+    )
+
+
 def test_a_correction_of_a_reading_changes_its_costs(world: World, core: Core) -> None:
     world.once()
     world.simulator.correct(HOME["ean"], date(2026, 11, 17), delta_wh=5000)
