@@ -48,10 +48,8 @@ class Costs:
 
     def days(self, meter: Meter, first: date, last: date) -> Iterator[Hours]:
         """Those of a span that have prices, worked out anew."""
-        timeline, series = (
-            self._timeline(meter),
-            {each: self._series(meter, each) for each in self._agreed(meter)},
-        )
+        timeline = self._timeline(meter)
+        series = {each: self._series(meter, each) for each in self._agreed(meter)}
         first = max(first, _first(meter, timeline))
         for day in self._ledger.costs.priced(meter, timeline, first, last) if series else ():
             yield {
@@ -67,10 +65,8 @@ class Costs:
         return [each for each in _REGISTERS if any(known.lines(each.direction) for known in contracts)]
 
     def _series(self, meter: Meter, register: Register) -> Series:
-        key, what = (
-            key_of(register),
-            "cost" if register.direction is Direction.CONSUMPTION else "compensation",
-        )
+        key = key_of(register)
+        what = "cost" if register.direction is Direction.CONSUMPTION else "compensation"
         words = names.of_cost(what, key.removesuffix("_total"), self._naming.language)
         return self._naming.series(meter, f"{key}_{what}", words, EUR)
 
@@ -123,9 +119,7 @@ class Remembered:
 
     def __init__(self, book: Book, ledger: Ledger) -> None:
         self._book, self._ledger = book, ledger
-        self._ends: dict[
-            Meter, tuple[int, Mapping[Series, Standing]]
-        ] = {}  # edition of the ledger, standings
+        self._ends: dict[Meter, tuple[int, Mapping[Series, Standing]]] = {}  # with the ledger's edition
         self.every, self.days = book.every, book.days
 
     def standings(self, meter: Meter, before: datetime) -> Mapping[Series, Standing]:
