@@ -18,7 +18,7 @@ import tracemalloc
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -30,10 +30,13 @@ from bridge.fetching.energy_api import record_at_once
 from bridge.fluvius.energy_api import headpoints
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.open import open_energy_api, open_portal
+from bridge.homeassistant.books import books
 from bridge.homeassistant.core import Core as Connection
+from bridge.homeassistant.series import Naming
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
-from bridge.metering.meterday import ONE_DAY, day_of, month_of, months_until, span
+from bridge.metering.contract import ByTariff, Capacity, Contract, Dynamic, Per, Timeline
+from bridge.metering.meterday import ONE_DAY, day_of, intervals_of, month_of, months_until, span, start_of
 from bridge.metering.model import Energy, Meter
 from bridge.publishing import chart, monthly, payloads
 from bridge.service.bridge import Bridge
@@ -42,7 +45,7 @@ from bridge.text.words import to_json
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.rig.world import HOME, Clock, World
-from tests.rig.years import fill
+from tests.rig.years import TEN_YEARS, fill
 
 if TYPE_CHECKING:
     from bridge.simulator import Simulator
@@ -124,6 +127,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     yield from a_picture(stage)
     yield from a_hundred_meters(stage)
     yield from a_year_of_statistics(stage)
+    yield from what_it_cost(stage)
     yield from the_energy_api(stage)
 
 
@@ -385,6 +389,88 @@ def a_year_of_statistics(stage: Stage) -> Iterator[Figure]:
     yield timed(what, 10, [seconds])
 
 
+def what_it_cost(stage: Stage) -> Iterator[Figure]:
+    """Ten years of quarter-hours under fixed prices, and dynamic ones since two years."""
+    world, yesterday = stage.world("costs"), stage.clock().date() - ONE_DAY
+    meter = world.meter()
+    changed_on = yesterday - 730 * ONE_DAY
+    market = {
+        start: Decimal(number % 200 - 20) / 1000
+        for day in span(changed_on, yesterday)
+        for number, start in enumerate(intervals_of(day, Energy.ELECTRICITY))
+    }
+    with world.ledger() as ledger, Core().open() as core:
+        fill(ledger, meter, until=yesterday)
+        ledger.prices.keep(market)
+        old, new = contract(yesterday - TEN_YEARS * ONE_DAY, "0.1342"), contract(changed_on, "0.0089")
+        contracts = Timeline((old, replace(new, energy=DYNAMIC)))
+        yield computed("ten years of quarter-hours priced", 3, lambda: price(ledger, meter, contracts))
+        again = [a_new_day(ledger, meter, yesterday, contracts) for _ in range(MORNINGS)]
+        milliseconds = 1000 * statistics.median(again)
+        yield Figure(
+            "a new day's costs, with ten years",
+            "< 20 ms of processor time",
+            f"{milliseconds:.1f} ms (median of {MORNINGS})",
+            milliseconds < 20,
+        )
+        show_costs(core, ledger, meter, contracts)
+        dearer = Timeline((old, replace(new, energy=replace(DYNAMIC, base=Decimal("0.01")))))
+
+        def made_dearer() -> None:
+            price(ledger, meter, dearer)
+            show_costs(core, ledger, meter, dearer)
+
+        core.asked.clear()
+        seconds = computed("a price of two years ago changed, statistics right again", 10, made_dearer)
+        rows = sum(len(message["stats"]) for message in core.imports)
+        yield replace(seconds, what=f"{seconds.what} ({rows} rows into a stand-in)")
+
+
+DYNAMIC = Dynamic(Decimal("1.04"), Decimal("0.0089"), Per.QUARTER_HOUR)
+
+
+def contract(since: date, energy: str) -> Contract:
+    return Contract(
+        since=start_of(since, Energy.ELECTRICITY),
+        energy=Decimal(energy),
+        grid=ByTariff(Decimal("0.0631"), Decimal("0.0431")),
+        levies=Decimal("0.0507"),
+        injection=Decimal("0.03"),
+        fees_per_year={"supplier": Decimal(35)},
+        capacity=Capacity(Decimal("48.10"), Decimal("0.20")),
+        vat=Decimal(6),
+    )
+
+
+def price(ledger: Ledger, meter: Meter, contracts: Timeline) -> None:
+    ledger.costs.bring_up_to_date(meter, contracts)
+
+
+def a_new_day(ledger: Ledger, meter: Meter, day: date, contracts: Timeline) -> float:
+    """Seconds of the processor for the costs of a day that was not priced yet."""
+    ledger.store.execute("DELETE FROM cost WHERE date = ?", (day.isoformat(),))
+    begin = time.process_time()
+    price(ledger, meter, contracts)
+    return time.process_time() - begin
+
+
+def show_costs(core: Core, ledger: Ledger, meter: Meter, contracts: Timeline) -> None:
+    every = books(ledger, Naming(), lambda _: contracts, Decimal("2.5"))
+    since = ledger.outbox.restated_since(meter)
+    assert since
+    with Connection(core.url, TOKEN) as connection:
+        Statistics(connection, ledger, every).bring_up_to_date(meter, since)
+    ledger.outbox.caught_up(meter, since)
+
+
+def computed(what: str, target: float, work: Callable[[], object]) -> Figure:
+    """By the processor's time, the stand-in's share included: others may be at work on this machine."""
+    begin = time.process_time()
+    work()
+    seconds = time.process_time() - begin
+    return Figure(what, f"< {target:g} s of processor time", f"{seconds:.2f} s", seconds < target)
+
+
 def the_energy_api(stage: Stage) -> Iterator[Figure]:
     """With a simulator of its own, that has a thousand customers."""
     with fluvius_next_door(stage.folder, "--customers", str(CUSTOMERS)) as fluvius:
@@ -477,7 +563,9 @@ def provider(stage: Stage, fluvius: FluviusNextDoor, name: str) -> World:
 
 def import_everything(url: str, token: str, ledger: Ledger, meter: Meter) -> None:
     with Connection(url, token) as core:
-        Statistics(core, ledger).bring_up_to_date(meter, datetime.fromtimestamp(0, UTC))
+        Statistics(core, ledger, books(ledger, Naming())).bring_up_to_date(
+            meter, datetime.fromtimestamp(0, UTC)
+        )
 
 
 @contextmanager

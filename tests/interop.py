@@ -15,23 +15,42 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from bridge import __version__
 from bridge.fetching.due import Occasion
+from bridge.homeassistant.books import books
 from bridge.homeassistant.core import Core
 from bridge.homeassistant.leftovers import clear, find
+from bridge.homeassistant.series import Naming
+from bridge.homeassistant.statistics import Statistics
+from bridge.ledger import Ledger
+from bridge.metering.contract import Timeline
 from bridge.metering.meterday import ONE_DAY
-from bridge.metering.model import BRUSSELS
+from bridge.metering.model import BRUSSELS, Energy, Meter
 from bridge.publishing.discovery import unique_ids
 from bridge.service import bridge as service
 from bridge.simulator import Simulator
 from tests.bench import import_everything
+from tests.rig.core import Core as Stand
+from tests.rig.cost_truth import (
+    COSTS,
+    HIGH,
+    LOW,
+    PRICES,
+    Years,
+    contract,
+    cost,
+    settle,
+    standing,
+)
+from tests.rig.cost_truth import gas as gas_price
 from tests.rig.homeassistant import HomeAssistant, energy_preferences, install, screenshot
 from tests.rig.mosquitto import Mosquitto
 from tests.rig.truth import hourly, in_words
@@ -511,7 +530,7 @@ def to_repair(ha: HomeAssistant) -> set[str]:
 
 
 def save_preferences(ha: HomeAssistant, consumption: Sequence[str]) -> None:
-    ha.ask("energy/save_prefs", **energy_preferences(ha.version, consumption, [], []))
+    ha.ask("energy/save_prefs", **energy_preferences(ha.version, consumption, [], [], {}))
 
 
 def hours(stage: Stage, first: date, last: date) -> str:
@@ -543,9 +562,10 @@ def truths(
             yield meter, register, {hour: float(amount) for hour, amount in counted.items() if amount}
 
 
-def changes_of(stage: Stage, statistic: str) -> dict[datetime, float]:
+def changes_of(
+    stage: Stage, statistic: str, begin: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+) -> dict[datetime, float]:
     """What the Energy dashboard draws."""
-    begin = datetime(2026, 1, 1, tzinfo=UTC)
     rows = stage.ha.statistics([statistic], begin).get(statistic, [])
     changes = {datetime.fromtimestamp(row["start"] / 1000, UTC): round(row["change"], 6) for row in rows}
     return {start: change for start, change in changes.items() if change}
@@ -564,16 +584,92 @@ def a_year(stage: Stage, folder: Path) -> Iterator[str]:
     yield f"a year of hours for four series, imported and readable, in {seconds:.1f} s"
 
 
-def energy_dashboard(stage: Stage) -> Iterator[str]:
+def costs(stage: Stage) -> Iterator[str]:
+    """Dynamic prices of the simulated market, and fixed ones for gas: hour by hour what they came to."""
+    world, first, last = stage.world, LAST - 30 * ONE_DAY, LAST + 2 * ONE_DAY
+    priced = {
+        "prices": PRICES,
+        "day_ahead": {"source": "energy-charts", "url": world.simulator.url},
+        "capacity_tariff.floor_kw": 50,
+    }
+    world.changes |= priced
+    world.clock.pass_by(minutes=10)
+    world.once()
+    true = {
+        f"fluvius:{HOME['ean']}_{key}": cost(world, HOME, counts, first, last)
+        for key, counts in COSTS.items()
+    }
+    of_gas = cost(world, GAS, "gas", first - 3 * ONE_DAY, last - 3 * ONE_DAY, price=gas_price)
+    true[f"fluvius:{GAS['ean']}_consumption_total_cost"] = of_gas
+    true[f"fluvius:{HOME['ean']}_standing_cost"] = standing(first, last)
+    for statistic, hours_of_it in true.items():
+        unlike = differences(changes_of(stage, statistic), hours_of_it)
+        assert not unlike, (statistic, unlike)
+    amounts = [amount for each in true.values() for amount in each.values()]
+    negative = [amount for amount in amounts if amount < 0]
+    yield (
+        f"{len(amounts)} hours with {float(sum(amounts)):.2f} EUR ({len(negative)} of them negative),"
+        " each as worked out apart"
+    )
+    yield from energy_dashboard(stage, with_costs=True)
+    for key in priced:
+        del world.changes[key]
+
+
+def differences(shown: dict[datetime, float], true: Mapping[datetime, Fraction]) -> dict[datetime, Any]:
+    """The hours in which Home Assistant shows another amount; it keeps binary floats."""
+    return {
+        hour: (shown.get(hour), amount)
+        for hour in shown.keys() | true.keys()
+        if abs(shown.get(hour, 0) - (amount := float(true.get(hour, 0)))) > 3e-6
+    }
+
+
+def two_years_ago(stage: Stage, folder: Path) -> Iterator[str]:
+    """A price of then is another one: every sum since."""
+    folder.mkdir()
+    meter = Meter("older", "541448820000000039", Energy.ELECTRICITY, "1SAG1100042064")
+    begin, end = date(2024, 11, 1), LAST
+    contracts = [contract("2024-11-01", "0.1342", "0.1105"), contract("2025-11-10", "0.1511", "0.1207")]
+    with Ledger(folder / "ledger.sqlite") as ledger:
+        fill(ledger, meter, until=end, days=(end - begin).days + 1)
+        settle(ledger, meter, begin, end)
+        years = Years(ledger, Stand(), meter, contracts)
+        for what in ("two years of costs imported", "a price of two years ago changed, right again"):
+            every = books(ledger, Naming("older"), lambda _: Timeline(tuple(contracts)), Decimal("2.5"))
+            moment = time.monotonic()
+            ledger.costs.bring_up_to_date(meter, Timeline(tuple(contracts)))
+            since = ledger.outbox.restated_since(meter)
+            with Core(stage.ha.websocket_url, stage.ha.token) as core:
+                Statistics(core, ledger, every[1:]).bring_up_to_date(meter, since)
+            seconds = time.monotonic() - moment
+            rows = 0
+            for key, register in (("high", HIGH), ("low", LOW)):
+                statistic = f"fluvius:older_{meter.ean}_consumption_{key}_cost"
+                shown = changes_of(stage, statistic, datetime(2024, 1, 1, tzinfo=UTC))
+                true = years.true(register)
+                assert not differences(shown, true), statistic
+                rows += len(true)
+            yield f"{what}: {rows} hours, in {seconds:.1f} s"
+            contracts[0] = contract("2024-11-01", "0.1243", "0.1005")
+
+
+def energy_dashboard(stage: Stage, *, with_costs: bool = False) -> Iterator[str]:
     consumption = [f"fluvius:{HOME['ean']}_consumption_{tariff}" for tariff in ("high", "low")]
     injection = [f"fluvius:{HOME['ean']}_injection_{tariff}" for tariff in ("high", "low")]
     gas = [f"fluvius:{GAS['ean']}_volume_total"]
-    stage.ha.ask("energy/save_prefs", **energy_preferences(stage.ha.version, consumption, injection, gas))
+    costs = {each: f"{each}_cost" for each in consumption} | {
+        **{each: f"{each}_compensation" for each in injection},
+        gas[0]: f"fluvius:{GAS['ean']}_consumption_total_cost",
+    }
+    wanted = energy_preferences(stage.ha.version, consumption, injection, gas, costs if with_costs else {})
+    stage.ha.ask("energy/save_prefs", **wanted)
     issues = [
         issue for issues in stage.ha.ask("energy/validate").values() for each in issues for issue in each
     ]
     assert not issues, issues
-    yield "the Energy dashboard takes the statistics and has nothing to complain of"
+    what = "the statistics and their costs" if with_costs else "the statistics"
+    yield f"the Energy dashboard takes {what} and has nothing to complain of"
 
 
 def demo(stage: Stage) -> Iterator[str]:
@@ -673,10 +769,12 @@ def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
         world.meters = [HOME, GAS]
         world.changes["homeassistant.statistics"] = {"url": ha.websocket_url, "token": ha.token}
         world.changes["schedule.lookback_days"] = 31
+        world.changes["prices"] = PRICES
+        world.changes["day_ahead"] = {"source": "energy-charts", "url": world.simulator.url}
         with running(stage):
             until(lambda: "sensor.fluvius_gas_day_volume" in ha.states(), ha.states)
             until(lambda: statistics_state(stage) == "ok", lambda: "statistics were not imported")
-            list(energy_dashboard(stage))
+            list(energy_dashboard(stage, with_costs=True))
             device = next(each["id"] for each in ha.devices() if each["name"] == "home")
             screenshot(
                 ha,
@@ -741,7 +839,9 @@ def play(command: Sequence[str], folder: Path) -> Iterator[str]:
         yield from lost(stage)
         yield from leftovers(stage)
         yield from energy_dashboard(stage)
+        yield from costs(stage)
         yield from a_year(stage, folder / "year")
+        yield from two_years_ago(stage, folder / "older")
         yield from a_months_end(stage)
         yield from quiet(stage)
         yield from another_prefix(stage, command, folder / "other")

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
+from bridge.homeassistant.series import Described
 from bridge.text.deadline import all_within
 from bridge.text.foreign import LONGEST_NAME, clean
 from bridge.text.words import Payload, to_json
@@ -25,14 +26,6 @@ _NO_ADMINISTRATOR = "the token is not an administrator's; make one with an admin
 _PATIENCE = 60.0  # seconds for one answer: a small computer with years of statistics is slow
 _A_MOMENT = 0.25  # seconds after which a wait looks around
 _LARGEST_ANSWER = 64 * 1024 * 1024  # bytes: a list of all statistics of a big house
-
-
-class Described(NamedTuple):
-    """What Home Assistant knows of a statistic beside its rows."""
-
-    source: str
-    name: str | None
-    unit: str | None
 
 
 class Core:

@@ -11,10 +11,10 @@ from bridge.config import StatisticsSettings
 from bridge.folder.claim import FolderError
 from bridge.homeassistant import door, leftovers
 from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
+from bridge.homeassistant.series import Book
 from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering.model import Meter
-from bridge.text.names import Language
 from bridge.text.words import local
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ class Recorder:
         settings: where Home Assistant is, and the token.
         ledger: the truth, and where it is remembered how things went.
         folder: the data folder, where refusals of the token are remembered.
-        base: the base topic, which tells this bridge's statistics and sensors from another one's.
-        language: that of the statistics' names.
+        books: what there is of the ledger in statistics.
         unique_ids: of a meter's entities, by which Home Assistant knows them.
         now: the present instant, aware.
         attend: called often while Home Assistant is busy; may raise to end that.
@@ -46,16 +45,14 @@ class Recorder:
         settings: StatisticsSettings,
         ledger: Ledger,
         folder: Path,
-        base: str,
-        language: Language,
+        books: Sequence[Book],
         *,
         unique_ids: Callable[[Meter], Iterable[str]],
         now: Callable[[], datetime],
         attend: Callable[[], None],
         changed: Callable[[], None],
     ) -> None:
-        self._settings, self._ledger = settings, ledger
-        self._base, self._language = base, language
+        self._settings, self._ledger, self._books = settings, ledger, books
         self._unique_ids, self._now = unique_ids, now
         self._attend, self._changed = attend, changed
         self._refusals = door.refusals(settings, folder)
@@ -131,7 +128,7 @@ class Recorder:
         with door.entered(
             self._settings, self._refusals, self._now, asked=asked, attend=self._attend
         ) as core:
-            statistics = Statistics(core, self._ledger, self._base, self._language)
+            statistics = Statistics(core, self._ledger, self._books)
             lacking = statistics.lacking(meters)
             if lacking and self.health.state is State.OK:
                 self.health.state = State.WAITING
@@ -140,13 +137,14 @@ class Recorder:
             for meter in meters:
                 try:
                     statistics.describe(meter)
+                    edition = self._ledger.outbox.edition(meter)
                     since = self._ledger.outbox.restated_since(meter)
                     if since or self._unsure or meter in lacking:
                         statistics.bring_up_to_date(meter, _EVER if self._unsure_of_all else since)
                 except (CommandRefused, Damaged) as error:
                     faults.append(error)
                     continue
-                if since:
+                if since and edition == self._ledger.outbox.edition(meter):  # or prices came meanwhile
                     self._ledger.outbox.caught_up(meter, since)
             if self._unsure or not self._is_tidy:
                 self._tidy_up(core, meters)

@@ -1,5 +1,7 @@
 """The Energy dashboard's history: hourly statistics straight from the ledger, at the hour of use.
 
+What was counted, what it cost, and what standing charges came to go the same way, a book each.
+
 A statistic is a running total: when an hour changes, every later row changes. So a meter is imported from the
 first day that changed on, or from its first day where Home Assistant holds something else before (it was
 restored from a backup, or older days came to the ledger). Nothing is remembered of Home Assistant here, so
@@ -7,39 +9,44 @@ nothing that happens to it is forgotten:
 
 - Two questions find out what it lost, or calls otherwise: what there is, and the latest sums.
 - Only rows that differ are sent, and what was sent counts when it can be read back.
-- Rows that Home Assistant has and the ledger has not become hours without energy.
+- Rows that Home Assistant has and the ledger has not become hours in which nothing was.
 - What Home Assistant has of a time before the ledger's first day is another ledger's; it stays, and the sums
   go on from there.
 """
 
 import logging
 import time
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime, timedelta
 from itertools import dropwhile
 
 from bridge.homeassistant.core import Core
 from bridge.homeassistant.errors import CommandRefused, CoreAway
-from bridge.homeassistant.series import Held, Row, Series, ends_with, same, with_idle_hours
+from bridge.homeassistant.series import (
+    ALWAYS,
+    Book,
+    Exact,
+    Held,
+    Row,
+    Series,
+    Standing,
+    ends_with,
+    exactly,
+    same,
+    with_idle_hours,
+)
 from bridge.ledger import Ledger
 from bridge.metering import meterday
-from bridge.metering.hours import Standing, spread
-from bridge.metering.model import SIDES, Meter, Register, Tariff
-from bridge.text import names
-from bridge.text.words import identifier
+from bridge.metering.model import Meter
 
 log = logging.getLogger(__name__)
 
 _HOUR = timedelta(hours=1)
 _PORTION = 31  # days
 _BACK = (timedelta(days=31), timedelta(days=366), timedelta(days=366 * 30))  # rarely is there anything
-_ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 _PATIENCE = 300.0  # seconds until a portion can be read back: older cores write 500 rows in a second
 _NEWER_KEYS, _KNOWN_SINCE = frozenset({"mean_type", "unit_class"}), (2025, 11)  # refused before, wanted after
-_SIDE = {flow: side for side, flow in SIDES.items()}
-_REGISTERS = [Register(direction, tariff, unit) for direction, unit in _SIDE for tariff in Tariff]
 
 
 class Statistics:
@@ -48,8 +55,7 @@ class Statistics:
     Args:
         core: Home Assistant.
         ledger: the truth.
-        base: the base topic, which tells this bridge's statistics from another one's.
-        language: that of their names.
+        books: what there is of it in statistics.
 
     Raises:
         CommandRefused: from every method: Home Assistant does not want this.
@@ -57,18 +63,16 @@ class Statistics:
         TokenRefused: from every method: the token is not valid, or not any more.
     """
 
-    def __init__(
-        self, core: Core, ledger: Ledger, base: str = "fluvius", language: names.Language = "en"
-    ) -> None:
-        self._core, self._ledger, self._base, self._language = core, ledger, base, language
-        self._prefix = "fluvius:" if base == "fluvius" else f"fluvius:{identifier(base)}_"
+    def __init__(self, core: Core, ledger: Ledger, books: Sequence[Book]) -> None:
+        self._core, self._ledger, self._books = core, ledger, books
         self._there = core.statistics()
         self._unknown_keys = _NEWER_KEYS if core.release < _KNOWN_SINCE else frozenset()
 
     def describe(self, meter: Meter) -> None:
         """Have a meter's statistics called as they are called now."""
-        every = (self._series(meter, register) for register in _REGISTERS)
-        changed = [each for each in every if self._there.get(each.id, each.described) != each.described]
+        changed = [
+            each for each in self._every(meter) if self._there.get(each.id, each.described) != each.described
+        ]
         for each in changed:
             log.info("%s: so these statistics are called in Home Assistant from now on", each.name)
             self._ask_to_import(each, [])
@@ -78,19 +82,21 @@ class Statistics:
     def lacking(self, meters: Iterable[Meter]) -> set[Meter]:
         """Those of which Home Assistant lost a statistic, or its end; one question for all of them.
 
-        The sums of registers that are silent for a month are not asked for: it would be about years of rows.
+        The sums of series that are silent for a month are not asked for: it would be about years of rows.
         """
-        known = {meter: self._ends(meter) for meter in meters}
+        known = {meter: self._standings(meter, ALWAYS) for meter in meters}
         ends = {series: end for each in known.values() for series, end in each.items()}
-        newest = max((end.last for end in ends.values()), default=_ALWAYS)
+        newest = max((end.last for end in ends.values()), default=ALWAYS)
         asked = {series: end for series, end in ends.items() if newest - end.last <= _BACK[0]}
-        since = min((end.last for end in asked.values()), default=_ALWAYS)
-        held = self._held(asked, since, _ALWAYS)
+        since = min((end.last for end in asked.values()), default=ALWAYS)
+        held = self._held(asked, since, ALWAYS)
         return {meter for meter, its in known.items() if not self._is_whole(its, held)}
 
-    def _ends(self, meter: Meter) -> dict[Series, Standing]:
-        standings = self._ledger.sums.standings(meter, _ALWAYS)
-        return {self._series(meter, register): end for register, end in standings.items()}
+    def _every(self, meter: Meter) -> list[Series]:
+        return [each for book in self._books for each in book.every(meter)]
+
+    def _standings(self, meter: Meter, before: datetime) -> Mapping[Series, Standing]:
+        return ChainMap(*(dict(book.standings(meter, before)) for book in self._books))
 
     def _is_whole(self, ends: Mapping[Series, Standing], held: Mapping[str, Held]) -> bool:
         """Whether a meter's statistics are all there, and end as the ledger's do, or as both ledgers' do."""
@@ -98,10 +104,9 @@ class Statistics:
             return False
         asked = {series: end for series, end in ends.items() if series.id in held}
 
-        def reach(before: Mapping[Register, Decimal]) -> bool:
+        def reach(before: Mapping[Series, Exact]) -> bool:
             return all(
-                ends_with(held[series.id], end.sum + before.get(series.register, Decimal(0)))
-                for series, end in asked.items()
+                ends_with(held[series.id], end.sum + before.get(series, 0)) for series, end in asked.items()
             )
 
         return reach({}) or reach(
@@ -113,34 +118,26 @@ class Statistics:
         span = self._ledger.readings.known_span(meter)  # beyond the bounds too: they may have been elsewhere
         if not span:
             return
-        known = self._ledger.sums.standings(meter, _ALWAYS)
+        known = self._standings(meter, ALWAYS)
         first, last = (meterday.start_of(day, meter.energy) for day in span)
         since = since or last - _PORTION * meterday.ONE_DAY
         begin = meterday.start_of(meterday.day_of(max(since, first), meter.energy), meter.energy)
-        every = (self._series(meter, register) for register in _REGISTERS)
-        series = [each for each in every if each.register in known or each.id in self._there]
+        series = [each for each in self._every(meter) if each in known or each.id in self._there]
         before = self._sums_before(series, first - _HOUR)
-        if not self._agrees(meter, series, begin, before):
-            begin = first
-        self._import(meter, series, (begin, last), before)
+        standings = self._standings(meter, begin)
+        if not self._agrees(meter, series, begin, standings, before):
+            begin, standings = first, {}
+        with exactly():
+            sums = {each: before.get(each, 0) + standing.sum for each, standing in standings.items()}
+            self._import(meter, series, (begin, last), {**before, **sums})
 
-    def _series(self, meter: Meter, register: Register) -> Series:
-        key = f"{_SIDE[register.direction, register.unit]}_{register.tariff}"
-        words = names.of_register(key.removesuffix("_total"), self._language)
-        name = f"{names.told_apart(meter.label, self._base)}: {words}"
-        return Series(register, f"{self._prefix}{meter.ean}_{key}", name)
-
-    def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Register, Decimal]:
+    def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Series, Exact]:
         """Where another ledger's rows left off; nothing where there are none."""
-        found: dict[Register, Decimal] = {}
+        found: dict[Series, Exact] = {}
         for back in _BACK:
-            held = self._held(
-                [each for each in series if each.register not in found], instant - back, instant
-            )
+            held = self._held([each for each in series if each not in found], instant - back, instant)
             found |= {
-                each.register: Decimal(str(rows[max(rows)] or 0))
-                for each in series
-                if (rows := held.get(each.id))
+                each: each.exact(str(rows[max(rows)] or 0)) for each in series if (rows := held.get(each.id))
             }
         return found
 
@@ -149,16 +146,15 @@ class Statistics:
         meter: Meter,
         series: Iterable[Series],
         begin: datetime,
-        before: Mapping[Register, Decimal],
+        standings: Mapping[Series, Standing],
+        before: Mapping[Series, Exact],
     ) -> bool:
         """Whether Home Assistant's sums at an instant are the ledger's."""
-        standings = self._ledger.sums.standings(meter, begin)
         for each in series:
-            if standing := standings.get(each.register):
+            if standing := standings.get(each):
                 end = min(begin, meterday.end_of(meterday.day_of(standing.last, meter.energy), meter.energy))
                 rows = self._held([each], standing.last, end)[each.id]
-                total = before.get(each.register, Decimal(0)) + standing.sum
-                if not ends_with(rows, total):
+                if not ends_with(rows, before.get(each, 0) + standing.sum):
                     return False
         return True
 
@@ -167,36 +163,34 @@ class Statistics:
         meter: Meter,
         series: Sequence[Series],
         between: tuple[datetime, datetime],
-        before: Mapping[Register, Decimal],
+        sums: dict[Series, Exact],
     ) -> None:
-        sums = dict(before)
-        for register, standing in self._ledger.sums.standings(meter, between[0]).items():
-            sums[register] = sums.get(register, Decimal(0)) + standing.sum
         days = meterday.span(*(meterday.day_of(each, meter.energy) for each in between))
         for i in range(0, len(days), _PORTION):
             portion = days[i : i + _PORTION]
             start = meterday.start_of(portion[0], meter.energy) - (_HOUR if i == 0 else timedelta(0))
-            end = _ALWAYS if portion[-1] == days[-1] else meterday.end_of(portion[-1], meter.energy)
+            end = ALWAYS if portion[-1] == days[-1] else meterday.end_of(portion[-1], meter.energy)
             at_first = dict(sums)
             rows = self._counted(meter, portion, sums)
             held = self._held(series, start, end)
             for each in series:
-                total = at_first.get(each.register, Decimal(0))
-                self._send(each, with_idle_hours(rows[each.register], held[each.id], total), held[each.id])
+                total = at_first.get(each, 0)
+                self._send(each, with_idle_hours(rows[each], held[each.id], total), held[each.id])
 
     def _counted(
-        self, meter: Meter, days: Sequence[date], sums: dict[Register, Decimal]
-    ) -> dict[Register, list[Row]]:
+        self, meter: Meter, days: Sequence[date], sums: dict[Series, Exact]
+    ) -> dict[Series, list[Row]]:
         """The rows of some days; the sums go on."""
-        rows: dict[Register, list[Row]] = defaultdict(list)
-        for day in self._ledger.sums.hourly(meter, days[0], days[-1]):
-            for register, hours in spread(day).items():
-                if register not in sums:  # or Home Assistant would not count the first hour
-                    sums[register] = Decimal(0)
-                    rows[register].append(Row(day.start - _HOUR, Decimal(0), Decimal(0)))
-                for hour, amount in hours.items():
-                    sums[register] += amount
-                    rows[register].append(Row(hour, amount, sums[register]))
+        rows: dict[Series, list[Row]] = defaultdict(list)
+        every = (day for book in self._books for day in book.days(meter, days[0], days[-1]))
+        for series, hours in (each for day in every for each in day.items()):
+            total, its_rows = sums.get(series, 0), rows[series]
+            if series not in sums:  # or Home Assistant would not count the first hour
+                its_rows.append(Row(next(iter(hours)) - _HOUR, 0, 0))
+            for hour, amount in hours.items():
+                total += amount
+                its_rows.append(Row(hour, amount, total))
+            sums[series] = total
         return rows
 
     def _send(self, series: Series, rows: Sequence[Row], held: Held) -> None:
@@ -218,7 +212,9 @@ class Statistics:
 
     def _ask_to_import(self, series: Series, rows: Iterable[Row]) -> None:
         metadata = {k: v for k, v in series.metadata().items() if k not in self._unknown_keys}
-        stats = [{"start": row.start.isoformat(), "state": row.state, "sum": row.sum} for row in rows]
+        stats = [
+            {"start": row.start.isoformat(), "state": float(row.state), "sum": float(row.sum)} for row in rows
+        ]
         try:
             self._core.ask("recorder/import_statistics", metadata=metadata, stats=stats)
         except CommandRefused as error:

@@ -51,7 +51,9 @@ class DayCosts:
     """What the energy of a day cost, and by register what its hours came to, as far as they are known."""
 
     day: PricedDay  # without its hours
-    registers: Mapping[str, Decimal]  # EUR with VAT, by names such as consumption_high
+    registers: Mapping[
+        str, Decimal
+    ]  # EUR with VAT, by names such as consumption_high; none without a known hour
 
 
 class KnownCosts(Part):
@@ -219,11 +221,11 @@ def _crc(text: str) -> int:
 
 
 def _written(day: PricedDay) -> str:
-    with localcontext(prec=_DIGITS):
-        sums = {
-            f"{register.direction}_{register.tariff}": str(sum(filter(None, hours.values()), Decimal(0)))
-            for register, hours in day.hours.items()
-        }
+    sums = {
+        f"{register.direction}_{register.tariff}": str(_sum(known))
+        for register, hours in day.hours.items()
+        if (known := [cost for cost in hours.values() if cost is not None])
+    }
     return json.dumps(
         {
             "parts": {part: None if cost is None else str(cost) for part, cost in day.parts.items()},
@@ -232,6 +234,11 @@ def _written(day: PricedDay) -> str:
             "why": sorted(day.why),
         }
     )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    with localcontext(prec=_DIGITS):
+        return sum(amounts, Decimal(0))
 
 
 def _read(day: date, text: str) -> DayCosts:

@@ -8,7 +8,9 @@ from functools import partial
 from bridge.config import Settings
 from bridge.fetching.cycle import Fetcher
 from bridge.homeassistant import statistics_settings
+from bridge.homeassistant.books import books
 from bridge.homeassistant.recorder import Recorder
+from bridge.homeassistant.series import Naming
 from bridge.ledger import Ledger
 from bridge.publishing.discovery import unique_ids
 from bridge.service.trouble import Trouble
@@ -74,12 +76,12 @@ def open_recorder(
     if statistics is None:
         return None
     base = settings.mqtt.base_topic
+    naming = Naming(base, settings.language)
     return Recorder(
         statistics,
         ledger,
         settings.data_dir,
-        base,
-        settings.language,
+        books(ledger, naming, settings.timeline, settings.capacity_tariff.floor_kw),
         unique_ids=partial(unique_ids, base),
         now=now,
         attend=attend,

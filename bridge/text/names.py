@@ -52,6 +52,21 @@ _SPANS: Mapping[str, Mapping[Language, str]] = {
         "de": "Vormonat: {flow}",
     },
 }
+_COSTS: Mapping[str, Mapping[Language, str]] = {
+    "cost": {"en": "Cost of {}", "nl": "Kosten {}", "fr": "Coût {}", "de": "Kosten {}"},
+    "compensation": {
+        "en": "Compensation for {}",
+        "nl": "Vergoeding {}",
+        "fr": "Compensation {}",
+        "de": "Vergütung {}",
+    },
+    "standing_cost": {
+        "en": "Standing charges and capacity",
+        "nl": "Vaste kosten en capaciteit",
+        "fr": "Frais fixes et capacité",
+        "de": "Fixkosten und Kapazität",
+    },
+}
 
 OTHERS: Mapping[str, Mapping[Language, str]] = {
     "peak": {"en": "Peak of the month", "nl": "Maandpiek", "fr": "Pointe du mois", "de": "Monatsspitze"},
@@ -195,6 +210,17 @@ def of_entity(key: str, language: Language) -> str:
 def of_register(key: str, language: Language) -> str:
     """What a register counts: `consumption_high` is "High consumption" in English, `volume` is "Volume"."""
     return _capitalized(_of_flow(key, language))
+
+
+def of_cost(what: str, key: str, language: Language) -> str:
+    """What is paid, or received: `cost` of `consumption_high` is "Cost of high consumption" in English.
+
+    Args:
+        what: cost, compensation or standing_cost.
+        key: of the register, as in `of_register`; empty where it is about none.
+        language: of the name.
+    """
+    return _COSTS[what][language].format(_of_flow(key, language) if key else "")
 
 
 def told_apart(name: str, base: str) -> str:

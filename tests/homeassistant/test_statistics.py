@@ -13,7 +13,9 @@ import pytest
 
 from bridge.fetching.due import Occasion
 from bridge.homeassistant import statistics
+from bridge.homeassistant.books import books
 from bridge.homeassistant.core import Core as Connection
+from bridge.homeassistant.series import Naming
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger, LedgerError
 from bridge.ledger.outbox import Outbox
@@ -219,13 +221,15 @@ class Kept:
     def bring_up_to_date(self) -> None:
         since = self.ledger.outbox.restated_since(self.meter)
         with Connection(self.core.url, TOKEN) as connection:
-            Statistics(connection, self.ledger).bring_up_to_date(self.meter, since)
+            Statistics(connection, self.ledger, books(self.ledger, Naming())).bring_up_to_date(
+                self.meter, since
+            )
         if since:
             self.ledger.outbox.caught_up(self.meter, since)
 
     def lacking(self) -> set[Meter]:
         with Connection(self.core.url, TOKEN) as connection:
-            return Statistics(connection, self.ledger).lacking([self.meter])
+            return Statistics(connection, self.ledger, books(self.ledger, Naming())).lacking([self.meter])
 
     def shown(self, register: str) -> dict[int, float]:
         """By day of November."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from bridge.homeassistant.books import books
 from bridge.homeassistant.core import Core as Connection
+from bridge.homeassistant.series import Naming
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
 from bridge.metering.meterday import start_of
@@ -156,13 +158,13 @@ def test_a_cycle_asks_about_days_and_never_about_years(tmp_path: Path, core: Cor
             reading = Reading(start, start + timedelta(days=1), register, Decimal(8), validated=True)
             ledger.answers.record_days(meter, [reading], start + timedelta(days=2))
         with Connection(core.url, TOKEN) as connection:
-            statistics = Statistics(connection, ledger)
+            statistics = Statistics(connection, ledger, books(ledger, Naming()))
             assert statistics.lacking([meter]) == {meter}
             statistics.bring_up_to_date(meter, None)
             core.asked.clear()
             assert statistics.lacking([meter]) == set()
             core.clear([TOTAL])
-            assert Statistics(connection, ledger).lacking([meter]) == {meter}
+            assert Statistics(connection, ledger, books(ledger, Naming())).lacking([meter]) == {meter}
     asked = [message for message in core.asked if message["type"] == "recorder/statistics_during_period"]
     assert {message["start_time"] for message in asked} == {start_of(LAST, Energy.ELECTRICITY).isoformat()}
 

@@ -212,8 +212,9 @@ class Core:
                     "end": _milliseconds(start + timedelta(hours=1)),
                     "sum": total,
                 }
-                for start, (_, total) in sorted(self.statistics.get(each, {}).items())
-                if begin <= start < end
+                for start, (_, total) in sorted(
+                    row for row in self.statistics.get(each, {}).items() if begin <= row[0] < end
+                )
             ]
             for each in message["statistic_ids"]
         }

@@ -321,15 +321,30 @@ class HomeAssistant:
 
 
 def energy_preferences(
-    ha_version: str, consumption: Sequence[str], injection: Sequence[str], gas: Sequence[str]
+    ha_version: str,
+    consumption: Sequence[str],
+    injection: Sequence[str],
+    gas: Sequence[str],
+    costs: Mapping[str, str],
 ) -> dict[str, Any]:
-    """What `energy/save_prefs` takes, from ids of statistics in kWh, and gas in kWh or m³."""
+    """What `energy/save_prefs` takes.
+
+    Args:
+        ha_version: for example 2026.11.0.
+        consumption: ids of statistics in kWh.
+        injection: likewise.
+        gas: ids of statistics in kWh or m³.
+        costs: of these ids, the statistics of what it cost, or brought, where there are any.
+    """
     year, month = (int(part) for part in ha_version.split(".")[:2])
     grid = _paired_grid if (year, month) >= PAIRED_GRID else _listed_grid
     return {
         "energy_sources": [
-            *grid(consumption, injection),
-            *({"type": "gas", "stat_energy_from": statistic} for statistic in gas),
+            *grid(consumption, injection, costs),
+            *(
+                {"type": "gas", "stat_energy_from": statistic, "stat_cost": costs.get(statistic)}
+                for statistic in gas
+            ),
         ],
         "device_consumption": [],
     }
@@ -454,7 +469,9 @@ def _json(answer: requests.Response) -> Any:
     return answer.json()
 
 
-def _listed_grid(consumption: Sequence[str], injection: Sequence[str]) -> list[dict[str, Any]]:
+def _listed_grid(
+    consumption: Sequence[str], injection: Sequence[str], costs: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Home Assistant before 2026.3: one grid with lists of meters."""
     if not consumption and not injection:
         return []
@@ -462,10 +479,11 @@ def _listed_grid(consumption: Sequence[str], injection: Sequence[str]) -> list[d
         {
             "type": "grid",
             "flow_from": [
-                _with_price({"stat_energy_from": statistic, "stat_cost": None}) for statistic in consumption
+                _with_price({"stat_energy_from": statistic, "stat_cost": costs.get(statistic)})
+                for statistic in consumption
             ],
             "flow_to": [
-                _with_price({"stat_energy_to": statistic, "stat_compensation": None})
+                _with_price({"stat_energy_to": statistic, "stat_compensation": costs.get(statistic)})
                 for statistic in injection
             ],
             "cost_adjustment_day": 0,
@@ -477,9 +495,18 @@ def _with_price(flow: dict[str, Any]) -> dict[str, Any]:
     return {**flow, "entity_energy_price": None, "number_energy_price": None}
 
 
-def _paired_grid(consumption: Sequence[str], injection: Sequence[str]) -> list[dict[str, Any]]:
+def _paired_grid(
+    consumption: Sequence[str], injection: Sequence[str], costs: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Home Assistant from 2026.3 on: a grid for each pair of meters, of which one may miss."""
     return [
-        {"type": "grid", "stat_energy_from": taken, "stat_energy_to": given, "cost_adjustment_day": 0}
+        {
+            "type": "grid",
+            "stat_energy_from": taken,
+            "stat_energy_to": given,
+            "stat_cost": costs.get(taken),
+            "stat_compensation": costs.get(given),
+            "cost_adjustment_day": 0,
+        }
         for taken, given in itertools.zip_longest(consumption, injection)
     ]

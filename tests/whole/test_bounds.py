@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from bridge.commands import backfill
 from bridge.fetching.due import Occasion
+from bridge.homeassistant.books import books
 from bridge.homeassistant.core import Core as Connection
+from bridge.homeassistant.series import Naming
 from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Ledger
 from bridge.metering.hours import spread
@@ -721,7 +723,9 @@ def test_statistics_over_months_follow_bounds_that_are_moved(desk: World, core: 
             for imports in (True, False):  # the second time all of it is there
                 core.asked.clear()
                 with Connection(core.url, TOKEN) as connection:
-                    Statistics(connection, ledger).bring_up_to_date(moved, at("2000-01-01"))
+                    Statistics(connection, ledger, books(ledger, Naming())).bring_up_to_date(
+                        moved, at("2000-01-01")
+                    )
                 assert bool(core.imports) == imports
             of_ours = {
                 (f"{meter.ean}_{register.direction}_{register.tariff}", hour): amount
