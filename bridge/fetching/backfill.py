@@ -130,7 +130,7 @@ class Backfiller:
 
     def _asked(self, meter: Meter, backfill: Backfill, question: Question) -> Backfill:
         try:  # what could not be kept is not asked for
-            self._ledger.checks.heed_damage(meter, question.first, question.last)
+            self._ledger.checks.raise_if_damaged(meter, question.first, question.last)
         except Damaged as error:
             return self._ended(backfill, "failed", str(error))
         failure: Exception | None = None

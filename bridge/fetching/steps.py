@@ -62,7 +62,7 @@ class Steps:
         """
         self._keep_within_reason()
         # what could not be kept is not asked for
-        self._ledger.checks.heed_damage(self._meter, first, last, intervals_too=False)
+        self._ledger.checks.raise_if_damaged(self._meter, first, last, intervals_too=False)
         answer = self._source.days(self._meter, first, last)
         readings = known_days_only(self._ledger, self._meter, answer.readings, self._since)
         self._ledger.answers.record_days(self._meter, readings, self._now)
@@ -77,7 +77,7 @@ class Steps:
             FluviusError: as for `days`.
         """
         self._keep_within_reason()
-        self._ledger.checks.heed_damage(self._meter, day, day)
+        self._ledger.checks.raise_if_damaged(self._meter, day, day)
         self.asked.add(day)
         answer = self._source.intervals(self._meter, day)
         self._ledger.answers.record_intervals(self._meter, day, answer.readings, self._now)

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add
 
 from bridge.homeassistant.energy import key_of
-from bridge.homeassistant.series import ALWAYS, EUR, Book, Exact, Hours, Naming, Series, Standing, exactly
+from bridge.homeassistant.series import ALWAYS, EUR, Book, Exact, Hours, Naming, RunningSum, Series, exactly
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.contract import Timeline
@@ -35,7 +35,7 @@ class Costs:
         has_any = self._timeline(meter).contracts
         return [self._series(meter, register) for register in _REGISTERS] if has_any else []
 
-    def standings(self, meter: Meter, before: datetime) -> dict[Series, Standing]:
+    def running_sums(self, meter: Meter, before: datetime) -> dict[Series, RunningSum]:
         """By what was worked out of each day."""
         series = {key_of(each): self._series(meter, each) for each in self._agreed(meter)}
         sums: dict[Series, dict[date, Decimal]] = defaultdict(dict)
@@ -44,7 +44,7 @@ class Costs:
             if meterday.start_of(day, meter.energy) < before:
                 for key in costs.registers.keys() & series.keys():
                     sums[series[key]][day] = costs.registers[key]
-        return {each: _standing(meter, days) for each, days in sums.items()}
+        return {each: _running_sum(meter, days) for each, days in sums.items()}
 
     def days(self, meter: Meter, first: date, last: date) -> Iterator[Hours]:
         """Those of a span that have prices, worked out anew."""
@@ -83,7 +83,7 @@ class StandingCosts:
         """One for a meter."""
         return [self._series(meter)] if self._timeline(meter).contracts else []
 
-    def standings(self, meter: Meter, before: datetime) -> dict[Series, Standing]:
+    def running_sums(self, meter: Meter, before: datetime) -> dict[Series, RunningSum]:
         """By the bills of days."""
         last = meterday.day_of(before, meter.energy) if before < ALWAYS else date.max
         days = {
@@ -91,7 +91,7 @@ class StandingCosts:
             for day, cost in self._costs(meter, date.min, last).items()
             if meterday.start_of(day, meter.energy) < before
         }
-        return {self._series(meter): _standing(meter, days)} if days else {}
+        return {self._series(meter): _running_sum(meter, days)} if days else {}
 
     def days(self, meter: Meter, first: date, last: date) -> Iterator[Hours]:
         """Each hour of a day costs the same."""
@@ -115,20 +115,20 @@ class StandingCosts:
 
 
 class Remembered:
-    """A book whose standings of all days are worked out once, until something of the meter changes."""
+    """A book whose running_sums of all days are worked out once, until something of the meter changes."""
 
     def __init__(self, book: Book, ledger: Ledger) -> None:
         self._book, self._ledger = book, ledger
-        self._ends: dict[Meter, tuple[int, Mapping[Series, Standing]]] = {}  # with the ledger's edition
+        self._ends: dict[Meter, tuple[int, Mapping[Series, RunningSum]]] = {}  # with the ledger's edition
         self.every, self.days = book.every, book.days
 
-    def standings(self, meter: Meter, before: datetime) -> Mapping[Series, Standing]:
+    def running_sums(self, meter: Meter, before: datetime) -> Mapping[Series, RunningSum]:
         """Those of the book."""
         if before < ALWAYS:
-            return self._book.standings(meter, before)
+            return self._book.running_sums(meter, before)
         edition = self._ledger.outbox.edition(meter)
         if self._ends.get(meter, (None,))[0] != edition:
-            self._ends[meter] = edition, self._book.standings(meter, before)
+            self._ends[meter] = edition, self._book.running_sums(meter, before)
         return self._ends[meter][1]
 
 
@@ -142,10 +142,10 @@ def _month_end(day: date) -> date:
     return meterday.last_of(meterday.month_of(day))
 
 
-def _standing(meter: Meter, days: Mapping[date, Exact]) -> Standing:
+def _running_sum(meter: Meter, days: Mapping[date, Exact]) -> RunningSum:
     first, last = (meterday.start_of(day, meter.energy) for day in (min(days), max(days)))
     with exactly():
-        return Standing(first, last, reduce(add, days.values()))
+        return RunningSum(first, last, reduce(add, days.values()))
 
 
 def _hours(start: datetime, end: datetime) -> list[datetime]:

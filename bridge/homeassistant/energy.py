@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from bridge.homeassistant.series import Hours, Naming, Series, Standing
+from bridge.homeassistant.series import Hours, Naming, RunningSum, Series
 from bridge.ledger import Ledger
 from bridge.metering.hours import spread
 from bridge.metering.model import SIDES, Meter, Register, Tariff
@@ -23,11 +23,11 @@ class Energy:
         """One for each register."""
         return [self._series(meter, register) for register in _REGISTERS]
 
-    def standings(self, meter: Meter, before: datetime) -> dict[Series, Standing]:
+    def running_sums(self, meter: Meter, before: datetime) -> dict[Series, RunningSum]:
         """By the daily amounts."""
         return {
-            self._series(meter, register): Standing(known.first, known.last, known.sum)
-            for register, known in self._ledger.sums.standings(meter, before).items()
+            self._series(meter, register): RunningSum(known.first, known.last, known.sum)
+            for register, known in self._ledger.sums.running_sums(meter, before).items()
         }
 
     def days(self, meter: Meter, first: date, last: date) -> Iterator[Hours]:

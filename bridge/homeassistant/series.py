@@ -91,7 +91,7 @@ class Naming:
         return Series(f"{self._prefix}{meter.ean}_{key}", name, unit, exact)
 
 
-class Standing(NamedTuple):
+class RunningSum(NamedTuple):
     """What a statistic comes to in all days before some instant."""
 
     first: datetime  # the start of its first day; aware, UTC
@@ -108,7 +108,7 @@ class Book(Protocol):
     def every(self, meter: Meter) -> Sequence[Series]:
         """All that a meter may have, and those that it had."""
 
-    def standings(self, meter: Meter, before: datetime) -> Mapping[Series, Standing]:
+    def running_sums(self, meter: Meter, before: datetime) -> Mapping[Series, RunningSum]:
         """Where those stand at an instant that have anything before it."""
 
     def days(self, meter: Meter, first: date, last: date) -> Iterator[Hours]:

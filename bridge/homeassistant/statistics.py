@@ -29,8 +29,8 @@ from bridge.homeassistant.series import (
     Exact,
     Held,
     Row,
+    RunningSum,
     Series,
-    Standing,
     ends_with,
     exactly,
     same,
@@ -84,7 +84,7 @@ class Statistics:
 
         The sums of series that are silent for a month are not asked for: it would be about years of rows.
         """
-        known = {meter: self._standings(meter, ALWAYS) for meter in meters}
+        known = {meter: self._running_sums(meter, ALWAYS) for meter in meters}
         ends = {series: end for each in known.values() for series, end in each.items()}
         newest = max((end.last for end in ends.values()), default=ALWAYS)
         asked = {series: end for series, end in ends.items() if newest - end.last <= _BACK[0]}
@@ -95,10 +95,10 @@ class Statistics:
     def _every(self, meter: Meter) -> list[Series]:
         return [each for book in self._books for each in book.every(meter)]
 
-    def _standings(self, meter: Meter, before: datetime) -> Mapping[Series, Standing]:
-        return ChainMap(*(dict(book.standings(meter, before)) for book in self._books))
+    def _running_sums(self, meter: Meter, before: datetime) -> Mapping[Series, RunningSum]:
+        return ChainMap(*(dict(book.running_sums(meter, before)) for book in self._books))
 
-    def _is_whole(self, ends: Mapping[Series, Standing], held: Mapping[str, Held]) -> bool:
+    def _is_whole(self, ends: Mapping[Series, RunningSum], held: Mapping[str, Held]) -> bool:
         """Whether a meter's statistics are all there, and end as the ledger's do, or as both ledgers' do."""
         if any(series.id not in self._there for series in ends):
             return False
@@ -118,17 +118,17 @@ class Statistics:
         span = self._ledger.readings.known_span(meter)  # beyond the bounds too: they may have been elsewhere
         if not span:
             return
-        known = self._standings(meter, ALWAYS)
+        known = self._running_sums(meter, ALWAYS)
         first, last = (meterday.start_of(day, meter.energy) for day in span)
         since = since or last - _PORTION * meterday.ONE_DAY
         begin = meterday.start_of(meterday.day_of(max(since, first), meter.energy), meter.energy)
         series = [each for each in self._every(meter) if each in known or each.id in self._there]
         before = self._sums_before(series, first - _HOUR)
-        standings = self._standings(meter, begin)
-        if not self._agrees(meter, series, begin, standings, before):
-            begin, standings = first, {}
+        running_sums = self._running_sums(meter, begin)
+        if not self._agrees(meter, series, begin, running_sums, before):
+            begin, running_sums = first, {}
         with exactly():
-            sums = {each: before.get(each, 0) + standing.sum for each, standing in standings.items()}
+            sums = {each: before.get(each, 0) + standing.sum for each, standing in running_sums.items()}
             self._import(meter, series, (begin, last), {**before, **sums})
 
     def _sums_before(self, series: Sequence[Series], instant: datetime) -> dict[Series, Exact]:
@@ -146,12 +146,12 @@ class Statistics:
         meter: Meter,
         series: Iterable[Series],
         begin: datetime,
-        standings: Mapping[Series, Standing],
+        running_sums: Mapping[Series, RunningSum],
         before: Mapping[Series, Exact],
     ) -> bool:
         """Whether Home Assistant's sums at an instant are the ledger's."""
         for each in series:
-            if standing := standings.get(each):
+            if standing := running_sums.get(each):
                 end = min(begin, meterday.end_of(meterday.day_of(standing.last, meter.energy), meter.energy))
                 rows = self._held([each], standing.last, end)[each.id]
                 if not ends_with(rows, before.get(each, 0) + standing.sum):

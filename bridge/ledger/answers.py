@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.ledger.checksums import Seals
 from bridge.ledger.days import Days
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
@@ -105,7 +105,7 @@ class Answers(Part):
             (self._meter(meter), days[0].isoformat(), days[-1].isoformat()),
         )
 
-    @heeding_damage
+    @reporting_damage
     def settle(
         self, meter: Meter, days: Sequence[date], now: datetime, silent: Collection[date] | None = None
     ) -> list[DayFacts]:

@@ -1,6 +1,6 @@
 """Since when, and until when, a meter's readings count."""
 
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.notes import Notes
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
@@ -17,7 +17,7 @@ class Bounds(Part):
         super().__init__(store)
         self._peaks, self._outbox, self._notes = peaks, outbox, notes
 
-    @heeding_damage
+    @reporting_damage
     def keep_to(self, meter: Meter) -> None:
         """Notice that a meter's bounds were moved: other readings count now, from the first day known on."""
         note = f"bounds/{meter.ean}/{meter.energy}"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from bridge.ledger.errors import ADVICE_ON_DAMAGE, Damaged, heeding_damage
+from bridge.ledger.errors import ADVICE_ON_DAMAGE, Damaged, reporting_damage
 from bridge.ledger.migrations import OF_READINGS, OF_THE_DAY
 from bridge.ledger.part import Part
 from bridge.ledger.store import Store
@@ -79,7 +79,7 @@ class Checksums(Part):
         )
         return [meterday.day_of(to_instant(start), meter.energy) for (start,) in rows]
 
-    def heed_damage(self, meter: Meter, first: date, last: date, *, intervals_too: bool = True) -> None:
+    def raise_if_damaged(self, meter: Meter, first: date, last: date, *, intervals_too: bool = True) -> None:
         """Make sure of some days before they are read.
 
         Raises:
@@ -91,7 +91,7 @@ class Checksums(Part):
             raise Damaged(f"the ledger {self} {ADVICE_ON_DAMAGE} ({meter.label}: {days[0]})")
         self._proved(meter, first, last, intervals_too)
 
-    @heeding_damage
+    @reporting_damage
     def known_meters(self) -> list[Meter]:
         """All of which there is something, by their EANs alone."""
         rows = self._rows("SELECT ean, energy FROM meter WHERE id IN (SELECT meter FROM day) ORDER BY id")
@@ -109,7 +109,7 @@ class Checksums(Part):
             )
             days = meterday.span(*(meterday.day_of(to_instant(each), meter.energy) for each in bounds[0]))
             for i in range(0, len(days), _A_MONTH):
-                self.heed_damage(meter, days[i], days[min(i + _A_MONTH, len(days)) - 1])
+                self.raise_if_damaged(meter, days[i], days[min(i + _A_MONTH, len(days)) - 1])
                 yield
 
     def problems(self) -> str:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.notes import Notes
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
@@ -31,7 +31,7 @@ from bridge.metering.pricing import DayAhead, PricedDay, Why
 from bridge.text.words import Payload
 
 _STALE = (
-    "SELECT day.date FROM day LEFT JOIN cost ON cost.meter = day.meter AND cost.date = day.date"
+    "SELECT day.date, cost.basis FROM day LEFT JOIN cost ON cost.meter = day.meter AND cost.date = day.date"
     " WHERE day.meter = ? AND day.date BETWEEN ? AND ? AND (cost.basis IS NOT ?"
     " OR cost.checksum IS NOT day.checksum OR cost.intervals_checksum IS NOT day.intervals_checksum"
     " OR cost.disagrees IS NOT day.disagrees) ORDER BY day.date"
@@ -80,12 +80,12 @@ class KnownCosts(Part):
                 )
             yield pricing.priced(meter, timeline, day, day_ahead)
 
-    @heeding_damage
+    @reporting_damage
     def known(self, meter: Meter, first: date = date.min, last: date = date.max) -> dict[date, DayCosts]:
         """The days of a span whose costs were worked out, oldest first."""
         return {day: _read(day, text) for day, text in self._texts(meter, first, last)}
 
-    @heeding_damage
+    @reporting_damage
     def days(self, meter: Meter, first: date, last: date) -> list[PricedDay]:
         """The same without their registers."""
         return [_priced_day(day, json.loads(text)) for day, text in self._texts(meter, first, last)]
@@ -126,7 +126,11 @@ class Costs(KnownCosts):
         span = self._readings.known_span(meter)
         for first, last, basis in _bases(meter, timeline, *span) if span else ():
             rows = self._rows(_STALE, (self._meter(meter), first.isoformat(), last.isoformat(), basis))
-            for run in _runs(date.fromisoformat(day) for (day,) in rows):
+            stale = {date.fromisoformat(day): before for day, before in rows}
+            others = [day for day, before in stale.items() if before and before != basis]
+            if others:  # of which fees or the capacity tariff may be other ones
+                self._restate(meter, min(others))
+            for run in _runs(stale):
                 for start, end in _in_months(*run):
                     self._work_out(meter, timeline, start, end, basis)
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.days import Days
-from bridge.ledger.errors import heeding_damage_while_read
+from bridge.ledger.errors import reporting_damage_while_read
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
@@ -29,7 +29,7 @@ class CountedDays(Part):
         super().__init__(store)
         self._checks, self._readings, self._days = checks, readings, days
 
-    @heeding_damage_while_read
+    @reporting_damage_while_read
     def during(self, meter: Meter, first: date, last: date) -> Iterator[CountedDay]:
         """Those of a span, oldest first. A day that the bounds cut is there once its part is complete."""
         known = self._readings.known_span(meter)
@@ -41,7 +41,7 @@ class CountedDays(Part):
             yield from self._portion(meter, days[i], days[min(i + _PORTION, len(days)) - 1])
 
     def _portion(self, meter: Meter, first: date, last: date) -> Iterator[CountedDay]:
-        self._checks.heed_damage(meter, first, last)
+        self._checks.raise_if_damaged(meter, first, last)
         daily = {
             meterday.day_of(start, meter.energy): amounts
             for start, amounts in self._readings.amounts(meter, first, last, daily=True).items()

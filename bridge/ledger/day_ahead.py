@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.units import to_amount, to_instant, to_seconds
 
@@ -19,7 +19,7 @@ _LARGEST = 10**11  # billionths, either way: above any price, and far below what
 class KnownPrices(Part):
     """The prices as they are read."""
 
-    @heeding_damage
+    @reporting_damage
     def during(self, start: datetime, end: datetime) -> dict[datetime, Decimal]:
         """The prices that are known of a span: start of each quarter-hour (UTC) → EUR/kWh, oldest first."""
         rows = self._rows(
@@ -28,7 +28,7 @@ class KnownPrices(Part):
         )
         return {to_instant(seconds): to_amount(_possible(amount)) for seconds, amount in rows}
 
-    @heeding_damage
+    @reporting_damage
     def missing(self, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """The parts of a span without prices, each as long as it can be, oldest first."""
         first, last = to_seconds(start), to_seconds(end)
@@ -47,7 +47,7 @@ class KnownPrices(Part):
         )
         return [(to_instant(begin), to_instant(stop)) for begin, stop in rows]
 
-    @heeding_damage
+    @reporting_damage
     def latest(self) -> datetime | None:
         """The start of the latest quarter-hour that has a price, in UTC."""
         ((latest,),) = self._rows("SELECT MAX(start) FROM sound_price")

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from bridge.ledger.checksums import Checksums
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
@@ -26,7 +26,7 @@ class Days(Part):
         super().__init__(store)
         self._checks, self._readings = checks, readings
 
-    @heeding_damage
+    @reporting_damage
     def facts(self, meter: Meter, days: Sequence[date], now: datetime | None = None) -> list[DayFacts]:
         """What is known of some consecutive days, oldest first.
 
@@ -72,21 +72,21 @@ class Days(Part):
             )
         return facts
 
-    @heeding_damage
+    @reporting_damage
     def latest_complete_day(self, meter: Meter) -> Day | None:
         """The newest complete meter day, at any age."""
         latest = self.latest_whole(meter, *meterday.whole_within(meter))
         found = [*([latest] if latest else ()), *self.complete_parts(meter)]
         return self.complete_day(meter, max(found)) if found else None
 
-    @heeding_damage
+    @reporting_damage
     def complete_day(self, meter: Meter, day: date) -> Day:
         """A day that is complete."""
         ((revision, fetched_at, disagrees),) = self._rows(
             "SELECT revision, fetched_at, disagrees FROM day WHERE meter = ? AND date = ?",
             (self._meter(meter), day.isoformat()),
         )
-        self._checks.heed_damage(meter, day, day)
+        self._checks.raise_if_damaged(meter, day, day)
         start = meterday.start_of(day, meter.energy)
         part = self._part_of(meter, day) if day in meterday.cut_days(meter) else None
         bounds = meterday.bounds_of(meter, day)
@@ -103,12 +103,12 @@ class Days(Part):
             intervals_count=not disagrees,
         )
 
-    @heeding_damage
+    @reporting_damage
     def intervals(self, meter: Meter, day: date) -> list[Interval]:
         """A day's known intervals that count, in order of time."""
         return self._readings.between(meter, *meterday.bounds_of(meter, day))
 
-    @heeding_damage
+    @reporting_damage
     def complete_days(self, meter: Meter, first: date, last: date) -> list[date]:
         """Which days of a span are complete, oldest first."""
         rows = self._rows(
@@ -120,7 +120,7 @@ class Days(Part):
             [*(date.fromisoformat(day) for (day,) in rows), *self.complete_parts(meter, first, last)]
         )
 
-    @heeding_damage
+    @reporting_damage
     def days_in_doubt(self, meter: Meter, first: date = date.min, last: date = date.max) -> set[date]:
         """Which days of a span have intervals that do not add up to their daily amounts, and do not count."""
         rows = self._rows(
@@ -156,7 +156,7 @@ class Days(Part):
 
     def _part_of(self, meter: Meter, day: date) -> dict[Register, Decimal] | None:
         """The sum of those intervals of a day that count; None while one is missing, or in doubt."""
-        self._checks.heed_damage(meter, day, day)
+        self._checks.raise_if_damaged(meter, day, day)
         if self.days_in_doubt(meter, day, day):
             return None
         whole, slots = self._readings.of_day(meter, day)

@@ -25,7 +25,7 @@ class LedgerOutdated(LedgerError):
     """It was written by an older version, and only who may write it brings it up to date."""
 
 
-def heeding_damage(method: Callable[_P, _T]) -> Callable[_P, _T]:
+def reporting_damage(method: Callable[_P, _T]) -> Callable[_P, _T]:
     """What does not make sense in our own file was not written by us."""
 
     @wraps(method)
@@ -36,8 +36,8 @@ def heeding_damage(method: Callable[_P, _T]) -> Callable[_P, _T]:
     return heeding
 
 
-def heeding_damage_while_read(method: Callable[_P, Iterator[_T]]) -> Callable[_P, Iterator[_T]]:
-    """As `heeding_damage`, for what is read row by row, long after the call."""
+def reporting_damage_while_read(method: Callable[_P, Iterator[_T]]) -> Callable[_P, Iterator[_T]]:
+    """As `reporting_damage`, for what is read row by row, long after the call."""
 
     @wraps(method)
     def heeding(*arguments: _P.args, **options: _P.kwargs) -> Iterator[_T]:

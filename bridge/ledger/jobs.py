@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.units import to_instant, to_seconds
 from bridge.metering.meterday import ONE_DAY
@@ -31,7 +31,7 @@ class Jobs(Part):
         with self._store.transaction():
             return [self.begin_backfill(meter, first, last, now, mark) for meter in meters]
 
-    @heeding_damage
+    @reporting_damage
     def begin_backfill(
         self, meter: Meter, first: date, last: date, now: datetime, mark: Any = None
     ) -> Backfill:
@@ -66,18 +66,18 @@ class Jobs(Part):
             self.keep_backfill(replace(job, last=last, state="open", answered=answered, words=None))
             return self.backfill(job.number)
 
-    @heeding_damage
+    @reporting_damage
     def backfill(self, number: int) -> Backfill:
         """One of them, by its number."""
         (row,) = self._backfills("backfill.id = ?", (number,))
         return row
 
-    @heeding_damage
+    @reporting_damage
     def open_backfills(self) -> list[Backfill]:
         """Those that are to be worked on."""
         return self._backfills("state = 'open'", ())
 
-    @heeding_damage
+    @reporting_damage
     def unanswered_backfills(self) -> list[Backfill]:
         """Those that have ended, while someone still waits for the answer."""
         return self._backfills("state IN ('done', 'failed') AND marks != '[]'", ())

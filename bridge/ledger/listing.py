@@ -6,7 +6,7 @@ from datetime import date
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.days import Days
-from bridge.ledger.errors import heeding_damage_while_read
+from bridge.ledger.errors import reporting_damage_while_read
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
@@ -22,7 +22,7 @@ class Listing(Part):
         super().__init__(store)
         self._checks, self._readings, self._days = checks, readings, days
 
-    @heeding_damage_while_read
+    @reporting_damage_while_read
     def counted(self, meter: Meter, first: date, last: date, *, daily: bool) -> Iterator[Counted]:
         """The readings of a span of days, one by one, in order of time: days, or quarter-hours (gas: hours).
 
@@ -31,7 +31,7 @@ class Listing(Part):
         its part is complete.
         """
         first, last = meterday.span_within(meter, first, last)
-        self._checks.heed_damage(meter, first, last)  # before what there is may look like nothing
+        self._checks.raise_if_damaged(meter, first, last)  # before what there is may look like nothing
         known = self._readings.known_span(meter)
         if known is None or not (first := max(first, known[0])) <= (last := min(last, known[1])):
             return

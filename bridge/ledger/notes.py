@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 
 
 class KnownNotes(Part):
     """The notes as they are read."""
 
-    @heeding_damage
+    @reporting_damage
     def recall(self, key: str) -> Any:
         """The JSON value remembered under a key, or None."""
         for (value,) in self._rows("SELECT value FROM note WHERE key = ?", (key,)):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from bridge.ledger.checksums import Checksums
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
@@ -55,7 +55,7 @@ class Outbox(Part):
             (key, since),
         )
 
-    @heeding_damage
+    @reporting_damage
     def unstreamed(self, meter: Meter, at_most: int = 1000) -> list[Interval]:
         """Intervals that are new or corrected since they were last streamed, oldest first.
 
@@ -71,7 +71,7 @@ class Outbox(Part):
         if not starts:
             return []
         first, last = min(starts), min(max(starts), min(starts) + _A_MONTH)
-        self._checks.heed_damage(
+        self._checks.raise_if_damaged(
             meter, meterday.day_of(first, meter.energy), meterday.day_of(last, meter.energy)
         )
         found = self._readings.between(meter, first, last + meterday.interval_length(meter.energy))

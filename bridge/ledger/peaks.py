@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.days import Days
-from bridge.ledger.errors import LedgerError, heeding_damage
+from bridge.ledger.errors import LedgerError, reporting_damage
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
 from bridge.ledger.store import Store
@@ -22,7 +22,7 @@ class KnownPeaks(Part):
         super().__init__(store)
         self._checks, self._days = checks, days
 
-    @heeding_damage
+    @reporting_damage
     def peak_months(self, meter: Meter, months: Sequence[date]) -> list[PeakMonth]:
         """The peaks of some months, oldest first; what was worked out once is not worked out again."""
         known = self._known_peaks(meter, months)
@@ -59,7 +59,7 @@ class KnownPeaks(Part):
     def _work_out(self, meter: Meter, month: date) -> tuple[int, int | None]:
         """A month's highest quarter-hour of complete days, as the file has it; None where there is none."""
         first, last = meterday.span_within(meter, month, meterday.last_of(month))
-        self._checks.heed_damage(meter, first, last)
+        self._checks.raise_if_damaged(meter, first, last)
         complete = set(self._days.complete_days(meter, first, last)) - self._days.days_in_doubt(
             meter, first, last
         )

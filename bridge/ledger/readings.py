@@ -4,18 +4,18 @@ from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
 
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.units import to_amount, to_instant, to_seconds
 from bridge.metering import meterday
-from bridge.metering.merging import Row, Slot, by_register
+from bridge.metering.merging import Row, Slot, totals_by_register
 from bridge.metering.model import Interval, Meter, Register
 
 
 class Readings(Part):
     """Amounts of slots, by register, over all physical meters. Spans of days include both ends."""
 
-    @heeding_damage
+    @reporting_damage
     def known_span(self, meter: Meter) -> tuple[date, date] | None:
         """The first and the last day of which anything is known, whatever the bounds."""
         ((first, last),) = self._rows(
@@ -28,7 +28,7 @@ class Readings(Part):
             meterday.day_of(to_instant(last), meter.energy),
         )
 
-    @heeding_damage
+    @reporting_damage
     def first_with_intervals(self, meter: Meter) -> date | None:
         """The first day of which an interval is known, whatever the bounds."""
         ((start,),) = self._rows(
@@ -36,7 +36,7 @@ class Readings(Part):
         )
         return None if start is None else meterday.day_of(to_instant(start), meter.energy)
 
-    @heeding_damage
+    @reporting_damage
     def days_with_amounts(self, meter: Meter, first: date, last: date) -> set[date]:
         """The days of a span of which daily amounts are known."""
         bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
@@ -55,7 +55,9 @@ class Readings(Part):
             self._meter(meter), to_seconds(bounds[0]), to_seconds(bounds[1]) - 1, daily=daily
         )
         return {
-            to_instant(start): {register: to_amount(total) for register, total in by_register(slot).items()}
+            to_instant(start): {
+                register: to_amount(total) for register, total in totals_by_register(slot).items()
+            }
             for start, slot in slots.items()
         }
 
@@ -89,7 +91,7 @@ class Readings(Part):
             Interval(
                 start=to_instant(at),
                 end=to_instant(at) + length,
-                amounts={register: to_amount(total) for register, total in by_register(slot).items()},
+                amounts={register: to_amount(total) for register, total in totals_by_register(slot).items()},
                 validated=all(row.validated for row in slot.values()),
                 revision=revisions[at],
             )

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.units import to_instant, to_seconds
 from bridge.metering.model import Meter
@@ -11,7 +11,7 @@ from bridge.metering.model import Meter
 class Reviews(Part):
     """What the ledger remembers of days beside their readings. Spans of days include both ends."""
 
-    @heeding_damage
+    @reporting_damage
     def not_final(self, meter: Meter, first: date, last: date) -> dict[date, datetime | None]:
         """The days whose daily amounts are not final, and when these came last."""
         rows = self._rows(
@@ -29,7 +29,7 @@ class Reviews(Part):
             (to_seconds(now), self._meter(meter), first.isoformat(), last.isoformat()),
         )
 
-    @heeding_damage
+    @reporting_damage
     def awaiting_intervals(
         self, meter: Meter, first: date, last: date, before: datetime
     ) -> tuple[list[date], list[date]]:
@@ -54,7 +54,7 @@ class Reviews(Part):
         corrected = [date.fromisoformat(day) for day, is_corrected in rows if is_corrected]
         return corrected, [date.fromisoformat(day) for day, is_corrected in rows if not is_corrected]
 
-    @heeding_damage
+    @reporting_damage
     def newest_trace(self) -> datetime | None:
         """The latest instant at which Fluvius was asked or answered, by the clock of then."""
         ((newest,),) = self._rows(

@@ -13,7 +13,7 @@ from bridge.ledger.store import Store
 from bridge.ledger.sums import Sums
 from bridge.ledger.units import to_billionths, to_instant, to_seconds
 from bridge.metering import meterday
-from bridge.metering.merging import Row, Slot, by_register, claimed_twice, replace
+from bridge.metering.merging import Row, Slot, claimed_by_two_meters, replace, totals_by_register
 from bridge.metering.model import Meter, Reading
 
 
@@ -38,9 +38,9 @@ class Slots(Part):
         if not answer:
             return {}
         key = self._meter(meter)
-        self._checks.heed_damage(meter, *_days_of(meter, answer), intervals_too=not daily)
+        self._checks.raise_if_damaged(meter, *_days_of(meter, answer), intervals_too=not daily)
         known, revisions = self._readings.known(key, min(answer), max(answer), daily=daily)
-        doubled = claimed_twice(answer, known)
+        doubled = claimed_by_two_meters(answer, known)
         slots: dict[int, tuple[Slot, Slot]] = {}
         for start, fresh in answer.items():
             before, after = known.get(start, {}), fresh
@@ -53,7 +53,7 @@ class Slots(Part):
         self.touch(meter, *_days_of(meter, slots))
         written = {}
         for start, (before, after) in slots.items():
-            written[start] = by_register(before) != by_register(after)
+            written[start] = totals_by_register(before) != totals_by_register(after)
             self._write_slot((key, daily, start), before, after, revisions.get(start, 0) + written[start])
         changed = [start for start, is_changed in written.items() if is_changed]
         if changed:
@@ -64,7 +64,7 @@ class Slots(Part):
 
     def touch(self, meter: Meter, first: date, last: date) -> None:
         """Days of a span change: what was worked out of them does not count any more."""
-        self._checks.heed_damage(meter, first, last)
+        self._checks.raise_if_damaged(meter, first, last)
         self._outbox.changed(meter)
         self._sums.forget(meter, first)
         self._peaks.forget(meter, first, last)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.folder.claim import is_full
-from bridge.ledger.errors import ADVICE_ON_DAMAGE, LedgerError, LedgerOutdated, heeding_damage
+from bridge.ledger.errors import ADVICE_ON_DAMAGE, LedgerError, LedgerOutdated, reporting_damage
 from bridge.ledger.migrations import APPLICATION_ID, MIGRATIONS, statements
 from bridge.ledger.names import Names
 from bridge.ledger.snapshot import how_to_read
@@ -59,7 +59,7 @@ class Store:
         """Let go of the file."""
         self.db.close()
 
-    @heeding_damage
+    @reporting_damage
     def _prepare(self) -> None:
         if self.read_only:
             self.db.execute("BEGIN")

@@ -7,13 +7,13 @@ from functools import reduce
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.days import Days
-from bridge.ledger.errors import heeding_damage
+from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
 from bridge.ledger.units import seconds_of, to_amount, to_instant, to_seconds
 from bridge.metering import meterday
-from bridge.metering.hours import HourlyDay, Standing
+from bridge.metering.hours import HourlyDay, RunningSum
 from bridge.metering.model import Meter, Month, Register, Total
 
 _NOTHING = Decimal(0)
@@ -30,7 +30,7 @@ class Sums(Part):
         self._proved: set[int] = set()  # meters
         store.on_rollback += [self._long_ago.clear, self._proved.clear]
 
-    @heeding_damage
+    @reporting_damage
     def total(self, meter: Meter, first: date = date.min, last: date = date.max) -> Total | None:
         """The exact sum of the complete days, of all or from the first to the last; None if there is none.
 
@@ -38,14 +38,14 @@ class Sums(Part):
         """
         key = self._meter(meter)
         if key not in self._proved:
-            self._checks.heed_damage(meter, date.min, date.max, intervals_too=False)
+            self._checks.raise_if_damaged(meter, date.min, date.max, intervals_too=False)
             self._proved.add(key)
         parts = self._days.complete_parts(meter, first, last)
         totals = [Total(day, day, 1, part) for day, part in parts.items()]
         totals += self._of_whole_days(meter, *meterday.whole_within(meter, first, last))
         return reduce(_together, totals) if totals else None
 
-    @heeding_damage
+    @reporting_damage
     def month(self, meter: Meter, month: date, now: datetime) -> Month:
         """A month's complete days: their exact sum, and how many are missing that Fluvius may have published.
 
@@ -61,8 +61,8 @@ class Sums(Part):
         missing = set(expected) - set(self._days.complete_days(meter, month, last))
         return Month(month, total.days if total else 0, len(missing), total.amounts if total else {})
 
-    @heeding_damage
-    def standings(self, meter: Meter, before: datetime) -> dict[Register, Standing]:
+    @reporting_damage
+    def running_sums(self, meter: Meter, before: datetime) -> dict[Register, RunningSum]:
         """Where each register stands at an instant, by its daily amounts, of complete days and others."""
         start, end = seconds_of(meter, *meterday.whole_within(meter))
         rows = self._rows(  # in two parts, each of which stays within 64 bits
@@ -70,8 +70,8 @@ class Sums(Part):
             " FROM reading WHERE meter = ? AND daily = 1 AND start >= ? AND start < ? GROUP BY register",
             (self._meter(meter), start, min(end, to_seconds(before))),
         )
-        standings = {
-            self._store.names.registers[number]: Standing(
+        sums = {
+            self._store.names.registers[number]: RunningSum(
                 to_instant(first), to_instant(last), to_amount(whole * 10**9 + rest)
             )
             for number, first, last, whole, rest in rows
@@ -79,11 +79,11 @@ class Sums(Part):
         for day, part in self._days.complete_parts(meter).items():
             at = meterday.start_of(day, meter.energy)
             for register, amount in part.items() if at < before else ():
-                known = standings.get(register, Standing(at, at, Decimal(0)))
-                standings[register] = Standing(min(known.first, at), max(known.last, at), known.sum + amount)
-        return standings
+                known = sums.get(register, RunningSum(at, at, Decimal(0)))
+                sums[register] = RunningSum(min(known.first, at), max(known.last, at), known.sum + amount)
+        return sums
 
-    @heeding_damage
+    @reporting_damage
     def hourly(self, meter: Meter, first: date, last: date) -> list[HourlyDay]:
         """The days of a span that have daily amounts, oldest first, with what is known of their hours.
 
@@ -92,7 +92,7 @@ class Sums(Part):
         first, last = meterday.span_within(meter, first, last)
         if first > last:
             return []
-        self._checks.heed_damage(meter, first, last)
+        self._checks.raise_if_damaged(meter, first, last)
         bounds = meterday.bounds_of(meter, first)[0], meterday.bounds_of(meter, last)[1]
         hours: dict[date, dict[datetime, dict[Register, Decimal]]] = defaultdict(lambda: defaultdict(dict))
         rows = self._rows(

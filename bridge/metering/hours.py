@@ -20,7 +20,7 @@ class HourlyDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunningSum:
     """What a register counted in all days before some instant."""
 
     first: datetime  # the start of its first day; aware, UTC

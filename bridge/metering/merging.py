@@ -40,7 +40,7 @@ def replace(before: Slot, fresh: Slot, *, daily: bool, other_devices: bool) -> S
     return {key: row for key, row in before.items() if not gives_way(*key)} | fresh
 
 
-def claimed_twice(answer: Mapping[int, Slot], known: Mapping[int, Slot]) -> set[int]:
+def claimed_by_two_meters(answer: Mapping[int, Slot], known: Mapping[int, Slot]) -> set[int]:
     """The starts of slots that were known under another serial already and are the same energy.
 
     Two physical meters never count on one connection point at the same time: after an exchange they share
@@ -69,7 +69,7 @@ def _by_flow(slot: Slot) -> dict[tuple[Direction, Unit], int]:
     return {flow: amount for flow, amount in totals.items() if amount}
 
 
-def by_register(slot: Slot) -> dict[Register, int]:
+def totals_by_register(slot: Slot) -> dict[Register, int]:
     """A slot's amounts, over all physical meters."""
     totals: dict[Register, int] = defaultdict(int)
     for (_, register), row in slot.items():

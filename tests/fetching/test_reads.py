@@ -36,7 +36,7 @@ def test_a_day_is_proved_once_in_a_turn_and_again_after_it_or_after_what_failed(
         fetcher.fetch(Occasion.SCHEDULE)
         latest = ledger.days.latest_complete_day(desk.meter())
         assert latest
-        proof = partial(ledger.checks.heed_damage, desk.meter(), latest.date, latest.date)
+        proof = partial(ledger.checks.raise_if_damaged, desk.meter(), latest.date, latest.date)
         with ledger.checks.proving_once():
             proof()
             ledger.store.db.execute("UPDATE reading SET amount = amount + 1 WHERE daily = 1")

@@ -607,7 +607,7 @@ def use(path: Path) -> list[Any]:
             ledger.notes.recall("note"),
             ledger.outbox.published_topics(),
             ledger.outbox.unstreamed(HOME),
-            ledger.sums.standings(HOME, NOW),
+            ledger.sums.running_sums(HOME, NOW),
             ledger.sums.hourly(HOME, days[0], days[-1]),
             ledger.outbox.restated_since(HOME),
         ]

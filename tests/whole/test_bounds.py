@@ -286,7 +286,7 @@ def test_the_parts_of_any_division_add_up_to_the_whole(
 @given(NAMES, PLACES)
 @hypothesis_settings(max_examples=often(40, soak=400), deadline=None)
 def test_every_part_agrees_with_itself(autumn: World, kept: Ledger, name: str, places: list[int]) -> None:
-    """The total, the days, the standings, the hours and the lines of an export are the same energy."""
+    """The total, the days, the running_sums, the hours and the lines of an export are the same energy."""
     for part in parts_of(autumn.meter(name), places):
         total = kept.sums.total(part)
         days = kept.days.complete_days(part, date.min, date.max)
@@ -294,8 +294,8 @@ def test_every_part_agrees_with_itself(autumn: World, kept: Ledger, name: str, p
         amounts = summed([total.amounts if total else {}])
         assert summed([kept.days.complete_day(part, day).amounts for day in days]) == amounts
         far = datetime(9999, 1, 1, tzinfo=UTC)
-        standings = kept.sums.standings(part, far)
-        assert without_zeros({register: each.sum for register, each in standings.items()}) == amounts
+        running_sums = kept.sums.running_sums(part, far)
+        assert without_zeros({register: each.sum for register, each in running_sums.items()}) == amounts
         intervals = [each.amounts for day in days for each in kept.days.intervals(part, day)]
         assert summed(intervals) == amounts
         for daily in (True, False):
