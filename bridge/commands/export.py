@@ -4,21 +4,20 @@ A line says what one register counted in one slot: a meter day, or a quarter-hou
 """
 
 import argparse
-import csv
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from functools import partial
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from bridge.commands import cost_lines, costs, readable
-from bridge.commands.cost_lines import CostLine, SlotPrices, Unknown, number
+from bridge.commands.cost_lines import CostLine, SlotPrices, Unknown
+from bridge.commands.export_formats import Line, write_csv, write_json
 from bridge.commands.readable import NothingKnown
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings
@@ -26,36 +25,15 @@ from bridge.config.asked import UsageError, check_span, day, meters_named
 from bridge.folder.files import opened
 from bridge.ledger import Records
 from bridge.metering import meterday
-from bridge.metering.model import Meter, Unit
+from bridge.metering.model import Meter
 from bridge.metering.silence import INTERVALS
 from bridge.text.endings import DONE
-from bridge.text.foreign import cell
-from bridge.text.words import local, plain
+from bridge.text.words import local
 
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _POINTS = {"point": ".", "comma": ","}
 _NAMED = 10  # meters of which nothing is known
-_WORDS = ("false", "true")
-_OF_COSTS = ("price", "cost")  # the last columns
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Line(NamedTuple):
-    """What one register counted in one slot."""
-
-    meter: str
-    ean: str
-    date: str  # the meter day
-    start: str  # in Europe/Brussels, with its offset
-    end: str
-    direction: str
-    tariff: str
-    amount: Decimal
-    unit: str
-    validated: bool
-    complete: bool  # nothing of that meter day is missing
-    price: Decimal | None = None  # EUR/kWh with VAT; this and the cost are written with --costs alone
-    cost: Decimal | None = None  # EUR, what was paid; of injection what was received
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +154,10 @@ def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Any], TextIO], 
             raise UsageError("--decimal and --delimiter are for --format csv")
         if _is_by_part(arguments):
             return cost_lines.write_json
-        return partial(_write_json, costs=arguments.costs)
+        return partial(write_json, costs=arguments.costs)
     decimal = arguments.decimal or "point"
     delimiter = arguments.delimiter or ("semicolon" if decimal == "comma" else "comma")
-    write = cost_lines.write_csv if _is_by_part(arguments) else partial(_write_csv, costs=arguments.costs)
+    write = cost_lines.write_csv if _is_by_part(arguments) else partial(write_csv, costs=arguments.costs)
     return partial(write, point=_POINTS[decimal], delimiter=_DELIMITERS[delimiter])
 
 
@@ -236,52 +214,6 @@ def _lines(records: Records, span: Span, prices: SlotPrices | None, *, daily: bo
                 direction, tariff, amount, unit, validated, complete,
                 *(prices.of_reading(start, register, amount) if prices else ()),
             )  # fmt: skip
-
-
-def _write_csv(
-    lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str, costs: bool = False
-) -> None:
-    """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
-    writer = csv.writer(file, delimiter=delimiter)
-    writer.writerow(Line._fields if costs else Line._fields[: -len(_OF_COSTS)])
-    writer.writerows(
-        (
-            f"EAN {meter}" if meter == ean else cell(meter),
-            f"EAN {ean}",
-            *slot,
-            plain(amount).replace(".", point),
-            "m3" if unit is Unit.M3 else unit,
-            _WORDS[validated],
-            _WORDS[complete],
-            *((number(price, point), number(cost, point)) if costs else ()),
-        )
-        for meter, ean, *slot, amount, unit, validated, complete, price, cost in lines
-    )
-
-
-def _write_json(lines: Iterable[Line], file: TextIO, *, costs: bool = False) -> None:
-    """One array, one object on each line."""
-    before = "[\n"
-    for line in lines:
-        file.write(before + _as_json(line, costs=costs))
-        before = ",\n"
-    file.write("\n]\n" if before.startswith(",") else "[]\n")
-
-
-def _as_json(line: Line, *, costs: bool) -> str:
-    # By hand, for speed: no slug, digit, time or word of ours holds a character that JSON would escape.
-    return (
-        f'{{"meter": "{line.meter}", "ean": "{line.ean}", "date": "{line.date}",'
-        f' "start": "{line.start}", "end": "{line.end}", "direction": "{line.direction}",'
-        f' "tariff": "{line.tariff}", "amount": {plain(line.amount)}, "unit": "{line.unit}",'
-        f' "validated": {_WORDS[line.validated]}, "complete": {_WORDS[line.complete]}'
-        f"{_costs_as_json(line) if costs else ''}}}"
-    )
-
-
-def _costs_as_json(line: Line) -> str:
-    price, cost = (number(each, ".") or "null" for each in (line.price, line.cost))
-    return f', "price": {price}, "cost": {cost}'
 
 
 def _summary(tally: _Tally, output: Path | None, what: str) -> str:

@@ -16,14 +16,13 @@ from pydantic_core import ErrorDetails
 from bridge.config.contradictions import contradictions
 from bridge.config.errors import ConfigError
 from bridge.config.keys import KEYS, KeyPath, advice, anywhere, at, filled_in, key_of, kinds, section_of
+from bridge.config.paths import PREFIX, dotted, path_of, variable_of, word_of
 from bridge.config.section import Section
 from bridge.config.settings import Settings
 from bridge.config.text import Hidden, Unreadable, parse, read
 
 _Form = TypeVar("_Form", bound=Section)
 
-PREFIX = "FLUVIUS2MQTT_"
-WORD = r"[A-Za-z0-9_-]{1,40}"
 
 SHORT_NAMES: dict[str, KeyPath] = {
     "FLUVIUS_LOGIN": ("fluvius", "portal", "email"),
@@ -59,13 +58,13 @@ class Draft:
         """The file or variable in which a key stands or should stand, and the key."""
         for end in range(len(path), 0, -1):
             if variable := self.variables.get(path[:end]):
-                return f"{variable} ({_dotted(path)})"
+                return f"{variable} ({dotted(path)})"
         if self.is_addon:
-            return f"Option {_dotted(path)}"
+            return f"Option {dotted(path)}"
         if self.file:
-            return f"{self.file}: {_dotted(path)}" if path else str(self.file)
+            return f"{self.file}: {dotted(path)}" if path else str(self.file)
         short = next((name for name, key in SHORT_NAMES.items() if key == path), None)
-        return f"{short or PREFIX + _variable(path)} ({_dotted(path)})"
+        return f"{short or PREFIX + variable_of(path)} ({dotted(path)})"
 
     def add_file(self, file: Path) -> None:
         """One file's keys. Nothing else is worth looking at while it cannot be read."""
@@ -123,7 +122,7 @@ class Draft:
         value = at(self.secrets, name)
         if not isinstance(value, str):
             self.mistakes.append(
-                f"{file}: {_dotted((name,))}: is missing; write {_dotted((name,))}: and its value"
+                f"{file}: {dotted((name,))}: is missing; write {dotted((name,))}: and its value"
             )
             return Unreadable("?")
         return Hidden(value)
@@ -133,11 +132,11 @@ class Draft:
         for variable in sorted(environ, key=lambda name: (len(name), name)):
             if not variable.startswith(PREFIX) or not environ[variable]:
                 continue
-            name = variable if anywhere(_path(variable)) in KEYS else variable.removesuffix("_FILE")
-            if anywhere(_path(name)) in KEYS:
-                self.take(variable, name, _path(name), environ)
+            name = variable if anywhere(path_of(variable)) in KEYS else variable.removesuffix("_FILE")
+            if anywhere(path_of(name)) in KEYS:
+                self.take(variable, name, path_of(name), environ)
             else:
-                near = get_close_matches(variable[len(PREFIX) :], [_variable(key) for key in KEYS], n=1)
+                near = get_close_matches(variable[len(PREFIX) :], [variable_of(key) for key in KEYS], n=1)
                 advice = f"did you mean {PREFIX}{near[0]}?" if near else "the keys are in config.example.yaml"
                 self.mistakes.append(f"{variable}: unknown key; {advice}")
 
@@ -262,7 +261,7 @@ def _reason(found: ErrorDetails, path: KeyPath) -> str:
         return ""
     if found["type"] == "extra_forbidden":
         beside = [str(key[-1]) for key in KEYS if key[:-1] == anywhere(path[:-1])]
-        near = get_close_matches(_word(str(path[-1])), beside, n=1)
+        near = get_close_matches(word_of(str(path[-1])), beside, n=1)
         return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; write {', '.join(beside)}"
     reason = REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
     return f"{reason.replace('{it}', _shown(value, path))}; {advice(path)}"
@@ -278,28 +277,3 @@ def _shown(value: Any, path: KeyPath) -> str:
     if not info or SecretStr in may_be or is_keys or isinstance(value, Hidden):
         return "text"
     return (value if re.fullmatch(r"[\w.:/+-]+", value) else repr(value)) if len(value) <= 60 else "this text"
-
-
-def _dotted(path: KeyPath) -> str:
-    """`meters[0].ean`; of a key that is no word, the part that is: the rest may be a secret."""
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += "." * bool(text) + (part if re.fullmatch(WORD, part) else _word(part) + "…")
-    return text
-
-
-def _word(key: str) -> str:
-    found = re.match(WORD, key)
-    return found[0] if found else ""
-
-
-def _variable(path: KeyPath) -> str:
-    return "__".join(map(str, path)).upper()
-
-
-def _path(variable: str) -> KeyPath:
-    parts = variable.removeprefix(PREFIX).lower().split("__")
-    return tuple(int(part) if re.fullmatch("[0-9]{1,4}", part) else part for part in parts)

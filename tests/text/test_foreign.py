@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.commands import export
+from bridge.commands.export_formats import Line, write_csv
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
 from bridge.homeassistant.errors import CommandRefused, CoreAway
 from bridge.homeassistant.supervisor import SupervisorError
@@ -290,13 +290,9 @@ def test_an_answer_is_always_json(home: World, mosquitto: Mosquitto) -> None:
 
 @pytest.mark.parametrize("name", ["=1+1", "+a", "-2", "@sum", "\tx", "\rx"])
 def test_a_cell_of_csv_begins_no_formula(name: str) -> None:
-    line = export.Line(
-        name, "5414", "2026-11-20", "", "", "consumption", "high", Decimal(1), "kWh", True, True
-    )
+    line = Line(name, "5414", "2026-11-20", "", "", "consumption", "high", Decimal(1), "kWh", True, True)
     file = io.StringIO()
-    export._write_csv(
-        [line, line._replace(meter="-1", amount=Decimal("-1.5"))], file, point=".", delimiter=","
-    )
+    write_csv([line, line._replace(meter="-1", amount=Decimal("-1.5"))], file, point=".", delimiter=",")
     _, row, other = csv.reader(io.StringIO(file.getvalue(), newline=""))
     assert row[0] == f"'{name}"
     assert (other[0], other[7]) == ("'-1", "-1.5")

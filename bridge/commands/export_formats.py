@@ -1,0 +1,78 @@
+"""The lines of an export, as CSV and as JSON."""
+
+import csv
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import NamedTuple, TextIO
+
+from bridge.commands.cost_lines import number
+from bridge.metering.model import Unit
+from bridge.text.foreign import cell
+from bridge.text.words import plain
+
+_WORDS = ("false", "true")
+_OF_COSTS = ("price", "cost")  # the last columns
+
+
+class Line(NamedTuple):
+    """What one register counted in one slot."""
+
+    meter: str
+    ean: str
+    date: str  # the meter day
+    start: str  # in Europe/Brussels, with its offset
+    end: str
+    direction: str
+    tariff: str
+    amount: Decimal
+    unit: str
+    validated: bool
+    complete: bool  # nothing of that meter day is missing
+    price: Decimal | None = None  # EUR/kWh with VAT; this and the cost are written with --costs alone
+    cost: Decimal | None = None  # EUR, what was paid; of injection what was received
+
+
+def write_csv(
+    lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str, costs: bool = False
+) -> None:
+    """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
+    writer = csv.writer(file, delimiter=delimiter)
+    writer.writerow(Line._fields if costs else Line._fields[: -len(_OF_COSTS)])
+    writer.writerows(
+        (
+            f"EAN {meter}" if meter == ean else cell(meter),
+            f"EAN {ean}",
+            *slot,
+            plain(amount).replace(".", point),
+            "m3" if unit is Unit.M3 else unit,
+            _WORDS[validated],
+            _WORDS[complete],
+            *((number(price, point), number(cost, point)) if costs else ()),
+        )
+        for meter, ean, *slot, amount, unit, validated, complete, price, cost in lines
+    )
+
+
+def write_json(lines: Iterable[Line], file: TextIO, *, costs: bool = False) -> None:
+    """One array, one object on each line."""
+    before = "[\n"
+    for line in lines:
+        file.write(before + _as_json(line, costs=costs))
+        before = ",\n"
+    file.write("\n]\n" if before.startswith(",") else "[]\n")
+
+
+def _as_json(line: Line, *, costs: bool) -> str:
+    # By hand, for speed: no slug, digit, time or word of ours holds a character that JSON would escape.
+    return (
+        f'{{"meter": "{line.meter}", "ean": "{line.ean}", "date": "{line.date}",'
+        f' "start": "{line.start}", "end": "{line.end}", "direction": "{line.direction}",'
+        f' "tariff": "{line.tariff}", "amount": {plain(line.amount)}, "unit": "{line.unit}",'
+        f' "validated": {_WORDS[line.validated]}, "complete": {_WORDS[line.complete]}'
+        f"{_costs_as_json(line) if costs else ''}}}"
+    )
+
+
+def _costs_as_json(line: Line) -> str:
+    price, cost = (number(each, ".") or "null" for each in (line.price, line.cost))
+    return f', "price": {price}, "cost": {cost}'
