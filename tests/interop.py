@@ -136,7 +136,8 @@ class Stage:
         states = {}
         if peak := retained.get(f"{mine}/peak"):
             told = json.loads(peak, parse_float=str)
-            states = {"peak": told["latest"]["peak"], "peak_mean": told["mean"]}
+            states = {name: told[name.removeprefix("peak_")] for name in ("peak_mean", "peak_threshold")}
+            states["peak"] = told["latest"]["peak"]
             states["last_month_peak"] = told["last"]["peak"] or "unknown"
         month = json.loads(retained[f"{mine}/month"], parse_float=str)
         for side, amounts in month["last"].items():
