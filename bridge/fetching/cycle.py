@@ -84,7 +84,13 @@ class Fetcher:
         self._bounds_kept: set[Meter] = set()
         self.meters = self.mandates.meters(now())
         used = {meter.source for meter in settings.followed} | ({"energy_api"} if makes_meters else set())
-        self.visits = Visits(settings, ledger, now, pause, [name for name in SOURCES if name in used])
+        self.visits = Visits(
+            settings,
+            ledger,
+            now,
+            pause,
+            [name for name, each in SOURCES.items() if each.is_asked and name in used],
+        )
         self.health = self.visits.health
 
     def fetch(self, occasion: Occasion) -> Cycle:
@@ -130,7 +136,7 @@ class Fetcher:
 
     def progress(self, meter: Meter) -> Progress:
         """How far a meter's readings have come."""
-        return progress_of(self._desk(meter, self._now()), self.health[meter.source], self.mandates)
+        return progress_of(self._desk(meter, self._now()), self.health.get(meter.source), self.mandates)
 
     def _begun(self, occasion: Occasion) -> Cycle:
         return Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it

@@ -35,6 +35,14 @@ class MeterNote:
     behind_since: date | None = None  # the first day missed while the bridge was off, until that is made good
     asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then, ISO 8601
 
+    imported: str | None = None  # what came of the last file
+    not_imported: str | None = None  # why nothing was taken of a file, until another one is
+
+    @staticmethod
+    def key(meter: Meter) -> str:
+        """Under which the ledger keeps it."""
+        return f"meter/{meter.ean}/{meter.energy}"
+
     @classmethod
     def of(cls, meter: Meter, kept: Any) -> Self:
         """Read back what `to_note` wrote; what was asked within other bounds says nothing of these."""
