@@ -97,7 +97,7 @@ class MeterSettings(Section):
     energy: Energy = Field(default=Energy.ELECTRICITY, description="One of electricity and gas")
     source: Literal["portal", "energy_api", "file"] | None = Field(
         default=None,
-        description="One of portal, energy_api and, for what you download on Mijn Fluvius yourself, file",
+        description="One of portal, energy_api and file",
     )
     since: Bound | None = Field(
         default=None,

@@ -79,7 +79,7 @@ class Imports:
 
     def _look(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(exist_ok=True)
             found = {path: mark for path in sorted(folder.iterdir()) if (mark := _mark(path))}
         except OSError as error:
             self._say(f"import_dir {folder} cannot be read ({error.strerror}); let this user write there")
