@@ -205,6 +205,7 @@ class Fetcher:
             days_too = exchanged or cycle.occasion is Occasion.ASKED
             desk.change(remark=self._bring_up_to_date(visit, desk, cycle, days_too=days_too))
             desk.change(last_success=self._now(), error=None, behind_since=None)
+            desk.change(imported=None, not_imported=None)  # old news
             if desk.peaks_are_due():
                 portal.fetch_peaks(desk, visit.open_source())
         except (NotYourMeter, ShapeChanged, Damaged) as error:

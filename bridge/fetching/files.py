@@ -77,7 +77,7 @@ class Importer:
             for document in documents(path):
                 yield self._take(document)
         except Unusable as error:
-            yield self._refused(Outcome(clean(path.name)), error)
+            yield Outcome(clean(path.name), error=str(error))
 
     def _take(self, document: Document) -> Outcome:
         outcome = Outcome(document.name)
@@ -91,16 +91,18 @@ class Importer:
                     outcome.left.append("its last line is cut: is the file whole?")
                 self._note(outcome)
         except (Damaged, Unusable) as error:
-            return self._refused(outcome, error)
+            outcome.error, outcome.first = str(error), None
         return outcome
 
-    def _refused(self, outcome: Outcome, error: Exception) -> Outcome:
-        """Nothing was taken; whoever looks at the meter sees why, or at each that lives on files."""
-        outcome.error, outcome.first = str(error), None
+    def remember_refusal(self, outcome: Outcome) -> None:
+        """Where nobody waits for it, the meter says why nothing was taken, or each that lives on files.
+
+        Raises:
+            LedgerError: that cannot be kept.
+        """
         of_files = [each for each in self._meters if not SOURCES[each.source].is_asked]
         for meter in [outcome.meter] if outcome.meter else of_files:
-            self._change_note(meter, not_imported=f"{outcome.name} was not imported: {error}")
-        return outcome
+            self._change_note(meter, not_imported=f"{outcome.name} was not imported: {outcome.error}")
 
     def _keep_all(self, history: History, outcome: Outcome) -> None:
         meter = outcome.meter = self._followed(history.ean, history.energy)

@@ -35,8 +35,10 @@ class MeterNote:
     behind_since: date | None = None  # the first day missed while the bridge was off, until that is made good
     asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then, ISO 8601
 
-    imported: str | None = None  # what came of the last file
-    not_imported: str | None = None  # why nothing was taken of a file, until another one is
+    imported: str | None = None  # what came of the last file, until Fluvius was asked
+    not_imported: str | None = (
+        None  # why nothing was taken of a file, until another one is, or Fluvius was asked
+    )
 
     @staticmethod
     def key(meter: Meter) -> str:

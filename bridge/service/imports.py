@@ -67,6 +67,9 @@ class Imports:
         importer = Importer(self._ledger, self._fetcher.meters, self._now, lambda *_: self._go_on())
         try:
             outcomes = list(importer.take(path))
+            for each in outcomes:
+                if each.error:
+                    importer.remember_refusal(each)
         except (FolderError, LedgerError) as error:
             self._trouble.noticed(error)  # the file waits until it is over
             return False

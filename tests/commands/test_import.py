@@ -94,6 +94,8 @@ def test_a_bad_file_beside_a_good_one_is_said_and_the_good_one_taken(reader: Rea
     assert "  NO  it is no history of Mijn Fluvius" in ended.out
     assert "  NO  it cannot be read (No such file or directory)" in ended.out
     assert reader.world.total() == reader.world.truth(HOME["ean"], FIRST, LAST)
+    with reader.world.at_work() as (_, fetcher):  # a slip at the keyboard is no problem of the meter
+        assert [fetcher.progress(meter).error for meter in fetcher.meters] == [None, None]
 
 
 def test_a_meter_that_is_not_configured_is_offered_as_a_line(reader: Reader, downloads: Path) -> None:

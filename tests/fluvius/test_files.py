@@ -584,3 +584,33 @@ def test_an_import_that_is_ended_leaves_nothing_of_its_file_and_goes_on_later(
     assert rows(desk) == []
     take(desk, path)
     assert desk.total() == desk.truth(EAN, date(2026, 11, 1), date(2026, 11, 12))
+
+
+def test_history_before_the_account_joins_what_the_portal_gives_and_is_told_until_then(
+    desk: World, tmp_path: Path
+) -> None:
+    desk.fetch()
+    writer = Writer(desk.simulator, EAN)
+    take(desk, writer.write(tmp_path / "a.csv", writer.intervals(date(2026, 11, 1), date(2026, 11, 16))))
+    assert desk.total() == desk.truth(EAN, date(2026, 11, 1), date(2026, 11, 20))
+    with desk.at_work() as (_, fetcher):
+        assert "a.csv, imported" in str(fetcher.progress(desk.meter()).advice)
+    desk.clock.pass_by(days=1)
+    desk.fetch()
+    with desk.at_work() as (_, fetcher):
+        assert fetcher.progress(desk.meter()).advice is None
+    assert desk.total() == desk.truth(EAN, date(2026, 11, 1), date(2026, 11, 21))
+    assert desk.invented() == []
+
+
+def test_days_alone_count_without_quarter_hours(desk: World, tmp_path: Path) -> None:
+    desk.meters = [{**HOME, "source": "file"}]
+    writer = Writer(desk.simulator, EAN, "en")
+    first, last = date(2026, 10, 1), date(2026, 11, 20)
+    take(desk, writer.write(tmp_path / "days.csv", writer.days(first, last)))
+    assert desk.total() == desk.truth(EAN, first, last)
+    take(desk, writer.write(tmp_path / "quarters.csv", writer.intervals(AUTUMN, last)))
+    assert desk.total() == desk.truth(EAN, first, last)
+    with desk.ledger() as ledger:
+        assert len(ledger.days.intervals(desk.meter(), AUTUMN)) == 100
+        assert ledger.days.days_in_doubt(desk.meter()) == set()
