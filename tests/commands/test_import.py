@@ -210,3 +210,12 @@ def test_a_year_is_a_matter_of_seconds_and_of_little_memory(reader: Reader, down
     seconds, _, peak, _ = ended.out.split()[-4:]
     assert float(seconds) < 8  # twice what was promised, for machines that are twice as slow
     assert int(peak) < 60_000  # kB
+
+
+def test_what_fluvius_would_be_asked_for_says_that_it_is_not(reader: Reader, downloads: Path) -> None:
+    reader.types("import", *files(downloads))
+    raw = reader.types("export", "--raw", "--fetch", "--format", "json")
+    assert (raw.status, len(raw.complaint)) == (WRONG, 1)
+    assert "the readings come out of files" in raw.error
+    assert "come out of files" in reader.types("backfill", "--from", "2026-11-01").out
+    assert reader.world.asked() == 0

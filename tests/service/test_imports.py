@@ -132,3 +132,28 @@ def test_once_asks_nobody_for_a_meter_of_files(home: World, mosquitto: Mosquitto
     cycle = home.once()
     assert (cycle.errors, home.asked()) == ([], 0)
     assert "no whole day" in says(mosquitto.retained(), "fluvius/home/status")["advice"]
+
+
+def test_a_file_that_cannot_be_put_away_is_imported_once_and_said_once(
+    home: World, inbox: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (inbox / "done").symlink_to(inbox / "nowhere")
+    caplog.set_level("INFO")
+    with home.running():
+        put(home, inbox)
+        until(home, lambda: "cannot be moved" in caplog.text)
+        assert "the ledger is empty" not in caplog.text  # of what would be fetched
+        for _ in range(4):
+            home.clock.pass_by(seconds=10)
+            assert not soon(lambda: caplog.text.count("1920") > 1, 0.2)
+    assert caplog.text.count("cannot be moved") == 1
+    assert home.total() == home.truth(HOME["ean"], FIRST, LAST)
+
+
+def test_a_folder_that_is_not_there_is_said_and_changes_nothing(
+    home: World, inbox: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    home.changes["import_dir"] = str(inbox / "far" / "away")
+    with home.running():
+        until(home, lambda: "cannot be read (No such file or directory)" in caplog.text)
+    assert caplog.text.count("cannot be read") == 1
