@@ -484,6 +484,7 @@ BAD = {
     ),
     "a month of 14": (f"{DUTCH}\n{line(*QUARTER, day='03/14/2026')}", "is no date with the day first"),
     "overlapping quarters": (f"{DUTCH}\n{GOOD}\n{line('07:10', '07:20')}", "is no quarter-hour, hour or day"),
+    "quarters beside the clock's": (f"{DUTCH}\n{line('07:05', '07:20')}", "is no quarter-hour, hour or day"),
     "other columns in the middle": (f"{DUTCH}\n14-03-2026;07\n{GOOD}", "has other columns than the headings"),
     "nothing but a long line": ("x" * 100_000, "its lines are too long"),
 }  # fmt: skip

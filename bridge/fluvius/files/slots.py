@@ -273,7 +273,10 @@ def _slot(
         day = since.date()
         return meterday.start_of(day, energy), meterday.end_of(day, energy), True
     found = [
-        (start, end) for start in _instants(since) for end in _instants(until) if end - start in (step, _HOUR)
+        (start, end)
+        for start in _instants(since)
+        for end in _instants(until)
+        if end - start in (step, _HOUR) and start.timestamp() % step.seconds == 0
     ]
     exact = [span for span in found if span[1] - span[0] == step] or found
     if exact:
