@@ -438,6 +438,14 @@ def test_a_newer_file_goes_before_an_older_one_and_a_reading_before_an_estimate(
     assert slots(desk) == {at("2026-03-14 07:00"): {LOW: Decimal(believed)}}
 
 
+def test_a_file_without_a_date_is_older_than_all_others(desk: World, tmp_path: Path) -> None:
+    undated = file(tmp_path, line(*QUARTER, volume="0,1"), name="undated.csv")
+    os.utime(undated, (0, 0))
+    dated = file(tmp_path, line(*QUARTER, volume="0,2"), name="dated.csv", at=BEFORE)
+    take(desk, undated, dated, undated)
+    assert slots(desk) == {at("2026-03-14 07:00"): {LOW: Decimal("0.2")}}
+
+
 def test_a_newer_file_corrects_a_whole_day_once(desk: World, tmp_path: Path) -> None:
     day, writer = date(2026, 11, 12), Writer(desk.simulator, EAN)
     old = writer.write(tmp_path / "old.csv", writer.intervals(day, day))

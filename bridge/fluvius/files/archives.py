@@ -20,6 +20,7 @@ from bridge.text.foreign import LONGEST_NAME, clean
 _LARGEST = 1024**3  # bytes, of a file or of all in an archive: ten years of quarter-hours are a tenth of it
 _MOST = 1000  # files in an archive
 _LONGEST_LINE = 4096  # characters; those of Fluvius have some 150
+_OLDEST = datetime(1980, 1, 1, tzinfo=UTC)  # of files without a date
 _HEAD = 64 * 1024  # bytes, to tell what it is
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06")
 _EXCEL = b"\xd0\xcf\x11\xe0"
@@ -70,7 +71,7 @@ def documents(path: Path) -> Iterator[Document]:
         with path.open("rb") as file:
             head = file.read(4)
         if head not in _ARCHIVES:
-            filed_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+            filed_at = max(datetime.fromtimestamp(facts.st_mtime, UTC), _OLDEST)
             yield Document(_harmless(path.name), filed_at, facts.st_size, lambda: path.open("rb"))
             return
         with zipfile.ZipFile(path) as archive:
@@ -102,7 +103,7 @@ def _when(member: zipfile.ZipInfo) -> datetime:
     try:
         return datetime(*member.date_time, tzinfo=BRUSSELS).astimezone(UTC)
     except ValueError:
-        return datetime(1980, 1, 1, tzinfo=UTC)
+        return _OLDEST
 
 
 def _harmless(name: str) -> str:
