@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -129,8 +129,7 @@ def _show(outcomes: Sequence[Outcome]) -> None:
 def _heeding() -> Iterator[Heed]:
     """A bar for a large file, where a person looks."""
     if not (sys.stdout.isatty() and find_spec("rich")):
-        with nullcontext():
-            yield lambda *_: None
+        yield lambda *_: None
         return
     from rich import progress  # noqa: PLC0415 - an extra
 

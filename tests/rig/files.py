@@ -1,12 +1,12 @@
 """Files as Mijn Fluvius gives them, of what the simulated meters counted; written from the page of facts."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from bridge.simulator import Simulator
-from bridge.simulator.household import BRUSSELS, date_of
+from bridge.simulator.household import BRUSSELS
 
 BOM = "\ufeff"
 _WORDS = {
@@ -128,6 +128,3 @@ class Writer:
 
 def _days(first: date, last: date) -> list[date]:
     return [first + timedelta(days=i) for i in range((last - first).days + 1)]
-
-
-__all__ = ["BOM", "BRUSSELS", "UTC", "Writer", "date_of"]
