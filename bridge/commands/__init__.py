@@ -19,6 +19,7 @@ _COMMANDS = {  # each a module here, with `add_arguments(parser)` and `command(a
     "once": "one cycle, then exits: for cron",
     "check": "tries the configuration, the broker, the sign-in and each meter",
     "backfill": "fetches history into the ledger; goes on where it was interrupted",
+    "import": "files downloaded from Mijn Fluvius into the ledger",
     "show": "the latest days, this month and last month, in the terminal",
     "export": "readings out of the ledger: CSV or JSON, days or quarter-hours",
     "compare": "what the same readings cost under other contracts, side by side",

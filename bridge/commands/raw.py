@@ -16,6 +16,7 @@ from bridge.commands.readable import followed
 from bridge.config import Settings
 from bridge.config.asked import UsageError, check_span, meters_named
 from bridge.fetching import mandates
+from bridge.fetching.sources import SOURCES
 from bridge.fluvius.energy_api.client import EnergyApi
 from bridge.fluvius.errors import NotYourMeter
 from bridge.fluvius.http import PoliteSession
@@ -60,6 +61,8 @@ def fetch(settings: Settings, arguments: argparse.Namespace, now: datetime) -> l
         meters = meters_named(fluvius.meters, arguments.meter)
         if not meters:
             raise NotYourMeter("there is no mandate that is good; see `fluvius2mqtt mandate list`")
+        if not (meters := tuple(each for each in meters if SOURCES[each.source].is_asked)):
+            raise UsageError("the readings come out of files, so that Fluvius is not asked for them")
         spans = [_span(fluvius.allowed(meter), arguments, now) for meter in meters]
         daily = arguments.resolution == "day"
         arrays = {span.meter.name: _array(fluvius.answers(span, daily=daily)) for span in spans}

@@ -17,7 +17,8 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """Where keys do not go together, and why."""
     portal, energy_api = at(tree, "fluvius", "portal"), at(tree, "fluvius", "energy_api")
     sources = {name for name, there in (("portal", portal), ("energy_api", energy_api)) if there is not None}
-    if not sources:
+    meters = at(tree, "meters")
+    if not sources and not _are_all_of_files(meters):
         yield ("fluvius",), f"no source of readings; {advice(('fluvius',))}"
     if isinstance(portal, dict) and not at(portal, "token"):
         for path in ("fluvius", "portal", "email"), ("fluvius", "portal", "password"):
@@ -31,7 +32,6 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
             )
             yield ("fluvius", "energy_api", "client_secret"), reason
     yield from _mqtt_contradictions(at(tree, "mqtt"))
-    meters = at(tree, "meters")
     if sources == {"portal"} and meters in (None, []):
         yield ("meters",), f"is empty; {advice(('meters',))}"
     if isinstance(meters, list):
@@ -48,6 +48,10 @@ def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:
     for key, other in pairwise(("cert_file", "key_file", "cert_file")):
         if at(tls, other) and not at(tls, key):
             yield ("mqtt", "tls", key), f"is missing beside {other}; {advice(('mqtt', 'tls', key))}"
+
+
+def _are_all_of_files(meters: Any) -> bool:
+    return isinstance(meters, list) and bool(meters) and all(at(each, "source") == "file" for each in meters)
 
 
 def _meter_contradictions(meters: list[Any], sources: set[str]) -> Iterator[tuple[KeyPath, str]]:

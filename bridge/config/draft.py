@@ -34,6 +34,7 @@ SHORT_NAMES: dict[str, KeyPath] = {
 ADDON_DEFAULTS: dict[KeyPath, str] = {
     ("data_dir",): ".",
     ("homeassistant", "statistics"): "true",
+    ("import_dir",): "/share/fluvius2mqtt",
 }
 
 

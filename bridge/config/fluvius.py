@@ -95,8 +95,9 @@ class MeterSettings(Section):
         default=None, description="The number on the meter itself, such as 1SAG1100042062"
     )
     energy: Energy = Field(default=Energy.ELECTRICITY, description="One of electricity and gas")
-    source: Literal["portal", "energy_api"] | None = Field(
-        default=None, description="One of portal and energy_api"
+    source: Literal["portal", "energy_api", "file"] | None = Field(
+        default=None,
+        description="One of portal, energy_api and file",
     )
     since: Bound | None = Field(
         default=None,

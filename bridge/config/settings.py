@@ -120,6 +120,9 @@ class Settings(Section):
         validate_default=True,
         description="The folder for ledger and tokens, such as data",
     )
+    import_dir: LocalPath | None = Field(
+        default=None, description="A folder: files from Mijn Fluvius that are put there are imported"
+    )
     log: LogSettings = Field(default=LogSettings(), description="The keys level and format")
     _warnings: tuple[str, ...] = PrivateAttr(default=())
 

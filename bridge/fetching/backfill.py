@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _ODD_ANSWERS = 3
 _GONE = "its meter is not in the configuration any more, or its mandate has ended"
+_OF_FILES = "its readings come out of files: download them on mijn.fluvius.be, and run fluvius2mqtt import"
 _PACE = 3.0  # seconds between two requests, at most: a year of quarter-hours takes some ten minutes
 
 
@@ -75,7 +76,7 @@ class Backfiller:
     def not_before(self) -> datetime:
         """When Fluvius may be asked again for the one that comes next, after trouble."""
         meter = self.meter_of(self.current) if self.current else None
-        health = self._fetcher.health[meter.source] if meter else None
+        health = self._fetcher.health.get(meter.source) if meter else None
         instants = (health.not_before, health.retry_at) if health else ()
         return max(filter(None, instants), default=self._now())
 
@@ -106,7 +107,7 @@ class Backfiller:
 
     def _may_be_asked(self, backfill: Backfill) -> bool:
         meter = self.meter_of(backfill)
-        if meter is None:
+        if meter is None or not SOURCES[meter.source].is_asked:
             return True  # for its end
         now, refused_at = self._now(), self._refused_at.get(meter.source)
         is_refused = self._fetcher.health[meter.source].state is State.REFUSED
@@ -118,6 +119,8 @@ class Backfiller:
         meter = self.meter_of(backfill)
         if meter is None:
             return self._ended(backfill, "failed", _GONE)
+        if not SOURCES[meter.source].is_asked:
+            return self._ended(backfill, "failed", _OF_FILES)
         if forbidden := self._fetcher.mandates.forbidden(meter, self._now(), history=True):
             return self._ended(backfill, "failed", forbidden)
         plan = self._history.plan(meter, backfill)

@@ -84,7 +84,13 @@ class Fetcher:
         self._bounds_kept: set[Meter] = set()
         self.meters = self.mandates.meters(now())
         used = {meter.source for meter in settings.followed} | ({"energy_api"} if makes_meters else set())
-        self.visits = Visits(settings, ledger, now, pause, [name for name in SOURCES if name in used])
+        self.visits = Visits(
+            settings,
+            ledger,
+            now,
+            pause,
+            [name for name, each in SOURCES.items() if each.is_asked and name in used],
+        )
         self.health = self.visits.health
 
     def fetch(self, occasion: Occasion) -> Cycle:
@@ -130,7 +136,7 @@ class Fetcher:
 
     def progress(self, meter: Meter) -> Progress:
         """How far a meter's readings have come."""
-        health, seen = self.health[meter.source], self.visits.seen[meter.source]
+        health, seen = self.health.get(meter.source), self.visits.seen.get(meter.source)
         return progress_of(self._desk(meter, self._now()), health, self.mandates, seen)
 
     def _begun(self, occasion: Occasion) -> Cycle:
@@ -200,6 +206,7 @@ class Fetcher:
             days_too = exchanged or cycle.occasion is Occasion.ASKED
             desk.change(remark=self._bring_up_to_date(visit, desk, cycle, days_too=days_too))
             desk.change(last_success=self._now(), error=None, behind_since=None)
+            desk.change(imported=None, not_imported=None)  # old news
             if desk.peaks_are_due():
                 portal.fetch_peaks(desk, visit.open_source())
         except (NotYourMeter, ShapeChanged, Damaged) as error:

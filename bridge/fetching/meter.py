@@ -35,7 +35,7 @@ class Desk:
 
     @property
     def _key(self) -> str:
-        return f"meter/{self.meter.ean}/{self.meter.energy}"
+        return MeterNote.key(self.meter)
 
     @cached_property
     def window(self) -> list[date]:

@@ -36,6 +36,16 @@ class MeterNote:
     behind: Sequence[Mapping[str, str]] = ()  # the connection: kind, ean, type, vreg_id of each installation
     asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then, ISO 8601
 
+    imported: str | None = None  # what came of the last file, until Fluvius was asked
+    not_imported: str | None = (
+        None  # why nothing was taken of a file, until another one is, or Fluvius was asked
+    )
+
+    @staticmethod
+    def key(meter: Meter) -> str:
+        """Under which the ledger keeps it."""
+        return f"meter/{meter.ean}/{meter.energy}"
+
     @classmethod
     def of(cls, meter: Meter, kept: Any) -> Self:
         """Read back what `to_note` wrote; what was asked within other bounds says nothing of these."""

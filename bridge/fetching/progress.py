@@ -20,8 +20,17 @@ SWITCH_ON = {
 _RESOLUTION = {Energy.ELECTRICITY: "PT15M", Energy.GAS: "PT1H"}
 
 
-def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook, seen: Seen) -> Progress:
-    """How far a meter has come, by what lies on its desk."""
+def progress_of(
+    desk: Desk, health: SourceHealth | None, mandates: MandateBook, seen: Seen | None
+) -> Progress:
+    """How far a meter has come, by what lies on its desk.
+
+    Args:
+        desk: the meter's.
+        health: of its source; None where nobody is asked.
+        mandates: what is allowed.
+        seen: how its source answered; None where nobody is asked.
+    """
     meter, note, facts, now = desk.meter, desk.note, desk.facts, desk.now
     energy = meter.energy
     answered = note.last_success is not None
@@ -29,22 +38,37 @@ def progress_of(desk: Desk, health: SourceHealth, mandates: MandateBook, seen: S
     days_only = meter.days_only or completeness.days_only(facts, energy)
     cut = meterday.cut_days(meter) if days_only else ()  # which never count, without intervals
     hoped_for = [day for day in facts if day.date not in cut]
+    is_asked = desk.abilities.is_asked
     return Progress(
-        awaited=completeness.awaited(hoped_for, energy, now),
+        awaited=completeness.awaited(hoped_for, energy, now) if is_asked else (),
         resolution=_RESOLUTION[energy] if has_intervals else "P1D" if days_only else None,
         last_attempt=note.last_attempt,
         last_success=note.last_success,
         error=mandates.forbidden(meter, now)
         or note.error
-        or (health.last_error if health.state is not State.OK else None),
-        advice=note.remark or _doubts(facts, energy, now) or _advice(meter, facts, answered=answered),
+        or (health.last_error if health and health.state is not State.OK else None)
+        or note.not_imported,
+        advice=note.remark
+        or _doubts(facts, energy, now)
+        or (_advice(meter, facts, answered=answered) if is_asked else _of_files(desk))
+        or note.imported,
         mandate=mandates.of(meter),
-        overdue=completeness.overdue(hoped_for, energy, now) if answered else (),
+        overdue=completeness.overdue(hoped_for, energy, now) if answered and is_asked else (),
         now=now,
         disagreements=completeness.in_doubt(facts, energy),
         behind=note.behind,
-        odd_answers=[each.to_payload() for each in seen.odd if each.about in {"", meter.ean}],
+        odd_answers=[
+            each.to_payload() for each in (seen.odd if seen else ()) if each.about in {"", meter.ean}
+        ],
     )
+
+
+def _of_files(desk: Desk) -> str:
+    """Until when the files of a meter reach that lives on them."""
+    latest = desk.ledger.days.latest_complete_day(desk.meter)
+    reach = f"its files reach until {latest.date}" if latest else "no whole day of it was imported yet"
+    said = f"; {desk.note.imported}" if desk.note.imported else ""
+    return f"{reach}: download newer ones on mijn.fluvius.be and import them{said}"
 
 
 def _advice(meter: Meter, facts: Sequence[DayFacts], *, answered: bool) -> str | None:

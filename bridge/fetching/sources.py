@@ -1,4 +1,4 @@
-"""What the sources of readings can do. A third one is one more line here."""
+"""What the sources of readings can do. Another one is one more line here."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,11 @@ class Abilities:
     has_peaks: bool  # it says monthly peaks itself
     needs_mandate: bool  # for each meter
     at_once: bool  # days and intervals come together, and what was stored anew is said by itself
+    is_asked: bool = True  # over the network; the others are brought to us
 
 
 SOURCES = {
     "portal": Abilities(has_peaks=True, needs_mandate=False, at_once=False),
     "energy_api": Abilities(has_peaks=False, needs_mandate=True, at_once=True),
+    "file": Abilities(has_peaks=False, needs_mandate=False, at_once=False, is_asked=False),
 }

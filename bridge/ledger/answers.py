@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from decimal import Decimal
 
 from bridge.ledger.checksums import Seals
 from bridge.ledger.days import Days
@@ -12,15 +12,12 @@ from bridge.ledger.errors import reporting_damage
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
-from bridge.ledger.slots import Slots
+from bridge.ledger.slots import Slots, Tally
 from bridge.ledger.store import Store
 from bridge.ledger.units import to_seconds
-from bridge.metering import completeness, meterday
+from bridge.metering import agreement, completeness, meterday
 from bridge.metering.completeness import DayFacts
-from bridge.metering.model import Energy, Meter, Reading, Register, without_bounds
-
-if TYPE_CHECKING:
-    from decimal import Decimal
+from bridge.metering.model import Energy, Meter, Reading, Register, Tariff, without_bounds
 
 
 class Answers(Part):
@@ -33,15 +30,19 @@ class Answers(Part):
         self._checks, self._readings, self._days = checks, readings, days
         self._slots, self._outbox = slots, outbox
 
-    def record_days(self, meter: Meter, readings: Sequence[Reading], now: datetime) -> None:
+    def record_days(
+        self, meter: Meter, readings: Sequence[Reading], now: datetime, *, tally: Tally | None = None
+    ) -> None:
         """Keep daily amounts. A complete day whose amounts differ was corrected: its revision rises.
 
-        Its intervals are due again then, however lately they were asked for.
+        Its intervals are due again then, however lately they were asked for. With a `tally` they come out of
+        a file, so that Fluvius was not asked; what became of them is counted there.
         """
         days = {to_seconds(each.start): meterday.day_of(each.start, meter.energy) for each in readings}
         provisional = {to_seconds(each.start) for each in readings if each.provisional}
+        reviewed_at = to_seconds(now) if tally is None else None
         with self._store.transaction():
-            written = self._slots.write(meter, readings, daily=True)
+            written = self._slots.write(meter, readings, daily=True, tally=tally)
             for start, changed in written.items():
                 key = self._ensure_day(meter, days[start], now)
                 if not changed:
@@ -55,27 +56,38 @@ class Answers(Part):
                 if intervals:
                     self._compare(meter, days[start], self._known_of(meter, days[start]))
             self._store.execute_many(
-                "UPDATE day SET provisional = ?, reviewed_at = ? WHERE meter = ? AND date = ?",
+                "UPDATE day SET provisional = ?, reviewed_at = COALESCE(?, reviewed_at)"
+                " WHERE meter = ? AND date = ?",
                 [
-                    (start in provisional, to_seconds(now), self._meter(meter), day.isoformat())
+                    (start in provisional, reviewed_at, self._meter(meter), day.isoformat())
                     for start, day in days.items()
+                    if tally is None or start in written
                 ],
             )
             if written:
                 self._checks.seal(meter, days[min(written)], days[max(written)])
 
     def record_intervals(
-        self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, *, only_new: bool = False
+        self,
+        meter: Meter,
+        day: date,
+        readings: Sequence[Reading],
+        now: datetime,
+        *,
+        only_new: bool = False,
+        tally: Tally | None = None,
     ) -> None:
         """Keep the answer to the request for one day's intervals, also when it was empty or partial.
 
-        With `only_new`, what the answer does not hold has not changed.
+        With `only_new`, what the answer does not hold has not changed. With a `tally` they come out of a
+        file: Fluvius was not asked, what became of them is counted there, and a day of which every interval
+        is known has the amounts that they add up to, as long as nobody says them.
 
         A correction that the daily amounts announced already does not raise the revision again, nor do
         intervals that begin to count.
         """
         with self._store.transaction():
-            written = self._slots.write(meter, readings, daily=False)
+            written = self._slots.write(meter, readings, daily=False, tally=tally)
             key = self._ensure_day(meter, day, now)
             known = self._known_of(meter, day)
             if any(written.values()):
@@ -85,15 +97,17 @@ class Answers(Part):
                     " intervals = ? WHERE meter = ? AND date = ?",
                     (to_seconds(now), len(known.intervals), *key),
                 )
+            if tally is not None:
+                known = self._summed_up(meter, known, now)
             expected = meterday.intervals_of(day, meter.energy)
             answered = known if only_new else _as_answered(known, readings)
             whole = completeness.has_every_interval(answered, meter.energy)
             self._compare(meter, day, known)
             self._execute(
-                "UPDATE day SET asked_at = ?,"
+                "UPDATE day SET asked_at = COALESCE(?, asked_at),"
                 " corrected = NOT ? AND (corrected OR (complete AND intervals BETWEEN 1 AND ?))"
                 " WHERE meter = ? AND date = ?",
-                (to_seconds(now), whole, len(expected) - 1, *key),
+                (None if tally is not None else to_seconds(now), whole, len(expected) - 1, *key),
             )
             if written:
                 self._checks.seal(meter, day, day)
@@ -153,6 +167,28 @@ class Answers(Part):
             return self._days.facts(meter, days, now)
         return [complete.get(day.date, day) for day in facts]
 
+    def _summed_up(self, meter: Meter, known: DayFacts, now: datetime) -> DayFacts:
+        """The day with the amounts that its intervals add up to, if no interval lacks a flow."""
+        flows = agreement.flows(register for slot in known.intervals.values() for register in slot)
+        slots = [known.intervals.get(each) for each in meterday.intervals_of(known.date, meter.energy)]
+        if not all(slot and flows <= agreement.flows(slot) for slot in slots):
+            return known
+        sums = _with_silent_tariffs(self._readings.summed_up(meter, known.date))
+        written = self._slots.write(meter, sums, daily=True)
+        if not written:
+            return known
+        self._execute(
+            "UPDATE day SET provisional = ?, fetched_at = ? WHERE meter = ? AND date = ?",
+            (
+                any(each.provisional for each in sums),
+                to_seconds(now),
+                self._meter(meter),
+                known.date.isoformat(),
+            ),
+        )
+        self._checks.seal(meter, known.date, known.date)
+        return self._known_of(meter, known.date)
+
     def _known_of(self, meter: Meter, day: date) -> DayFacts:
         """A day's daily amounts, and all intervals that are known of it."""
         return DayFacts(day, *self._readings.of_day(meter, day))
@@ -181,6 +217,19 @@ class Answers(Part):
 def _as_complete(day: DayFacts, energy: Energy) -> DayFacts:
     disagrees = bool(completeness.disagreements(day, energy))
     return replace(day, complete=True, disagrees=disagrees, intervals=day.intervals if disagrees else {})
+
+
+def _with_silent_tariffs(sums: Sequence[Reading]) -> list[Reading]:
+    """A tariff that was in force at no time of a day counted nothing on it, where the other one is known."""
+    other = {Tariff.HIGH: Tariff.LOW, Tariff.LOW: Tariff.HIGH}
+    known = {(each.serial, each.register) for each in sums}
+    silent = [
+        replace(each, register=register, amount=Decimal(0))
+        for each in sums
+        if each.register.tariff in other
+        and (each.serial, register := each.register._replace(tariff=other[each.register.tariff])) not in known
+    ]
+    return [*sums, *silent]
 
 
 def _as_answered(known: DayFacts, readings: Sequence[Reading]) -> DayFacts:

@@ -129,6 +129,11 @@ MIGRATIONS = (
         PRIMARY KEY (meter, date)
     ) WITHOUT ROWID;
     """,
+    """
+    -- who said it: 0 Fluvius to us, 1 a day's intervals, which add up to it; else the file written then
+    ALTER TABLE reading ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE reading ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

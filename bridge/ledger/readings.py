@@ -9,7 +9,7 @@ from bridge.ledger.part import Part
 from bridge.ledger.units import to_amount, to_instant, to_seconds
 from bridge.metering import meterday
 from bridge.metering.merging import Row, Slot, totals_by_register
-from bridge.metering.model import Interval, Meter, Register
+from bridge.metering.model import SUMMED_UP, Energy, Interval, Meter, Reading, Register
 
 
 class Readings(Part):
@@ -83,6 +83,29 @@ class Readings(Part):
             amounts[self._store.names.registers[register]] = to_amount(amount)
         return whole, slots
 
+    def summed_up(self, meter: Meter, day: date) -> list[Reading]:
+        """A day's amounts as its known intervals add up to, for each physical meter."""
+        span = meterday.start_of(day, meter.energy), meterday.end_of(day, meter.energy)
+        rows = self._rows(
+            "SELECT serial, register, SUM(amount), MIN(validated), MAX(estimated) FROM reading"
+            " JOIN device ON device.id = device"
+            " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? GROUP BY serial, register",
+            (self._meter(meter), *map(to_seconds, span)),
+        )
+        return [
+            Reading(
+                *span,
+                self._store.names.registers[register],
+                to_amount(amount),
+                validated=bool(validated),
+                serial=serial,
+                provisional=meter.energy is Energy.GAS and not validated,
+                filed_at=SUMMED_UP,
+                estimated=bool(estimated),
+            )
+            for serial, register, amount, validated, estimated in rows
+        ]
+
     def between(self, meter: Meter, start: datetime, end: datetime) -> list[Interval]:
         """The intervals from one instant until another, in order of time."""
         slots, revisions = self.known(self._meter(meter), to_seconds(start), to_seconds(end) - 1, daily=False)
@@ -111,11 +134,12 @@ class Readings(Part):
         slots: dict[int, Slot] = defaultdict(dict)
         revisions: dict[int, int] = {}
         rows = self._rows(
-            "SELECT start, device, register, amount, validated, revision FROM reading"
+            "SELECT start, device, register, amount, validated, origin, estimated, revision FROM reading"
             " WHERE meter = ? AND daily = ? AND start BETWEEN ? AND ?",
             (key, daily, first, last),
         )
-        for start, device, register, amount, validated, revision in rows:
-            slots[start][device, self._store.names.registers[register]] = Row(amount, bool(validated))
+        for start, device, register, amount, validated, origin, estimated, revision in rows:
+            row = Row(amount, bool(validated), origin, bool(estimated))
+            slots[start][device, self._store.names.registers[register]] = row
             revisions[start] = max(revision, revisions.get(start, 0))
         return slots, revisions

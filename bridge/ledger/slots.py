@@ -1,6 +1,6 @@
 """What an answer changes: decided and written slot by slot."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date
 
@@ -13,8 +13,16 @@ from bridge.ledger.store import Store
 from bridge.ledger.sums import Sums
 from bridge.ledger.units import to_billionths, to_instant, to_seconds
 from bridge.metering import meterday
-from bridge.metering.merging import Row, Slot, claimed_by_two_meters, replace, totals_by_register
-from bridge.metering.model import Meter, Reading
+from bridge.metering.merging import Row, Slot, believed, claimed_by_two_meters, replace, totals_by_register
+from bridge.metering.model import Meter, Reading, Register
+
+NEW, REPLACED, THE_SAME = "new", "replaced", "known already"
+LESS_FINAL, OFFICIAL, OLDER = (
+    "a final amount is known",
+    "Fluvius itself says another",
+    "a newer file is known",
+)
+Tally = Counter[str]  # how many readings became what
 
 
 class Slots(Part):
@@ -27,15 +35,18 @@ class Slots(Part):
         self._checks, self._readings = checks, readings
         self._sums, self._peaks, self._outbox = sums, peaks, outbox
 
-    def write(self, meter: Meter, readings: Sequence[Reading], *, daily: bool) -> dict[int, bool]:
-        """Write the slots that an answer changes; says for each start whether its amounts are others now."""
-        answer: dict[int, Slot] = defaultdict(dict)
-        for reading in readings:
-            row = Row(to_billionths(reading.amount), reading.validated)
-            answer[to_seconds(reading.start)][self._store.names.device(reading.serial), reading.register] = (
-                row
-            )
-        if not answer:
+    def write(
+        self, meter: Meter, readings: Sequence[Reading], *, daily: bool, tally: Tally | None = None
+    ) -> dict[int, bool]:
+        """Write the slots that an answer changes; says for each start whether its amounts are others now.
+
+        Args:
+            meter: the meter.
+            readings: the answer.
+            daily: whether they are days.
+            tally: where to count what became of each reading, if anyone wants to know.
+        """
+        if not (answer := self._by_start(readings)):
             return {}
         key = self._meter(meter)
         self._checks.raise_if_damaged(meter, *_days_of(meter, answer), intervals_too=not daily)
@@ -45,7 +56,11 @@ class Slots(Part):
         for start, fresh in answer.items():
             before, after = known.get(start, {}), fresh
             if before:
-                after = replace(before, fresh, daily=daily, other_devices=start in doubled)
+                is_doubled = start in doubled
+                kept = believed(before, fresh, other_devices=is_doubled)
+                after = replace(before, kept, daily=daily, other_devices=is_doubled) if kept else before
+            if tally is not None:
+                _count(tally, before, fresh, after)
             if after != before:
                 slots[start] = before, after
         if not slots:
@@ -61,6 +76,15 @@ class Slots(Part):
         if not daily:
             self._outbox.wait(key, changed)
         return written
+
+    def _by_start(self, readings: Sequence[Reading]) -> dict[int, Slot]:
+        answer: dict[int, Slot] = defaultdict(dict)
+        device = self._store.names.device
+        for each in readings:
+            origin = to_seconds(each.filed_at) if each.filed_at else 0
+            row = Row(to_billionths(each.amount), each.validated, origin, each.estimated)
+            answer[to_seconds(each.start)][device(each.serial), each.register] = row
+        return answer
 
     def touch(self, meter: Meter, first: date, last: date) -> None:
         """Days of a span change: what was worked out of them does not count any more."""
@@ -78,13 +102,35 @@ class Slots(Part):
             )
         self._store.execute_many(
             "INSERT OR REPLACE INTO reading"
-            " (meter, daily, start, device, register, amount, validated, revision)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " (meter, daily, start, device, register, amount, validated, origin, estimated, revision)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (*slot, device, self._store.names.register(register), row.amount, row.validated, revision)
+                (
+                    *(*slot, device, self._store.names.register(register)),
+                    *(row.amount, row.validated, row.origin, row.estimated, revision),
+                )
                 for (device, register), row in after.items()
             ],
         )
+
+
+def _count(tally: Tally, before: Slot, fresh: Slot, after: Slot) -> None:
+    """What became of the readings of one slot."""
+    for key, row in fresh.items():
+        known = before.get(key)
+        if known and known.amount == row.amount:
+            tally[THE_SAME] += 1
+        elif after.get(key) is row:
+            tally[REPLACED if before and _is_known(before, key[1]) else NEW] += 1
+        else:
+            rows = [each for (_, register), each in before.items() if register.unit is key[1].unit]
+            is_final = not row.validated and any(each.validated for each in rows)
+            is_official = any(each.origin == 0 for each in rows)
+            tally[LESS_FINAL if is_final else OFFICIAL if is_official else OLDER] += 1
+
+
+def _is_known(before: Slot, register: Register) -> bool:
+    return any((each.direction, each.unit) == (register.direction, register.unit) for _, each in before)
 
 
 def _days_of(meter: Meter, starts: Collection[int]) -> tuple[date, date]:

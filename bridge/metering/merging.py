@@ -13,6 +13,8 @@ class Row:
 
     amount: int  # billionths of the register's unit
     validated: bool
+    origin: int = 0  # 0: Fluvius's own answer; 1: the sum of a day's intervals; else when a file was written
+    estimated: bool = False
 
 
 # One slot's rows, by the physical meter (a device's number) and the register that counted.
@@ -38,6 +40,48 @@ def replace(before: Slot, fresh: Slot, *, daily: bool, other_devices: bool) -> S
         return bool(tariffs) and (not daily or (Tariff.TOTAL in tariffs) != (register.tariff is Tariff.TOTAL))
 
     return {key: row for key, row in before.items() if not gives_way(*key)} | fresh
+
+
+def believed(before: Slot, fresh: Slot, *, other_devices: bool) -> Slot:
+    """What of an answer or a file is believed beside what is known: flow by flow, all of it or nothing.
+
+    What is final goes before what is not, Fluvius's answer before a file of the same standing, a reading
+    before an estimate, and a newer file before an older one. Of Fluvius's own answers the latest counts, and
+    so does the latest sum of a day's intervals.
+    """
+    if not any(row.origin for slot in (before, fresh) for row in slot.values()):
+        return fresh
+    known = _by_meter_and_flow(before, other_devices=other_devices)
+    return {
+        key: row
+        for flow, rows in _by_meter_and_flow(fresh, other_devices=other_devices).items()
+        if flow not in known or _goes_before(rows, known[flow])
+        for key, row in rows.items()
+    }
+
+
+def _by_meter_and_flow(slot: Slot, *, other_devices: bool) -> dict[tuple[int, Direction, Unit], Slot]:
+    groups: dict[tuple[int, Direction, Unit], Slot] = defaultdict(dict)
+    for key, row in slot.items():
+        device, register = key
+        groups[0 if other_devices else device, register.direction, register.unit][key] = row
+    return groups
+
+
+def _goes_before(fresh: Slot, known: Slot) -> bool:
+    origins = {row.origin for slot in (fresh, known) for row in slot.values()}
+    return origins in ({0}, {1}) or _standing(fresh) >= _standing(known)
+
+
+def _standing(rows: Slot) -> tuple[bool, bool, bool, int, int]:
+    """The higher the better; by the amounts in the end, so that the order of two files does not matter."""
+    return (
+        all(row.validated for row in rows.values()),
+        not any(row.origin for row in rows.values()),
+        not any(row.estimated for row in rows.values()),
+        min(row.origin for row in rows.values()),
+        sum(row.amount for row in rows.values()),
+    )
 
 
 def claimed_by_two_meters(answer: Mapping[int, Slot], known: Mapping[int, Slot]) -> set[int]:

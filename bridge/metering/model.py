@@ -1,13 +1,14 @@
 """The words of the field as plain values."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
+SUMMED_UP = datetime.fromtimestamp(1, UTC)  # `filed_at` of a day's amounts that are sums of its intervals
 MAX_AMOUNT = Decimal(1_000_000_000)  # far above any connection point's day, far below what 64 bits hold
 
 
@@ -101,6 +102,8 @@ class Reading:
     validated: bool
     serial: str = ""  # the physical meter that counted it
     provisional: bool = False  # may still be corrected weeks later, even where it looks final
+    filed_at: datetime | None = None  # aware: when the file was written that says it; None: Fluvius said it
+    estimated: bool = False  # a file says so
 
     @property
     def length(self) -> timedelta:

@@ -8,6 +8,7 @@ from typing import Any
 from bridge.config.asked import UsageError, WantedHistory
 from bridge.fetching.backfill import Backfiller
 from bridge.fetching.cycle import Fetcher
+from bridge.fetching.sources import SOURCES
 from bridge.folder.claim import FolderError
 from bridge.ledger import Ledger, LedgerError
 from bridge.metering.model import BRUSSELS, Backfill, Meter
@@ -70,7 +71,8 @@ class Backfills:
     def say_how_to_get_more(self, lookback_days: int) -> None:
         """Where the ledger is empty, a cycle fetches so many days and no more."""
         with self._trouble.endured():
-            if not any(self._ledger.readings.known_span(meter) for meter in self._fetcher.meters):
+            asked = [meter for meter in self._fetcher.meters if SOURCES[meter.source].is_asked]
+            if asked and not any(self._ledger.readings.known_span(meter) for meter in asked):
                 log.info(
                     "the ledger is empty: the last %d days are fetched; for older ones run"
                     " `fluvius2mqtt backfill --from DATE`",

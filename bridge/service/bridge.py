@@ -22,6 +22,7 @@ from bridge.publishing.publisher import Publisher
 from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
 from bridge.service.greeting import Greeting, births
+from bridge.service.imports import Imports
 from bridge.service.inbox import Inbox, Stopped
 from bridge.service.pricing import Pricing
 from bridge.service.requests import Requests
@@ -110,6 +111,9 @@ class Bridge:
             now=now,
             between=self._go_on,
         )
+        self._imports = Imports(
+            settings.import_dir, ledger, fetcher, now=now, trouble=trouble, go_on=self._go_on
+        )
         self._statistics = Statistics(recorder, fetcher, view, trouble)
         wishes = BackfillRequests(ledger, fetcher, backfills, now=now, trouble=trouble, changed=view.bridge)
         self._requests = Requests(
@@ -133,6 +137,8 @@ class Bridge:
                     self._cycle(Occasion.SCHEDULE)
                 elif self._pricing.is_due():
                     self._price()
+                elif self._imports.is_due():
+                    self._import()
                 elif self._statistics.is_due:
                     self._statistics.bring_up_to_date()
                 elif self._backfills.is_due():
@@ -214,7 +220,7 @@ class Bridge:
         )
 
     def _until_next(self) -> float:
-        if self._backfills.is_due():
+        if self._backfills.is_due() or self._imports.is_due():
             return 0.0
         plans = self._statistics.retry_at, self._greeting.next_at, self._pricing.next_at
         return min(self._agenda.seconds_until_next(*plans), _LOOK_AROUND)
@@ -253,6 +259,14 @@ class Bridge:
         if backfill and backfill.state == "open":
             self._view.backfill(backfill)
         elif backfill:
-            self._pricing.bring_up_to_date()
-            self._view.everything()
-            self._statistics.bring_up_to_date()
+            self._show_history()
+
+    def _import(self) -> None:
+        if self._imports.step():
+            self._show_history()
+
+    def _show_history(self) -> None:
+        """Days of any time are there now."""
+        self._pricing.bring_up_to_date()
+        self._view.everything()
+        self._statistics.bring_up_to_date()

@@ -148,7 +148,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"meters.0.name": "Bridge!"}, "meters[0].name", "is the bridge's own topic"),
     ({"meters.0.name": "дом"}, "meters[0].name", "has no letter a-z and no digit"),
     ({"meters.0.energy": "water"}, "meters[0].energy", "water is unknown; write one of electricity and gas"),
-    ({"meters.0.source": "p1"}, "meters[0].source", "p1 is unknown; write one of portal and energy_api"),
+    (
+        {"meters.0.source": "p1"},
+        "meters[0].source",
+        "p1 is unknown; write one of portal, energy_api and file",
+    ),
     (
         {"meters.0.source": "energy_api"},
         "meters[0].source",
@@ -839,6 +843,17 @@ def leaves_of(tree: Any, above: KeyPath = ()) -> dict[KeyPath, Any]:
     if isinstance(tree, list) and above in (("meters",), ("prices",)):
         return {p: v for each in tree for p, v in leaves_of(each, (*above, 0)).items()} | {above: 0}
     return {above: tree}
+
+
+def test_meters_of_files_need_neither_an_account_nor_a_serial_number(tmp_path: Path) -> None:
+    of_files = {"name": "home", "ean": "541448820000000008", "source": "file"}
+    file = written(tmp_path / "f.yaml", json.dumps({"meters": [of_files], "import_dir": "inbox"}))
+    settings = load(file, {})
+    assert [(meter.source, meter.serial) for meter in settings.followed] == [("file", "")]
+    assert settings.import_dir == tmp_path / "inbox"
+    of_the_portal = {"name": "shed", "ean": "541448820000000022", "serial": "1"}
+    found = mistakes(written(tmp_path / "f.yaml", json.dumps({"meters": [of_files, of_the_portal]})))
+    assert ["no source of readings" in each for each in found] == [True]
 
 
 def test_the_example_shows_every_key() -> None:

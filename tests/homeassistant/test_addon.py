@@ -69,6 +69,7 @@ OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each opti
     ("meters", 0, "ean"): GAS["ean"],
     ("meters", 0, "serial"): "0042",
     ("meters", 0, "energy"): "gas",
+    ("meters", 0, "source"): "file",
     ("meters", 0, "from"): "2026-01-01",
     ("meters", 0, "until"): "2026-07-01T14:00:00+02:00",
     ("schedule", "at", 0): "07:30",
@@ -201,7 +202,8 @@ def test_the_manifest_asks_for_the_broker_and_home_assistant_and_nothing_else() 
     assert set(MANIFEST["arch"]) == {"aarch64", "amd64"}
     assert (MANIFEST["services"], MANIFEST["homeassistant_api"]) == (["mqtt:want"], True)
     assert (MANIFEST["apparmor"], MANIFEST["init"]) == (True, False)
-    assert not {"map", "ports", "host_network", "privileged", "full_access"} & MANIFEST.keys()
+    assert MANIFEST["map"] == [{"type": "share", "read_only": False}]  # for files from Mijn Fluvius
+    assert not {"ports", "host_network", "privileged", "full_access"} & MANIFEST.keys()
 
 
 def test_the_version_is_that_of_the_program() -> None:
@@ -268,14 +270,22 @@ def test_options_that_nobody_touched_are_the_bridges_defaults(supervisor: Superv
 
 
 def test_the_household_fills_in_its_account_and_meters_and_the_rest_is_there(supervisor: Supervisor) -> None:
-    with pytest.raises(NotStartedError, match="email"):
-        supervisor.fill_in()
+    supervisor.fill_in()
+    with pytest.raises(ConfigError, match="Option fluvius: no source of readings"):
+        load_options(supervisor.options, {})
     supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME, GAS])
     settings = load_options(supervisor.options, {})
     assert [meter.name for meter in settings.followed] == ["home", "gas"]
     assert settings.homeassistant.statistics is True
     assert settings.data_dir == supervisor.data
     assert not settings.warnings
+
+
+def test_meters_of_files_need_no_account_and_have_their_folder(supervisor: Supervisor) -> None:
+    supervisor.fill_in(meters=[{"name": "home", "ean": HOME["ean"], "source": "file"}])
+    settings = load_options(supervisor.options, {})
+    assert [(meter.name, meter.source) for meter in settings.followed] == [("home", "file")]
+    assert settings.import_dir == Path("/share/fluvius2mqtt")
 
 
 def test_what_was_left_empty_on_the_page_was_not_filled_in(supervisor: Supervisor) -> None:

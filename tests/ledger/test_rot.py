@@ -68,7 +68,7 @@ AMOUNTS = {
     "an amount of zero": "UPDATE reading SET amount = 0 WHERE daily = 1",
     "a reading that is gone": "DELETE FROM reading WHERE daily = 0 AND start % 86400 = 36000",
     "every reading": "DELETE FROM reading",
-    "a reading too many": "INSERT INTO reading SELECT meter, daily, start, register, 77, amount, 1, 1"
+    "a reading too many": "INSERT INTO reading SELECT meter, daily, start, register, 77, amount, 1, 1, 0, 0"
     " FROM reading WHERE daily = 1",
     "a reading at another time": "UPDATE reading SET start = start + 1 WHERE start % 86400 = 36000",
     "its register": "UPDATE reading SET register = 9 - register WHERE start % 86400 = 36000",
@@ -188,6 +188,8 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
         database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
         database.execute("DROP TABLE cost")
+        for column in ("origin", "estimated"):
+            database.execute(f"ALTER TABLE reading DROP COLUMN {column}")
         database.execute("PRAGMA user_version = 6")
     of_the_sixth_version = used.read_bytes()
     with Ledger(used) as ledger:
