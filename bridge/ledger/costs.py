@@ -31,18 +31,20 @@ from bridge.metering.pricing import DayAhead, PricedDay, Why
 from bridge.text.words import Payload
 
 _STALE = (
-    "SELECT day.date, cost.basis FROM day LEFT JOIN cost ON cost.meter = day.meter AND cost.date = day.date"
+    "SELECT day.date, cost.basis, cost.complete IS NOT day.complete"
+    " FROM day LEFT JOIN cost ON cost.meter = day.meter AND cost.date = day.date"
     " WHERE day.meter = ? AND day.date BETWEEN ? AND ? AND (cost.basis IS NOT ?"
     " OR cost.checksum IS NOT day.checksum OR cost.intervals_checksum IS NOT day.intervals_checksum"
-    " OR cost.disagrees IS NOT day.disagrees) ORDER BY day.date"
+    " OR cost.disagrees IS NOT day.disagrees OR cost.complete IS NOT day.complete) ORDER BY day.date"
 )
 _KEEP = (
     "INSERT OR REPLACE INTO cost"
-    " SELECT meter, date, ?, checksum, intervals_checksum, disagrees, ?, ? FROM day"
+    " SELECT meter, date, ?, checksum, intervals_checksum, disagrees, complete, ?, ? FROM day"
     " WHERE meter = ? AND date = ?"
 )
 _DIGITS = 200  # more than readings and prices together ever have
 _PARTS = {str(part): part for part in BillPart}
+_FORGOTTEN = "~"  # before the basis of a day whose day-ahead prices are other ones
 _NONE = "null"  # of a day without amounts
 
 
@@ -51,9 +53,8 @@ class DayCosts:
     """What the energy of a day cost, and by register what its hours came to, as far as they are known."""
 
     day: PricedDay  # without its hours
-    registers: Mapping[
-        str, Decimal
-    ]  # EUR with VAT, by names such as consumption_high; none without a known hour
+    registers: Mapping[str, Decimal]  # EUR with VAT, by names such as consumption_high, if an hour is known
+    hours: int  # a checksum: an hour may cost something else, though the day does not
 
 
 class KnownCosts(Part):
@@ -126,8 +127,12 @@ class Costs(KnownCosts):
         span = self._readings.known_span(meter)
         for first, last, basis in _bases(meter, timeline, *span) if span else ():
             rows = self._rows(_STALE, (self._meter(meter), first.isoformat(), last.isoformat(), basis))
-            stale = {date.fromisoformat(day): before for day, before in rows}
-            others = [day for day, before in stale.items() if before and before != basis]
+            stale = [date.fromisoformat(day) for day, _, _ in rows]
+            others = [
+                day
+                for day, (_, before, is_other_day) in zip(stale, rows, strict=True)
+                if before and (is_other_day or before.removeprefix(_FORGOTTEN) != basis)
+            ]
             if others:  # of which fees or the capacity tariff may be other ones
                 self._restate(meter, min(others))
             for run in _runs(stale):
@@ -154,7 +159,8 @@ class Costs(KnownCosts):
         """The day-ahead prices of some quarter-hours are other ones, and so what days cost."""
         days = {meterday.day_of(start, Energy.ELECTRICITY).isoformat() for start in starts}
         self._store.execute_many(
-            "UPDATE cost SET basis = '' WHERE date = ?", [(day,) for day in sorted(days)]
+            "UPDATE cost SET basis = '~' || basis WHERE date = ? AND basis NOT LIKE '~%'",
+            [(day,) for day in sorted(days)],
         )
 
     def _work_out(self, meter: Meter, timeline: Timeline, first: date, last: date, basis: str) -> None:
@@ -236,6 +242,7 @@ def _written(day: PricedDay) -> str:
             "registers": sums,
             "kwh": str(day.consumption),
             "why": sorted(day.why),
+            "hours": _crc(repr([(str(register), hours) for register, hours in day.hours.items()])),
         }
     )
 
@@ -248,7 +255,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 def _read(day: date, text: str) -> DayCosts:
     known = json.loads(text)
     registers = {name: Decimal(amount) for name, amount in known["registers"].items()}
-    return DayCosts(_priced_day(day, known), registers)
+    return DayCosts(_priced_day(day, known), registers, known["hours"])
 
 
 def _priced_day(day: date, known: Payload) -> PricedDay:

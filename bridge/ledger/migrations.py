@@ -121,11 +121,12 @@ MIGRATIONS = (
         WHERE checksum = (amount % 4294967291 + 1) * (start % 65521 + 1) % 1000000007;
     """,
     """
-    -- what a day's energy cost, as JSON, and what it was worked out of: readings, contracts (basis; empty:
-    -- out of day-ahead prices that are others now)
+    -- what a day's energy cost, as JSON, and what it was worked out of: readings, contracts (basis; with a ~
+    -- before it: and day-ahead prices that are others now)
     CREATE TABLE cost (
         meter INTEGER NOT NULL, date TEXT NOT NULL, basis TEXT NOT NULL, checksum INTEGER,
-        intervals_checksum INTEGER, disagrees INTEGER, priced TEXT NOT NULL, crc INTEGER NOT NULL,
+        intervals_checksum INTEGER, disagrees INTEGER, complete INTEGER, priced TEXT NOT NULL,
+        crc INTEGER NOT NULL,
         PRIMARY KEY (meter, date)
     ) WITHOUT ROWID;
     """,

@@ -1,20 +1,25 @@
 """Prices that somebody publishes on MQTT: any integration or flow can be the source."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bridge.metering.model import BRUSSELS
 from bridge.prices.documents import from_json
 from bridge.prices.errors import NotUnderstood
-from bridge.prices.steps import Answer, by_distance, per_kwh
+from bridge.prices.steps import CONTRADICTORY, EMPTY, HOUR, QUARTER, Answer, by_distance, per_kwh, quarters
 
 AT_MOST = 4 * 1024 * 1024  # bytes: two years of quarter-hours
 
+_HOURS_OF_A_DAY = 23  # at least
 _AHEAD = timedelta(days=3)  # nobody knows prices of later
 
 
 def read(payload: bytes, now: datetime) -> Answer:
     """What was published: `[{"start": "2026-11-20T00:00:00+01:00", "price": 0.0852}, ...]`, without VAT.
+
+    An entry may say its `end`; without, hours are told from quarter-hours by the distance of the starts.
 
     Args:
         payload: the list, in JSON, prices in EUR/kWh; hours or quarter-hours, by the distance of the starts.
@@ -30,7 +35,46 @@ def read(payload: bytes, now: datetime) -> Answer:
         raise NotUnderstood(
             'publish a list such as [{"start": "2026-11-20T00:00:00+01:00", "price": 0.0852}]'
         )
-    return by_distance(_point(each, now + _AHEAD) for each in points)
+    read = [_point(each, now + _AHEAD) for each in points]
+    if any("end" in each for each in points):
+        return _until_their_ends(read, points)
+    answer = by_distance(read)
+    if any(0 < len(hours) < _HOURS_OF_A_DAY for hours in _in_hours(answer, read).values()):
+        raise NotUnderstood('of hours publish whole days, or say of each price until when it holds, as "end"')
+    return answer
+
+
+def _until_their_ends(points: Sequence[tuple[datetime, Decimal | None]], written: Sequence[Any]) -> Answer:
+    """Prices of which it is said how long they hold."""
+    prices: dict[datetime, Decimal] = {}
+    left_out: dict[datetime, str] = {}
+    for (start, price), each in zip(points, written, strict=True):
+        length = _instant(each.get("end")) - start
+        if length not in (QUARTER, HOUR):
+            raise NotUnderstood(
+                f"the price of {each['start'][:40]} holds for neither an hour nor a quarter-hour"
+            )
+        for quarter in quarters(start, length):
+            if price is None:
+                left_out[quarter] = EMPTY
+            elif prices.setdefault(quarter, price) != price:
+                left_out[quarter] = CONTRADICTORY
+    return Answer({start: price for start, price in prices.items() if start not in left_out}, left_out)
+
+
+def _in_hours(
+    answer: Answer, points: Iterable[tuple[datetime, Decimal | None]]
+) -> dict[date, list[datetime]]:
+    """The starts that were taken for hours, by local day: a few of them may be quarter-hours with gaps."""
+    starts = {start for start, _ in points}
+    found: dict[date, list[datetime]] = {}
+    for start in starts:
+        day = start.astimezone(BRUSSELS).date()
+        is_hour = (
+            start in answer.prices and start + QUARTER in answer.prices and start + QUARTER not in starts
+        )
+        found.setdefault(day, []).extend([start] if is_hour else [])
+    return found
 
 
 def _point(point: Any, latest: datetime) -> tuple[datetime, Decimal | None]:

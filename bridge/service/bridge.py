@@ -201,7 +201,8 @@ class Bridge:
             case Command():
                 self._requests.obey(event)
             case PricesGiven():
-                self._pricing.take(event.payload)
+                if self._pricing.take(event.payload):
+                    self._statistics.ask()
                 self._view.everything()
 
     def _go_on(self) -> None:
@@ -244,7 +245,7 @@ class Bridge:
         changed = self._pricing.bring_up_to_date()
         self._view.everything()
         if changed:
-            self._statistics.bring_up_to_date()
+            self._statistics.ask()
 
     def _show(self, meter: Meter, *, latest_only: bool = False) -> None:
         """Show what came the moment it is known, and notice what happened meanwhile."""

@@ -8,6 +8,7 @@ from contextlib import suppress
 from bridge.mqtt import Command, Event, PricesGiven
 
 _WAITING_COMMANDS = 100  # more than that is a flood
+_WAITING_PRICES = 5  # each of which may be megabytes
 
 
 class Stopped(Exception):
@@ -23,7 +24,8 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         """Hand over what happened."""
-        if not isinstance(event, Command | PricesGiven) or self._queue.qsize() < _WAITING_COMMANDS:
+        most = {Command: _WAITING_COMMANDS, PricesGiven: _WAITING_PRICES}.get(type(event))
+        if most is None or self._queue.qsize() < most:
             self._queue.put(event)
 
     def stop(self) -> None:

@@ -55,6 +55,7 @@ class Pricing:
             pause=pause,
             changed=ledger.costs.forget,
         )
+        self._is_given = source.source == "mqtt"
         self._editions: dict[str, int] = {}  # EAN → the ledger's, when its costs were worked out
         self._next_at = now()
 
@@ -86,14 +87,19 @@ class Pricing:
                     self._trouble.found_damage(error)
         return before != self._editions
 
-    def take(self, payload: bytes) -> None:
-        """Keep the prices that somebody publishes, and work out what changed."""
+    def take(self, payload: bytes) -> bool:
+        """Keep the prices that somebody publishes, if they are wanted; whether any costs changed."""
+        if not (self._is_given and self._needs_day_ahead()):
+            log.info(
+                "Ignored day-ahead prices on MQTT: day_ahead.source is another, or no price follows them."
+            )
+            return False
         with self._trouble.endured():
             try:
                 self._day_ahead.take(payload)
             except NotUnderstood as error:
                 log.warning("day-ahead prices: %s", error)
-        self.bring_up_to_date()
+        return self.bring_up_to_date()
 
     def _work_out(self, meter: Meter, contracts: Timeline) -> None:
         self._ledger.costs.bring_up_to_date(meter, contracts)

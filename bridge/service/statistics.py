@@ -29,6 +29,7 @@ class Statistics:
 
     def __init__(self, recorder: Recorder | None, fetcher: Fetcher, view: View, trouble: Trouble) -> None:
         self._recorder, self._fetcher, self._view, self._trouble = recorder, fetcher, view, trouble
+        self._asked = False
 
     @property
     def retry_at(self) -> datetime | None:
@@ -37,8 +38,12 @@ class Statistics:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for that."""
-        return self._recorder is not None and self._recorder.is_due()
+        """Whether it is time for that, or someone asked."""
+        return self._recorder is not None and (self._asked or self._recorder.is_due())
+
+    def ask(self) -> None:
+        """Something changed: hand it over when nothing else is done, not in the middle of it."""
+        self._asked = True
 
     @property
     def why_they_wait(self) -> str | None:
@@ -52,6 +57,7 @@ class Statistics:
 
     def bring_up_to_date(self, *, asked: bool = False) -> None:
         """Hand over what is new, and what is in doubt."""
+        self._asked = False
         if self._recorder:
             with self._trouble.endured():
                 self._recorder.update(self._fetcher.meters, asked=asked)

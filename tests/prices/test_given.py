@@ -32,7 +32,23 @@ def test_quarter_hours_in_eur_per_kwh() -> None:
 
 
 def test_hours_stand_there_four_times() -> None:
-    assert list(read(listed(0.1, 0.2, minutes=60)).prices.values()) == euros(*["0.1"] * 4, *["0.2"] * 4)
+    prices = list(read(listed(*[0.1, 0.2] * 12, minutes=60)).prices.values())
+    assert prices == euros(*(["0.1"] * 4 + ["0.2"] * 4) * 12)
+
+
+def test_a_few_hours_may_be_quarter_hours_with_gaps_and_are_not_believed() -> None:
+    with pytest.raises(NotUnderstood, match="publish whole days"):
+        read(listed(0.1, 0.2, minutes=60))
+
+
+def test_a_price_that_says_its_end_needs_no_others() -> None:
+    start = "2026-11-20T10:00:00+01:00"
+    hour = read([{"start": start, "end": "2026-11-20T11:00:00+01:00", "price": 0.1}])
+    quarter = read([{"start": start, "end": "2026-11-20T10:15:00+01:00", "price": 0.2}])
+    assert list(hour.prices.values()) == euros(*["0.1"] * 4)
+    assert list(quarter.prices.values()) == euros("0.2")
+    with pytest.raises(NotUnderstood):
+        read([{"start": start, "end": "2026-11-20T12:00:00+01:00", "price": 0.1}])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bridge.metering.model import BRUSSELS
+from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.world import GAS, HOME, SHED, World, says
 
@@ -369,3 +370,59 @@ def test_the_capacity_tariff_is_shared_by_the_days_of_the_year(priced: World, mo
     said = costs(mosquitto)
     assert said["capacity_months"] == len(powers) == 12
     assert said["capacity"] == rounded(Fraction("48.10") * sum(powers) / 12 / 365)
+
+
+def test_prices_on_mqtt_are_not_heeded_where_another_source_is_configured(
+    priced: World, mosquitto: Mosquitto
+) -> None:
+    priced.changes["prices"] = [DYNAMIC]
+    priced.once()
+    before = costs(mosquitto)
+    mosquitto.publish("fluvius/price/set", TestPricesBySomebodyElse().prices(5.0), retain=True)
+    priced.once()
+    assert costs(mosquitto) == before
+
+
+def test_costs_that_move_between_hours_of_a_day_are_restated(priced: World) -> None:
+    priced.changes |= {"prices": [DYNAMIC], "day_ahead": {"source": "mqtt"}}
+    start = datetime(2026, 11, 20, tzinfo=BRUSSELS).astimezone(UTC)
+    quarters = [start + timedelta(minutes=15) * i for i in range(96)]
+    meter = priced.meter()
+    priced.fetch()
+    with priced.ledger() as ledger:
+        first, other = twins(priced.simulator.slot_amounts(HOME["ean"], DAY))
+        contracts = priced.settings.timeline(meter)
+        flat = dict.fromkeys(quarters, Decimal("0.1"))
+        for dear in (first, other):
+            ledger.prices.keep(flat | {dear: Decimal("0.3")})
+            ledger.costs.forget(quarters)
+            ledger.costs.bring_up_to_date(meter, contracts)
+            since = ledger.outbox.restated_since(meter)
+            assert since is not None
+            ledger.outbox.caught_up(meter, since)
+
+
+def twins(used: Mapping[datetime, Mapping[Any, Decimal]]) -> tuple[datetime, datetime]:
+    """Two quarter-hours in which the same was used, and brought in, in the same tariff."""
+    seen: dict[str, datetime] = {}
+    for start, amounts in used.items():
+        if (same := seen.setdefault(str(amounts), start)).hour != start.hour:
+            return same, start
+    raise AssertionError("all quarter-hours are different")
+
+
+def test_prices_that_come_by_mqtt_are_in_the_statistics_soon(priced: World, mosquitto: Mosquitto) -> None:
+    priced.changes |= {"prices": [DYNAMIC], "day_ahead": {"source": "mqtt"}}
+    with Core().open() as core:
+        priced.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
+        with priced.running():
+            eventually(lambda: core.imports and costs_there(mosquitto), within=10)
+            assert not cost_imports(core)
+            mosquitto.publish("fluvius/price/set", TestPricesBySomebodyElse().prices(0.1))
+            eventually(lambda: cost_imports(core), within=10)
+
+
+def cost_imports(core: Core) -> list[str]:
+    """What was imported of costs that follow the market."""
+    ids = (each["metadata"]["statistic_id"] for each in core.imports if each["stats"])
+    return [each for each in ids if each.endswith("_high_cost")]
