@@ -95,7 +95,7 @@ class Household:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(http, "_SILENCE_SECONDS", 4.0)
 
 
 @pytest.fixture
