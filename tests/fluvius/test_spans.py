@@ -112,6 +112,9 @@ def test_after_a_stop_of_a_year_what_was_stored_is_asked_for_in_spans_that_are_n
 
 
 def test_no_question_goes_further_back_than_fluvius_has_readings(desk: World) -> None:
+    api = desk.simulator.energy_api
+    api.forget_mandates()
+    api.add_mandate(HOME["ean"], service="VH_dag")  # days alone: years of quarter-hours take their time
     provider(desk).fetch()
     desk.clock.pass_by(days=4 * 365)
     desk.simulator.forget_requests()
@@ -122,7 +125,7 @@ def test_no_question_goes_further_back_than_fluvius_has_readings(desk: World) ->
     assert [each.status for each in asked] == [200] * len(asked)
 
 
-@pytest.mark.parametrize("month", range(1, 13))
+@pytest.mark.parametrize("month", [3, 5, 9])
 def test_no_span_is_longer_than_184_days_whatever_the_clock_does(desk: World, month: int) -> None:
     provider(desk)
     with desk.at_work() as (_, fetcher), fetcher.visits.to("energy_api", desk.clock(), asked=True) as visit:
