@@ -21,6 +21,7 @@ from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssis
 from bridge.publishing.publisher import Publisher
 from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
+from bridge.service.errands import Errands
 from bridge.service.greeting import Greeting, births
 from bridge.service.imports import Imports
 from bridge.service.inbox import Inbox, Stopped
@@ -111,10 +112,9 @@ class Bridge:
             now=now,
             between=self._go_on,
         )
-        self._imports = Imports(
-            settings.import_dir, ledger, fetcher, now=now, trouble=trouble, go_on=self._go_on
-        )
+        imports = Imports(settings.import_dir, ledger, fetcher, now=now, trouble=trouble, go_on=self._go_on)
         self._statistics = Statistics(recorder, fetcher, view, trouble)
+        self._errands = Errands(pricing, imports, self._statistics, backfills, view)
         wishes = BackfillRequests(ledger, fetcher, backfills, now=now, trouble=trouble, changed=view.bridge)
         self._requests = Requests(
             fetcher, view, self._statistics, backfills=wishes, trouble=trouble, now=now, cycle=self._cycle
@@ -135,14 +135,8 @@ class Bridge:
                     self._view.bridge()
                 if self._agenda.is_due():
                     self._cycle(Occasion.SCHEDULE)
-                elif self._pricing.is_due():
-                    self._price()
-                elif self._imports.is_due():
-                    self._import()
-                elif self._statistics.is_due:
-                    self._statistics.bring_up_to_date()
-                elif self._backfills.is_due():
-                    self._work_on_backfill()
+                else:
+                    self._errands.run_one()
 
     def once(self, greeting: float = 10.0) -> Cycle:
         """One cycle, for cron. What could not be published is kept, and published next time.
@@ -221,7 +215,7 @@ class Bridge:
         )
 
     def _until_next(self) -> float:
-        if self._backfills.is_due() or self._imports.is_due():
+        if self._errands.wait():
             return 0.0
         plans = self._statistics.retry_at, self._greeting.next_at, self._pricing.next_at
         return min(self._agenda.seconds_until_next(*plans), _LOOK_AROUND)
@@ -240,13 +234,6 @@ class Bridge:
         self._statistics.bring_up_to_date(asked=occasion is Occasion.ASKED)
         return cycle
 
-    def _price(self) -> None:
-        """Another quarter-hour's price holds, and perhaps tomorrow's are known."""
-        changed = self._pricing.bring_up_to_date()
-        self._view.everything()
-        if changed:
-            self._statistics.ask()
-
     def _show(self, meter: Meter, *, latest_only: bool = False) -> None:
         """Show what came the moment it is known, and notice what happened meanwhile."""
         if latest_only:
@@ -254,20 +241,3 @@ class Bridge:
         else:
             self._view.meter(meter)
         self._look_around()
-
-    def _work_on_backfill(self) -> None:
-        backfill = self._backfills.step()
-        if backfill and backfill.state == "open":
-            self._view.backfill(backfill)
-        elif backfill:
-            self._show_history()
-
-    def _import(self) -> None:
-        if self._imports.step():
-            self._show_history()
-
-    def _show_history(self) -> None:
-        """Days of any time are there now."""
-        self._pricing.bring_up_to_date()
-        self._view.everything()
-        self._statistics.bring_up_to_date()

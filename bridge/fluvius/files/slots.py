@@ -8,15 +8,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
 from bridge.fluvius import limits, values
 from bridge.fluvius.files.columns import Line, Table, Unusable, ean_of
+from bridge.fluvius.files.written import amount_of, slot_of
 from bridge.metering import meterday
-from bridge.metering.model import BRUSSELS, Direction, Energy, Reading, Register, Tariff, Unit
-from bridge.text.foreign import clean
+from bridge.metering.model import Direction, Energy, Reading, Register, Tariff, Unit
 
 _DIRECTIONS = {
     "afname": Direction.CONSUMPTION,
@@ -59,7 +59,7 @@ IMPOSSIBLE = "more than a connection can carry"
 HALF_AN_OCTOBER_HOUR = "of the hour that October repeats, of which one pass is missing"
 HOURS = "hours of electricity: take the quarter-hours"
 
-_HOUR, _TOO_LONG = timedelta(hours=1), timedelta(hours=26)
+_HOUR = timedelta(hours=1)
 _LARGE = "amr"
 
 
@@ -146,7 +146,7 @@ class History:
 
     def _slot(self, line: Line) -> tuple[datetime, datetime, bool]:
         try:
-            return _slot(line[:4], self._step, self.energy)
+            return slot_of(line[:4], self._step, self.energy)
         except ValueError as error:
             raise Unusable(f"line {self._table.number}: {error}") from None
 
@@ -212,7 +212,7 @@ class History:
 
     def _amount(self, volume: str) -> Decimal:
         try:
-            return _amount(volume)
+            return amount_of(volume)
         except ValueError as error:
             raise Unusable(f"line {self._table.number}: {error}") from None
 
@@ -245,82 +245,3 @@ def _folded(text: str) -> str:
 def _register(written: str) -> tuple[Direction | None, Tariff | None]:
     flow, _, tariff = _folded(written).partition(" ")
     return _DIRECTIONS.get(flow), _TARIFFS.get(tariff.strip())
-
-
-@lru_cache(maxsize=4096)
-def _amount(volume: str) -> Decimal:
-    if re.fullmatch(r"-?[0-9]+(,[0-9]+)?", volume):
-        return Decimal(volume.replace(",", "."))
-    if re.fullmatch(r"-?[0-9.]+\.[0-9]+(,[0-9]+)?", volume):
-        raise ValueError(
-            f"{clean(volume, 30)} has a decimal point where Fluvius writes a comma: a spreadsheet has changed"
-            " the file; download it again"
-        )
-    raise ValueError(f"{clean(volume, 30)} is no amount")
-
-
-@lru_cache(maxsize=16)  # the registers of a slot stand next to each other
-def _slot(
-    written: tuple[str, str, str, str], step: timedelta, energy: Energy
-) -> tuple[datetime, datetime, bool]:
-    """Start and end (UTC), and whether there is no other slot that these words may mean: an hour later.
-
-    Raises:
-        ValueError: they are no slot.
-    """
-    since, until = (datetime.combine(_date(day), _time(at)) for day, at in (written[:2], written[2:]))
-    if until - since == meterday.ONE_DAY and since.time() in (time(0), time(6)):
-        day = since.date()
-        return meterday.start_of(day, energy), meterday.end_of(day, energy), True
-    found = [
-        (start, end)
-        for start in _instants(since)
-        for end in _instants(until)
-        if end - start in (step, _HOUR) and start.timestamp() % step.seconds == 0
-    ]
-    exact = [span for span in found if span[1] - span[0] == step] or found
-    if exact:
-        return *exact[0], len(exact) == 1
-    said = " ".join(written[:2]), " ".join(written[2:])
-    if abs(until - since) > _TOO_LONG:
-        raise ValueError(
-            f"from {said[0]} until {said[1]} is no quarter-hour, hour or day: a date is written with the day"
-            " first (01-02-2024 is the first of February); download the file again"
-        )
-    raise ValueError(f"from {said[0]} until {said[1]} is no quarter-hour, hour or day")
-
-
-def _instants(wall: datetime) -> list[datetime]:
-    """The instants (UTC) at which the clocks of Brussels show this: one, in October two, in March none."""
-    both = {wall.replace(tzinfo=BRUSSELS, fold=fold).astimezone(UTC) for fold in (0, 1)}
-    return sorted(each for each in both if each.astimezone(BRUSSELS).replace(tzinfo=None) == wall)
-
-
-@lru_cache(maxsize=64)
-def _date(written: str) -> date:
-    if found := re.fullmatch(r"\s*([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})\s*", written):
-        day, month, year = map(int, found.groups())
-    elif found := re.fullmatch(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*", written):
-        year, month, day = map(int, found.groups())
-    else:
-        raise ValueError(f"{clean(written, 30) or 'nothing'} is no date")
-    try:
-        if not 2000 <= year < 2200:
-            raise ValueError  # noqa: TRY301 - said below
-        return date(year, month, day)
-    except ValueError:
-        raise ValueError(
-            f"{clean(written, 30)} is no date with the day first; download the file again"
-        ) from None
-
-
-@lru_cache(maxsize=128)
-def _time(written: str) -> time:
-    found = re.fullmatch(r"\s*([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?\s*", written)
-    try:
-        if found:
-            hour, minute, second = (int(each or 0) for each in found.groups())
-            return time(hour, minute, second)
-    except ValueError:
-        pass
-    raise ValueError(f"{clean(written, 30) or 'nothing'} is no time of day")

@@ -10,6 +10,7 @@ from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, QuestionRefused, ShapeChanged, TryLater
 from bridge.fluvius.http import PoliteSession, Response
 from bridge.fluvius.portal import peaks, slots, windows
+from bridge.fluvius.portal.notes import Notes
 from bridge.fluvius.seen import remembering_what_is_odd
 from bridge.fluvius.source import Answer, Memory, left_out_in_words
 from bridge.fluvius.spans import halved_if_refused, in_pieces
@@ -43,8 +44,7 @@ class Portal:
     """
 
     def __init__(self, http: PoliteSession, access: Access, url: str, memory: Memory) -> None:
-        self._http, self._access, self._url, self._memory = http, access, url, memory
-        self._notes: dict[str, dict[str, Any]] = {}  # EAN → what is remembered of it, by what it is about
+        self._http, self._access, self._url, self._notes = http, access, url, Notes(memory)
 
     @remembering_what_is_odd
     def days(self, meter: Meter, first: date, last: date) -> Answer:
@@ -53,7 +53,7 @@ class Portal:
         Raises:
             FluviusError: see its kinds.
         """
-        remembered = self._recalled(meter, "span")
+        remembered = self._notes.of(meter, "span")
         at_once = _DAYS_AT_ONCE if self._may_try(remembered) else remembered["days"]
         pieces = in_pieces(windows.days(first, last, meter.energy), at_once)
         halves = {"days": max(-(-at_once // 2), _FEWEST_AT_ONCE), "in_vain": self._today()}
@@ -64,10 +64,10 @@ class Portal:
                 for answer in halved_if_refused(partial(self._found, meter, "days", _FOR_DAYS), piece)
             ]
         except QuestionRefused:
-            self._remember(meter, "span", halves)
+            self._notes.keep(meter, "span", halves)
             raise
         if len(answers) > len(pieces):
-            self._remember(meter, "span", halves)
+            self._notes.keep(meter, "span", halves)
         return Answer(
             readings=[reading for answer in answers for reading in answer.readings],
             remark=next((answer.remark for answer in answers if answer.remark), None),
@@ -95,9 +95,9 @@ class Portal:
         else:
             what, codes = "intervals", _FOR_INTERVALS[meter.energy]
             requests = [windows.intervals(day, meter.energy) for day in meterday.span(first, last)]
-        remembered = self._recalled(meter, what)
+        remembered = self._notes.of(meter, what)
         for spans in requests:
-            by_calendar = bool(self._recalled(meter, f"{what}/window").get("by_calendar"))
+            by_calendar = bool(self._notes.of(meter, f"{what}/window").get("by_calendar"))
             answer = self._history(meter, what, remembered.get("code", codes[0]), spans, by_calendar)
             if not isinstance(answer.json(), list):
                 raise ShapeChanged("Fluvius answered something else than a list of slots")
@@ -131,7 +131,7 @@ class Portal:
         if meter.energy is not Energy.GAS:
             return self._spans(meter, what, codes, spans)
         window = f"{what}/window"
-        remembered = self._recalled(meter, window)
+        remembered = self._notes.of(meter, window)
         by_calendar = remembered.get("by_calendar", False)
         answer = self._spans(meter, what, codes, spans, by_calendar=by_calendar)
         is_known = "by_calendar" in remembered
@@ -140,9 +140,9 @@ class Portal:
                 answer, by_calendar = other, True
                 log.info("%s: found %s by calendar days", meter.name, what)
             else:
-                self._remember(meter, window, {"in_vain": self._today()})
+                self._notes.keep(meter, window, {"in_vain": self._today()})
         if answer.readings and not is_known:
-            self._remember(meter, window, {"by_calendar": by_calendar})
+            self._notes.keep(meter, window, {"by_calendar": by_calendar})
         return answer
 
     def _spans(
@@ -155,38 +155,25 @@ class Portal:
         by_calendar: bool = False,
     ) -> Answer:
         """The same in windows of one way, by whichever code gives slots of that length."""
-        remembered = self._recalled(meter, what)
+        remembered = self._notes.of(meter, what)
         code = remembered.get("code", codes[0])
         found = self._slots(meter, what, code, spans, by_calendar)
         if not found.lengths and code != codes[0]:
             code = codes[0]  # silence may mean that Fluvius gives them by the usual code again
             found = self._slots(meter, what, code, spans, by_calendar)
             if _has_length(found, spans):
-                self._remember(meter, what, {"code": code})
+                self._notes.keep(meter, what, {"code": code})
         if _has_length(found, spans) or not found.lengths:
             return _answer(found)
         log.warning("%s: asked for %s, Fluvius answered %s", meter.name, what, _in_words(found))
         if self._may_try(remembered):
-            self._remember(meter, what, {"in_vain": self._today()})
+            self._notes.keep(meter, what, {"in_vain": self._today()})
             for other in (each for each in codes if each != code):
                 if _has_length(tried := self._slots(meter, what, other, spans, by_calendar), spans):
                     log.info("%s: found %s by granularity %d", meter.name, what, other)
-                    self._remember(meter, what, {"code": other})
+                    self._notes.keep(meter, what, {"code": other})
                     return _answer(tried)
         return Answer([], f"asked for {what}, Fluvius answered {_in_words(found)}")
-
-    def _recalled(self, meter: Meter, what: str) -> dict[str, Any]:
-        return dict(self._note(meter).get(what) or {})
-
-    def _remember(self, meter: Meter, what: str, value: dict[str, Any]) -> None:
-        note = self._note(meter)
-        note[what] = value
-        self._memory.remember(f"portal/{meter.ean}", note)
-
-    def _note(self, meter: Meter) -> dict[str, Any]:
-        if meter.ean not in self._notes:
-            self._notes[meter.ean] = self._memory.recall(f"portal/{meter.ean}") or {}
-        return self._notes[meter.ean]
 
     def _may_try(self, remembered: dict[str, Any]) -> bool:
         """Whether another way was not tried in vain lately."""
