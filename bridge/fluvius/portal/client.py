@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
-from typing import Any
 
 from bridge.fluvius.access import Access
 from bridge.fluvius.errors import NotYourMeter, QuestionRefused, ShapeChanged, TryLater
@@ -22,7 +21,6 @@ log = logging.getLogger(__name__)
 
 _DAYS_AT_ONCE = 31  # as clients were seen to ask
 _FEWEST_AT_ONCE = 7  # whatever is refused: a month must not become dozens of questions
-_TRY_OTHERS_AFTER_DAYS = 30
 # Bytes that a day's slots may have: 100 quarter-hours with four amounts of 100 bytes, ten times over. Also
 # where days were asked for: which code gives which length is found by trying.
 _LARGEST_DAY = 512 * 1024
@@ -44,7 +42,8 @@ class Portal:
     """
 
     def __init__(self, http: PoliteSession, access: Access, url: str, memory: Memory) -> None:
-        self._http, self._access, self._url, self._notes = http, access, url, Notes(memory)
+        self._http, self._access, self._url = http, access, url
+        self._notes = Notes(memory, http.now)
 
     @remembering_what_is_odd
     def days(self, meter: Meter, first: date, last: date) -> Answer:
@@ -54,9 +53,9 @@ class Portal:
             FluviusError: see its kinds.
         """
         remembered = self._notes.of(meter, "span")
-        at_once = _DAYS_AT_ONCE if self._may_try(remembered) else remembered["days"]
+        at_once = _DAYS_AT_ONCE if self._notes.may_try(remembered) else remembered["days"]
         pieces = in_pieces(windows.days(first, last, meter.energy), at_once)
-        halves = {"days": max(-(-at_once // 2), _FEWEST_AT_ONCE), "in_vain": self._today()}
+        halves = {"days": max(-(-at_once // 2), _FEWEST_AT_ONCE), "in_vain": self._notes.today()}
         try:
             answers = [
                 answer
@@ -135,12 +134,12 @@ class Portal:
         by_calendar = remembered.get("by_calendar", False)
         answer = self._spans(meter, what, codes, spans, by_calendar=by_calendar)
         is_known = "by_calendar" in remembered
-        if not (is_known or answer.readings or answer.remark) and self._may_try(remembered):
+        if not (is_known or answer.readings or answer.remark) and self._notes.may_try(remembered):
             if (other := self._spans(meter, what, codes, spans, by_calendar=True)).readings:
                 answer, by_calendar = other, True
                 log.info("%s: found %s by calendar days", meter.name, what)
             else:
-                self._notes.keep(meter, window, {"in_vain": self._today()})
+                self._notes.keep(meter, window, {"in_vain": self._notes.today()})
         if answer.readings and not is_known:
             self._notes.keep(meter, window, {"by_calendar": by_calendar})
         return answer
@@ -166,22 +165,14 @@ class Portal:
         if _has_length(found, spans) or not found.lengths:
             return _answer(found)
         log.warning("%s: asked for %s, Fluvius answered %s", meter.name, what, _in_words(found))
-        if self._may_try(remembered):
-            self._notes.keep(meter, what, {"in_vain": self._today()})
+        if self._notes.may_try(remembered):
+            self._notes.keep(meter, what, {"in_vain": self._notes.today()})
             for other in (each for each in codes if each != code):
                 if _has_length(tried := self._slots(meter, what, other, spans, by_calendar), spans):
                     log.info("%s: found %s by granularity %d", meter.name, what, other)
                     self._notes.keep(meter, what, {"code": other})
                     return _answer(tried)
         return Answer([], f"asked for {what}, Fluvius answered {_in_words(found)}")
-
-    def _may_try(self, remembered: dict[str, Any]) -> bool:
-        """Whether another way was not tried in vain lately."""
-        tried_on = date.fromisoformat(remembered.get("in_vain", "2000-01-01"))
-        return (self._http.now().date() - tried_on).days >= _TRY_OTHERS_AFTER_DAYS
-
-    def _today(self) -> str:
-        return self._http.now().date().isoformat()
 
     def _slots(
         self, meter: Meter, what: str, code: int, spans: Sequence[Span], by_calendar: bool
