@@ -2,8 +2,8 @@
 
 import io
 import os
+import secrets
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,9 +25,9 @@ def whole(path: Path) -> Iterator[TextIO]:
     Raises:
         OSError: it cannot be written; what was there before is still there.
     """
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
-    part = Path(name)
-    try:
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:  # before there is a file: a signal may end us at any moment
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             yield file
         part.replace(path)
