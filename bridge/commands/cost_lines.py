@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import NamedTuple, TextIO
 
 from bridge.ledger.day_ahead import KnownPrices
@@ -16,11 +16,11 @@ from bridge.metering import meterday
 from bridge.metering.contract import Contract, Part, Timeline
 from bridge.metering.costs import BilledDay, Price, price_at
 from bridge.metering.model import OF_THE_CONNECTION, Direction, Meter, Register, Tariff, Unit
+from bridge.metering.pricing import EXACT
 from bridge.publishing.costs import CURRENCY, in_words, rounded
 from bridge.text.foreign import cell
 from bridge.text.words import local, plain, to_json
 
-_EXACT = Context(prec=200)  # more digits than a reading and a price together have
 _AMOUNTS = (*map(str, Part), "total")
 _DIGITS = 6  # of EUR: a day's share of a year has no end
 _SEE_DAYS = "the same command with --resolution day says why"
@@ -145,7 +145,7 @@ class SlotPrices:
         if price is None:
             self.unknown[self.meter.label, _SEE_DAYS] += bool(amount)
             return None, None if amount else _NOTHING
-        return price, _EXACT.multiply(amount, price)
+        return price, EXACT.multiply(amount, price)
 
     def _of(self, register: Register, price: Price | None) -> Decimal | None:
         if price is None:

@@ -9,6 +9,7 @@ from math import isclose
 from typing import Any, NamedTuple, Protocol
 
 from bridge.metering.model import Meter, Unit
+from bridge.metering.pricing import EXACT
 from bridge.text import names
 from bridge.text.words import Payload, identifier
 
@@ -117,7 +118,7 @@ class Book(Protocol):
 
 def exactly() -> AbstractContextManager[object]:
     """Within, sums of decimals are not rounded: 28 digits, as by default, may be too few for costs."""
-    return localcontext(prec=200)
+    return localcontext(EXACT)
 
 
 def with_idle_hours(rows: Sequence[Row], held: Held, total: Exact) -> list[Row]:

@@ -1,9 +1,9 @@
 """What days cost in all: their energy, their fees, and their share of the capacity tariff."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 
 from bridge.ledger.costs import KnownCosts
 from bridge.ledger.days import Days
@@ -13,7 +13,6 @@ from bridge.metering.contract import Timeline
 from bridge.metering.costs import BilledDay
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter
-from bridge.metering.pricing import PricedDay
 from bridge.metering.standing import standing
 
 
@@ -41,26 +40,18 @@ class Bills:
             first: a month's first day.
             last: a month's last day.
         """
-        return self.of(meter, timeline, floor, self._costs.days(meter, first, last))
-
-    def of(
-        self, meter: Meter, timeline: Timeline, floor: Decimal, days: Iterable[PricedDay]
-    ) -> dict[date, BilledDay]:
-        """The same of days that were priced, those of each of their months, oldest first."""
-        priced = {day.date: day for day in days if timeline.at(meterday.bounds_of(meter, day.date)[0])}
-        if not priced:
-            return {}
-        complete = self._days.complete_days(meter, min(priced), max(priced))
-        by_month: dict[date, list[PricedDay]] = defaultdict(list)
-        for day in complete:
-            if day in priced:
-                by_month[meterday.month_of(day)].append(priced[day])
-        peaks = self.billed_peaks(meter, min(by_month), max(by_month)) if by_month else {}
+        complete = set(self._days.complete_days(meter, first, last))
+        days = [
+            each
+            for each in self._costs.days(meter, first, last)
+            if each.date in complete and timeline.at(meterday.bounds_of(meter, each.date)[0])
+        ]
+        peaks = self.billed_peaks(meter, days[0].date, days[-1].date) if days else {}
         found: dict[date, BilledDay] = {}
-        for its_days in by_month.values():
+        for _, month in groupby(days, lambda each: meterday.month_of(each.date)):
+            its_days = list(month)
             shares = standing(meter, timeline, its_days, peaks, floor)
-            for each in its_days:
-                found[each.date] = BilledDay(each, shares[each.date])
+            found |= {each.date: BilledDay(each, shares[each.date]) for each in its_days}
         return found
 
     def anew(

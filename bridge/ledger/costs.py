@@ -27,7 +27,7 @@ from bridge.metering.contract import Part as BillPart
 from bridge.metering.contract import Timeline
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter
-from bridge.metering.pricing import DayAhead, PricedDay, Why
+from bridge.metering.pricing import EXACT, DayAhead, PricedDay, Why
 from bridge.text.words import Payload
 
 _STALE = (
@@ -42,7 +42,6 @@ _KEEP = (
     " SELECT meter, date, ?, checksum, intervals_checksum, disagrees, complete, ?, ? FROM day"
     " WHERE meter = ? AND date = ?"
 )
-_DIGITS = 200  # more than readings and prices together ever have
 _PARTS = {str(part): part for part in BillPart}
 _FORGOTTEN = "~"  # before the basis of a day whose day-ahead prices are other ones
 _NONE = "null"  # of a day without amounts
@@ -248,7 +247,7 @@ def _written(day: PricedDay) -> str:
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    with localcontext(prec=_DIGITS):
+    with localcontext(EXACT):
         return sum(amounts, Decimal(0))
 
 

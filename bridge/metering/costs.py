@@ -16,6 +16,8 @@ from fractions import Fraction
 from bridge.metering.contract import Part
 from bridge.metering.price import Price, price_at, prices_known
 from bridge.metering.pricing import (
+    EXACT,
+    UNKNOWN,
     CountedDay,
     DayAhead,
     Hours,
@@ -89,10 +91,10 @@ def together(days: Iterable[BilledDay]) -> Bill:
     energy: dict[Part, Decimal] = dict.fromkeys(Part, Decimal(0))
     shares: dict[int, tuple[Standing, int]] = {}  # those of a month are the same one
     why: set[Why] = set()
-    with localcontext(prec=_DIGITS):
+    with localcontext(EXACT):
         for day in days:
             for part, cost in day.energy.parts.items():
-                energy[part] += _UNKNOWN if cost is None else cost
+                energy[part] += UNKNOWN if cost is None else cost
             _, count = shares.get(id(day.standing), (day.standing, 0))
             shares[id(day.standing)] = day.standing, count + 1
             why |= day.energy.why | day.standing.why
@@ -112,8 +114,6 @@ _STANDING: Mapping[Part, Callable[[Standing], Fraction | None]] = {
     Part.FEES: lambda share: share.fees,
     Part.VAT: lambda share: share.vat,
 }
-_UNKNOWN = Decimal("NaN")  # spreads through sums by itself
-_DIGITS = 200  # more than readings and prices together ever have
 
 
 def summed(bills: Iterable[Bill]) -> Bill:
