@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices
-from bridge.ledger.errors import reporting_damage
+from bridge.ledger.errors import reporting_damage, reporting_damage_while_read
 from bridge.ledger.notes import Notes
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
@@ -27,7 +27,7 @@ from bridge.metering.contract import Part as BillPart
 from bridge.metering.contract import Timeline
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter
-from bridge.metering.pricing import EXACT, DayAhead, PricedDay, Why
+from bridge.metering.pricing import EXACT, DayAhead, Hours, PricedDay, Why
 from bridge.text.words import Payload
 
 _STALE = (
@@ -53,7 +53,6 @@ class DayCosts:
 
     day: PricedDay  # without its hours
     registers: Mapping[str, Decimal]  # EUR with VAT, by names such as consumption_high, if an hour is known
-    hours: int  # a checksum: an hour may cost something else, though the day does not
 
 
 class KnownCosts(Part):
@@ -90,6 +89,7 @@ class KnownCosts(Part):
         """The same without their registers."""
         return [_priced_day(day, json.loads(text)) for day, text in self._texts(meter, first, last)]
 
+    @reporting_damage_while_read
     def _texts(self, meter: Meter, first: date, last: date) -> Iterator[tuple[date, str]]:
         first, last = meterday.span_within(meter, first, last)
         rows = self._rows(
@@ -163,10 +163,9 @@ class Costs(KnownCosts):
         )
 
     def _work_out(self, meter: Meter, timeline: Timeline, first: date, last: date, basis: str) -> None:
-        key, before = self._meter(meter), self.known(meter, first, last)
+        key, before = self._meter(meter), dict(self._texts(meter, first, last))
         texts = {day.date: _written(day) for day in self.priced(meter, timeline, first, last)}
-        after = {day: _read(day, text) for day, text in texts.items()}
-        changed = [day for day in before.keys() | after.keys() if before.get(day) != after.get(day)]
+        changed = {day for day, _ in before.items() ^ texts.items()}
         with self._store.transaction():
             self._store.execute_many(
                 _KEEP,
@@ -230,6 +229,7 @@ def _crc(text: str) -> int:
 
 
 def _written(day: PricedDay) -> str:
+    """As it is kept; with a checksum of the hours, which may cost something else though the day does not."""
     sums = {
         f"{register.direction}_{register.tariff}": str(_sum(known))
         for register, hours in day.hours.items()
@@ -241,9 +241,13 @@ def _written(day: PricedDay) -> str:
             "registers": sums,
             "kwh": str(day.consumption),
             "why": sorted(day.why),
-            "hours": _crc(repr([(str(register), hours) for register, hours in day.hours.items()])),
+            "hours": _crc(f"{[_hours_written(each) for each in day.hours.values()]}"),
         }
     )
+
+
+def _hours_written(hours: Hours) -> list[tuple[float, str]]:
+    return [(hour.timestamp(), str(cost)) for hour, cost in hours.items()]
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
@@ -254,7 +258,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 def _read(day: date, text: str) -> DayCosts:
     known = json.loads(text)
     registers = {name: Decimal(amount) for name, amount in known["registers"].items()}
-    return DayCosts(_priced_day(day, known), registers, known["hours"])
+    return DayCosts(_priced_day(day, known), registers)
 
 
 def _priced_day(day: date, known: Payload) -> PricedDay:
