@@ -17,10 +17,10 @@ from requests.structures import CaseInsensitiveDict
 
 from bridge.fluvius import clock
 from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
-from bridge.fluvius.punctual import PunctualAdapter
 from bridge.fluvius.seen import Seen
 from bridge.text.deadline import all_within
 from bridge.text.foreign import clean
+from bridge.text.punctual import PunctualAdapter
 
 log = logging.getLogger(__name__)
 

@@ -1,20 +1,18 @@
 """One polite question to a price service: bounded in time and in size, never asked twice."""
 
 import logging
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
-from weakref import WeakSet
+from typing import NamedTuple
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from bridge import URL, __version__
 from bridge.prices.errors import NotUnderstood, PricesError, TryLater
 from bridge.text.deadline import all_within
+from bridge.text.punctual import PunctualAdapter
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +41,14 @@ def get(who: str, url: str, parameters: Mapping[str, str], now: datetime) -> Res
         TryLater: it cannot be reached, is busy, or does not finish its answer.
         NotUnderstood: it answers more than it can have been asked for.
     """
-    transport = _Transport()
+    transport = PunctualAdapter()
     with requests.Session() as session:
         for scheme in ("https://", "http://"):
             session.mount(scheme, transport)
         session.headers["User-Agent"] = f"fluvius2mqtt/{__version__} (+{URL})"
         session.auth = lambda request: request  # or requests would look into a .netrc
         try:
-            with all_within(_EXCHANGE_SECONDS, lambda: list(transport.sockets)) as is_cut:
+            with all_within(_EXCHANGE_SECONDS, transport.sockets) as is_cut:
                 with session.get(
                     url,
                     params=parameters,
@@ -120,36 +118,3 @@ def _retry_after(value: str | None, now: datetime) -> datetime | None:
     except (LookupError, OverflowError, TypeError, ValueError):
         return None
     return min(named if named.tzinfo else named.replace(tzinfo=UTC), now + _LONGEST_WAIT)
-
-
-class _Transport(HTTPAdapter):
-    """Requests' own, with sockets that can be cut while somebody waits for an answer."""
-
-    def __init__(self) -> None:
-        self.sockets: WeakSet[socket.socket] = WeakSet()
-        super().__init__()
-
-    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> Any:
-        """As requests does it."""
-        pool: Any = super().get_connection_with_tls_context(*arguments, **options)
-        pool.ConnectionCls = _of_known_sockets(pool.ConnectionCls, self.sockets)
-        return pool
-
-
-def _of_known_sockets(usual: Any, known: WeakSet[socket.socket]) -> Any:
-    class Connection(usual):  # type: ignore[misc]  # plain, TLS or by way of a proxy
-        """Its sockets are known until nobody reads from them any more: also where only an answer does."""
-
-        _sock: socket.socket | None = None
-
-        @property
-        def sock(self) -> socket.socket | None:
-            return self._sock
-
-        @sock.setter
-        def sock(self, opened: socket.socket | None) -> None:
-            self._sock = opened
-            if isinstance(opened, socket.socket):
-                known.add(opened)
-
-    return Connection
