@@ -11,6 +11,7 @@ from bridge.fluvius.errors import QuestionRefused
 from bridge.fluvius.spans import halved_if_refused, in_days, in_pieces
 from bridge.fluvius.values import Span
 from bridge.simulator import Simulator
+from tests.rig.provider import Provider
 from tests.rig.world import HOME, World
 
 MIDNIGHT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -66,20 +67,7 @@ def test_pieces_leave_no_gap_and_none_is_too_long() -> None:
 
 
 def provider(world: World) -> World:
-    api = world.simulator.energy_api
-    world.changes["fluvius"] = {
-        "energy_api": {
-            "environment": "sandbox",
-            "client_secret": api.client_secret,
-            "tenant_id": api.tenant,
-            "client_id": api.client_id,
-            "scope": api.scope,
-            "subscription_key": api.subscription_key,
-            "contract_number": api.contract_number,
-            "url": api.url("sandbox"),
-            "authority": api.authority,
-        }
-    }
+    Provider(world)
     world.meters = [{"name": "home", "ean": HOME["ean"]}]
     return world
 

@@ -18,6 +18,7 @@ from bridge.metering.model import Direction, Unit
 from bridge.simulator.energy_api.customers import with_check_digit
 from bridge.simulator.faults.variants import VARIANTS
 from bridge.simulator.household import meter_day
+from tests.rig.provider import Provider
 from tests.rig.world import GAS, HOME, SHED, World
 
 DAYS = 5  # for which the bridge runs, twice a day
@@ -43,20 +44,7 @@ def live(world: World, days: int = DAYS) -> None:
 
 def by_the_api(world: World) -> World:
     """An energy service provider with mandates for the same meters."""
-    api = world.simulator.energy_api
-    world.changes["fluvius"] = {
-        "energy_api": {
-            "environment": "sandbox",
-            "client_secret": api.client_secret,
-            "tenant_id": api.tenant,
-            "client_id": api.client_id,
-            "scope": api.scope,
-            "subscription_key": api.subscription_key,
-            "contract_number": api.contract_number,
-            "url": api.url("sandbox"),
-            "authority": api.authority,
-        }
-    }
+    Provider(world)
     world.meters = [
         {name: value for name, value in meter.items() if name != "serial"} for meter in (HOME, GAS, SHED)
     ]
