@@ -42,13 +42,7 @@ class CountedDays(Part):
 
     def _portion(self, meter: Meter, first: date, last: date) -> Iterator[CountedDay]:
         self._checks.raise_if_damaged(meter, first, last)
-        daily = {
-            meterday.day_of(start, meter.energy): amounts
-            for start, amounts in self._readings.amounts(meter, first, last, daily=True).items()
-        }
-        for day in meterday.cut_days(meter):
-            daily.pop(day, None)
-        daily |= self._days.complete_parts(meter, first, last)
+        daily = self._days.amounts(meter, first, last)
         doubtful = self._days.days_in_doubt(meter, first, last)
         intervals = self._intervals(meter, first, last)
         for day in sorted(daily):

@@ -146,6 +146,16 @@ class Days(Part):
         parts = {day: self._part_of(meter, day) for day in meterday.cut_days(meter) if first <= day <= last}
         return {day: part for day, part in parts.items() if part is not None}
 
+    def amounts(self, meter: Meter, first: date, last: date) -> dict[date, dict[Register, Decimal]]:
+        """The daily amounts of a span that count, of complete days or not; of cut days their parts."""
+        daily = {
+            meterday.day_of(start, meter.energy): amounts
+            for start, amounts in self._readings.amounts(meter, first, last, daily=True).items()
+        }
+        for day in meterday.cut_days(meter):
+            daily.pop(day, None)
+        return daily | self.complete_parts(meter, first, last)
+
     def latest_whole(self, meter: Meter, first: date, last: date) -> date | None:
         """The newest of a span's complete days."""
         ((latest,),) = self._rows(

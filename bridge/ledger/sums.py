@@ -103,13 +103,7 @@ class Sums(Part):
         for hour, register, amount in rows:
             day = meterday.day_of(to_instant(hour), meter.energy)
             hours[day][to_instant(hour)][self._store.names.registers[register]] = to_amount(amount)
-        daily = {
-            meterday.day_of(start, meter.energy): amounts
-            for start, amounts in self._readings.amounts(meter, first, last, daily=True).items()
-        }
-        for day in meterday.cut_days(meter):
-            daily.pop(day, None)
-        daily |= self._days.complete_parts(meter, first, last)
+        daily = self._days.amounts(meter, first, last)
         for day in self._days.days_in_doubt(meter, first, last):
             hours.pop(day, None)
         return [
