@@ -125,6 +125,7 @@ class Settings(Section):
     )
     log: LogSettings = Field(default=LogSettings(), description="The keys level and format")
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _timelines: dict[Meter, Timeline] = PrivateAttr(default_factory=dict)  # asked for at every turn
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -143,4 +144,6 @@ class Settings(Section):
 
     def timeline(self, meter: Meter) -> Timeline:
         """The contracts of a meter, configured or made by a mandate; without any, its costs are unknown."""
-        return timeline(self.prices, meter)
+        if meter not in self._timelines:
+            self._timelines[meter] = timeline(self.prices, meter)
+        return self._timelines[meter]
