@@ -12,10 +12,10 @@ from bridge.commands import ledger_check
 from bridge.commands.broker_check import try_broker
 from bridge.commands.findings import Finding, show
 from bridge.commands.price_check import price_findings
-from bridge.commands.readable import reading
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching.progress import SWITCH_ON
+from bridge.fetching.readable import reading
 from bridge.fetching.sources import SOURCES
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession

@@ -14,13 +14,13 @@ from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import fill
 
-from bridge.commands import readable
-from bridge.commands.readable import NothingKnown
 from bridge.commands.starting import settings_for
 from bridge.config import ConfigError, PriceSettings, Settings
 from bridge.config.asked import check_span, day, meters_named
 from bridge.config.price_file import load_prices
 from bridge.config.prices import timeline
+from bridge.fetching import readable
+from bridge.fetching.readable import NothingKnown
 from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.contract import Part, Timeline

@@ -15,13 +15,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TextIO
 
-from bridge.commands import cost_lines, costs, readable
+from bridge.commands import cost_lines, costs
 from bridge.commands.cost_lines import CostLine, SlotPrices, Unknown
 from bridge.commands.export_formats import Line, write_csv, write_json
-from bridge.commands.readable import NothingKnown
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings
 from bridge.config.asked import UsageError, check_span, day, meters_named
+from bridge.fetching import readable
+from bridge.fetching.readable import NothingKnown
 from bridge.folder.files import opened
 from bridge.ledger import Records
 from bridge.metering import meterday

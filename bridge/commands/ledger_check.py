@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import date
 
-from bridge.commands import readable
 from bridge.commands.findings import Finding, show
 from bridge.config import Settings
+from bridge.fetching import readable
 from bridge.ledger import LedgerError, Records
 from bridge.metering.model import Meter
 from bridge.text.words import plain

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from bridge.commands import readable
 from bridge.commands.findings import Finding
 from bridge.config import Settings
+from bridge.fetching import readable
 from bridge.fetching.day_ahead import DayAhead
 from bridge.folder.claim import FolderError, FolderTaken, claim
 from bridge.ledger import Ledger, LedgerError, Records

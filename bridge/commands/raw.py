@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 from bridge.commands.export import Span
-from bridge.commands.readable import followed
 from bridge.config import Settings
 from bridge.config.asked import UsageError, check_span, meters_named
 from bridge.fetching import mandates
+from bridge.fetching.readable import followed
 from bridge.fetching.sources import SOURCES
 from bridge.fluvius.energy_api.client import EnergyApi
 from bridge.fluvius.errors import NotYourMeter

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from bridge.commands import costs, readable
+from bridge.commands import costs
 from bridge.commands.starting import settings_for
 from bridge.config import Settings
 from bridge.config.asked import meters_named, number_of_days
+from bridge.fetching import readable
 from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.costs import Bill, summed
