@@ -20,6 +20,7 @@ from bridge.config.settings import (
     ScheduleSettings,
     Settings,
     StatisticsSettings,
+    WebSettings,
 )
 from bridge.text.words import slug
 
@@ -37,6 +38,7 @@ __all__ = [
     "Settings",
     "StatisticsSettings",
     "TlsSettings",
+    "WebSettings",
     "find",
     "is_this_machine",
     "load",

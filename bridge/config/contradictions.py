@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from bridge.config.bounds import instant_of, is_edge
+from bridge.config.checks import is_this_machine
 from bridge.config.keys import KeyPath, advice, at
 from bridge.config.price_contradictions import price_contradictions
 from bridge.metering.model import Energy
@@ -38,6 +39,13 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
         yield from _meter_contradictions(meters, sources)
         yield from _repeated_meters(meters)
         yield from _bounds_contradictions(meters)
+    if (
+        (host := at(tree, "web", "host"))
+        and not is_this_machine(str(host))
+        and not at(tree, "web", "password")
+    ):
+        reason = f"is missing, and others than this machine reach the page; {advice(('web', 'password'))}"
+        yield ("web", "password"), reason
     yield from price_contradictions(tree)
 
 

@@ -77,6 +77,18 @@ class CapacityTariffSettings(Section):
     )
 
 
+class WebSettings(Section):
+    """The page: where it is reached."""
+
+    host: Annotated[str, AfterValidator(checks.host)] = Field(
+        default="127.0.0.1", description="The address on which the page listens, such as 127.0.0.1 or 0.0.0.0"
+    )
+    port: int = Field(
+        default=8087, ge=1, le=65535, description="The page's port, a number from 1 to 65535, such as 8087"
+    )
+    password: Secret | None = Field(default=None, description="The password that the page asks for")
+
+
 class LogSettings(Section):
     """What is told along the way."""
 
@@ -112,8 +124,12 @@ class Settings(Section):
     capacity_tariff: CapacityTariffSettings = Field(
         default=CapacityTariffSettings(), description="The key floor_kw"
     )
+    web: Annotated[Flag | Annotated[WebSettings, Tag("(keys)")], Discriminator(checks.form)] = Field(
+        default=False, description="True for a page on this machine, false, or the keys host, port, password"
+    )
     language: Literal["en", "nl", "fr", "de"] = Field(
-        default="en", description="The language of names in Home Assistant, one of en, nl, fr and de"
+        default="en",
+        description="The language of names in Home Assistant and of the page, one of en, nl, fr and de",
     )
     data_dir: LocalPath = Field(
         default=Path("data"),
@@ -135,6 +151,13 @@ class Settings(Section):
     def warn(self, lines: Iterable[str]) -> None:
         """Say once, when all is read, what is probably not meant."""
         self._warnings = tuple(lines)
+
+    @property
+    def page(self) -> WebSettings | None:
+        """Where the page is reached; None where there is none."""
+        if isinstance(self.web, bool):
+            return WebSettings() if self.web else None
+        return self.web
 
     @property
     def followed(self) -> tuple[Meter, ...]:

@@ -1,9 +1,11 @@
 """What goes to the broker, what comes from it, and how either fails."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from bridge.text.foreign import Quoting
+from bridge.text.words import Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,11 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Someone asks for something on `bridge/request/<name>`."""
+    """Someone asks for something on `bridge/request/<name>`, or on the page."""
 
     name: str
     payload: bytes  # at most 64 KiB
+    answer: Callable[[Payload], None] | None = None  # who asked; None where the answer is published
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from bridge.service.statistics import Statistics, open_recorder
 from bridge.service.status import Status
 from bridge.service.trouble import Trouble
 from bridge.service.view import View
+from bridge.service.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Bridge:
         ledger: where readings are kept.
         now: the present instant, aware.
         pause: waits that many seconds between two requests; the default ends early when the bridge stops.
+        window: where others see how it does; None where nobody looks.
 
     Raises:
         ConfigError: a file that the configuration names cannot be used.
@@ -63,8 +65,9 @@ class Bridge:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], None] | None = None,
+        window: Window | None = None,
     ) -> None:
-        self._settings, self._ledger, self._now = settings, ledger, now
+        self._settings, self._ledger, self._now, self._window = settings, ledger, now, window
         self._inbox, self._trouble = Inbox(), Trouble()
         trouble = self._trouble
         self._broker = Broker(
@@ -111,6 +114,7 @@ class Bridge:
             trouble=trouble,
             now=now,
             between=self._go_on,
+            window=window,
         )
         imports = Imports(settings.import_dir, ledger, fetcher, now=now, trouble=trouble, go_on=self._go_on)
         self._statistics = Statistics(recorder, fetcher, view, trouble)
@@ -157,6 +161,10 @@ class Bridge:
             if why := self._statistics.why_they_wait:
                 cycle.errors.append(StatisticsWait(why))
         return cycle
+
+    def wish(self, command: Command) -> None:
+        """Ask for what may be asked for over MQTT; it is answered soon. May be called from any thread."""
+        self._inbox.put(command)
 
     def stop(self) -> None:
         """Ask the bridge to stop; `run` returns soon after. May be called from any thread."""
@@ -205,6 +213,8 @@ class Bridge:
         self._inbox.check()
 
     def _beat(self) -> None:
+        if self._window:
+            self._window.broker = self._broker.problem
         if not self._broker.alive:
             return  # its thread cannot be had again: who listens to the heart starts the bridge anew
         self._heartbeat.beat(

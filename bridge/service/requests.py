@@ -54,17 +54,23 @@ class Requests:
     def obey(self, command: Command) -> None:
         """Do what is asked for, and answer."""
         if answer := self._answers.get(command.name):
-            self._view.respond(command.name, answer(command))
+            self._respond(command, answer(command))
         else:
             why = f"no such request; there are {', '.join(topics.REQUESTS)}"
-            self._view.respond(command.name, refused(command, why))
+            self._respond(command, refused(command, why))
 
     def obey_meanwhile(self, command: Command) -> None:
         """Do only what takes no time, while Fluvius or Home Assistant is being waited for."""
         if command.name in _ONLY_NOTED:
             self.obey(command)
         else:
-            self._view.respond(command.name, refused(command, "busy just now; ask again in a minute"))
+            self._respond(command, refused(command, "busy just now; ask again in a minute"))
+
+    def _respond(self, command: Command, answer: Payload) -> None:
+        if command.answer:
+            command.answer(answer)
+        else:
+            self._view.respond(command.name, answer)
 
     def _republish(self, command: Command) -> Payload:
         self._view.broker.try_again()

@@ -7,12 +7,14 @@ from functools import partial
 from bridge.fetching.cycle import Fetcher
 from bridge.ledger import Damaged, Ledger
 from bridge.metering.model import BRUSSELS, Backfill, Meter
+from bridge.metering.progress import Progress
 from bridge.mqtt import Broker
-from bridge.publishing.publisher import Publisher
+from bridge.publishing.publisher import BridgeStatus, Publisher
 from bridge.service.answers import outcomes
 from bridge.service.backfills import Backfills
 from bridge.service.status import Status
 from bridge.service.trouble import Trouble
+from bridge.service.window import Window
 from bridge.text.words import Payload
 
 _SHOW_BACKFILL = timedelta(minutes=1)  # how often a meter is published while its backfill goes on
@@ -31,6 +33,7 @@ class View:
         trouble: with the ledger.
         now: the present instant, aware.
         between: called before each meter, of which there may be thousands; may raise to end it.
+        window: where others see the same; None where nobody looks.
     """
 
     def __init__(
@@ -45,10 +48,11 @@ class View:
         trouble: Trouble,
         now: Callable[[], datetime],
         between: Callable[[], None],
+        window: Window | None = None,
     ) -> None:
         self._ledger, self.broker, self.publisher, self._fetcher = ledger, broker, publisher, fetcher
         self._backfills, self._status, self._trouble = backfills, status, trouble
-        self._now, self._between = now, between
+        self._now, self._between, self._window = now, between, window
         self.unpublished: str | None = None  # why not everything is on the broker: it is tried again
         self._published_on: date | None = None
         self._backfill_shown = now()
@@ -69,10 +73,10 @@ class View:
             for meter in self.publisher.most_urgent_first(self._fetcher.meters):
                 self._between()
                 try:
-                    self.publisher.meter(meter, self._fetcher.progress(meter))
+                    self.publisher.meter(meter, self._progress(meter))
                 except Damaged as error:  # the other meters are not
                     self._trouble.found_damage(error)
-            self.publisher.bridge(self._status.report())
+            self.publisher.bridge(self._report())
             self.publisher.remove_all_but(self._fetcher.meters)
             self._answer_for_backfills()
         self.unpublished = "; ".join(map(str, troubles)) or None
@@ -90,7 +94,7 @@ class View:
     def meter(self, meter: Meter) -> None:
         """Publish one meter."""
         with self._trouble.endured():
-            self.publisher.meter(meter, self._fetcher.progress(meter))
+            self.publisher.meter(meter, self._progress(meter))
 
     def latest_day(self, meter: Meter) -> None:
         """Show the latest day the moment it is known."""
@@ -108,12 +112,24 @@ class View:
     def bridge(self) -> None:
         """Publish what the bridge says of itself."""
         with self._trouble.endured():
-            self.publisher.bridge(self._status.report())
+            self.publisher.bridge(self._report())
 
     def respond(self, name: str, answer: Payload) -> None:
         """Answer a request."""
         with self._trouble.endured():
             self.publisher.respond(name, answer)
+
+    def _progress(self, meter: Meter) -> Progress:
+        progress = self._fetcher.progress(meter)
+        if self._window:
+            self._window.progress[meter.ean] = progress
+        return progress
+
+    def _report(self) -> BridgeStatus:
+        report = self._status.report()
+        if self._window:
+            self._window.status, self._window.meters = report, tuple(self._fetcher.meters)
+        return report
 
     def _answer_for_backfills(self) -> None:
         for backfill in self._ledger.jobs.unanswered_backfills():
