@@ -14,6 +14,8 @@ from bridge.metering.contract import Part
 from bridge.metering.costs import Price, Why
 from bridge.metering.model import Meter
 
+FIRST, LAST = date(2000, 1, 1), date(2199, 12, 31)  # days before and after are nobody's
+
 
 class State(StrEnum):
     """How it is with a day; of a month or a year, with its days."""
@@ -73,12 +75,12 @@ class Day:
     """A day, slot by slot."""
 
     meter: Meter
-    date: date
+    on: date
     previous: date | None  # the nearest days of which something is known, or awaited
     next: date | None
     state: State
-    lacks: Lack | None  # None of a complete day
-    amounts: Amounts | None  # of a day that is not complete: as far as Fluvius said them
+    lacks: Lack | None = None  # None of a complete day
+    amounts: Amounts | None = None  # of a day that is not complete: as far as Fluvius said them
     slots: tuple[Slot, ...] = ()  # all that count: 92, 96 or 100 (gas: 23, 24 or 25); none without intervals
     clock: int = 0  # -1: summer time begins on it, so that it has an hour less; 1: it ends
     in_doubt: bool = False  # its slots do not add up to it, and are shown without being counted
