@@ -21,7 +21,7 @@ from bridge.web.readings import Amounts, Day, Period, PriceCurve, Sum
 POWER = {Energy.ELECTRICITY: "kW", Energy.GAS: "kWh/h"}
 ENERGY = "kWh"
 
-_HOUR = timedelta(hours=1)
+_HOUR, _QUARTER_HOUR = timedelta(hours=1), timedelta(minutes=15)
 _UP_AND_DOWN = {"consumption": 1, "injection": -1}
 
 
@@ -36,7 +36,8 @@ def day(day: Day, caption: Caption, when: Callable[[datetime], str]) -> Markup:
     """
     if not day.slots:
         return Markup()
-    factor = Decimal(_HOUR // (day.slots[0].end - day.slots[0].start))
+    step = day.slots[0].end - day.slots[0].start
+    factor = Decimal(_HOUR // step)
     drawn = []
     for slot in day.slots:
         blocks = list(_blocks(slot.amounts, factor))
@@ -51,7 +52,7 @@ def day(day: Day, caption: Caption, when: Callable[[datetime], str]) -> Markup:
                 else "",
             )
         )
-    return columns(drawn, _marks(day.slots[0].start, day.slots[-1].end, 3), caption)
+    return columns(drawn, _marks(day.slots[0].start, day.slots[-1].end, step, 3), caption)
 
 
 def period(
@@ -74,20 +75,28 @@ def period(
             Column(
                 _said(when(row.first), blocks, caption, why, _then(then, caption)),
                 blocks,
-                then=[block.amount for block in _totals(then.amounts if then else None)],
                 is_hole=row.missing > 0,
+                then=[block.amount for block in _totals(then.amounts if then else None)],
+                then_is_hole=then is not None and then.missing > 0,
             )
         )
     return columns(drawn, middles([label(row.first) for row in period.rows]), caption)
 
 
-def prices(shown: PriceCurve, caption: Caption, when: Callable[[datetime], str], at_now: str) -> Markup:
+def prices(
+    shown: PriceCurve,
+    caption: Caption,
+    when: Callable[[datetime], str],
+    weekday: Callable[[datetime], str],
+    at_now: str,
+) -> Markup:
     """What a kilowatt-hour costs and brings today and tomorrow.
 
     Args:
         shown: the prices.
         caption: as for `day`; its names are by direction and tariff, with `line` before them.
         when: how an instant is told.
+        weekday: how a day is told where it begins, as short as can be.
         at_now: what is written at the present.
     """
     lines = [
@@ -96,17 +105,21 @@ def prices(shown: PriceCurve, caption: Caption, when: Callable[[datetime], str],
         for tariff in Tariff
         if any(_price(each, direction, tariff) is not None for each in shown.quarters)
     ]
-    starts = [shown.start + timedelta(minutes=15) * place for place in range(len(shown.quarters))]
-    words = []
-    for place, start in enumerate(starts):
-        said = [
-            f"{caption.names.get(line.look, '')} {caption.number(price)} {caption.unit}"
-            for line in lines
-            if (price := line.prices[place]) is not None
-        ]
-        words.append(f"{when(start)}: {', '.join(said) or caption.names.get('hole', '')}")
-    present = Now(starts.index(shown.now.start), at_now)
-    return curve(lines, words, _marks(shown.start, shown.end, 6), present, caption)
+    starts = [shown.start + _QUARTER_HOUR * place for place in range(len(shown.quarters))]
+    words = [_prices_said(when(start), lines, place, caption) for place, start in enumerate(starts)]
+    hours = _marks(shown.start, shown.end, _QUARTER_HOUR, 6)
+    days = {starts.index(each): weekday(each) for each in (shown.start, shown.tomorrow)}
+    marks = [Mark(mark.at, days.get(round(mark.at), mark.word)) for mark in hours]
+    return curve(lines, words, marks, Now(starts.index(shown.now.start), at_now), caption)
+
+
+def _prices_said(when: str, lines: Sequence[Line], place: int, caption: Caption) -> str:
+    known = [
+        f"{caption.names.get(line.look, '')} {caption.number(price)} {caption.unit}"
+        for line in lines
+        if (price := line.prices[place]) is not None
+    ]
+    return f"{when}: {', '.join(known) or caption.names.get('hole', '')}"
 
 
 def _price(price: Price | None, direction: Direction, tariff: Tariff) -> Decimal | None:
@@ -145,7 +158,6 @@ def _said(when: str, blocks: Sequence[Block], caption: Caption, *more: str | Non
     return f"{when}: {', '.join(filter(None, [*counted, *more]))}"
 
 
-def _marks(start: datetime, end: datetime, every: int) -> list[Mark]:
+def _marks(start: datetime, end: datetime, step: timedelta, every: int) -> list[Mark]:
     """Hours of the clock, where they are."""
-    hours = hours_of_the_clock(start, end, every)
-    return [Mark(100 * ((instant - start) / (end - start)), hour) for instant, hour in hours]
+    return [Mark((instant - start) / step, hour) for instant, hour in hours_of_the_clock(start, end, every)]

@@ -11,8 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bridge.metering.contract import Part
-from bridge.metering.costs import Price, Why
-from bridge.metering.model import Meter
+from bridge.metering.costs import PartsOfPrice, Price, Why
+from bridge.metering.model import Meter, Tariff
 
 FIRST, LAST = date(2000, 1, 1), date(2199, 12, 31)  # days before and after are nobody's
 
@@ -131,8 +131,12 @@ class Period:
 class PriceCurve:
     """What a kilowatt-hour costs and brings today and tomorrow, with VAT, as far as it is known."""
 
-    now: Price
-    quarters: tuple[Price | None, ...]  # of today and tomorrow, from midnight on; None while it is unknown
-    start: datetime
+    now: Price  # of the present quarter-hour
+    parts: Mapping[Tariff, PartsOfPrice]  # what that is made of, by the tariffs of the contract
+    quarters: tuple[
+        Price | None, ...
+    ]  # of today and tomorrow, from midnight on; None before the first contract
+    start: datetime  # today's
     tomorrow: datetime  # where it begins
-    end: datetime
+    end: datetime  # tomorrow's
+    known_until: datetime  # from here on, a price of a quarter-hour is not known

@@ -51,7 +51,7 @@ def curve(
         _stretched([_path(line, scale) for line in lines], count),
         scale.zero,
         *_present(now, count),
-        *below(marks),
+        *below(marks, 100 / count),
     ]
     looks = [line.look for line in lines if any(price is not None for price in line.prices)]
     return framed(caption, parts, [*looks, *[HOLE] * bool(holes)])

@@ -16,16 +16,16 @@ from bridge.publishing.scale import round_levels
 Number = Callable[[Decimal], str]
 
 HOLE, THEN = "hole", "then"  # what is unknown; the year before
-_LETTER = 7.2  # pixels: of a word beside the plot, in the widest of the usual fonts
-_NARROW, _WIDE = 290, 690  # pixels: of the plot on a phone, and from where on the stylesheet shows more
+_LETTER, _GAP = 7.5, 4  # pixels: of a word below the plot, in the widest of the usual fonts, and between two
+_NARROW, _WIDE = 226, 630  # pixels: of the plot on a phone, and from where on the stylesheet shows more
 _LARGER = {"kWh": "MWh", "MWh": "GWh", "GWh": "TWh", "kW": "MW", "MW": "GW", "GW": "TW"}
 _LARGEST_LABEL = 10_000
 
 _PATTERNS = {  # by the last word of a look
-    HOLE: Markup('<path class="hatch" d="M-2 10L10 -2"/>'),
+    HOLE: Markup('<path class="hatch" d="M-1 7L7 -1"/>'),
     "low": Markup(
-        '<rect class="{look} ground" width="8" height="8"/>'
-        '<path class="{look} stripe" d="M-2 10L10 -2M-2 2L2 -2M6 10L10 6"/>'
+        '<rect class="{look} ground" width="6" height="6"/>'
+        '<path class="{look} stripe" d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5"/>'
     ),
 }
 
@@ -46,7 +46,7 @@ class Caption:
 class Mark:
     """A word below the plot."""
 
-    at: float  # percent from the left
+    at: float  # how many columns or steps from the left
     word: str
 
 
@@ -122,9 +122,14 @@ def paint(key: str, look: str) -> Markup:
     return Markup('class="{}"').format(look)
 
 
-def below(marks: Sequence[Mark]) -> Iterator[Markup]:
-    """Words below the plot, as many as fit on a phone, and as many as fit on a wide page."""
-    narrow, wide = _fitting(marks, _NARROW), _fitting(marks, _WIDE)
+def below(marks: Sequence[Mark], width: float) -> Iterator[Markup]:
+    """Words below the plot, as many as fit on a phone, and as many as fit on a wide page.
+
+    Args:
+        marks: the words, from left to right.
+        width: of a column or a step, percent.
+    """
+    narrow, wide = (_fitting(marks, width * pixels / 100) for pixels in (_NARROW, _WIDE))
     for number, mark in enumerate(marks):
         shown = {(True, True): "mark", (True, False): "mark narrow", (False, True): "mark wide"}.get(
             (number in narrow, number in wide)
@@ -132,7 +137,7 @@ def below(marks: Sequence[Mark]) -> Iterator[Markup]:
         if shown:
             yield Markup(
                 '<text class="{}" x="{}%" y="100%" dy="1.5em" text-anchor="middle">{}</text>'
-            ).format(shown, round(mark.at, 2), mark.word)
+            ).format(shown, round(mark.at * width, 2), mark.word)
 
 
 def anchor(at: float) -> str:
@@ -140,15 +145,15 @@ def anchor(at: float) -> str:
     return "start" if at < 20 else "end" if at > 80 else "middle"
 
 
-def _fitting(marks: Sequence[Mark], width: int) -> set[int]:
-    """Which of them have room; the first always."""
+def _fitting(marks: Sequence[Mark], width: float) -> set[int]:
+    """Which of them have room, when a column is so many pixels wide; the first always."""
+    room = max((len(mark.word) for mark in marks), default=0) * _LETTER + _GAP
     found: set[int] = set()
-    free_from = -100.0
+    free_from = marks[0].at * width if marks else 0
     for number, mark in enumerate(marks):
-        middle, half = mark.at / 100 * width, len(mark.word) * _LETTER / 2
-        if mark.word and middle - half >= free_from:
+        if mark.at * width >= free_from:
             found.add(number)
-            free_from = middle + half + _LETTER
+            free_from = mark.at * width + room
     return found
 
 
@@ -158,7 +163,7 @@ def _pattern_of(look: str) -> Markup | None:
 
 def _pattern(key: str, look: str) -> Markup:
     """On the page it is as large as here, however wide a column is."""
-    return Markup('<pattern id="{}" width="8" height="8" patternUnits="userSpaceOnUse">{}</pattern>').format(
+    return Markup('<pattern id="{}" width="6" height="6" patternUnits="userSpaceOnUse">{}</pattern>').format(
         _id(key, look), (_pattern_of(look) or Markup()).format(look=look)
     )
 
