@@ -6,6 +6,7 @@ from typing import Self
 from bridge.ledger.answers import Answers
 from bridge.ledger.bills import Bills
 from bridge.ledger.bounds import Bounds
+from bridge.ledger.calendar import Calendar
 from bridge.ledger.checksums import Checksums, Seals
 from bridge.ledger.costs import Costs, KnownCosts
 from bridge.ledger.counted import CountedDays
@@ -43,6 +44,7 @@ class Records:
         self.peaks = KnownPeaks(store, checks, self.days)
         self.bills = Bills(self.costs, self.peaks, self.days)
         self.listing = Listing(store, checks, self.readings, self.days)
+        self.calendar = Calendar(store, checks, self.days)
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from bridge.metering.contract import Part
-from bridge.metering.price import Price, price_at, prices_known
+from bridge.metering.price import PartsOfPrice, Price, parts_at, price_at, prices_known
 from bridge.metering.pricing import (
     EXACT,
     UNKNOWN,
@@ -35,11 +35,13 @@ __all__ = [
     "DayAhead",
     "Hours",
     "Intervals",
+    "PartsOfPrice",
     "Price",
     "PricedDay",
     "Standing",
     "Why",
     "bill",
+    "parts_at",
     "per_kw",
     "price_at",
     "priced",

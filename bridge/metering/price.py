@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 
-from bridge.metering.contract import ByTariff, Contract, Dynamic, Rate, Timeline, price_of
+from bridge.metering.contract import ByTariff, Contract, Dynamic, Part, Rate, Timeline, price_of
 from bridge.metering.model import Direction, Tariff
 from bridge.metering.pricing import EXACT, PARTS, PERCENT, UNKNOWN, DayAhead, dynamic_prices, known_only
+
+PartsOfPrice = Mapping[Part, Decimal | None]
 
 _QUARTER_HOUR = timedelta(minutes=15)
 
@@ -44,6 +46,23 @@ def prices_known(timeline: Timeline, start: datetime, end: datetime, day_ahead: 
         if price and None not in {*price.consumption.values(), *price.injection.values()}:
             found.append(price)
         start += _QUARTER_HOUR
+    return found
+
+
+def parts_at(timeline: Timeline, price: Price, day_ahead: DayAhead) -> dict[Tariff, PartsOfPrice]:
+    """What the price of a kilowatt-hour that is consumed is made of, by its tariffs: EUR/kWh, VAT apart."""
+    contract = timeline.at(price.start)
+    if contract is None:
+        return {}
+    found: dict[Tariff, PartsOfPrice] = {}
+    with localcontext(EXACT):
+        for tariff in price.consumption:
+            parts = {
+                line.part: _at(line.rate, tariff, price.start, day_ahead)
+                for line in contract.lines(Direction.CONSUMPTION)
+            }
+            vat = sum(parts.values(), Decimal(0)) * contract.vat * PERCENT
+            found[tariff] = known_only({**parts, Part.VAT: vat})
     return found
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from bridge.metering.model import BRUSSELS, Day, Direction, Energy, Interval, Meter, Tariff, Unit
 from bridge.publishing import payloads
+from bridge.publishing.scale import hours_of_the_clock, round_levels
 from bridge.text.words import plain
 
 _WIDTH, _HEIGHT, _EDGE = 800, 420, 24
@@ -139,16 +140,8 @@ def _power(interval: Interval, direction: Direction) -> Decimal:
 def _frame(bars: Sequence[_Bar]) -> _Frame:
     lowest = -max(bar.injection for bar in bars)
     highest = max(lowest + _FLATTEST, *(bar.consumption for bar in bars))
-    letters = max(_LABEL, *(len(_label(level)) for level in _round_levels(lowest, highest)))
+    letters = max(_LABEL, *(len(_label(level)) for level in round_levels(lowest, highest)))
     return _Frame(_EDGE + (letters + 1) * _LETTER * _SIZE, bars[0].start, bars[-1].end, lowest, highest)
-
-
-def _round_levels(lowest: Decimal, highest: Decimal) -> list[Decimal]:
-    """Zero, and the multiples of 1, 2 or 5, or of ten times that and so on, around it: six or fewer."""
-    least = (highest - lowest) / 5
-    ten = Decimal(1).scaleb(least.adjusted())
-    step = next(ten * multiple for multiple in (1, 2, 5, 10) if ten * multiple >= least)
-    return [step * number for number in range(int(lowest / step), int(highest / step) + 1)]
 
 
 def _label(level: Decimal) -> str:
@@ -213,7 +206,7 @@ def _tariffs(stretches: Sequence[_Stretch], frame: _Frame) -> Iterator[str]:
 
 
 def _levels(frame: _Frame, unit: str) -> Iterator[str]:
-    levels = _round_levels(frame.lowest, frame.highest)
+    levels = round_levels(frame.lowest, frame.highest)
     lines = "".join(f"M{frame.left:.1f} {frame.y(level):.1f}H{_RIGHT}" for level in levels)
     yield f'<path class="grid" d="{lines}"/>'
     yield f'<text class="faint unit" x="{_EDGE}" y="{_TARIFFS_LINE}">{unit}</text>'
@@ -239,20 +232,12 @@ def _column(bar: _Bar, power: Decimal, frame: _Frame) -> str:
 
 
 def _hours(frame: _Frame) -> Iterator[str]:
-    """Every third hour of the clock, and the one that stands twice when summer time ends."""
+    """Every third hour of the clock; of a few hours, each."""
     every = 3 if frame.end - frame.start > 8 * _HOUR else 1
-    instant = frame.start + timedelta(minutes=-frame.start.minute % 60)
     yield '<g class="faint hours" text-anchor="middle">'
-    while instant <= frame.end:
-        local = instant.astimezone(BRUSSELS)
-        if local.hour % every == 0 or _stands_twice(local):
-            yield f'<text x="{frame.x(instant):.1f}" y="{_HOURS_LINE}">{local:%H}</text>'
-        instant += _HOUR
+    for instant, hour in hours_of_the_clock(frame.start, frame.end, every):
+        yield f'<text x="{frame.x(instant):.1f}" y="{_HOURS_LINE}">{hour}</text>'
     yield "</g>"
-
-
-def _stands_twice(local: datetime) -> bool:
-    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
 
 
 def _peak(bar: _Bar, frame: _Frame, unit: str) -> Iterator[str]:

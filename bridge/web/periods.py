@@ -1,0 +1,125 @@
+"""Months, years and all of them out of the ledger, for their pages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+
+from bridge.ledger.calendar import By, Counted, together
+from bridge.metering import meterday
+from bridge.web.history import History, amounts_of, costs_of
+from bridge.web.readings import FIRST, LAST, Comparison, Period, State, Sum
+
+Span = tuple[date, date]  # both included
+_NOTHING = Counted(0, 0, {})
+
+
+def month(history: History, month: date) -> Period:
+    """A month by its days, beside the same month of the year before.
+
+    Args:
+        history: of a meter.
+        month: its first day, from `FIRST` to `LAST`.
+
+    Raises:
+        LedgerError: the ledger cannot be read, or a day is not as it was written.
+    """
+    days = meterday.span(month, meterday.last_of(month))
+    period = _period(history, [(day, day) for day in days], By.DAY)
+    before, after = history.neighbours(days[0], days[-1])
+    return replace(
+        period,
+        previous=before and meterday.month_of(before),
+        next=after and meterday.month_of(after),
+        comparison=_comparison(history, period, By.DAY),
+    )
+
+
+def year(history: History, year: int) -> Period:
+    """A year by its months, beside the year before; raises as `month` does."""
+    months = [date(year, number, 1) for number in range(1, 13)]
+    period = _period(history, [(each, meterday.last_of(each)) for each in months], By.MONTH)
+    before, after = history.neighbours(period.sum.first, period.sum.last)
+    return replace(
+        period,
+        previous=before and before.replace(month=1, day=1),
+        next=after and after.replace(month=1, day=1),
+        comparison=_comparison(history, period, By.MONTH),
+    )
+
+
+def years(history: History) -> Period | None:
+    """All years of which anything is known, by year; None while nothing is. Raises as `month` does."""
+    last, _ = history.records.calendar.neighbours(history.meter, LAST, LAST)
+    _, first = history.records.calendar.neighbours(history.meter, FIRST, FIRST)
+    if first is None or last is None:
+        return None
+    every = range(first.year, last.year + 1)
+    return _period(history, [(date(each, 1, 1), date(each, 12, 31)) for each in every], By.YEAR)
+
+
+def _period(history: History, spans: Sequence[Span], by: By) -> Period:
+    """Consecutive spans, and all of them together."""
+    whole = spans[0][0], spans[-1][1]
+    counted = history.records.calendar.counted(history.meter, *whole, by)
+    complete = history.records.days.complete_days(history.meter, *whole)
+    billed = history.bills(*whole)
+    every = together(counted.values())
+
+    def of(span: Span, counted: Counted) -> Sum:
+        first, last = span
+        return Sum(
+            first,
+            last,
+            state=history.state(first, last, complete),
+            days=counted.days,
+            missing=history.missing(first, last, complete),
+            corrected=counted.corrected,
+            amounts=amounts_of(counted.amounts, every.amounts) if counted.days else None,
+            costs=costs_of(bill for day, bill in billed.items() if first <= day <= last),
+        )
+
+    rows = tuple(of(span, counted.get(span[0], _NOTHING)) for span in spans)
+    return Period(history.meter, of(whole, every), rows)
+
+
+def _comparison(history: History, period: Period, by: By) -> Comparison | None:
+    """None where nothing is known of the year before."""
+    spans = [_a_year_before(row.first, row.last) for row in period.rows]
+    before = _period(history, [span for span in spans if span], by)
+    if not before.sum.days:
+        return None
+    by_first = {row.first: row for row in before.rows}
+    now = history.records.calendar.counted(history.meter, period.sum.first, period.sum.last, By.DAY)
+    then = history.records.calendar.counted(history.meter, before.sum.first, before.sum.last, By.DAY)
+    both = {day: span[0] for day in now if (span := _a_year_before(day, day)) and span[0] in then}
+    return Comparison(
+        rows=tuple(span and by_first[span[0]] for span in spans),
+        this=_alone(history, period.sum, {day: now[day] for day in both}),
+        that=_alone(history, before.sum, {day: then[day] for day in both.values()}),
+        is_whole=len(both) == (period.sum.last - period.sum.first).days + 1,
+    )
+
+
+def _a_year_before(first: date, last: date) -> Span | None:
+    """The same day, or the same month; None for 29 February."""
+    try:
+        begin = first.replace(year=first.year - 1)
+    except ValueError:
+        return None
+    return begin, begin if first == last else meterday.last_of(begin)
+
+
+def _alone(history: History, whole: Sum, days: Mapping[date, Counted]) -> Sum:
+    """Some complete days of a span, as if there were no others."""
+    every = together(days.values())
+    billed = history.bills(whole.first, whole.last) if days else {}
+    return Sum(
+        whole.first,
+        whole.last,
+        State.COMPLETE,
+        every.days,
+        0,
+        every.corrected,
+        amounts_of(every.amounts) if days else None,
+        costs_of(bill for day, bill in billed.items() if day in days),
+    )
