@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bridge import __version__
 from bridge.config.asked import UsageError, meters_named
 from bridge.ledger import Records
 from bridge.metering.model import Meter
+from bridge.web import vocabulary
 from bridge.web.house import House
 from bridge.web.sessions import FORM_FIELD, Session
 from bridge.web.speech import LANGUAGES, Language, Speech, speech
@@ -76,6 +77,9 @@ class Visit:
             "visit": self,
             "url": self.url,
             "say": self.speech,
+            "words": vocabulary.names(self.speech),
+            "parts": partial(vocabulary.part, self.speech),
+            "why": partial(vocabulary.why, self.speech),
             "form_field": Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, self.token),
             "version": __version__,
             "path": self.request.path,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bridge.web.page import Page
-from bridge.web.pages import meters, state
+from bridge.web.pages import meters, readings, state
 
 BOTH = ("GET", "POST")
 
@@ -11,6 +11,11 @@ PAGES: Mapping[str, Page] = {
     "home": Page("/", meters.home),
     "meters": Page("/meters", meters.overview),
     "meter": Page("/meters/<name>", meters.one),
+    "latest": Page("/meters/<name>/day", readings.latest),
+    "day": Page("/meters/<name>/day/<on>", readings.day),
+    "month": Page("/meters/<name>/month/<of>", readings.month),
+    "year": Page("/meters/<name>/year/<int:of>", readings.year),
+    "years": Page("/meters/<name>/years", readings.years),
     "state": Page("/state", state.show),
     "log": Page("/state/log", state.log_lines),
 }

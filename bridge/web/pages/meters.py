@@ -28,7 +28,7 @@ def home(visit: Visit) -> Response:
     with visit.house.records() as records:
         meters = visit.house.meters(records)
     if len(meters) == 1:
-        return visit.to("meter", name=meters[0].name)
+        return visit.to("latest", name=meters[0].name)
     return visit.to("meters")
 
 

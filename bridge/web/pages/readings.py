@@ -1,0 +1,174 @@
+"""What a meter counted: a day, a month by its days, a year by its months, all years."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import BRUSSELS
+from bridge.web import days, drawings, periods, tables, vocabulary
+from bridge.web.history import History
+from bridge.web.pictures.frame import Caption
+from bridge.web.readings import FIRST, LAST, Day, Period
+from bridge.web.visit import Visit
+
+
+def latest(visit: Visit, name: str) -> Response:
+    """The latest day, or the one that was jumped to."""
+    if wanted := visit.request.args.get("date"):
+        return visit.to("day", name=name, on=_day_of(wanted))
+    with _history(visit, name) as history:
+        on = history.latest or history.published
+        return _day_page(visit, history, on)
+
+
+def day(visit: Visit, name: str, on: str) -> Response:
+    """One day, quarter by quarter."""
+    with _history(visit, name) as history:
+        return _day_page(visit, history, _day_of(on))
+
+
+def month(visit: Visit, name: str, of: str) -> Response:
+    """One month, by its days, beside the same one a year before."""
+    first = _day_of(f"{of}-01")
+    with _history(visit, name) as history:
+        shown = periods.month(history, first)
+    say = visit.speech
+    heads = [say.gettext("Day"), *(say.short_day(row.first) for row in shown.rows)]
+    urls = [visit.url("day", name=name, on=row.first) if row.days else None for row in shown.rows]
+    picture = drawings.period(
+        shown, _caption(visit, shown, say.month(first)), say.short_day, lambda each: str(each.day)
+    )
+    return visit.page(
+        "period.html",
+        shown=shown,
+        kind="month",
+        title=say.month(first),
+        picture=picture,
+        table=tables.of_period(say, shown, heads, urls, say.gettext("By day")),
+        back=shown.previous and visit.url("month", name=name, of=f"{shown.previous:%Y-%m}"),
+        on=shown.next and visit.url("month", name=name, of=f"{shown.next:%Y-%m}"),
+        at=first,
+    )
+
+
+def year(visit: Visit, name: str, of: int) -> Response:
+    """One year, by its months, beside the year before."""
+    if not FIRST.year <= of <= LAST.year:
+        raise NotFound
+    with _history(visit, name) as history:
+        shown = periods.year(history, of)
+    say = visit.speech
+    heads = [say.gettext("Month"), *(say.month(row.first) for row in shown.rows)]
+    urls = [
+        visit.url("month", name=name, of=f"{row.first:%Y-%m}") if row.days else None for row in shown.rows
+    ]
+    picture = drawings.period(shown, _caption(visit, shown, str(of)), say.month, say.month_name)
+    return visit.page(
+        "period.html",
+        shown=shown,
+        kind="year",
+        title=str(of),
+        picture=picture,
+        table=tables.of_period(say, shown, heads, urls, say.gettext("By month")),
+        back=shown.previous and visit.url("year", name=name, of=shown.previous.year),
+        on=shown.next and visit.url("year", name=name, of=shown.next.year),
+        at=date(of, 1, 1),
+    )
+
+
+def years(visit: Visit, name: str) -> Response:
+    """All years."""
+    with _history(visit, name) as history:
+        shown = periods.years(history)
+        at = history.latest or history.published
+        meter = history.meter
+    say = visit.speech
+    title = say.gettext("All years")
+    if shown is None:
+        return visit.page("no_readings.html", meter=meter, title=title, at=at)
+    heads = [say.gettext("Year"), *(str(row.first.year) for row in shown.rows)]
+    urls = [visit.url("year", name=name, of=row.first.year) if row.days else None for row in shown.rows]
+    picture = drawings.period(
+        shown, _caption(visit, shown, title), lambda each: str(each.year), lambda each: str(each.year)
+    )
+    return visit.page(
+        "period.html",
+        shown=shown,
+        kind="years",
+        title=title,
+        picture=picture,
+        table=tables.of_period(say, shown, heads, urls, say.gettext("By year")),
+        back=None,
+        on=None,
+        at=at,
+    )
+
+
+@contextmanager
+def _history(visit: Visit, name: str) -> Iterator[History]:
+    settings = visit.house.settings
+    with visit.meter(name) as (records, meter):
+        yield History(
+            records, meter, visit.house.now(), settings.timeline(meter), settings.capacity_tariff.floor_kw
+        )
+
+
+def _day_page(visit: Visit, history: History, on: date) -> Response:
+    shown = days.day(history, on)
+    say, name = visit.speech, history.meter.name
+    is_yesterday = on == visit.house.now().astimezone(BRUSSELS).date() - ONE_DAY
+    caption = Caption(
+        "day",
+        f"{history.meter.label}, {say.day(on)}",
+        _said_of(visit, shown),
+        drawings.POWER[history.meter.energy],
+        vocabulary.names(say),
+        say.number,
+    )
+    return visit.page(
+        "day.html",
+        shown=shown,
+        is_yesterday=is_yesterday,
+        picture=drawings.day(shown, caption, say.time),
+        table=tables.of_day(say, shown) if shown.slots else None,
+        lack=shown.lacks and vocabulary.lack(say, shown.lacks, history.meter.energy),
+        state=vocabulary.states(say)[shown.state],
+        back=shown.previous and visit.url("day", name=name, on=shown.previous),
+        on=shown.next and visit.url("day", name=name, on=shown.next),
+        at=on,
+    )
+
+
+def _said_of(visit: Visit, shown: Day) -> str:
+    say = visit.speech
+    words = vocabulary.names(say)
+    totals = [
+        f"{words[f'{side} {tariff}']}: {say.number(amount)} {vocabulary.unit((side, tariff))}"
+        for side, tariffs in (shown.amounts.sides if shown.amounts else {}).items()
+        for tariff, amount in tariffs.items()
+    ]
+    return "; ".join(totals) or words["hole"]
+
+
+def _caption(visit: Visit, shown: Period, title: str) -> Caption:
+    say = visit.speech
+    amounts = shown.sum.amounts.sides if shown.sum.amounts else {}
+    words = vocabulary.names(say)
+    totals = [f"{words[f'{side} total']}: {say.number(each['total'])}" for side, each in amounts.items()]
+    return Caption(
+        "period", f"{shown.meter.label}, {title}", "; ".join(totals), drawings.ENERGY, words, say.number
+    )
+
+
+def _day_of(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise NotFound from None
+    if not FIRST <= day <= LAST:
+        raise NotFound
+    return day

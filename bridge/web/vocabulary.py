@@ -1,0 +1,105 @@
+"""The words of the field, in a visitor's language."""
+
+from collections.abc import Mapping, Sequence
+
+from bridge.metering.contract import Part
+from bridge.metering.costs import Why
+from bridge.metering.model import Energy
+from bridge.web.readings import Amounts, Lack, State
+from bridge.web.speech import Speech
+
+Register = tuple[str, str]  # side, tariff
+
+UNITS = {"consumption": "kWh", "injection": "kWh", "volume": "m³"}
+
+
+def names(say: Speech) -> Mapping[str, str]:
+    """What colours and patterns of a picture mean."""
+    return {
+        "consumption total": say.gettext("Consumption"),
+        "consumption high": say.gettext("Consumption, high tariff"),
+        "consumption low": say.gettext("Consumption, low tariff"),
+        "injection total": say.gettext("Injection"),
+        "injection high": say.gettext("Injection, high tariff"),
+        "injection low": say.gettext("Injection, low tariff"),
+        "production total": say.gettext("Production"),
+        "auxiliary total": say.gettext("Auxiliary"),
+        "volume total": say.gettext("Volume"),
+        "line consumption total": say.gettext("From the grid"),
+        "line consumption high": say.gettext("From the grid, high tariff"),
+        "line consumption low": say.gettext("From the grid, low tariff"),
+        "line injection total": say.gettext("Into the grid"),
+        "line injection high": say.gettext("Into the grid, high tariff"),
+        "line injection low": say.gettext("Into the grid, low tariff"),
+        "then": say.gettext("A year before"),
+        "hole": say.gettext("Not known"),
+        **states(say),
+    }
+
+
+def states(say: Speech) -> Mapping[str, str]:
+    """How it is with a day."""
+    return {
+        State.COMPLETE: say.gettext("Complete"),
+        State.AWAITED: say.gettext("Awaited"),
+        State.MISSING: say.gettext("Missing"),
+        State.NOT_YET: say.gettext("Not published yet"),
+        State.BEFORE: say.gettext("Before the first reading"),
+        State.ELSEWHERE: say.gettext("Not of this meter"),
+    }
+
+
+def lack(say: Speech, what: Lack, energy: Energy) -> str:
+    """What a day that is not complete lacks."""
+    if energy is Energy.GAS:
+        intervals = say.gettext("Fluvius has given the amount of this day, and none of its hours.")
+        some = say.gettext("Fluvius has not given all hours of this day.")
+        agreement = say.gettext("The hours of this day do not add up to its amount.")
+    else:
+        intervals = say.gettext("Fluvius has given the amounts of this day, and none of its quarter-hours.")
+        some = say.gettext("Fluvius has not given all quarter-hours of this day.")
+        agreement = say.gettext("The quarter-hours of this day do not add up to its amounts.")
+    return {
+        Lack.ALL: say.gettext("Fluvius has given nothing of this day."),
+        Lack.AMOUNTS: say.gettext("Fluvius has not given the amounts of this day."),
+        Lack.INTERVALS: intervals,
+        Lack.SOME_INTERVALS: some,
+        Lack.AGREEMENT: agreement,
+    }[what]
+
+
+def part(say: Speech, part: Part) -> str:
+    """A part of the bill."""
+    return {
+        Part.ENERGY: say.gettext("Energy"),
+        Part.GRID: say.gettext("Grid"),
+        Part.LEVIES: say.gettext("Levies"),
+        Part.CAPACITY: say.gettext("Capacity tariff"),
+        Part.FEES: say.gettext("Standing charges"),
+        Part.VAT: say.gettext("VAT"),
+        Part.COMPENSATION: say.gettext("Compensation for injection"),
+    }[part]
+
+
+def why(say: Speech, why: Why) -> str:
+    """Why a cost is not known."""
+    return {
+        Why.NO_CONTRACT: say.gettext("No price of yours holds for these days."),
+        Why.NO_DAY_AHEAD: say.gettext("A day-ahead price is missing."),
+        Why.NO_INTERVALS: say.gettext("The price depends on the hour, and the hours are not known."),
+        Why.NO_TARIFF: say.gettext("Your prices have a high and a low tariff, and this meter has one."),
+        Why.NO_INJECTION: say.gettext("Your prices say nothing of injection."),
+        Why.NO_PEAK: say.gettext("The capacity tariff needs a month's peak, and none is known."),
+    }[why]
+
+
+def registers(amounts: Sequence[Amounts | None]) -> list[Register]:
+    """All that any of them holds, tariffs before totals, as columns of a table."""
+    held = {(side, tariff) for each in amounts if each for side in each.sides for tariff in each.sides[side]}
+    sides, tariffs = list(dict.fromkeys([*UNITS, *(side for side, _ in held)])), ["high", "low", "total"]
+    return sorted(held, key=lambda each: (sides.index(each[0]), tariffs.index(each[1])))
+
+
+def unit(register: Register) -> str:
+    """What a register counts in."""
+    return UNITS.get(register[0], "kWh")
