@@ -125,6 +125,10 @@ def draw_day(day: Day) -> Picture:
     return Picture(drawings.day(day, caption(unit=drawings.POWER[day.meter.energy]), in_brussels))
 
 
+def a_weekday(instant: datetime) -> str:
+    return f"{instant.astimezone(BRUSSELS):%a}"
+
+
 def in_brussels(instant: datetime) -> str:
     return f"{instant.astimezone(BRUSSELS):%H:%M}"
 
@@ -157,9 +161,7 @@ def a_price(start: datetime, price: Decimal) -> Price:
 
 
 def draw_prices(curve: PriceCurve) -> Picture:
-    return Picture(
-        drawings.prices(curve, caption(unit="EUR/kWh"), in_brussels, lambda day: f"{day:%a}", "now")
-    )
+    return Picture(drawings.prices(curve, caption(unit="EUR/kWh"), in_brussels, a_weekday, "now"))
 
 
 def the_path(seen: Picture, look: str) -> str:
@@ -444,6 +446,11 @@ def test_the_present_is_marked() -> None:
     [line] = seen.every("line", "now")
     assert percent(line, "x1") == pytest.approx(100 * 96.5 / 192, abs=0.01)
     assert seen.words("note") == ["now"]
+
+
+def test_each_of_the_two_days_is_named_where_it_begins() -> None:
+    seen = draw_prices(a_curve(["0.1"] * 192))
+    assert seen.words("mark") == ["Fri", "06", "12", "18", "Sat", "06", "12", "18", "00"]
 
 
 def test_a_price_that_is_missing_in_the_middle_breaks_the_line() -> None:

@@ -218,6 +218,15 @@ def test_quarter_hours_that_do_not_add_up_are_said(ledger: Ledger) -> None:
     assert (day.state, day.lacks, day.in_doubt) == (State.AWAITED, Lack.AGREEMENT, True)
 
 
+def test_quarter_hours_that_never_came_to_add_up_are_shown_and_give_no_peak(ledger: Ledger) -> None:
+    on = date(2026, 11, 3)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=20), on), NOW)
+    ledger.answers.record_intervals(HOME, on, all_intervals(kwh(TOTAL="0.1"), on), NOW)
+    ledger.answers.settle(HOME, [on], NOW)
+    day = shown(ledger, on)
+    assert (day.state, day.in_doubt, len(day.slots), day.peak) == (State.COMPLETE, True, 96, None)
+
+
 def test_a_meter_without_quarter_hours_is_complete_by_its_daily_amounts(ledger: Ledger) -> None:
     only_days(ledger, {DAY: kwh(TOTAL=9)})
     day = shown(ledger)
@@ -264,6 +273,32 @@ def test_a_day_of_which_nothing_is_known_says_why(ledger: Ledger, on: date, stat
     [row] = [row for row in month(ledger, on).rows if row.first == on]
     assert (row.state, row.amounts) == (state, None)
     assert row.missing == (state is not State.NOT_YET)
+
+
+def test_a_day_that_may_not_be_asked_for_is_not_missing(ledger: Ledger) -> None:
+    meter = replace(HOME, last=date(2026, 11, 18))
+    only_days(ledger, {date(2026, 11, 18): kwh(TOTAL=1)})
+    assert shown(ledger, DAY, meter).state is State.ELSEWHERE
+    assert shown(ledger, date(2026, 11, 18), meter).next is None
+
+
+def test_a_day_of_which_only_quarter_hours_are_known_is_one_to_step_to(ledger: Ledger) -> None:
+    on = date(2026, 10, 1)
+    ledger.answers.record_intervals(HOME, on, all_intervals(kwh(TOTAL="0.1"), on), NOW)
+    day = shown(ledger, on)
+    assert (day.lacks, day.amounts, len(day.slots)) == (Lack.AMOUNTS, None, 96)
+    assert shown(ledger, date(2026, 10, 20)).previous == on
+
+
+def test_a_day_that_is_not_complete_is_in_no_sum(ledger: Ledger) -> None:
+    whole_day(ledger, BOTH, BEFORE)
+    ledger.answers.record_days(HOME, daily(BOTH), NOW)
+    past = history(ledger)
+    every = [periods.month(past, date(2026, 11, 1)), periods.year(past, 2026), periods.years(past)]
+    for period in every:
+        assert period
+        assert period.sum.amounts
+        assert (period.sum.days, period.sum.amounts.of("consumption")) == (1, Decimal("28.8"))
 
 
 def test_a_day_on_which_the_meter_is_somebody_else_s_is_not_missing(ledger: Ledger) -> None:
@@ -433,6 +468,14 @@ def test_a_day_that_rotted_is_said_and_not_shown(ledger: Ledger, path: Path) -> 
     with pytest.raises(Damaged):
         month(ledger)
     assert shown(ledger, BEFORE).amounts
+
+
+def test_so_is_a_day_that_was_not_complete(ledger: Ledger, path: Path) -> None:
+    ledger.answers.record_days(HOME, daily(BOTH), NOW)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE reading SET amount = amount + 1")
+    with pytest.raises(Damaged):
+        shown(ledger)
 
 
 def test_prices_of_today_and_tomorrow_go_below_zero_and_end_where_nothing_is_known(ledger: Ledger) -> None:
