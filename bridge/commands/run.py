@@ -6,14 +6,15 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
-from bridge import __version__
 from bridge.commands.starting import settings_for
-from bridge.folder.claim import claim
-from bridge.ledger import Ledger
-from bridge.service.bridge import Bridge
-from bridge.text.endings import DONE
+from bridge.config import WebSettings
+from bridge.homeassistant import supervisor
+from bridge.service.keeper import Keeper
+from bridge.text.endings import DONE, ForTheUser
+from bridge.text.log_lines import LastLines
 
 _SECONDS_TO_STOP = 1.4
 
@@ -26,17 +27,41 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Run the bridge; returns when it was told to stop."""
-    settings = settings_for(arguments)
-    with claim(settings.data_dir):
-        with Ledger(settings.data_dir / "ledger.sqlite", stream=settings.mqtt.stream) as ledger:
-            bridge = Bridge(settings, ledger)
-            followed = ", ".join(meter.label for meter in settings.followed) or "whoever gave a mandate"
-            log.info("fluvius2mqtt %s follows %s", __version__, followed)
-            ended = _until_told_to_stop(bridge.run, bridge.stop)
-        if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
-            logging.shutdown()
-            os._exit(DONE)
+    settings = settings_for(arguments, may_be_empty=True)
+    keeper = Keeper(settings, is_seen=settings.page is not None)
+    with _page(settings.page, keeper) if settings.page else nullcontext():
+        ended = _until_told_to_stop(keeper.run, keeper.stop)
+    if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
+        logging.shutdown()
+        os._exit(DONE)
     return DONE
+
+
+@contextmanager
+def _page(page: WebSettings, keeper: Keeper) -> Iterator[None]:
+    """Meanwhile, the page is there."""
+    try:
+        from bridge.web import doors, server  # noqa: PLC0415 - an extra, and megabytes
+        from bridge.web.house import House  # noqa: PLC0415
+        from bridge.web.sessions import kept_key  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ForTheUser(
+            f"the page needs {error.name}: pip install 'fluvius2mqtt[web]'; or set web to false"
+        ) from None
+    lines = LastLines()
+    logging.getLogger().addHandler(lines)
+    is_panel = supervisor.is_there(os.environ)
+    door = doors.ingress() if is_panel else doors.configured(page)
+    host = "0.0.0.0" if is_panel else page.host  # noqa: S104 - the door lets the Supervisor alone in
+
+    def house() -> House:
+        return House(keeper.settings, keeper.window, keeper.wish, lines.lines)
+
+    key = kept_key(keeper.settings.data_dir / "page.key")
+    with server.served(house, door, key, host=host, port=page.port) as port:
+        if not is_panel:
+            log.info("the page is at http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        yield
 
 
 def _until_told_to_stop(work: Callable[[], None], stop: Callable[[], None]) -> bool:

@@ -14,7 +14,11 @@ log = logging.getLogger(__name__)
 
 
 def settings_for(
-    arguments: argparse.Namespace, level: str | None = None, *, connects: bool = True
+    arguments: argparse.Namespace,
+    level: str | None = None,
+    *,
+    connects: bool = True,
+    may_be_empty: bool = False,
 ) -> Settings:
     """The settings, and from now on the log that they want.
 
@@ -22,6 +26,7 @@ def settings_for(
         arguments: `config` and `verbose`.
         level: of the log, instead of that of the configuration.
         connects: whether the broker will be needed.
+        may_be_empty: whether the page may still ask for all of it.
 
     Raises:
         ConfigError: they cannot be used.
@@ -32,6 +37,8 @@ def settings_for(
     else:
         settings = load(find(arguments.config, os.environ), os.environ)
     log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
+    if not (settings.is_set_up or may_be_empty):
+        raise ConfigError("nothing is configured yet; the page asks, while `fluvius2mqtt run` runs")
     if settings.fluvius.energy_api and find_spec("msal") is None:
         raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")
     for warning in settings.warnings:

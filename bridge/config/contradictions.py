@@ -19,7 +19,7 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     portal, energy_api = at(tree, "fluvius", "portal"), at(tree, "fluvius", "energy_api")
     sources = {name for name, there in (("portal", portal), ("energy_api", energy_api)) if there is not None}
     meters = at(tree, "meters")
-    if not sources and not _are_all_of_files(meters):
+    if not (sources or _are_all_of_files(meters) or _the_page_asks(tree)):
         yield ("fluvius",), f"no source of readings; {advice(('fluvius',))}"
     if isinstance(portal, dict) and not at(portal, "token"):
         for path in ("fluvius", "portal", "email"), ("fluvius", "portal", "password"):
@@ -56,6 +56,11 @@ def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:
     for key, other in pairwise(("cert_file", "key_file", "cert_file")):
         if at(tls, other) and not at(tls, key):
             yield ("mqtt", "tls", key), f"is missing beside {other}; {advice(('mqtt', 'tls', key))}"
+
+
+def _the_page_asks(tree: Any) -> bool:
+    """Whether nothing is there yet, but a page on which it is asked for."""
+    return bool(at(tree, "web")) and not at(tree, "meters")
 
 
 def _are_all_of_files(meters: Any) -> bool:

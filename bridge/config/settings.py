@@ -153,6 +153,11 @@ class Settings(Section):
         self._warnings = tuple(lines)
 
     @property
+    def is_set_up(self) -> bool:
+        """Whether there is anything to do; without it, the page asks."""
+        return bool(self.fluvius.portal or self.fluvius.energy_api or self.meters)
+
+    @property
     def page(self) -> WebSettings | None:
         """Where the page is reached; None where there is none."""
         if isinstance(self.web, bool):

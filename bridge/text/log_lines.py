@@ -1,6 +1,7 @@
 """How a line of the log is written: one record is one line, whatever stands in it."""
 
 import logging
+from collections import deque
 from datetime import UTC, datetime
 from textwrap import indent
 from types import TracebackType
@@ -8,6 +9,7 @@ from types import TracebackType
 from bridge.text.foreign import clean, clean_lines
 from bridge.text.words import to_json
 
+_KEPT = 100  # lines, for the page
 _LONGEST = 10_000  # characters; a household's log names each meter, a provider's all of them
 
 _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -27,6 +29,23 @@ class PlainLines(logging.Formatter):
     def formatException(self, ei: _ExceptionInfo) -> str:  # noqa: N802 - logging's name
         """Indented, so that no line of it looks like one of the log."""
         return indent(clean_lines(super().formatException(ei)), "  ")
+
+
+class LastLines(logging.Handler):
+    """Keeps the last lines, for whoever looks. May be read from any thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(PlainLines())
+        self._lines: deque[str] = deque(maxlen=_KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one more."""
+        self._lines.append(self.format(record))
+
+    def lines(self) -> list[str]:
+        """Oldest first."""
+        return list(self._lines.copy())  # a copy is made at once, while others append
 
 
 class JsonLines(logging.Formatter):

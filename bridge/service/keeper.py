@@ -1,0 +1,88 @@
+"""A bridge is kept running: another one after each change of the configuration, none while there is none."""
+
+import logging
+import threading
+
+from bridge import __version__
+from bridge.config import Settings
+from bridge.folder.claim import claim
+from bridge.ledger import Ledger
+from bridge.mqtt import Command
+from bridge.service.bridge import Bridge
+from bridge.service.window import Window
+from bridge.text.endings import ForTheUser
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """`run` belongs to the thread that works; everything else may be called from anywhere.
+
+    Args:
+        settings: the configuration to begin with.
+        is_seen: whether somebody looks through the window.
+    """
+
+    def __init__(self, settings: Settings, *, is_seen: bool = False) -> None:
+        self.settings = settings
+        self.window = Window()
+        self.trouble: str | None = (
+            None  # why the bridge did not start with the configuration that was taken over
+        )
+        self._is_seen = is_seen
+        self._bridge: Bridge | None = None
+        self._news = threading.Event()
+        self._is_told_to_stop = False
+
+    def run(self) -> None:
+        """Work until told to stop.
+
+        Raises:
+            ForTheUser: the bridge cannot start, and nobody is there to change the configuration.
+        """
+        self._work()
+        while not self._is_told_to_stop:
+            self._news.wait()
+            self._news.clear()
+            try:
+                self._work()
+            except ForTheUser as error:
+                self.trouble = str(error)
+                log.error("%s", error)  # noqa: TRY400 - it is no bug, so that nobody needs a traceback
+
+    def take_over(self, settings: Settings) -> None:
+        """Go on with another configuration."""
+        self.settings, self.trouble = settings, None
+        self._wake()
+
+    def stop(self) -> None:
+        """End soon."""
+        self._is_told_to_stop = True
+        self._wake()
+
+    def wish(self, command: Command) -> None:
+        """Ask the bridge for something; without one nobody answers."""
+        if bridge := self._bridge:
+            bridge.wish(command)
+
+    def _wake(self) -> None:
+        self._news.set()
+        if bridge := self._bridge:
+            bridge.stop()
+
+    def _work(self) -> None:
+        """One bridge, until something is new."""
+        settings = self.settings
+        if not settings.is_set_up or self._is_told_to_stop:
+            return
+        self.window = Window()
+        path = settings.data_dir / "ledger.sqlite"
+        with claim(settings.data_dir), Ledger(path, stream=settings.mqtt.stream) as ledger:
+            self._bridge = bridge = Bridge(settings, ledger, window=self.window if self._is_seen else None)
+            followed = ", ".join(meter.label for meter in settings.followed) or "whoever gave a mandate"
+            log.info("fluvius2mqtt %s follows %s", __version__, followed)
+            try:
+                if not self._news.is_set():
+                    bridge.run()
+            finally:
+                self._bridge = None

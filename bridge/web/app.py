@@ -1,0 +1,145 @@
+"""The page: who asks for what, and the headers that every answer has."""
+
+import logging
+import mimetypes
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from bridge.fetching.readable import NothingKnown
+from bridge.text.endings import ForTheUser
+from bridge.web.doors import Door, is_from_elsewhere
+from bridge.web.house import House
+from bridge.web.pages import PAGES
+from bridge.web.patience import Patience
+from bridge.web.sessions import FORM_FIELD, Sessions
+from bridge.web.visit import Visit
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+_STATIC = Path(__file__).with_name("static")
+_LARGEST_FORM = 64 * 1024  # bytes
+
+# Nothing from elsewhere, nothing inline. A frame is Home Assistant's panel, which has the same origin.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class App:
+    """A WSGI application.
+
+    Args:
+        house: what the page looks at now.
+        door: who may look.
+        key: a secret of this bridge, for cookies.
+    """
+
+    def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
+        self._house, self._door = house, door
+        self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
+        self._rules = Map(
+            [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
+            + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
+            + [Rule("/sign-out", endpoint="sign_out", methods=["POST"])],
+            strict_slashes=False,
+        )
+        self._static = {path.name: path.read_bytes() for path in sorted(_STATIC.iterdir())}
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one request."""
+        request = Request(environ)
+        request.max_form_memory_size = request.max_content_length = _LARGEST_FORM
+        response = self._answer(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Response:
+        if self._door.is_shut(request):
+            return Response("This page is not for you.\n", 403, mimetype="text/plain")
+        session = self._sessions.of(request)
+        visit = Visit(
+            request,
+            self._house(),
+            self._rules.bind_to_environ(request.environ),
+            session,
+            token=self._sessions.token(session),
+            has_door=self._door.password is not None,
+        )
+        response = self._guarded(visit)
+        if visit.session.is_new:
+            self._sessions.keep(visit.session, response)
+        return response
+
+    def _guarded(self, visit: Visit) -> Response:
+        try:
+            return self._dispatched(visit)
+        except HTTPException as error:
+            if error.response is not None or error.code is None:
+                return Response(status=error.code or 500)
+            return visit.page("error.html", error.code, code=error.code, words=str(error.description or ""))
+        except NothingKnown as nothing:
+            return visit.page("nothing.html", words=str(nothing))
+        except ForTheUser as error:
+            return visit.page("error.html", 503, code=503, words=str(error))
+        except Exception:
+            log.exception("the page %s failed", visit.request.path)
+            return visit.page("error.html", 500, code=500, words="")
+
+    def _dispatched(self, visit: Visit) -> Response:
+        endpoint, values = visit.urls.match()
+        if endpoint == "static":
+            return self._file(visit.request, values["name"])
+        if visit.request.method == "POST":
+            self._must_be_ours(visit)
+        if endpoint == "sign_in":
+            return self._sign_in(visit)
+        if self._door.password is not None and not visit.session.signed_in:
+            return visit.to("sign_in")
+        if endpoint == "sign_out":
+            visit.session = visit.session.after_sign_out()
+            return visit.to("sign_in")
+        return PAGES[endpoint].show(visit, **values)
+
+    def _must_be_ours(self, visit: Visit) -> None:
+        token = visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD, "")
+        if is_from_elsewhere(visit.request) or not self._sessions.is_ours(visit.session, token):
+            raise Forbidden("This form is too old, or not of this page: go back and try again.")
+
+    def _sign_in(self, visit: Visit) -> Response:
+        if visit.request.method != "POST":
+            return visit.page("sign_in.html", wrong=False, pause=None)
+        address = visit.request.remote_addr or ""
+        if pause := self._patience.pause(address):
+            return visit.page("sign_in.html", 429, wrong=False, pause=int(pause.total_seconds()) + 1)
+        if not self._door.opens_for(visit.request.form.get("password", "")):
+            self._patience.wrong(address)
+            log.warning("somebody at %s tried a wrong password for the page", address)
+            return visit.page("sign_in.html", 403, wrong=True, pause=None)
+        self._patience.right(address)
+        visit.session = visit.session.after_sign_in()
+        return visit.to("home")
+
+    def _file(self, request: Request, name: str) -> Response:
+        content = self._static.get(name)
+        if content is None:
+            raise NotFound
+        response = Response(content, mimetype=mimetypes.guess_type(name)[0])
+        response.headers["Cache-Control"] = "no-cache"  # asked for each time, and sent when it changed
+        response.set_etag(sha256(content).hexdigest()[:16])
+        return response.make_conditional(request)

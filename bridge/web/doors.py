@@ -1,0 +1,62 @@
+"""Who may see the page: this machine, whoever has the password, or Home Assistant on behalf of its users."""
+
+from dataclasses import dataclass
+from hmac import compare_digest
+from urllib.parse import urlsplit
+
+from werkzeug.wrappers import Request
+
+from bridge.config import WebSettings, is_this_machine
+
+SUPERVISOR = "172.30.32.2"  # from where Home Assistant's ingress asks: its developers' documentation
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One way in.
+
+    Args:
+        password: what a visitor has to know; None where nothing is asked.
+        only_from: the one address that may ask at all; None for any that gets here.
+        only_as_this_machine: whether the page answers only where it is called by a name of this machine; a
+            site whose name was made to lead here could read it otherwise.
+    """
+
+    password: str | None = None
+    only_from: str | None = None
+    only_as_this_machine: bool = False
+
+    def is_shut(self, request: Request) -> bool:
+        """Whether nobody is let in who comes like this, whatever they know."""
+        if self.only_from is not None:
+            return request.remote_addr != self.only_from
+        return self.only_as_this_machine and not _is_called_as_this_machine(request)
+
+    def opens_for(self, password: str) -> bool:
+        """Whether it is the right one."""
+        return self.password is None or compare_digest(password.encode(), self.password.encode())
+
+
+def configured(page: WebSettings) -> Door:
+    """The door of a page that people reach by its own address."""
+    password = page.password.get_secret_value() if page.password else None
+    return Door(password, only_as_this_machine=password is None)
+
+
+def ingress(supervisor: str = SUPERVISOR) -> Door:
+    """The door of the app's panel: Home Assistant knows its users, and passes on what they ask for."""
+    return Door(only_from=supervisor)
+
+
+def is_from_elsewhere(request: Request) -> bool:
+    """Whether another site made the browser send this."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+
+
+def _is_called_as_this_machine(request: Request) -> bool:
+    name = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    return is_this_machine(name)

@@ -1,0 +1,39 @@
+"""What the page looks at: the bridge at work and the ledger beside it; and how it asks for something."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bridge.config import Settings
+from bridge.fetching import readable
+from bridge.ledger import Records
+from bridge.metering.model import Meter
+from bridge.mqtt import Command
+from bridge.service.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The bridge, as the page sees it; another one after each change of the configuration."""
+
+    settings: Settings
+    window: Window
+    wish: Callable[[Command], None]  # from any thread
+    log: Callable[[], Sequence[str]]  # its last lines, oldest first
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)  # aware
+
+    @contextmanager
+    def records(self) -> Iterator[Records]:
+        """The ledger, to read.
+
+        Raises:
+            NothingKnown: there is none yet.
+            LedgerError, FolderError: see there.
+        """
+        with readable.reading(self.settings.data_dir) as records:
+            yield records
+
+    def meters(self, records: Records) -> tuple[Meter, ...]:
+        """The meters that the bridge follows, as far as it knows them."""
+        return readable.meters_of(self.settings, records, self.now())

@@ -1,0 +1,67 @@
+"""Sources and sinks: how everything is that the bridge depends on, since when, and what to do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from bridge.web.visit import Visit
+
+_GOOD = {"ok", "online"}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of them."""
+
+    name: str
+    state: str  # a word of `bridge/health`
+    since: str | None = None  # the last success, as it is published
+    error: str | None = None
+    advice: str | None = None
+    not_before: str | None = None
+    requests_today: int | None = None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.state in _GOOD
+
+
+def show(visit: Visit) -> Response:
+    """The page."""
+    status = visit.house.window.status
+    return visit.page(
+        "state.html",
+        parts=list(_parts(visit)),
+        info=status.info if status else None,
+        advice=status.problem.get("advice") if status else None,
+        lines=visit.house.log(),
+    )
+
+
+def log_lines(visit: Visit) -> Response:
+    """The last lines of the log, as text."""
+    return Response("\n".join(visit.house.log()), mimetype="text/plain")
+
+
+def _parts(visit: Visit) -> Iterator[Part]:
+    window = visit.house.window
+    mqtt = visit.house.settings.mqtt
+    health: dict[str, Any] = dict(window.status.health) if window.status else {}
+    limits = health.pop("broker", {})
+    error = window.broker or limits.get("last_error")
+    yield Part(
+        f"MQTT {mqtt.host}", "unreachable" if window.broker else limits.get("state", "ok"), error=error
+    )
+    for name, part in health.items():
+        yield Part(
+            name,
+            part["state"],
+            since=part.get("last_success"),
+            error=part.get("last_error"),
+            advice=part.get("advice"),
+            not_before=part.get("not_before"),
+            requests_today=part.get("requests_today"),
+        )

@@ -1,0 +1,108 @@
+"""The page in a visitor's language: words, numbers and dates as people there write them."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_skeleton, format_time
+from babel.messages.pofile import read_po
+from babel.numbers import format_currency, format_decimal
+
+from bridge.metering.model import BRUSSELS
+
+Language = Literal["en", "nl", "fr", "de"]
+LANGUAGES: tuple[Language, ...] = ("en", "nl", "fr", "de")
+
+_UNKNOWN = "\N{EN DASH}"
+_FOLDER = Path(__file__).with_name("languages")
+_LOCALES = {"en": "en_GB", "nl": "nl_BE", "fr": "fr_BE", "de": "de_BE"}
+
+
+class Speech:
+    """One language, as it is spoken in Belgium.
+
+    Amounts are decimals; instants are aware, and told in Europe/Brussels.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self._locale = Locale.parse(_LOCALES[language])
+        self._words, self._plurals, self._which = _catalog(language)
+
+    def gettext(self, words: str) -> str:
+        """A sentence; what has no translation stays English."""
+        return self._words.get(words, words)
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        """The sentence for so many."""
+        forms = self._plurals.get(one)
+        return forms[self._which(count)] if forms else (one if count == 1 else many)
+
+    def number(self, amount: Decimal | None, digits: int = 3, *, always: bool = False) -> str:
+        """With at most so many digits behind the comma, or always so many; unknown is a dash."""
+        if amount is None:
+            return _UNKNOWN
+        behind = ("0" if always else "#") * digits
+        return format_decimal(amount, f"#,##0.{behind}" if digits else "#,##0", locale=self._locale)
+
+    def euros(self, amount: Decimal | None) -> str:
+        """Euros and cents; unknown is a dash."""
+        return _UNKNOWN if amount is None else format_currency(amount, "EUR", locale=self._locale)
+
+    def day(self, day: date) -> str:
+        """Friday 20 November 2026."""
+        return format_date(day, "full", locale=self._locale)
+
+    def short_day(self, day: date) -> str:
+        """Fri 20 Nov, or as it is short elsewhere."""
+        return format_skeleton("MMMEd", day, locale=self._locale)
+
+    def month(self, month: date) -> str:
+        """November 2026."""
+        return format_skeleton("yMMMM", month, locale=self._locale)
+
+    def month_name(self, month: date) -> str:
+        """Nov."""
+        return format_date(month, "LLL", locale=self._locale)
+
+    def time(self, instant: datetime) -> str:
+        """13:45."""
+        return format_time(instant, "HH:mm", tzinfo=BRUSSELS, locale=self._locale)
+
+    def instant(self, instant: datetime | str) -> str:
+        """20 Nov 2026, 13:45; also of a text that an instant was written as."""
+        if isinstance(instant, str):
+            instant = datetime.fromisoformat(instant)
+        return format_datetime(instant, "medium", tzinfo=BRUSSELS, locale=self._locale).rpartition(":")[0]
+
+
+_Catalog = tuple[dict[str, str], dict[str, tuple[str, ...]], Callable[[int], int]]
+
+
+@lru_cache
+def _catalog(language: Language) -> _Catalog:
+    """Sentences by their English, those with a plural by its singular, and which form is for how many."""
+    if language == "en":
+        return {}, {}, lambda count: int(count != 1)
+    with (_FOLDER / f"{language}.po").open("rb") as file:
+        catalog = read_po(file, language)
+    words: dict[str, str] = {}
+    plurals: dict[str, tuple[str, ...]] = {}
+    for each in catalog:
+        match each.id, each.string:
+            case str(english), str(text) if english and text:
+                words[english] = text
+            case (str(english), *_), (*forms,) if all(forms):
+                plurals[english] = tuple(map(str, forms))
+    # French says "0 jour"; the three others say "1 day, 0 days".
+    return words, plurals, (lambda n: int(n > 1)) if language == "fr" else (lambda n: int(n != 1))
+
+
+@lru_cache
+def speech(language: Language) -> Speech:
+    """One for all visitors who speak it."""
+    return Speech(language)

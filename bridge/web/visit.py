@@ -1,0 +1,98 @@
+"""One request, and what a page needs to answer it."""
+
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import MapAdapter
+from werkzeug.wrappers import Request, Response
+
+from bridge import __version__
+from bridge.config.asked import UsageError, meters_named
+from bridge.ledger import Records
+from bridge.metering.model import Meter
+from bridge.web.house import House
+from bridge.web.sessions import FORM_FIELD, Session
+from bridge.web.speech import LANGUAGES, Language, Speech, speech
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(slots=True)
+class Visit:
+    """What a page is given."""
+
+    request: Request
+    house: House
+    urls: MapAdapter
+    session: Session
+    token: str  # of forms
+    has_door: bool  # whether one can sign out
+
+    @property
+    def speech(self) -> Speech:
+        """The browser's language, or the configuration's."""
+        asked_for = self.request.accept_languages.best_match(LANGUAGES)
+        return speech(next((each for each in LANGUAGES if each == asked_for), self.house.settings.language))
+
+    def url(self, endpoint: str, /, **values: object) -> str:
+        """Where a page is, relative to this one: so it works below any prefix."""
+        path, _, query = self.urls.build(endpoint, values).partition("?")
+        there = posixpath.relpath(path, posixpath.dirname(self.request.path) or "/")
+        return f"{there}?{query}" if query else there
+
+    def page(self, template: str, /, status: int = 200, **values: object) -> Response:
+        """A page of HTML."""
+        html = _templates(self.speech.language).get_template(template).render(self._common() | values)
+        return Response(html, status, mimetype="text/html")
+
+    def to(self, endpoint: str, /, **values: object) -> Response:
+        """Have the browser go there."""
+        return Response(status=303, headers={"Location": self.url(endpoint, **values)})
+
+    @contextmanager
+    def meter(self, name: str) -> Iterator[tuple[Records, Meter]]:
+        """The ledger, and the meter of that name in it.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self.house.records() as records:
+            try:
+                (meter,) = meters_named(self.house.meters(records), name)
+            except UsageError:
+                raise NotFound from None
+            yield records, meter
+
+    def _common(self) -> dict[str, object]:
+        return {
+            "visit": self,
+            "url": self.url,
+            "say": self.speech,
+            "form_field": Markup('<input type="hidden" name="{}" value="{}">').format(FORM_FIELD, self.token),
+            "version": __version__,
+            "path": self.request.path,
+        }
+
+
+@lru_cache
+def _templates(language: Language) -> Environment:
+    spoken = speech(language)
+    templates = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    installed: Any = templates  # the methods are the extension's
+    installed.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)
+    return templates
