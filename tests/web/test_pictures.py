@@ -41,7 +41,6 @@ NAMES = {
     State.NOT_YET: "not yet",
 }
 STYLE = Path(bridge.web.__file__).with_name("static") / "pictures.css"
-PAPERS = "#ffffff", "#1e232b"  # on which pictures lie, in light and in dark rooms
 
 
 class Picture:
@@ -314,15 +313,26 @@ def test_every_class_has_its_rule() -> None:
     assert used - {"high", "total", "column", "lines", "level", "unit", "mark"} <= styled
 
 
-def test_colours_stand_out_from_the_paper_and_differ_in_the_dark() -> None:
-    light, dark = STYLE.read_text().split("prefers-color-scheme: dark")
-    schemes = [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", part)) for part in (light, dark)]
+def test_colours_stand_out_from_what_they_lie_on_and_differ_in_the_dark() -> None:
+    pages, schemes = colours(STYLE.with_name("style.css")), colours(STYLE)
     assert schemes[0].keys() == schemes[1].keys()
-    for paper, colours in zip(PAPERS, schemes, strict=True):
+    for page, scheme in zip(pages, schemes, strict=True):
         for name in ("consumption", "injection", "then", "unknown"):
-            assert contrast(colours[name], paper) >= 3, (name, paper)
+            for paper in ("paper", "card"):
+                assert contrast(scheme[name], page[paper]) >= 3, (name, paper)
         for name in ("consumption", "injection"):
-            assert contrast(colours[name], colours[f"{name}-pale"]) >= 1.5, (name, paper)
+            assert contrast(scheme[name], scheme[f"{name}-pale"]) >= 1.5, name
+
+
+def colours(style: Path) -> list[dict[str, str]]:
+    """By name, in the light and in the dark; in full where they are written short."""
+    return [
+        {
+            name: "#" + (digits if len(digits) == 6 else "".join(2 * each for each in digits))
+            for name, digits in re.findall(r"--([a-z-]+): #([0-9a-f]+);", part)
+        }
+        for part in style.read_text().split("prefers-color-scheme: dark")[:2]
+    ]
 
 
 def contrast(one: str, other: str) -> float:
