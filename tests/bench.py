@@ -21,6 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,7 +35,7 @@ from bridge.homeassistant.books import books
 from bridge.homeassistant.core import Core as Connection
 from bridge.homeassistant.series import Naming
 from bridge.homeassistant.statistics import Statistics
-from bridge.ledger import Ledger
+from bridge.ledger import Ledger, Records
 from bridge.metering.contract import ByTariff, Capacity, Contract, Dynamic, Per, Timeline
 from bridge.metering.meterday import ONE_DAY, day_of, intervals_of, month_of, months_until, span, start_of
 from bridge.metering.model import Energy, Meter
@@ -42,6 +43,8 @@ from bridge.publishing import chart, monthly, payloads
 from bridge.service.bridge import Bridge
 from bridge.simulator import EnergyApi
 from bridge.text.words import to_json
+from bridge.web import days, periods
+from bridge.web.history import History
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.rig.world import HOME, Clock, World
@@ -296,6 +299,23 @@ def reading(stage: Stage) -> Iterator[Figure]:
     yield Figure("memory of that export, at most", "< 80 MB", f"{memory:.0f} MB", memory < 80)
     shown = [a_command(world, "show", "--days", "365")[0] for _ in range(STARTS)]
     yield timed("`show --days 365`, with ten years", 1, shown)
+    yield from pages(world)
+
+
+def pages(world: World) -> Iterator[Figure]:
+    """What the page is made of, from opening the ledger on, with ten years of quarter-hours."""
+    what: dict[str, tuple[float, Callable[[History], object]]] = {
+        "the latest day for its page": (0.05, lambda past: days.day(past, past.latest or past.published)),
+        "a year for its page, beside the one before": (0.1, lambda past: periods.year(past, 2025)),
+        "all ten years for their page": (0.2, periods.years),
+    }
+    for name, (target, work) in what.items():
+        yield timed(name, target, [seconds_of(partial(from_the_ledger, world, work)) for _ in range(STARTS)])
+
+
+def from_the_ledger(world: World, work: Callable[[History], object]) -> None:
+    with Records(world.data_dir / "ledger.sqlite") as records:
+        work(History(records, world.meter(), datetime.now(UTC), Timeline(), Decimal("2.5")))
 
 
 # What wait4 says of a child's memory begins with that of its parent, which is larger than most commands.

@@ -15,7 +15,7 @@ from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import SIDES, Meter, Register
 from bridge.publishing import payloads
 from bridge.publishing.costs import rounded
-from bridge.web.readings import FIRST, LAST, Amounts, Costs, State
+from bridge.web.readings import LAST, Amounts, Costs, State
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,10 @@ class History:
     def neighbours(self, first: date, last: date) -> tuple[date | None, date | None]:
         """The nearest days around a span that are known, or still awaited."""
         known = self.records.calendar.neighbours(self.meter, first, last)
-        awaited = meterday.span(
-            *meterday.span_within(self.meter, self.settled + ONE_DAY, self.published if self.known else FIRST)
-        )
+        awaited = meterday.span(*self._followed(self.settled + ONE_DAY, self.published)) if self.known else []
         days = [*(day for day in known if day), *awaited]
-        return max((d for d in days if d < first), default=None), min(
-            (d for d in days if d > last), default=None
-        )
+        before, after = [day for day in days if day < first], [day for day in days if day > last]
+        return max(before, default=None), min(after, default=None)
 
     def missing(self, first: date, last: date, complete: Sequence[date] = ()) -> int:
         """How many days of a span Fluvius may have published that are not complete.
@@ -79,14 +76,14 @@ class History:
             last: the last day.
             complete: the days that are complete, in order.
         """
-        first, last = meterday.span_within(self.meter, first, min(last, self.published))
+        first, last = self._followed(first, min(last, self.published))
         if first > last:
             return 0
         return (last - first).days + 1 - _within(first, last, complete)
 
     def state(self, first: date, last: date, complete: Sequence[date] = ()) -> State:
         """How it is with the days of a span; the arguments are those of `missing`."""
-        first, last = meterday.span_within(self.meter, first, last)
+        first, last = self._followed(first, last)
         begin = self.known[0] if self.known else LAST
         if first > last:
             return State.ELSEWHERE
@@ -98,6 +95,11 @@ class History:
             return State.BEFORE
         is_complete = _within(first, last, complete) == (last - first).days + 1
         return State.COMPLETE if is_complete else State.NOT_YET
+
+    def _followed(self, first: date, last: date) -> tuple[date, date]:
+        """Those days of a span on which the meter is followed, and may be asked for; crossed if none."""
+        first, last = max(first, self.meter.first or first), min(last, self.meter.last or last)
+        return meterday.span_within(self.meter, first, last)
 
     def bills(self, first: date, last: date) -> dict[date, BilledDay]:
         """The complete days of a span that have a price, by the bridge's own account of it."""

@@ -25,7 +25,7 @@ class State(StrEnum):
     MISSING = "missing"  # and it is later than Fluvius ever was
     NOT_YET = "not yet"  # Fluvius cannot have published it, or it is not over
     BEFORE = "before"  # before the first day that the ledger knows
-    ELSEWHERE = "elsewhere"  # the meter is followed from a later day on, or was until an earlier one
+    ELSEWHERE = "elsewhere"  # the meter is not followed on it, or it may not be asked for
 
 
 class Lack(StrEnum):

@@ -142,7 +142,7 @@ def below(marks: Sequence[Mark], width: float) -> Iterator[Markup]:
 
 def anchor(at: float) -> str:
     """To which side words go that belong to a place (percent from the left), lest they leave the plot."""
-    return "start" if at < 20 else "end" if at > 80 else "middle"
+    return "start" if at < 34 else "end" if at > 66 else "middle"
 
 
 def _fitting(marks: Sequence[Mark], width: float) -> set[int]:
