@@ -43,8 +43,8 @@ from bridge.publishing import chart, monthly, payloads
 from bridge.service.bridge import Bridge
 from bridge.simulator import EnergyApi
 from bridge.text.words import to_json
-from bridge.web import days, periods
-from bridge.web.history import History
+from bridge.web.readings import days, periods
+from bridge.web.readings.history import History
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.rig.world import HOME, Clock, World

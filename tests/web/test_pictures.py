@@ -18,7 +18,7 @@ from bridge.metering import meterday
 from bridge.metering.costs import Price
 from bridge.metering.model import BRUSSELS, MAX_AMOUNT, Energy, Meter, Tariff
 from bridge.text.words import plain
-from bridge.web import drawings
+from bridge.web.pictures import drawings
 from bridge.web.pictures.columns import Block, Column, columns, middles
 from bridge.web.pictures.frame import Caption
 from bridge.web.readings import Amounts, Comparison, Day, Period, PriceCurve, Slot, State, Sum

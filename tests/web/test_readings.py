@@ -15,10 +15,9 @@ from bridge.metering import meterday
 from bridge.metering.contract import ByTariff, Capacity, Contract, Dynamic, Part, Per, Timeline
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Meter, Tariff
-from bridge.web import days, periods
-from bridge.web.curves import price_curve
-from bridge.web.history import History
-from bridge.web.readings import Day, Lack, Period, State
+from bridge.web.readings import Day, Lack, Period, State, days, periods
+from bridge.web.readings.curves import price_curve
+from bridge.web.readings.history import History
 from tests.rig.readings import BEFORE, DAY, HOME, NOW, STOVE, all_intervals, daily, interval, whole_day
 from tests.rig.registers import INJECTED, Amounts, kwh
 

@@ -9,10 +9,11 @@ from werkzeug.wrappers import Response
 
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS
-from bridge.web import days, drawings, periods, tables, vocabulary
-from bridge.web.history import History
+from bridge.web import tables, vocabulary
+from bridge.web.pictures import drawings
 from bridge.web.pictures.frame import Caption
-from bridge.web.readings import FIRST, LAST, Day, Period
+from bridge.web.readings import FIRST, LAST, Day, Period, days, periods
+from bridge.web.readings.history import History
 from bridge.web.visit import Visit
 
 

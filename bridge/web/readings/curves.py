@@ -6,8 +6,8 @@ from bridge.metering import meterday
 from bridge.metering.costs import Price, parts_at, price_at
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy
-from bridge.web.history import History
 from bridge.web.readings import PriceCurve
+from bridge.web.readings.history import History
 
 _QUARTER_HOUR = timedelta(minutes=15)
 

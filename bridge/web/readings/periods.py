@@ -6,8 +6,8 @@ from datetime import date
 
 from bridge.ledger.calendar import By, Counted, together
 from bridge.metering import meterday
-from bridge.web.history import History, amounts_of, costs_of
 from bridge.web.readings import FIRST, LAST, Comparison, Period, State, Sum
+from bridge.web.readings.history import History, amounts_of, costs_of
 
 Span = tuple[date, date]  # both included
 _NOTHING = Counted(0, 0, {})

@@ -11,8 +11,8 @@ from bridge.metering.agreement import Flow
 from bridge.metering.completeness import DayFacts
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import SIDES, Interval, Meter, Register
-from bridge.web.history import History, amounts_of, costs_of
 from bridge.web.readings import Amounts, Day, Lack, Slot, State
+from bridge.web.readings.history import History, amounts_of, costs_of
 
 _A_MONTH = ONE_DAY * 31
 _AN_HOUR = timedelta(hours=1)
