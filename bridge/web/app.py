@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from bridge.fetching.readable import NothingKnown
 from bridge.text.endings import ForTheUser
+from bridge.web.answers import Answers
 from bridge.web.doors import Door, is_from_elsewhere
 from bridge.web.house import House
 from bridge.web.pages import PAGES
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).with_name("static")
-_LARGEST_FORM = 64 * 1024  # bytes
+_LARGEST_TEXT = 64 * 1024  # bytes of a form's fields, files apart
 
 # Nothing from elsewhere, nothing inline. A frame is Home Assistant's panel, which has the same origin.
 _HEADERS = {
@@ -52,6 +53,7 @@ class App:
     def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
         self._house, self._door = house, door
         self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
+        self._answers = Answers()
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
@@ -63,7 +65,7 @@ class App:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_form_memory_size = request.max_content_length = _LARGEST_FORM
+        request.max_form_memory_size = request.max_content_length = _LARGEST_TEXT
         response = self._answer(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
@@ -79,6 +81,7 @@ class App:
             self._rules.bind_to_environ(request.environ),
             session,
             token=self._sessions.token(session),
+            answers=self._answers,
             has_door=self._door.password is not None,
         )
         response = self._guarded(visit)
@@ -105,12 +108,14 @@ class App:
         endpoint, values = visit.urls.match()
         if endpoint == "static":
             return self._file(visit.request, values["name"])
+        if endpoint != "sign_in" and self._door.password is not None and not visit.session.signed_in:
+            return visit.to("sign_in")
+        if endpoint in PAGES:
+            visit.request.max_content_length = PAGES[endpoint].largest
         if visit.request.method == "POST":
             self._must_be_ours(visit)
         if endpoint == "sign_in":
             return self._sign_in(visit)
-        if self._door.password is not None and not visit.session.signed_in:
-            return visit.to("sign_in")
         if endpoint == "sign_out":
             visit.session = visit.session.after_sign_out()
             return visit.to("sign_in")

@@ -15,11 +15,11 @@ from bridge.text.endings import ForTheUser
 from bridge.web.app import App
 from bridge.web.doors import Door
 from bridge.web.house import House
+from bridge.web.uploads import LARGEST
 
 log = logging.getLogger(__name__)
 
 _THREADS = 4
-_LARGEST = 256 * 1024 * 1024  # bytes of a request: ten years of quarter-hours as Mijn Fluvius writes them
 
 
 class PageError(ForTheUser):
@@ -52,7 +52,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             sockets=[listening],
             threads=_THREADS,
             ident=None,
-            max_request_body_size=_LARGEST,
+            max_request_body_size=LARGEST,
             channel_timeout=60,
             connection_limit=100,
             clear_untrusted_proxy_headers=True,
@@ -62,11 +62,18 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             f"the page cannot listen on {host} port {port} ({error.strerror or error});"
             " set web.host and web.port to others, or web to false"
         ) from None
+    held: dict[int, Any] = {}
+
+    def let_go() -> None:
+        held.update(connections)
+        connections.clear()  # and so the thread ends
+
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield int(listening.getsockname()[1])
     finally:
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(connections, ignore_all=True))
+        server.trigger.pull_trigger(let_go)
         thread.join(2)
+        wasyncore.close_all(held, ignore_all=True)  # now, for until it ended the thread used them
         server.task_dispatcher.shutdown(timeout=1)
