@@ -17,7 +17,7 @@ from bridge.text.foreign import clean
 log = logging.getLogger(__name__)
 
 _EVERY = timedelta(seconds=10)
-_UNFINISHED = {".part", ".crdownload", ".download", ".tmp"}  # of browsers
+UNFINISHED = {".part", ".crdownload", ".download", ".tmp"}  # of browsers
 
 _SHOWN = 50  # outcomes
 
@@ -146,7 +146,7 @@ def _mark(path: Path) -> Mark | None:
     except OSError:  # it is gone
         return None
     is_file = stat.S_ISREG(facts.st_mode) and not path.name.startswith(".")
-    return (facts.st_size, facts.st_mtime_ns) if is_file and path.suffix not in _UNFINISHED else None
+    return (facts.st_size, facts.st_mtime_ns) if is_file and path.suffix not in UNFINISHED else None
 
 
 def free(folder: Path, path: Path) -> Path:

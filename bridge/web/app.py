@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STATIC = Path(__file__).with_name("static")
-_LARGEST_TEXT = 64 * 1024  # bytes of a form's fields, files apart
+_LARGEST_FORM = 64 * 1024  # bytes
 
 # Nothing from elsewhere, nothing inline. A frame is Home Assistant's panel, which has the same origin.
 _HEADERS = {
@@ -65,8 +65,9 @@ class App:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_form_memory_size = request.max_content_length = _LARGEST_TEXT
+        request.max_content_length = _LARGEST_FORM
         response = self._answer(request)
+        response.call_on_close(request.close)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)
@@ -110,7 +111,7 @@ class App:
             return self._file(visit.request, values["name"])
         if endpoint != "sign_in" and self._door.password is not None and not visit.session.signed_in:
             return visit.to("sign_in")
-        if endpoint in PAGES:
+        if endpoint in PAGES and visit.request.mimetype == "multipart/form-data":  # others go into memory
             visit.request.max_content_length = PAGES[endpoint].largest
         if visit.request.method == "POST":
             self._must_be_ours(visit)
@@ -122,8 +123,9 @@ class App:
         return PAGES[endpoint].show(visit, **values)
 
     def _must_be_ours(self, visit: Visit) -> None:
-        token = visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD, "")
-        if is_from_elsewhere(visit.request) or not self._sessions.is_ours(visit.session, token):
+        is_ours = not is_from_elsewhere(visit.request)  # before anything of it is read
+        token = is_ours and (visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD, ""))
+        if not token or not self._sessions.is_ours(visit.session, token):
             raise Forbidden("This form is too old, or not of this page: go back and try again.")
 
     def _sign_in(self, visit: Visit) -> Response:

@@ -5,11 +5,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from socket import AF_INET, AF_INET6
 from typing import Any
 
 from waitress import wasyncore
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
+from waitress.task import ErrorTask
 
 from bridge.text.endings import ForTheUser
 from bridge.web.app import App
@@ -20,6 +23,23 @@ from bridge.web.uploads import LARGEST
 log = logging.getLogger(__name__)
 
 _THREADS = 4
+
+
+class _TooLarge(ErrorTask):
+    """Says in our words what waitress says of a request that it does not take."""
+
+    def execute(self) -> None:
+        error: Any = self.request.error  # type: ignore[attr-defined]  # of the parser
+        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            error.body = (
+                f"That is more than {LARGEST // 1024**2} MB, and more than any history of Mijn Fluvius."
+                " Go back, and choose another file."
+            )
+        super().execute()
+
+
+class _Channel(HTTPChannel):
+    error_task_class = _TooLarge
 
 
 class PageError(ForTheUser):
@@ -68,6 +88,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
         held.update(connections)
         connections.clear()  # and so the thread ends
 
+    server.channel_class = _Channel
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import IO
 
 from bridge.folder.claim import unwritable
-from bridge.service.imports import free
+from bridge.service.imports import UNFINISHED, free
 
 LARGEST = 256 * 1024 * 1024  # bytes of a request: ten years of quarter-hours as Mijn Fluvius writes them
 
 _LONGEST_NAME = 60  # characters, each of which may be four bytes
-_UNFINISHED = 3600.0  # seconds after which nobody sends a file any more
+_BROKEN_OFF = 3600.0  # seconds after which nobody sends a file any more
 _naming = threading.Lock()
 
 
@@ -58,16 +58,13 @@ def waiting(folder: Path) -> Sequence[str]:
 def harmless(name: str) -> str:
     """A name that leads nowhere, and that every system can write."""
     last = re.split(r"[/\\]", name)[-1]
-    plain = re.sub(r"[^\w .()+-]", "_", last)[-_LONGEST_NAME:].strip(". ")
-    return (
-        f"{plain}.csv"
-        if "." not in plain
-        else re.sub(r"\.(part|crdownload|download|tmp)$", r".\1.csv", plain)
-    )
+    plain = re.sub(r"[^\w .()+-]", "_", last)[-_LONGEST_NAME:].strip(". ") or "file"
+    is_ready = "." in plain and Path(plain).suffix not in UNFINISHED
+    return plain if is_ready else f"{plain}.csv"
 
 
 def _remove_what_was_broken_off(folder: Path) -> None:
     for each in folder.glob(".*.part"):
         with suppress(OSError):
-            if time.time() - each.stat().st_mtime > _UNFINISHED:
+            if time.time() - each.stat().st_mtime > _BROKEN_OFF:
                 each.unlink()

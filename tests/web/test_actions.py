@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from bridge.mqtt import Command
 from bridge.service.keeper import Keeper
 from bridge.service.window import Window
 from tests.rig.mosquitto import eventually
@@ -98,7 +97,7 @@ def test_who_gets_no_answer_is_told_so_after_a_while(desk: World) -> None:
 
 
 def test_only_what_stands_on_the_page_can_be_asked_for_there_and_only_by_its_forms(desk: World) -> None:
-    asked: list[Command] = []
+    asked: list[object] = []
     with page_of(desk, wish=asked.append) as browser:
         assert browser.post("/state/ask/remove").status_code == 404
         assert browser.get("/state/ask/refresh").status_code == 405
