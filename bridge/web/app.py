@@ -5,6 +5,7 @@ import mimetypes
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
@@ -12,6 +13,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from bridge.fetching.readable import NothingKnown
+from bridge.folder.claim import unwritable
 from bridge.text.endings import ForTheUser
 from bridge.web.answers import Answers
 from bridge.web.doors import Door, is_from_elsewhere
@@ -124,7 +126,10 @@ class App:
 
     def _must_be_ours(self, visit: Visit) -> None:
         is_ours = not is_from_elsewhere(visit.request)  # before anything of it is read
-        token = is_ours and (visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD, ""))
+        try:
+            token = is_ours and (visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD))
+        except OSError as error:  # what is large is put aside while it is read
+            raise unwritable(Path(gettempdir()), error) from None
         if not token or not self._sessions.is_ours(visit.session, token):
             raise Forbidden("This form is too old, or not of this page: go back and try again.")
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from datetime import date
@@ -170,6 +171,17 @@ def test_a_full_disk_is_said_and_nothing_stays(desk: World, monkeypatch: pytest.
     assert response.status_code == 503
     assert "No space left on device); the disk is full: make room" in words_of(response)
     assert not any((desk.data_dir / "dropped").iterdir())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of werkzeug's own file
+def test_no_room_for_what_comes_in_is_said_too(
+    desk: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with page_of(desk) as browser:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        response = give(browser, ("quarters.csv", bytes(515_000)))  # too large for memory
+    assert response.status_code == 503
+    assert "gone cannot be written" in words_of(response)
 
 
 def test_a_folder_that_cannot_be_made_is_said(desk: World) -> None:
