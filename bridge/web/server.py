@@ -73,6 +73,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             threads=_THREADS,
             ident=None,
             max_request_body_size=LARGEST,
+            outbuf_high_watermark=1024 * 1024,  # what is sent while it is read waits for who takes it
             channel_timeout=60,
             connection_limit=100,
             clear_untrusted_proxy_headers=True,

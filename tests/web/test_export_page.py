@@ -14,6 +14,7 @@ import requests
 
 from bridge.exporting import Export, Wanted
 from bridge.fetching import readable
+from bridge.web.pages import export
 from tests.rig.pages import Browser, page_of, words_of
 from tests.rig.reading import Reader
 from tests.rig.world import GAS, HOME, World
@@ -69,11 +70,11 @@ def test_all_meters_stand_in_one_file(desk: World) -> None:
 def test_ten_years_are_never_held_at_once(desk: World) -> None:
     with desk.ledger() as ledger:
         fill(ledger, desk.meter(), until=date(2026, 11, 20), days=100)
-        export = Export(desk.settings, ledger, Wanted("csv", resolution="interval"), desk.clock())
-        export.prove()
+        wanted = Export(desk.settings, ledger, Wanted("csv", resolution="interval"), desk.clock())
+        wanted.prove()
         tracemalloc.start()
         try:
-            size = sum(map(len, export.text()))
+            size = sum(map(len, wanted.text()))
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -85,14 +86,26 @@ def test_it_is_of_one_moment_however_long_it_takes(desk: World) -> None:
     with desk.ledger() as ledger:
         fill(ledger, desk.meter(), until=date(2026, 11, 20), days=60)
     with readable.reading(desk.data_dir) as records:
-        export = Export(desk.settings, records, Wanted("csv", resolution="interval"), desk.clock())
-        text = export.text()
+        wanted = Export(desk.settings, records, Wanted("csv", resolution="interval"), desk.clock())
+        text = wanted.text()
         begun = next(text)
         with closing(sqlite3.connect(desk.data_dir / "ledger.sqlite")) as database:
             database.execute("DELETE FROM reading")
             database.commit()
         whole = "".join([begun, *text])
     assert len(list(csv.reader(io.StringIO(whole)))) == 1 + 2 * (60 * 96 + 4)
+
+
+def test_downloads_that_stand_still_leave_the_page_to_others(desk: World) -> None:
+    desk.fetch()
+    with page_of(desk) as browser:
+        assert [download(browser).status_code for _ in range(5)] == [200] * 5
+        with export._under_way, export._under_way:
+            refused = download(browser)
+            assert browser.get("/state").status_code == 200
+        assert refused.status_code == 503
+        assert "Others are downloading just now" in words_of(refused)
+        assert download(browser).status_code == 200
 
 
 def test_it_is_sent_while_it_is_read(desk: World) -> None:

@@ -1,5 +1,6 @@
 """Readings as a file, sent while they are read."""
 
+import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date
@@ -21,6 +22,7 @@ _FORMS: Mapping[str, tuple[str, str | None]] = {  # and what is between whole an
     "csv-comma": ("csv", "comma"),
     "json": ("json", None),
 }
+_under_way = threading.BoundedSemaphore(2)  # a download that stands still keeps a thread of the page
 _TYPES = {"csv": "text/csv", "json": "application/json"}
 
 
@@ -34,6 +36,10 @@ def readings(visit: Visit) -> Response:
     try:
         wanted = _wanted(visit)
         with ExitStack() as stack:
+            if not _under_way.acquire(blocking=False):
+                words = visit.speech.gettext("Others are downloading just now; try again in a minute.")
+                return _page(visit, 503, words)
+            stack.callback(_under_way.release)
             records = stack.enter_context(visit.house.records())
             stack.enter_context(records.checks.proving_once())
             export = Export(visit.house.settings, records, wanted, visit.house.now())
