@@ -104,7 +104,7 @@ def test_downloads_that_stand_still_leave_the_page_to_others(desk: World) -> Non
             refused = download(browser)
             assert browser.get("/state").status_code == 200
         assert refused.status_code == 503
-        assert "Others are downloading just now" in words_of(refused)
+        assert "others are downloading just now" in words_of(refused)
         assert download(browser).status_code == 200
 
 

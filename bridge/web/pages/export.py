@@ -37,8 +37,7 @@ def readings(visit: Visit) -> Response:
         wanted = _wanted(visit)
         with ExitStack() as stack:
             if not _under_way.acquire(blocking=False):
-                words = visit.speech.gettext("Others are downloading just now; try again in a minute.")
-                return _page(visit, 503, words)
+                return _page(visit, 503, "others are downloading just now; try again in a minute")
             stack.callback(_under_way.release)
             records = stack.enter_context(visit.house.records())
             stack.enter_context(records.checks.proving_once())
