@@ -201,9 +201,9 @@ class HomeAssistant:
         shutil.copy(file, place)
         return path
 
-    def notifications(self) -> list[str]:
-        """The messages that its page shows until they are dismissed."""
-        return [each["message"] for each in self.ask("persistent_notification/get")]
+    def notifications(self) -> dict[str, str]:
+        """The messages that its page shows until they are dismissed, by their ids."""
+        return {each["notification_id"]: each["message"] for each in self.ask("persistent_notification/get")}
 
     def statistics(
         self,
