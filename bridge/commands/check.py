@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge.commands import ledger_check
 from bridge.commands.broker_check import try_broker
+from bridge.commands.file_check import file_findings
 from bridge.commands.findings import Finding, show
 from bridge.commands.price_check import price_findings
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
@@ -83,6 +84,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding("data_dir", works=False, words=f"{error}. {_UNKEPT}")
         return
     yield from price_findings(settings, lambda: datetime.now(UTC))
+    yield from file_findings(settings)
     http = PoliteSession()
     try:
         yield from _fluvius(settings, http)

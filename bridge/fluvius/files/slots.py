@@ -138,7 +138,9 @@ class History:
             return ean
         if found := re.search(r"(?<![0-9])5[0-9]{17}(?![0-9])", self._name):
             return found[0]
-        raise Unusable("a spreadsheet has rounded its EAN; take the file as Mijn Fluvius gave it")
+        if written:
+            raise Unusable("a spreadsheet has rounded its EAN; take the file as Mijn Fluvius gave it")
+        raise Unusable("it does not say whose it is: put the EAN into the name of the file")
 
     def _energy(self, line: Line) -> Energy:
         is_gas = self._table.has_calorific_value or _UNITS.get(_folded(line.unit)) is Unit.M3
