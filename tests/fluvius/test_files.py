@@ -563,6 +563,13 @@ def test_of_a_file_that_is_cut_the_whole_lines_are_taken(desk: World, tmp_path: 
     assert outcome.left == ["its last line is cut: is the file whole?"]
 
 
+def test_a_file_of_two_gigabytes_is_not_read(desk: World, tmp_path: Path) -> None:
+    path = file(tmp_path, line(*QUARTER))
+    os.truncate(path, 2 * 1024**3)  # sparse: it takes no room
+    [outcome] = take(desk, path)
+    assert outcome.error == "it is too large: no history of Mijn Fluvius has more than 1 GB"
+
+
 def test_archives_that_are_none(desk: World, tmp_path: Path) -> None:
     made = {}
     for name in ("excel", "bomb", "nested", "empty", "broken"):
