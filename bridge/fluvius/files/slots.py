@@ -104,6 +104,7 @@ class History:
         if self._first is None:
             raise Unusable("it holds no readings")
         self._written_ean = self._first.ean
+        self.serial = self._first.meter.strip()  # of the first line; large meters have none
         self.ean = self._ean(self._first.ean)
         self.energy = self._energy(self._first)
         self._step = meterday.interval_length(self.energy)
