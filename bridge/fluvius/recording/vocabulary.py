@@ -45,7 +45,7 @@ _OF_SENTENCES = """
     would wrong xml you your
 """
 _OF_SIGN_INS = """
-    alg aud authorize exp expires iat iss jti jwt kid me nbf nonce oid remember sub tid tx typ uid ver
+    alg aud authorize complex exp expires iat iss jti jwt kid me nbf nonce oid reference references remember sub tid ext devicecode tx typ uid ver
 """
 _OURS = "characters cookies failure cut silence unreachable"
 WORDS = frozenset(f"{_OF_PAGES} {_OF_FIELDS} {_OF_SENTENCES} {_OF_SIGN_INS} {_OURS}".split())
@@ -57,7 +57,7 @@ KNOWN_VALUES = frozenset(
         *("Requested", "Approved", "Rejected", "Finished", "ToBeRenewed", "RenewalRequested", "Expired"),
         *("VH_dag", "VH_kwartier_uur", "VH_onbepaald", "IG", "B2C", "B2B", "KM", "DM", "PV", "WKKB", "WKKD"),
         *("authorization_code", "refresh_token", "client_credentials", "RESPONSE", "S256", "RS256", "JWT"),
-        *("readTime", "insertTime", "daily", "hourly_quarterhourly", "daily,hourly_quarterhourly"),
+        *("readTime", "insertTime", "active", "daily", "hourly_quarterhourly", "daily,hourly_quarterhourly"),
         *("openid", "offline_access", "profile", "code", "query", "login", "Bearer", "success", "failed"),
         *("access_denied", "server_error", "temporarily_unavailable", "interaction_required", "nl", "en"),
         "https://klanten.onmicrosoft.com/MijnFluvius/user_impersonation",

@@ -64,10 +64,10 @@ def read(path: Path) -> Recording:
         return Recording(manifest, exchanges, _moment(manifest["recorded"]))
     except OSError as error:
         raise UnusableError(f"it cannot be read ({error.strerror or error})") from None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        raise UnusableError("what is in it is no recording of fluvius2mqtt, or was changed") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         raise UnusableError("it is no zip archive, or not whole") from None
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise UnusableError("what is in it is no recording of fluvius2mqtt, or was changed") from None
 
 
 def _pages(archive: zipfile.ZipFile) -> dict[str, Any]:
