@@ -1,14 +1,17 @@
 """Nothing of a person is in a recording: looked for by search, wherever Fluvius may write it, and however."""
 
 import base64
+import gzip
 import html
 import json
 import random
+import re
 import string
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.message import Message
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +20,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from bridge.fluvius import http
 from bridge.fluvius.http import Response
 from bridge.fluvius.recording import Recorder
 from bridge.fluvius.recording.documents import Documents
@@ -42,6 +44,7 @@ PERSON = {
     "serial": SERIAL,
     "password": "Brabançonne!8830",
     "customer": "8800417733",
+    "birth": "1961-05-17",
     "amount": "8137.459",
 }
 
@@ -258,13 +261,18 @@ def test_words_of_errors_stay_for_whoever_mends_it() -> None:
     assert texts.text(said) == "AADB2C90091: The user has cancelled the sign-in, Xxx."
 
 
+def test_a_postal_code_is_no_code() -> None:
+    kept = documents().document({"postalCode": "9041", "statusCode": 404, "errorCode": "404"}, "x")
+    assert kept == {"field-1": "0000", "statusCode": 404, "errorCode": "404"}
+
+
 # A whole visit
 
 
 @pytest.fixture
 def planted(desk: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Recording:
     """A visit to a Fluvius that knows that person."""
-    monkeypatch.setattr(http.random, "uniform", lambda *_: 0.0)
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.0)
     desk.simulator.measurements.meters[EAN] = SimulatedMeter(EAN, SERIAL)
     desk.simulator.sign_in.email = desk.email = PERSON["e-mail"]
     desk.simulator.sign_in.password = desk.password = PERSON["password"]
@@ -276,6 +284,53 @@ def test_a_visit_tells_nothing_of_whose_it_is(planted: Recording) -> None:
     ended = planted.record("--yes")
     assert ended.status == 0, ended.out + ended.error
     assert traces(planted.text()) == []
+
+
+def test_everything_that_an_honest_fluvius_writes_is_known_by_its_name(planted: Recording) -> None:
+    for source in ("portal", "energy_api"):
+        if source == "energy_api":
+            Provider(planted.world)
+        assert planted.record("--yes").status == 0
+        assert re.findall(r"\b(?:field|value)-[0-9]+", planted.text()) == []
+        assert not [each for each in planted.pages().values() if "part-" in str(each.get("request"))]
+
+
+def test_packed_answers_are_unpacked_before_they_are_looked_at(
+    planted: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator = planted.world.simulator
+    answer = simulator.answer
+
+    def packed(method: str, target: str, headers: Message, body: bytes) -> Any:
+        response = answer(method, target, headers, body)
+        response.body = gzip.compress(response.body)
+        return response.with_header("Content-Encoding", "gzip")
+
+    monkeypatch.setattr(simulator, "answer", packed)
+    simulator.fault("replace", where="spikes", body=planted_text())
+    assert planted.record("--yes").status == 1
+    assert "meter-measurement-spikes" in planted.text()
+    assert traces(planted.text()) == []
+
+
+def test_the_amounts_of_a_visit_are_those_of_somebody_else(planted: Recording) -> None:
+    def amounts(pages: dict[str, Any]) -> list[float]:
+        [days] = [
+            each["response"]["json"]
+            for each in pages.values()
+            if "meter-measurement-history" in str(each.get("request")) and "'granularity': '4'" in str(each)
+        ]
+        return [entry["v"] for slot in days for entry in slot["v"]]
+
+    both = []
+    for _ in range(2):
+        planted.record("--yes")
+        both.append(amounts(planted.pages()))
+    day = planted.world.simulator.latest_day(EAN)
+    real = [amount / 1000 for amount in planted.world.simulator.day_amounts(EAN, day).values()]
+    assert any(real)
+    assert both[0] != both[1]
+    assert not any(set(real) - {0} <= set(each) for each in both)
 
 
 PLACES = ("config", "authorize", "redirect", "self-asserted", "confirmed", "token", "readings-day", "spikes")
@@ -305,7 +360,7 @@ def test_nothing_that_is_planted_in_an_answer_is_in_the_file(
 def test_a_customers_reference_and_the_contract_are_not_in_it(
     desk: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http.random, "uniform", lambda *_: 0.0)
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.0)
     provider = Provider(desk)
     desk.simulator.measurements.meters[EAN] = SimulatedMeter(EAN, SERIAL)
     provider.only(EAN, reference=PERSON["name"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ ENERGY_API = [name for name in FAULTS if name.startswith("api-")]
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A silence is not waited for, and pauses are as short as chance makes them."""
     monkeypatch.setattr(http, "_SILENCE_SECONDS", 0.5)
-    monkeypatch.setattr(http.random, "uniform", lambda *_: 0.0)
+    monkeypatch.setattr(random, "uniform", lambda *_: 0.0)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from secrets import SystemRandom
 from typing import Any
 
 from bridge.fluvius.recording.pseudonyms import EAN, Pseudonyms
-from bridge.fluvius.recording.texts import Texts, is_address, is_moment
+from bridge.fluvius.recording.texts import Texts, are_known, is_address, is_moment
 from bridge.fluvius.recording.vocabulary import (
     CODES,
     KNOWN_VALUES,
@@ -102,7 +102,8 @@ class Documents:
             return found
         if lower in SECRETS and lower not in {"code", "password"}:  # here these are an error's words
             return texts.secret(SECRETS[lower], value)
-        is_code = (_is_code(name) or lower in SECONDS) and re.fullmatch(r"[0-9]{1,5}", value)
+        digits = 3 if _is_code(name) else 10 if lower in SECONDS else 0
+        is_code = value.isascii() and value.isdecimal() and len(value) <= digits
         years = range(10_000) if lower in MOMENTS else self._years
         if is_code or value in KNOWN_VALUES or is_moment(value, years):
             return value
@@ -140,8 +141,10 @@ def _decimals(content: Any) -> Iterator[int]:
 
 
 def _is_code(name: str) -> bool:
+    """Whether a field holds a code, as `statusCode` does and `postalCode` does not."""
     last = _LAST_WORD.search(name)
-    return name.lower() in CODES or bool(last and last[0].lower() in LAST_WORDS_OF_CODES)
+    is_named = last is not None and last[0].lower() in LAST_WORDS_OF_CODES and are_known(name)
+    return name.lower() in CODES or is_named
 
 
 def _jwt(token: str) -> list[Any] | None:

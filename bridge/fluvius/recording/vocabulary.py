@@ -45,7 +45,8 @@ _OF_SENTENCES = """
     would wrong xml you your
 """
 _OF_SIGN_INS = """
-    alg aud authorize complex exp expires iat iss jti jwt kid me nbf nonce oid reference references remember sub tid ext devicecode tx typ uid ver
+    alg aud authorize complex devicecode exp expires ext iat iss jti jwt kid me nbf nonce oid reference
+    references remember sub tid tx typ uid ver
 """
 _OURS = "characters cookies failure cut silence unreachable"
 WORDS = frozenset(f"{_OF_PAGES} {_OF_FIELDS} {_OF_SENTENCES} {_OF_SIGN_INS} {_OURS}".split())
