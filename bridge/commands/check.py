@@ -50,10 +50,11 @@ class _Nothing:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether it is the ledger that is looked at."""
-    parser.add_argument(
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
         "--ledger", action="store_true", help="only looks whether all that is kept is as it was written"
     )
-    parser.add_argument(
+    either.add_argument(
         "--report",
         type=Path,
         metavar="FILE.zip",

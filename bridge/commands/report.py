@@ -9,10 +9,11 @@ from bridge.commands.findings import Finding, show
 from bridge.config import Settings
 from bridge.config.asked import UsageError
 from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_recorder
 from bridge.fluvius.recording import Recorder, archive
 from bridge.folder.claim import make
 from bridge.folder.files import opened
-from bridge.text.endings import ForTheUser
+from bridge.text.endings import COULD_NOT, ForTheUser
 from bridge.text.words import Payload
 
 Visit = Callable[[Settings, PoliteSession], Iterator[Finding]]
@@ -20,6 +21,10 @@ Visit = Callable[[Settings, PoliteSession], Iterator[Finding]]
 
 class NotKept(ForTheUser):
     """There is no recording; the message says why."""
+
+    def __init__(self, message: str, status: int = COULD_NOT) -> None:
+        super().__init__(message)
+        self.status = max(status, COULD_NOT)
 
 
 def report(settings: Settings, path: Path, visit: Visit, *, yes: bool) -> int:
@@ -41,12 +46,14 @@ def report(settings: Settings, path: Path, visit: Visit, *, yes: bool) -> int:
     make(settings.data_dir)
     with opened(path) as file:  # before Fluvius is asked, and gone if this comes to nothing
         http = PoliteSession()
-        http.recorder = recorder = recorder_for(settings, datetime.now(UTC))
+        http.recorder = recorder = open_recorder(settings, datetime.now(UTC))
         found: list[Finding] = []
         try:
             status = show(_noted(visit(settings, http), found))
         finally:
             http.close()
+        if not recorder.exchanges:
+            raise NotKept("Fluvius was not asked, so that there is nothing to record", status)
         about = archive.manifest(datetime.now(UTC), _about(settings, recorder, found))
         _agree(path, about, recorder, yes=yes)
         archive.write(file.buffer, about, recorder.exchanges)
@@ -55,21 +62,6 @@ def report(settings: Settings, path: Path, visit: Visit, *, yes: bool) -> int:
         "It is meant for a public bug report: https://github.com/fluvius2mqtt/fluvius2mqtt/issues/new/choose"
     )
     return status
-
-
-def recorder_for(settings: Settings, now: datetime) -> Recorder:
-    """A recorder that knows who is at home."""
-    portal, api = settings.fluvius.portal, settings.fluvius.energy_api
-    known = [number for meter in settings.followed for number in (meter.ean, meter.serial)]
-    kinds: dict[str, str] = {}
-    if portal:
-        secrets = (portal.password, portal.token)
-        known += [portal.email or "", *(each.get_secret_value() for each in secrets if each)]
-    if api:
-        kinds = {api.tenant_id: "tenant", api.client_id: "client", api.contract_number: "contract"}
-        known += [*kinds, api.subscription_key.get_secret_value()]
-        known += [api.client_secret.get_secret_value()] if api.client_secret else []
-    return Recorder(now, known, kinds)
 
 
 def _noted(findings: Iterator[Finding], notes: list[Finding]) -> Iterator[Finding]:
@@ -100,10 +92,8 @@ def _agree(path: Path, about: Payload, recorder: Recorder, *, yes: bool) -> None
     """Say what there is.
 
     Raises:
-        NotKept: there is nothing, it tells too much, or nobody wants it.
+        NotKept: it tells too much, or nobody wants it.
     """
-    if not recorder.exchanges:
-        raise NotKept("nothing was recorded, for Fluvius was not asked; nothing is written")
     if recorder.leaks():
         raise NotKept(
             "the recording still holds something of yours, which is a mistake of ours, so that nothing is"

@@ -100,8 +100,8 @@ def test_reports_count_among_the_three_tries_of_a_day(visit: Recording) -> None:
         ended = visit.record("--yes")
         visit.world.clock.pass_by(hours=2)
     assert visit.world.simulator.count("sign-in") <= 3
-    assert ended.status == COULD_NOT
-    assert "nothing was recorded" in ended.error
+    assert ended.status == REFUSED
+    assert "nothing to record" in ended.error
     assert files(visit.world) == []
 
 

@@ -185,6 +185,12 @@ def test_a_name_is_not_kept_wherever_it_stands(name: str, data: st.DataObject) -
         assert name.casefold() not in json.dumps(kept.exchanges).casefold()
 
 
+def test_a_mistake_of_ours_is_noticed_in_the_end() -> None:
+    kept = recorder()
+    kept.exchanges.append({"response": {"text": f"for {PERSON['e-mail'].upper()}"}})
+    assert kept.leaks() == [PERSON["e-mail"]]
+
+
 # What may be kept
 
 

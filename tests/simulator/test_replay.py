@@ -4,6 +4,7 @@ import io
 import json
 import random
 import zipfile
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import requests
 import yaml
 
 from bridge.fluvius import http
+from bridge.simulator.faults import documents, slots
+from bridge.simulator.faults.answers import DATES
 from bridge.simulator.faults.table import FAULTS
 from bridge.simulator.replay import Replay, UnusableError, moments, read
 from bridge.simulator.replay.introduction import configuration
@@ -21,14 +24,35 @@ from tests.rig.provider import Provider
 from tests.rig.recordings import Recording, Rows, rows
 from tests.rig.world import GAS, HOME, Clock, World
 
-PORTAL = [name for name in FAULTS if not name.startswith(("api-", "prices-"))]
-ENERGY_API = [name for name in FAULTS if name.startswith("api-")]
+PORTAL: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in FAULTS if not name.startswith(("api-", "prices-"))),
+    *(("odd-json", {"variant": variant}) for variant in slots.ODD),
+    *(("odd-date", {"variant": variant}) for variant in DATES),
+    ("replace", {"body": b"[" * 100_000}),
+    ("replace", {"body": b"[{" * 300_000}),
+    ("replace", {"body": "Jan é".encode(), "content_type": "text/plain; charset=latin-1"}),
+    ("replace", {"where": "authorize", "status": 302, "location": "https://elsewhere.example/x"}),
+    ("replace", {"where": "authorize", "status": 302, "location": "//["}),
+    ("replace", {"where": "authorize", "status": 302, "location": "/klanten.onmicrosoft.com"}),
+    ("replace", {"where": "token", "status": 400, "body": b'{"error": "invalid_grant"}'}),
+    ("maintenance", {"where": "authorize"}),
+    ("too-many-requests", {"where": "config"}),
+    ("stall", {"where": "token"}),
+    ("cut", {"where": "self-asserted"}),
+]
+ENERGY_API: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in FAULTS if name.startswith("api-")),
+    *(("api-odd-json", {"variant": variant}) for variant in documents.ODD),
+    *(("api-odd-json", {"variant": variant, "where": "mandates"}) for variant in documents.ODD),
+    ("api-server-error", {"where": "api-token"}),
+    ("api-page", {"where": "openid-configuration"}),
+]
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A silence is not waited for, and pauses are as short as chance makes them."""
-    monkeypatch.setattr(http, "_SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(http, "_SILENCE_SECONDS", 2.0)
     monkeypatch.setattr(random, "uniform", lambda *_: 0.0)
 
 
@@ -47,20 +71,24 @@ def verdicts(visit: Recording) -> tuple[Rows, Rows, Rows, list[str]]:
         return recorded, again, checked, replay.unknown
 
 
-@pytest.mark.parametrize("name", PORTAL)
-def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(visit: Recording, name: str) -> None:
-    visit.world.simulator.fault(name)
+@pytest.mark.parametrize(("name", "how"), PORTAL)
+def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(
+    visit: Recording, name: str, how: dict[str, Any]
+) -> None:
+    visit.world.simulator.fault(name, **how)
     recorded, again, checked, unknown = verdicts(visit)
     assert again == recorded
     assert checked == [each for number, each in enumerate(recorded) if number != 2]  # the peaks
     assert unknown == []
 
 
-@pytest.mark.parametrize("name", ENERGY_API)
-def test_a_fault_of_the_energy_api_is_the_same_when_it_is_played_back(visit: Recording, name: str) -> None:
+@pytest.mark.parametrize(("name", "how"), ENERGY_API)
+def test_a_fault_of_the_energy_api_is_the_same_when_it_is_played_back(
+    visit: Recording, name: str, how: dict[str, Any]
+) -> None:
     Provider(visit.world)
     visit.world.meters = [{**HOME, "source": "energy_api"}]
-    visit.world.simulator.fault(name)
+    visit.world.simulator.fault(name, **how)
     recorded, again, checked, unknown = verdicts(visit)
     assert again == recorded
     assert checked == recorded[:2]  # without the energy
@@ -73,6 +101,23 @@ def test_a_sign_in_that_is_broken_off_is_played_back_as_far_as_it_came(visit: Re
     assert recorded == again == checked == [("sign-in", False)]
     assert len(visit.pages()) == 1 + 5  # the manifest, and up to `confirmed`
     assert unknown == []
+
+
+def test_a_sign_in_over_several_hosts_is_played_back_at_one_address(visit: Recording) -> None:
+    visit.record("--yes")
+    pages = {name: json.dumps(page) for name, page in visit.pages().items()}
+    for name, page in pages.items():
+        moved = page.replace("http://host-1.example/klanten", "https://login.fluvius.be/klanten")
+        if '"path": "/klanten' in moved:
+            moved = moved.replace('"host": "host-1.example"', '"host": "login.fluvius.be"')
+        pages[name] = moved.replace("http://host-1.example", "https://mijn.fluvius.be").replace(
+            "host-1.example", "mijn.fluvius.be"
+        )
+    visit.file.write_bytes(archive(list(pages.items())))
+    with Replay(read(visit.file), visit.world.clock) as replay:
+        checked = rows(visit.check(replay, visit.world.clock))
+    assert checked == [("sign-in", True), ("meter", True), ("meter", True)]
+    assert {each.host for each in replay.recording.exchanges} == {"login.fluvius.be", "mijn.fluvius.be"}
 
 
 @pytest.mark.parametrize("later", [timedelta(days=3), timedelta(days=130), timedelta(days=400, hours=-5)])
@@ -134,7 +179,7 @@ EXCHANGE: dict[str, Any] = {
 }
 
 
-def archive(pages: list[tuple[str, str | bytes]]) -> bytes:
+def archive(pages: Sequence[tuple[str, str | bytes]]) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as written:
         for name, page in pages:

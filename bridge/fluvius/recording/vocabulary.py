@@ -2,11 +2,12 @@
 
 import re
 
+# None that may be somebody's name.
 _OF_PAGES = """
-    action body br button charset class const content cp data div doctype document else false fields footer
-    form function h1 h2 h3 head header href html id if img input label lang let li link main meta method
-    name new null p return sa script section settings span src style this title true type ul undefined value
-    var viewport window
+    action body br button charset class const content cp data div doctype document false fields footer form
+    function h1 h2 h3 head header href html id if img input label lang let li link main meta method name new
+    null p return sa script section settings span src style this title true type ul undefined value var
+    viewport window
 """
 _OF_FIELDS = """
     0 1a access activated active address algorithms amount amounts and api as asserted attribute auth
@@ -18,8 +19,8 @@ _OF_FIELDS = """
     fluvius from gas gcuv global grant granularity heading headpoint headpoints high hint history host hosts
     hour hourly hours identifier ids in index inductive info injection installation installed interval
     intervals is issuer item items jwks key keys kind klanten known limit list live local locale location
-    login logo logout low mandate mandates map max measurement measurements message messages meter metering
-    meters methods mfa microsoft mijn min minute mock mode month monthly more msal nested next night number
+    login logo logout low mandate mandates map measurement measurements message messages meter metering
+    meters methods mfa microsoft mijn minute mock mode month monthly more msal nested next night number
     oauth oauth2 off offset offtake on onmicrosoft openid options or origin page password passwords pat path
     peak period phone physical policy post power previous production prompt protected provider quantity
     quarter reactive reading readings reason redirect refresh region register registers remote renewal
@@ -31,7 +32,7 @@ _OF_FIELDS = """
     verifier version view volume vreg vs well with x year
 """
 _OF_SENTENCES = """
-    a aadb2c aadsts aanvraag accepted account accounts after again allowed also an another application are
+    a aadb2c aadsts aanvraag accepted account accounts after again allowed also another application are
     array assertion at authentication bad be been before beschikbaar btu busy by can cancelled cannot
     certificate conditions could dag denied does due even exceeded exist exists expected expired field first
     fit for forbidden format found fout future gateway geen geweigerd gj has have headers het http https
@@ -41,8 +42,8 @@ _OF_SENTENCES = """
     parameter parameters past plain prevent probeer property provide range rate redeemed refused registered
     rejected requests required secret seem server signature step subscription sure technical temporarily
     terms than the thumbprint timed timeout toegang too try two unauthorized unavailable unexpected unknown
-    use used utf uur verification verify verplicht vervallen vh was we were wh when where which while will
-    would wrong xml you your
+    use used utf uur verification verify verplicht vervallen vh was we were wh when where which while would
+    wrong xml you your
 """
 _OF_SIGN_INS = """
     alg aud authorize complex devicecode exp expires ext iat iss jti jwt kid me nbf nonce oid reference

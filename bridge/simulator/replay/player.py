@@ -47,6 +47,8 @@ class Replay(Served):
         self._served: Counter[tuple[int, ...]] = Counter()
         self._bound: dict[str, str] = {}
         self._lock = Lock()
+        hosts = "|".join(sorted({re.escape(each.host) for each in recording.exchanges if each.host}))
+        self._asked_hosts = re.compile(rf"https?://(?:{hosts})(?=[/?#]|\Z|[\"'\\ ])")
         self.unknown: list[str] = []  # what was asked and is not in the recording
 
     @property
@@ -147,8 +149,8 @@ class Replay(Served):
 
     def _here(self, text: str, base: str) -> str:
         """With our address in place of the hosts that were asked, and with what the client made up."""
-        for host in {each.host for each in self.recording.exchanges if each.host}:
-            text = re.sub(rf"https?://{re.escape(host)}(?=[/?#]|\Z|[\"'\\ ])", lambda _: base, text)
+        if "://" in text:
+            text = self._asked_hosts.sub(lambda _: base, text)
         return _MADE_UP.sub(lambda found: self._bound.get(found[0], found[0]), text)
 
 
