@@ -40,10 +40,11 @@ PORTAL: list[tuple[str, dict[str, Any]]] = [
     ("stall", {"where": "token"}),
     ("cut", {"where": "self-asserted"}),
 ]
+OF_MANDATES = ("list", "null", "no-data", "data-null", "data-list", "mandates-no-list", "mandates-null")
 ENERGY_API: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in FAULTS if name.startswith("api-")),
     *(("api-odd-json", {"variant": variant}) for variant in documents.ODD),
-    *(("api-odd-json", {"variant": variant, "where": "mandates"}) for variant in documents.ODD),
+    *(("api-odd-json", {"variant": variant, "where": "mandates"}) for variant in OF_MANDATES),
     ("api-server-error", {"where": "api-token"}),
     ("api-page", {"where": "openid-configuration"}),
 ]
@@ -62,6 +63,13 @@ def visit(desk: World, capsys: pytest.CaptureFixture[str]) -> Recording:
     return Recording(desk, capsys)
 
 
+def in_words(parameter: str | dict[str, Any]) -> str:
+    """A case's name: the fault, and what it was told."""
+    return (
+        parameter if isinstance(parameter, str) else " ".join(str(each)[:20] for each in parameter.values())
+    )
+
+
 def verdicts(visit: Recording) -> tuple[Rows, Rows, Rows, list[str]]:
     """Of the visit; of the same to the recording; of `check` to it; and what is not in the recording."""
     recorded = rows(visit.record("--yes"))
@@ -71,7 +79,7 @@ def verdicts(visit: Recording) -> tuple[Rows, Rows, Rows, list[str]]:
         return recorded, again, checked, replay.unknown
 
 
-@pytest.mark.parametrize(("name", "how"), PORTAL)
+@pytest.mark.parametrize(("name", "how"), PORTAL, ids=in_words)
 def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(
     visit: Recording, name: str, how: dict[str, Any]
 ) -> None:
@@ -82,7 +90,7 @@ def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(
     assert unknown == []
 
 
-@pytest.mark.parametrize(("name", "how"), ENERGY_API)
+@pytest.mark.parametrize(("name", "how"), ENERGY_API, ids=in_words)
 def test_a_fault_of_the_energy_api_is_the_same_when_it_is_played_back(
     visit: Recording, name: str, how: dict[str, Any]
 ) -> None:

@@ -2,10 +2,10 @@
 
 import re
 
-# None that may be somebody's name.
+# None that people are likely to be called.
 _OF_PAGES = """
     action body br button charset class const content cp data div doctype document false fields footer form
-    function h1 h2 h3 head header href html id if img input label lang let li link main meta method name new
+    function h1 h2 h3 head header href html id if img input label lang let link main meta method name new
     null p return sa script section settings span src style this title true type ul undefined value var
     viewport window
 """
