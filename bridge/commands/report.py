@@ -16,6 +16,8 @@ from bridge.folder.files import opened
 from bridge.text.endings import COULD_NOT, ForTheUser
 from bridge.text.words import Payload
 
+_WIDEST = 50  # characters of an address in the list
+
 Visit = Callable[[Settings, PoliteSession], Iterator[Finding]]
 
 
@@ -115,10 +117,12 @@ def _agree(path: Path, about: Payload, recorder: Recorder, *, yes: bool) -> None
 
 def _in_words(number: int, exchange: Payload) -> str:
     request, response = exchange["request"], exchange.get("response")
-    asked = f"{request['method']:<4} {request['host']}{request['path']}"
+    place = f"{request['host']}{request['path']}"
+    shown = place if len(place) <= _WIDEST else f"…{place[1 - _WIDEST :]}"
+    asked = f"{number:>3}  {request['method']:<4} {shown:<{_WIDEST}}"
     if response is None:
-        return f"{number:>3}  {asked}  no answer ({exchange['failure']})"
-    return f"{number:>3}  {asked}  {response['status']}, {response['characters']:,} characters"
+        return f"{asked}  no answer ({exchange['failure']})"
+    return f"{asked}  {response['status']}  {response['characters']:>7,} chars"
 
 
 def _answer(question: str) -> str:
