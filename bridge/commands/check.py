@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
-from bridge.commands import ledger_check
+from bridge.commands import ledger_check, whole_visit
 from bridge.commands.file_check import file_findings
 from bridge.commands.findings import Finding, show
 from bridge.commands.price_check import price_findings
+from bridge.commands.report import report
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings
 from bridge.fetching.readable import reading
@@ -34,15 +37,25 @@ _UNKEPT = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether it is the ledger that is looked at."""
-    parser.add_argument(
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
         "--ledger", action="store_true", help="only looks whether all that is kept is as it was written"
     )
+    either.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.zip",
+        help="records one visit to Fluvius for a bug report, without anything personal, and asks first",
+    )
+    parser.add_argument("--yes", action="store_true", help="with --report: do not ask")
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Look at the ledger, or try it all."""
-    settings = settings_for(arguments, "error", connects=not arguments.ledger)
+    settings = settings_for(arguments, "error", connects=not (arguments.ledger or arguments.report))
     end_as_by_ctrl_c()  # so that nothing that was tried stays on the broker
+    if arguments.report:
+        return report(settings, arguments.report, partial(_fluvius, whole=True), yes=arguments.yes)
     return ledger_check.check(settings) if arguments.ledger else check(settings)
 
 
@@ -82,19 +95,24 @@ def _findings(settings: Settings, *, signed_in: bool) -> Iterator[Finding]:
     yield from _odd_answers(settings, http.seen)
 
 
-def _fluvius(settings: Settings, http: PoliteSession, *, signed_in: bool) -> Iterator[Finding]:
+def _fluvius(
+    settings: Settings, http: PoliteSession, *, signed_in: bool = False, whole: bool = False
+) -> Iterator[Finding]:
+    """What Fluvius answers; `whole`: to each question that a run asks."""
+
     def now() -> datetime:
         return datetime.now(UTC)
 
     if settings.fluvius.energy_api:
-        yield from _energy_api(settings, http, now)
+        yield from _energy_api(settings, http, now, whole=whole)
     if settings.fluvius.portal:
-        yield from _portal(settings, http, now, signed_in=signed_in)
+        yield from _portal(settings, http, now, signed_in=signed_in, whole=whole)
 
 
-def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
+def _energy_api(settings: Settings, http: PoliteSession, now: Now, *, whole: bool) -> Iterator[Finding]:
     try:
-        mandates = open_energy_api(settings, http, now, asked=True).mandates()
+        source = open_energy_api(settings, http, now, asked=True)
+        mandates = source.mandates()
     except (FluviusError, FolderError) as error:
         yield _failure("energy_api", error)
         return
@@ -108,9 +126,13 @@ def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[F
         if meter.source == "energy_api":
             problem = problems.get(meter.ean, "there is no mandate for its EAN")
             yield Finding(meter.label, works=problem is None, words=problem or "its mandate is approved")
+    if whole:
+        yield from whole_visit.energy(source, settings, good, now())
 
 
-def _portal(settings: Settings, http: PoliteSession, now: Now, *, signed_in: bool) -> Iterator[Finding]:
+def _portal(
+    settings: Settings, http: PoliteSession, now: Now, *, signed_in: bool, whole: bool
+) -> Iterator[Finding]:
     try:
         if not signed_in:
             open_access(settings, http, now, asked=True).try_sign_in()
@@ -124,6 +146,8 @@ def _portal(settings: Settings, http: PoliteSession, now: Now, *, signed_in: boo
             yield Finding(meter.label, *readings_of(source, meter, now(), settings.schedule.lookback_days))
         except (FluviusError, FolderError) as error:
             yield _failure(meter.label, error)
+        if whole:
+            yield from whole_visit.peaks(source, meter, now())
 
 
 def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
