@@ -15,7 +15,7 @@ from bridge.config.draft import Draft
 from bridge.fluvius.files.columns import Unusable
 from bridge.setup import tries
 from bridge.setup.answers import Answers
-from bridge.setup.meters import files_named, meters_in
+from bridge.setup.meters import meant_by, meters_in
 from bridge.setup.questions import Question, Step
 from bridge.setup.steps import steps, take_files
 from bridge.setup.writer import write
@@ -103,7 +103,7 @@ def _read(path: Path, answers: Answers) -> None:
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
         raise ConfigError(f"{path}: files: is no list; write names of downloaded files")
     answers.tree = draft.tree
-    files = [file for each in named for file in files_named(str(path.parent / each))]
+    files = [file for each in named for file in meant_by(path.parent / each)]
     try:
         if files:
             take_files(answers, files, meters_in(files))
@@ -150,7 +150,9 @@ def _take_step(step: Step, answers: Answers) -> None:
             return
         if found.is_final:
             raise NotWritten("Fluvius is not asked again", REFUSED if found.is_refused else COULD_NOT)
-        if not _again():
+        if found.is_refused:
+            _say("Please answer again, or press Ctrl-C to end this.")  # kept, it would be tried once more
+        elif not _again():
             return
 
 

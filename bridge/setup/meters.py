@@ -38,10 +38,10 @@ def files_named(text: str) -> list[Path]:
         except ValueError:  # a quotation mark without its twin
             words = text.split()
     named = [Path(each.strip("'\"")).expanduser() for each in words]
-    return list(dict.fromkeys(path for each in named for path in _meant_by(each)))
+    return list(dict.fromkeys(path for each in named for path in meant_by(each)))
 
 
-def _meant_by(path: Path) -> list[Path]:
+def meant_by(path: Path) -> list[Path]:
     """A file, what is in a folder, or what a pattern fits; where nothing is there, the name itself."""
     if path.is_dir():
         found = [each for pattern in _DOWNLOADS for each in path.glob(pattern)]

@@ -85,6 +85,7 @@ def broker(answers: Answers) -> Found:
 def sign_in(answers: Answers) -> Found:
     """Whether Fluvius knows this account: asked once, and a refusal is remembered as every command does."""
     refused = int(answers.asides.get("refused", "0"))
+    answers.asides.pop("signed_in", None)
     try:
         settings = answers.settings()
         make(settings.data_dir)
@@ -101,7 +102,9 @@ def sign_in(answers: Answers) -> Found:
 
 
 def meter(answers: Answers, index: int) -> Found:
-    """Whether Fluvius has readings of the meter."""
+    """Whether Fluvius has readings of the meter; asked where it has let us in just now."""
+    if "signed_in" not in answers.asides:
+        return Found(works=True, words="not asked: there was no sign-in; `fluvius2mqtt check` asks")
     try:
         settings = answers.settings()
         with _session() as http:

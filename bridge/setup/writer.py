@@ -12,7 +12,7 @@ import yaml
 from pydantic import SecretStr
 
 from bridge.config import KEYS, ConfigError, KeyPath
-from bridge.config.keys import anywhere, kinds
+from bridge.config.keys import anywhere, key_of, kinds
 from bridge.config.text import parse, read
 from bridge.folder.files import OutputError, whole
 from bridge.setup.answers import Answers
@@ -132,7 +132,7 @@ def _secrets_of(tree: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _is(kind: type, path: KeyPath) -> bool:
-    info = KEYS.get(anywhere(path))
+    info = key_of(path)
     return info is not None and kind in kinds(info.annotation)
 
 
