@@ -59,6 +59,7 @@ from tests.rig.years import fill
 
 INSTALLED = Path(".interop")
 PICTURES = Path("docs")
+BLUEPRINT = Path("blueprints/automation/fluvius2mqtt/peak.yaml")
 PYTHONS = ("python3.15", "python3.14", "python3.13", "python3")
 LAST, LAST_OF_GAS = date(2026, 11, 20), date(2026, 11, 17)  # the latest days on the world's first morning
 FIRST, FIRST_OF_GAS = date(2026, 11, 14), date(2026, 11, 11)
@@ -229,6 +230,56 @@ def buttons(stage: Stage) -> Iterator[str]:
     problem = ha.states()["binary_sensor.fluvius_bridge_problem"]
     assert (problem["state"], "statistics" in problem["attributes"]["advice"]) == ("off", True), problem
     yield "nothing is a problem of the bridge, and it says what the Energy dashboard needs"
+
+
+def near_a_peak(stage: Stage) -> Iterator[str]:
+    """The blueprint, with a made-up reader on the P1 port: it warns once a quarter-hour, and not before."""
+    ha, threshold = stage.ha, "sensor.fluvius_home_peak_threshold"
+    found = "homeassistant/sensor/p1_reader/config"
+    sensor = {"unique_id": "p1_reader", "name": "P1 average demand", "state_topic": "p1/demand"}
+    of_power = {"unit_of_measurement": "W", "device_class": "power"}
+    stage.broker.publish(found, json.dumps(sensor | of_power), retain=True)
+    reader = "sensor.p1_average_demand"
+    until(lambda: reader in ha.states(), ha.states)
+    from_here_on = Decimal(ha.states()[threshold]["state"])
+    inputs = {"mean": reader, "threshold": threshold}
+    path = ha.take_blueprint(BLUEPRINT)
+    ha.automate({"id": "peak", "alias": "Peak", "use_blueprint": {"path": path, "input": inputs}})
+    until(lambda: ha.states().get("automation.peak", {}).get("state") == "on", ha.log)
+
+    def reads(watts: int | str) -> None:
+        stage.broker.publish("p1/demand", str(watts), retain=True)
+        shown = "unknown" if watts == "None" else str(watts)
+        until(lambda: ha.states()[reader]["state"] == shown, lambda: ha.states()[reader])
+
+    def warned_at() -> str | None:
+        at: str | None = ha.states()["automation.peak"]["attributes"]["last_triggered"]
+        return at
+
+    in_watts = int(1000 * from_here_on)
+    for far in (0, in_watts - 301, "None"):
+        reads(far)
+    warning = "fluvius2mqtt_peak"
+    assert warned_at() is None
+    assert warning not in ha.notifications()
+    reads(in_watts - 300)
+    until(lambda: warning in ha.notifications(), lambda: "no warning")
+    message = ha.notifications()[warning]
+    assert message.startswith(f"{(from_here_on - Decimal('0.3')).normalize()} kW in this quarter"), message
+    yield f"the blueprint warns when a P1 reader comes near the threshold, and not before: {message}"
+    before = quarter_of(datetime.now(UTC))
+    first = warned_at()
+    reads(in_watts + 1000)
+    if quarter_of(datetime.now(UTC)) == before == quarter_of(datetime.fromisoformat(str(first))):
+        assert warned_at() == first
+        yield "and once in a quarter-hour"
+    ha.automate()
+    stage.broker.publish_all([(found, ""), ("p1/demand", "")], retain=True)
+    until(lambda: reader not in ha.states(), ha.states)
+
+
+def quarter_of(instant: datetime) -> int:
+    return int(instant.timestamp()) // 900
 
 
 def history(stage: Stage, folder: Path) -> Iterator[str]:
@@ -830,6 +881,7 @@ def play(command: Sequence[str], folder: Path) -> Iterator[str]:
         with running(stage):
             yield from entities(stage)
             yield from buttons(stage)
+            yield from near_a_peak(stage)
         yield from formats(stage)
         yield from restarts(stage)
         yield from changes(stage)

@@ -193,7 +193,7 @@ class Draft:
         settings = self.validated(Settings, contradictions(self.tree))
         if settings:
             for index, meter in enumerate(settings.meters):
-                if not _check_digit_fits(meter.ean):
+                if not check_digit_fits(meter.ean):
                     where = self.where(("meters", index, "ean"))
                     self.warnings.append(
                         f"{where}: the last digit does not fit the others; is there a slip in it?"
@@ -222,7 +222,7 @@ class Draft:
         return found
 
 
-def _check_digit_fits(ean: str) -> bool:
+def check_digit_fits(ean: str) -> bool:
     """GS1's check digit: the digits weigh 3 and 1 in turn, and add up to a multiple of ten."""
     return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(ean)) % 10 == 0
 

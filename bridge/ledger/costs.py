@@ -241,13 +241,14 @@ def _written(day: PricedDay) -> str:
             "registers": sums,
             "kwh": str(day.consumption),
             "why": sorted(day.why),
-            "hours": _crc(f"{[_hours_written(each) for each in day.hours.values()]}"),
+            "hours": _crc("".join(_hours_written(each) for each in day.hours.values())),
         }
     )
 
 
-def _hours_written(hours: Hours) -> list[tuple[float, str]]:
-    return [(hour.timestamp(), str(cost)) for hour, cost in hours.items()]
+def _hours_written(hours: Hours) -> str:
+    """Each hour and its cost; a line for each register."""
+    return f"{','.join(map(str, map(datetime.timestamp, hours)))};{','.join(map(str, hours.values()))}\n"
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

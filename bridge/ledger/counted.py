@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.days import Days
@@ -54,7 +56,7 @@ class CountedDays(Part):
         """The intervals of each day that count, by register."""
         bounds = meterday.bounds_of(meter, first)[0], meterday.bounds_of(meter, last)[1]
         rows = self._rows(
-            "SELECT register, start, SUM(amount) FROM reading"
+            "SELECT start, register, SUM(amount) FROM reading"
             " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? GROUP BY start, register",
             (self._meter(meter), *map(to_seconds, bounds)),
         )
@@ -62,9 +64,11 @@ class CountedDays(Part):
         registers = self._store.names.registers
         ends = 0
         of_day: dict[Register, dict[datetime, Decimal]] = {}
-        for register, start, amount in rows:
+        for start, of_start in groupby(rows, key=itemgetter(0)):
+            instant = to_instant(start)
             if start >= ends:
-                day = meterday.day_of(to_instant(start), meter.energy)
+                day = meterday.day_of(instant, meter.energy)
                 ends, of_day = to_seconds(meterday.end_of(day, meter.energy)), found[day]
-            of_day[registers[register]][to_instant(start)] = _amount(amount)
+            for _, register, amount in of_start:
+                of_day[registers[register]][instant] = _amount(amount)
         return found

@@ -116,7 +116,7 @@ class Bridge:
             between=self._go_on,
             window=window,
         )
-        imports = Imports(
+        self._imports = imports = Imports(
             settings.import_dir,
             dropped(settings.data_dir),
             ledger,
@@ -162,6 +162,7 @@ class Bridge:
         with self._broker, suppress(Stopped):
             self._attend(greeting)
             self._backfills.say_how_to_get_more(self._settings.schedule.lookback_days)
+            self._imports.everything()
             cycle = self._cycle(Occasion.ONCE)
             if self._view.unpublished:
                 away = BrokerAway(self._broker.problem or self._view.unpublished)

@@ -74,6 +74,19 @@ class Imports:
             self._look()
         return bool(self._ready)
 
+    def everything(self) -> bool:
+        """Take what lies there and was not written to just now; says whether the ledger knows more."""
+        self._look()
+        self._ready = [
+            path
+            for path, (_, written) in self._seen.items()
+            if path.parent == self._dropped or self._is_at_rest(written)
+        ]
+        is_news = False
+        while self._ready:
+            is_news |= self.step()
+        return is_news
+
     def step(self) -> bool:
         """Take one file, and put it away with what came of it; says whether the ledger knows more."""
         path = self._ready.pop(0)
@@ -95,6 +108,9 @@ class Imports:
             self._window.imports = tuple(shown[:_SHOWN])
         self._put_away(path, outcomes)
         return True
+
+    def _is_at_rest(self, written: int) -> bool:
+        return abs(self._now().timestamp() - written / 1e9) >= _EVERY.total_seconds()
 
     def _look(self) -> None:
         found: dict[Path, Mark] = {}

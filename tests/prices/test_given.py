@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bridge.config.prices import LARGEST_LIST
 from bridge.metering.model import BRUSSELS
 from bridge.prices import given
 from bridge.prices.errors import NotUnderstood
@@ -87,6 +88,7 @@ def test_a_price_that_is_null_is_left_out() -> None:
         ([{"start": "tomorrow", "price": 0.1}], "write it with its offset"),
         ([{"start": "0001-01-01T00:00:00+14:00", "price": 0.1}], "write it with its offset"),
         (listed(0.1, 0.2, start="2026-11-20T00:07:00+01:00"), "cannot begin at"),
+        (listed(0.1, 0.2, start="1726-11-20T00:00:00+01:00"), "no day-ahead price yet at 1726-11-20"),
         (listed(0.1, 0.2, start="2027-11-20T00:00:00+01:00"), "nobody knows the price of 2027-11-20"),
     ],
 )
@@ -97,7 +99,7 @@ def test_what_is_no_list_of_prices_is_refused_with_what_to_publish(content: Any,
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"\xff", b"[" * 100_000, b"<html>", b"0" * given.AT_MOST, b" " * (given.AT_MOST + 1)]
+    "payload", [b"", b"\xff", b"[" * 100_000, b"<html>", b"0" * LARGEST_LIST, b" " * (LARGEST_LIST + 1)]
 )
 def test_what_is_no_document_is_refused(payload: bytes) -> None:
     with pytest.raises(NotUnderstood):

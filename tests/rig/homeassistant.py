@@ -56,6 +56,7 @@ history:
 energy:
 logger:
   default: warning
+automation: !include automations.yaml
 """
 
 
@@ -187,6 +188,23 @@ class HomeAssistant:
             "call_service", domain="text", service="set_value", target=target, service_data={"value": text}
         )
 
+    def automate(self, *automations: Mapping[str, Any]) -> None:
+        """Have these automations and no others, as by the editor."""
+        (self.folder / "automations.yaml").write_text(json.dumps(automations))
+        self.ask("call_service", domain="automation", service="reload")
+
+    def take_blueprint(self, file: Path) -> str:
+        """Put a blueprint of an automation where the others are; returns the path by which it is used."""
+        path = f"{file.parent.name}/{file.name}"
+        place = self.folder / "blueprints/automation" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place)
+        return path
+
+    def notifications(self) -> dict[str, str]:
+        """The messages that its page shows until they are dismissed, by their ids."""
+        return {each["notification_id"]: each["message"] for each in self.ask("persistent_notification/get")}
+
     def statistics(
         self,
         ids: Sequence[str],
@@ -254,6 +272,7 @@ class HomeAssistant:
                 time_zone=self._time_zone, port=port, database=self.folder / "home-assistant_v2.db"
             )
         )
+        (self.folder / "automations.yaml").write_text("[]")
         self._remember(Known(port, token=""))
 
     def _onboard(self) -> None:
