@@ -20,6 +20,7 @@ from bridge.web.doors import Door, is_from_elsewhere
 from bridge.web.house import House
 from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
+from bridge.web.reports import Reports
 from bridge.web.sessions import FORM_FIELD, Sessions
 from bridge.web.visit import Visit
 
@@ -55,7 +56,7 @@ class App:
     def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
         self._house, self._door = house, door
         self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
-        self._answers = Answers()
+        self._answers, self._reports = Answers(), Reports()
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
@@ -85,6 +86,7 @@ class App:
             session,
             token=self._sessions.token(session),
             answers=self._answers,
+            reports=self._reports,
             has_door=self._door.password is not None,
         )
         response = self._guarded(visit)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bridge.web.page import Page
-from bridge.web.pages import asking, export, files, history, meters, readings, state
+from bridge.web.pages import asking, export, files, history, meters, readings, report, state
 from bridge.web.uploads import LARGEST
 
 BOTH, POST = ("GET", "POST"), ("POST",)
@@ -29,4 +29,8 @@ PAGES: Mapping[str, Page] = {
     "log": Page("/state/log", state.log_lines),
     "ask": Page("/state/ask/<name>", asking.ask, POST),
     "asked": Page("/state/asked/<mark>", asking.asked),
+    "report": Page("/state/report", report.show),
+    "make_report": Page("/state/make-report", report.make, POST),
+    "report_file": Page("/state/report/<name>", report.look),
+    "save_report": Page("/state/fluvius2mqtt-report.zip", report.save),
 }
