@@ -60,11 +60,12 @@ class CountedDays(Part):
         )
         found: dict[date, dict[Register, dict[datetime, Decimal]]] = defaultdict(lambda: defaultdict(dict))
         registers = self._store.names.registers
-        ends = 0
-        of_day: dict[Register, dict[datetime, Decimal]] = {}
+        before, ends = -1, 0
         for register, start, amount in rows:
+            if start != before:  # most starts are those of several registers
+                before, instant = start, to_instant(start)
             if start >= ends:
-                day = meterday.day_of(to_instant(start), meter.energy)
+                day = meterday.day_of(instant, meter.energy)
                 ends, of_day = to_seconds(meterday.end_of(day, meter.energy)), found[day]
-            of_day[registers[register]][to_instant(start)] = _amount(amount)
+            of_day[registers[register]][instant] = _amount(amount)
         return found

@@ -18,7 +18,6 @@ from bridge.mqtt.messages import Command, Event, HomeAssistantStarted, PricesGiv
 _log = logging.getLogger(__name__)
 
 LARGEST_COMMAND = 64 * 1024  # bytes
-LARGEST_PRICES = 4 * 1024 * 1024  # a year of quarter-hours and more
 
 
 class Listening:
@@ -75,9 +74,7 @@ class Listening:
             self._hand_over(Command(message.topic.rpartition("/")[2], bytes(message.payload)))
 
     def _on_prices(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        if len(message.payload) > LARGEST_PRICES:
-            _log.info("Ignored %d bytes on %s: that is too much.", len(message.payload), message.topic)
-        elif message.payload:  # retained ones too: they are prices still
+        if message.payload:  # retained ones too: they are prices still
             self._hand_over(PricesGiven(bytes(message.payload)))
 
     def _on_birth(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from bridge.mqtt import Command, Event, PricesGiven
+from bridge.prices import given
 
 _WAITING_COMMANDS = 100  # more than that is a flood
 _WAITING_PRICES = 5  # each of which may be megabytes
@@ -24,6 +25,8 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         """Hand over what happened."""
+        if isinstance(event, PricesGiven):
+            event = PricesGiven(event.payload[: given.AT_MOST + 1])  # enough to be refused with the reason
         most = {Command: _WAITING_COMMANDS, PricesGiven: _WAITING_PRICES}.get(type(event))
         if most is None or self._queue.qsize() < most:
             self._queue.put(event)

@@ -113,3 +113,18 @@ def test_hours_before_and_quarter_hours_after_a_midnight() -> None:
         + [{**each, "start": each["start"].replace("2025-09-30", "2025-10-01")} for each in hours]
     )
     assert list(back.prices.values()) == euros(*["0.2"] * 96, *["0.1"] * 96)
+
+
+@pytest.mark.parametrize("start", ["1700-01-01T00:00:00+00:00", "2006-11-20T00:00:00+01:00"])
+def test_no_price_is_older_than_the_market(start: str) -> None:
+    with pytest.raises(NotUnderstood, match="there was no market at"):
+        read(listed(*[0.1] * 96, start=start))
+
+
+def test_the_market_s_first_day_is_taken() -> None:
+    assert len(read(listed(*[0.1] * 96, start="2006-11-21T00:00:00+01:00")).prices) == 96
+
+
+def test_nobody_knows_prices_of_another_century() -> None:
+    with pytest.raises(NotUnderstood, match="nobody knows the price"):
+        read(listed(*[0.1] * 96, start="2900-01-01T00:00:00+01:00"))
