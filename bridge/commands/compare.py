@@ -33,8 +33,26 @@ from bridge.text.foreign import clean
 
 _OURS = "configured"
 _YEAR = 365  # days
+_LEAST_OF_A_YEAR = 30  # days, from which a year is reckoned
 _MOST_OF_A_YEAR = 360  # days: where fewer are known, a season is missing
 _MONTHS = 12  # whose peaks the capacity tariff bills
+_EXAMPLES = """\
+examples:
+  fluvius2mqtt compare --prices dynamic.yaml
+  fluvius2mqtt compare --prices green.yaml dynamic.yaml --from 2025-12-01 --to 2026-11-30
+  fluvius2mqtt compare --prices dynamic.yaml --meter home
+
+where dynamic.yaml says, for example (EUR without VAT):
+  prices:
+    - from: 2020-01-01
+      energy: electricity
+      consumption:
+        energy: {dynamic: {factor: 1.04, base: 0.0089, per: quarter-hour}}
+        grid: 0.0531
+        levies: 0.0507
+      fees_per_year: {supplier: 35}
+      vat: 6
+"""
 _NAMES = {part: "VAT" if part is Part.VAT else str(part) for part in Part}
 
 
@@ -65,9 +83,7 @@ class Column:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which contracts, and which days."""
-    parser.epilog = (
-        "For example: fluvius2mqtt compare --prices green.yaml dynamic.yaml --from 2025-12-01 --to 2026-11-30"
-    )
+    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, _EXAMPLES
     parser.add_argument(
         "--prices",
         metavar="FILE",
@@ -205,6 +221,7 @@ def _table(columns: Sequence[Column], days: set[date]) -> Iterator[list[str]]:
     yield ["total", *map(_money, totals)]
     if differences:
         yield ["difference", "", *map(_money, differences)]
+    if differences and len(days) >= _LEAST_OF_A_YEAR:
         yield ["  in a year", "", *(_money(each * _YEAR / len(days)) for each in differences)]
 
 
@@ -216,7 +233,9 @@ def _remarks(columns: Sequence[Column], days: set[date], of_all: int) -> Iterato
     for column in columns:
         for why, count in column.unknown.items():
             yield f"left out: {_counted(count)}, unknown under {column.name}: {why}"
-    if days and len(columns) > 1 and len(days) < _MOST_OF_A_YEAR:
+    if days and len(columns) > 1 and len(days) < _LEAST_OF_A_YEAR:
+        yield f"too few days to tell what a year would differ by: from {_LEAST_OF_A_YEAR} days on it is said"
+    elif days and len(columns) > 1 and len(days) < _MOST_OF_A_YEAR:
         yield f"a year is reckoned from {_counted(len(days))}, which are not of all seasons"
     months = min(column.months for column in columns)
     if days and months < _MONTHS:
