@@ -34,7 +34,8 @@ class KnownCorrections(Part):
     def lately(self, meter: Meter) -> list[Correction]:
         """The last of a meter, newest first, within its bounds. A damaged one is left out."""
         rows = self._rows(
-            "SELECT start, register, was, became, at FROM sound_correction WHERE meter = ? ORDER BY number DESC",
+            "SELECT start, register, was, became, at FROM sound_correction"
+            " WHERE meter = ? ORDER BY number DESC",
             (self._meter(meter),),
         )
         first, last = meterday.span_within(meter)
