@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from bridge.metering.contract import Part
-from bridge.metering.costs import Why
+from bridge.metering.costs import Price, Why
 from bridge.metering.model import Energy
 from bridge.web.readings import Amounts, Lack, State
 from bridge.web.speech import Speech
 
 Register = tuple[str, str]  # side, tariff
 
+PER_KWH = "€/kWh"
 UNITS = {"consumption": "kWh", "injection": "kWh", "volume": "m³"}
 
 
@@ -91,6 +92,17 @@ def why(say: Speech, why: Why) -> str:
         Why.NO_INJECTION: say.gettext("Your prices say nothing of injection."),
         Why.NO_PEAK: say.gettext("The capacity tariff needs a month's peak, and none is known."),
     }[why]
+
+
+def prices(say: Speech, price: Price) -> list[str]:
+    """What a kilowatt-hour costs and brings, as far as it is known."""
+    words = names(say)
+    sides = ("consumption", price.consumption), ("injection", price.injection)
+    return [
+        f"{words[f'line {side} {tariff}']}: {say.number(amount, 4, always=True)} {PER_KWH}"
+        for side, by_tariff in sides
+        for tariff, amount in by_tariff.items()
+    ]
 
 
 def registers(amounts: Sequence[Amounts | None]) -> list[Register]:
