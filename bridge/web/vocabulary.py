@@ -69,6 +69,40 @@ def lack(say: Speech, what: Lack, energy: Energy) -> str:
     }[what]
 
 
+def sources(say: Speech) -> Mapping[str, str]:
+    """Where readings come from."""
+    return {
+        "portal": say.gettext("Mijn Fluvius"),
+        "energy_api": say.gettext("Energy API"),
+        "file": say.gettext("Files from Mijn Fluvius"),
+    }
+
+
+def resolutions(say: Speech) -> Mapping[str | None, str]:
+    """How finely a meter is read."""
+    return {
+        "PT15M": say.gettext("Quarter-hours"),
+        "PT1H": say.gettext("Hours"),
+        "P1D": say.gettext("Days alone"),
+        None: say.gettext("Not known"),
+    }
+
+
+def mandate_states(say: Speech) -> Mapping[str, str]:
+    """How it is with what a customer allows; other words are Fluvius's own."""
+    return {
+        "Requested": say.gettext("Requested: the customer has not approved it yet"),
+        "Approved": say.gettext("Approved"),
+        "Rejected": say.gettext("Rejected by the customer"),
+        "Finished": say.gettext("Finished: ask the customer for a new one"),
+        "ToBeRenewed": say.gettext("Must be renewed: ask the customer"),
+        "RenewalRequested": say.gettext("The customer was asked"),
+        "Expired": say.gettext("Expired: ask the customer for a new one"),
+        "VH_kwartier_uur": say.gettext("Quarter-hours and hours"),
+        "VH_dag": say.gettext("Days alone"),
+    }
+
+
 def part(say: Speech, part: Part) -> str:
     """A part of the bill."""
     return {

@@ -3,15 +3,25 @@
 from dataclasses import dataclass
 from datetime import date
 
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
+from bridge.fetching.progress import SWITCH_ON
 from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.model import Meter
 from bridge.metering.progress import Progress
+from bridge.text.words import Payload
+from bridge.web import meter_tables, vocabulary
+from bridge.web.pictures import drawings
+from bridge.web.pictures.frame import Caption
+from bridge.web.readings import days
+from bridge.web.readings.peaks import MONTHS, peaks
 from bridge.web.visit import Visit
 
 _ON_A_PAGE = 50
+_LISTED = 40  # awaited days
+_LATEST = 12  # corrections, beside which the others are folded up
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +56,78 @@ def overview(visit: Visit) -> Response:
 
 
 def one(visit: Visit, name: str) -> Response:
-    """One meter in words."""
+    """One meter in words: how far it has come, what it waits for, what was corrected, its peaks."""
+    say = visit.speech
     with visit.meter(name) as (records, meter):
+        history = visit.house.history(records, meter)
         row = _row(visit, records, meter)
-        return visit.page("meter.html", row=row, now=visit.house.now(), yesterday=_yesterday(visit, meter))
+        yesterday = _yesterday(visit, meter)
+        corrections = records.corrections.lately(meter)
+        found = peaks(history)
+        progress = row.progress or Progress()
+        lacking = days.lacking(history, list(progress.awaited)[-_LISTED:])
+        shown = days.day(history, yesterday)
+        lack = shown.lacks
+
+    def url(on: date) -> str:
+        return visit.url("day", name=meter.name, on=on)
+
+    return visit.page(
+        "meter.html",
+        row=row,
+        known=history.known,
+        yesterday=yesterday,
+        state=shown.state,
+        lack=lack and vocabulary.lack(say, lack, meter.energy),
+        over_at=meterday.end_of(yesterday, meter.energy),
+        next_run=_next_run(visit),
+        waits=meter_tables.of_awaited(say, meter, lacking, progress.overdue) if lacking else None,
+        doubts=meter_tables.of_disagreements(say, progress.disagreements, url)
+        if progress.disagreements
+        else None,
+        corrected=[
+            meter_tables.of_corrections(say, some, url)
+            for some in (corrections[:_LATEST], corrections[_LATEST:])
+            if some
+        ],
+        peak=found and found[0],
+        peaks=found and meter_tables.of_peaks(say, *found),
+        picture=found and _picture(visit, meter, found[0]),
+        advice=_advice(progress, meter),
+        sources=vocabulary.sources(say),
+        resolution=vocabulary.resolutions(say)[progress.resolution],
+        mandate_words=vocabulary.mandate_states(say),
+    )
+
+
+def _next_run(visit: Visit) -> str | None:
+    status = visit.house.window.status
+    return status.info["next_run"] if status else None
+
+
+def _advice(progress: Progress, meter: Meter) -> str | None:
+    """The bridge's own words, unless the page says the same."""
+    is_said = meter.source == "file" or progress.advice == SWITCH_ON[meter.energy]
+    return None if is_said or progress.advice == progress.imported else progress.advice
+
+
+def _picture(visit: Visit, meter: Meter, said: Payload) -> Markup:
+    say = visit.speech
+    mean = say.gettext("Mean, as billed: %(mean)s kW") % {"mean": say.number(said["mean"])}
+    caption = Caption(
+        "peaks",
+        f"{meter.label}, {say.gettext('Monthly peaks')}",
+        mean if said["mean"] is not None else "",
+        "kW",
+        {
+            "consumption high": say.gettext("Peak"),
+            "consumption low": say.gettext("Billed all the same"),
+            "hole": say.gettext("Not known"),
+        },
+        say.number,
+    )
+    this = meterday.month_of(meterday.day_of(visit.house.now(), meter.energy))
+    return drawings.peaks(meterday.months_until(this, MONTHS), said, caption, say.month, say.month_name)
 
 
 def _row(visit: Visit, records: Records, meter: Meter) -> Row:
