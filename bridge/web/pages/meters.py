@@ -1,7 +1,7 @@
 """The meters, and for each in words what its status knows."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -15,7 +15,7 @@ from bridge.text.words import Payload
 from bridge.web import meter_tables, vocabulary
 from bridge.web.pictures import drawings
 from bridge.web.pictures.frame import Caption
-from bridge.web.readings import days
+from bridge.web.readings import State, days
 from bridge.web.readings.peaks import MONTHS, peaks
 from bridge.web.visit import Visit
 
@@ -31,6 +31,16 @@ class Row:
     meter: Meter
     latest: date | None
     progress: Progress | None  # None until the bridge has looked at it
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A day that Fluvius may have published, and that is not complete here."""
+
+    on: date
+    since: datetime  # when it was over
+    lack: str
+    is_overdue: bool  # later than Fluvius ever was
 
 
 def home(visit: Visit) -> Response:
@@ -67,7 +77,8 @@ def one(visit: Visit, name: str) -> Response:
         progress = row.progress or Progress()
         lacking = days.lacking(history, list(progress.awaited)[-_LISTED:])
         shown = days.day(history, yesterday)
-        lack = shown.lacks
+        complete = [yesterday] if shown.state is State.COMPLETE else []
+        state = history.state(yesterday, yesterday, complete)
 
     def url(on: date) -> str:
         return visit.url("day", name=meter.name, on=on)
@@ -77,11 +88,19 @@ def one(visit: Visit, name: str) -> Response:
         row=row,
         known=history.known,
         yesterday=yesterday,
-        state=shown.state,
-        lack=lack and vocabulary.lack(say, lack, meter.energy),
+        state=state,
+        lack=shown.lacks and vocabulary.lack(say, shown.lacks, meter.energy),
         over_at=meterday.end_of(yesterday, meter.energy),
         next_run=_next_run(visit),
-        waits=meter_tables.of_awaited(say, meter, lacking, progress.overdue) if lacking else None,
+        waits=[
+            Wait(
+                on,
+                meterday.end_of(on, meter.energy),
+                vocabulary.lack(say, lack, meter.energy) if lack else vocabulary.states(say)[State.COMPLETE],
+                on in progress.overdue,
+            )
+            for on, lack in lacking.items()
+        ],
         doubts=meter_tables.of_disagreements(say, progress.disagreements, url)
         if progress.disagreements
         else None,
