@@ -60,7 +60,8 @@ def chosen(meters: list[Meter], name: str | None) -> Meter | None:
 
 def _health(visit: Visit) -> Mapping[str, Any]:
     status = visit.house.window.status
-    return (status.health.get("day_ahead") if status else None) or {}
+    known = (status.health.get("day_ahead") if status else None) or {}
+    return {"last_error": None, "advice": None, "not_before": None, **known}
 
 
 def _picture(visit: Visit, meter: Meter, curve: PriceCurve) -> Markup:

@@ -144,8 +144,8 @@ class PriceCurve:
 
     @property
     def changes(self) -> bool:
-        """Whether not all quarter-hours cost and bring the same."""
-        return any(each is None or not each.is_as(self.now) for each in self.quarters)
+        """Whether not all quarter-hours cost and bring the same, as far as anybody knows."""
+        return self.is_dynamic or any(each is None or not each.is_as(self.now) for each in self.quarters)
 
     @property
     def has_tomorrow(self) -> bool:

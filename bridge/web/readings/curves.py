@@ -45,4 +45,4 @@ def price_curve(history: History) -> PriceCurve | None:
 
 
 def _is_known(price: Price) -> bool:
-    return None not in price.consumption.values()
+    return None not in {*price.consumption.values(), *price.injection.values()}
