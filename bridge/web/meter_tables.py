@@ -13,7 +13,9 @@ from bridge.web.speech import Speech
 from bridge.web.tables import Row, Table
 
 
-def of_corrections(say: Speech, corrections: Sequence[Correction], url: Callable[[date], str]) -> Table:
+def of_corrections(
+    say: Speech, caption: str, corrections: Sequence[Correction], url: Callable[[date], str]
+) -> Table:
     """Which amounts of which days gave way to which others, and when they did here."""
     rows = [
         Row(
@@ -25,7 +27,7 @@ def of_corrections(say: Speech, corrections: Sequence[Correction], url: Callable
         for each in corrections
     ]
     heads = [say.gettext("Day"), say.gettext("Before"), say.gettext("Now"), say.gettext("When")]
-    return Table(say.gettext("Corrected lately"), heads, rows)
+    return Table(caption, heads, rows)
 
 
 def of_disagreements(

@@ -86,6 +86,14 @@ def test_every_awaited_day_says_what_it_lacks_and_which_is_late(reader: Reader) 
     assert said.count("That is later than Fluvius normally is.") == 2
 
 
+def test_the_overview_counts_what_is_awaited(reader: Reader) -> None:
+    reader.fetch()
+    reader.clock.move_to("2026-11-22 09:00")
+    with page_of(reader.world, window=window_of(reader.world)) as browser:
+        said = words_of(browser.get("/meters", headers=ENGLISH))
+    assert "home Complete until Friday, 20 November 2026 1 day is awaited" in said
+
+
 def test_gas_comes_days_later_and_its_page_says_so(reader: Reader) -> None:
     reader.fetch()
     said = words(reader.world, "gas")
@@ -140,8 +148,10 @@ def test_older_corrections_are_folded_up(reader: Reader) -> None:
         for hour in range(10):
             corrected(ledger, world, DAY, datetime(2026, 11, 21, hour, tzinfo=UTC), "0.125")
     said = words(world)
-    assert "Earlier ones" in said
-    assert said.index("21 Nov 2026, 10:00") < said.index("Earlier ones") < said.index("21 Nov 2026, 01:00")
+    assert "Corrected earlier" in said
+    assert (
+        said.index("21 Nov 2026, 10:00") < said.index("Corrected earlier") < said.index("21 Nov 2026, 01:00")
+    )
 
 
 def test_peaks_are_those_that_are_published(reader: Reader) -> None:

@@ -73,7 +73,7 @@ def one(visit: Visit, name: str) -> Response:
         row = _row(visit, records, meter)
         yesterday = _yesterday(visit, meter)
         corrections = records.corrections.lately(meter)
-        found = peaks(history)
+        found, known = peaks(history), history.known
         progress = row.progress or Progress()
         lacking = days.lacking(history, list(progress.awaited)[-_LISTED:])
         shown = days.day(history, yesterday)
@@ -86,7 +86,7 @@ def one(visit: Visit, name: str) -> Response:
     return visit.page(
         "meter.html",
         row=row,
-        known=history.known,
+        known=known,
         yesterday=yesterday,
         state=state,
         lack=shown.lacks and vocabulary.lack(say, shown.lacks, meter.energy),
@@ -105,8 +105,11 @@ def one(visit: Visit, name: str) -> Response:
         if progress.disagreements
         else None,
         corrected=[
-            meter_tables.of_corrections(say, some, url)
-            for some in (corrections[:_LATEST], corrections[_LATEST:])
+            meter_tables.of_corrections(say, caption, some, url)
+            for caption, some in (
+                (say.gettext("Corrected lately"), corrections[:_LATEST]),
+                (say.gettext("Corrected earlier"), corrections[_LATEST:]),
+            )
             if some
         ],
         peak=found and found[0],
