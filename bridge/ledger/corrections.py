@@ -64,18 +64,21 @@ class Corrections(KnownCorrections):
             now: the present instant, aware.
         """
         key = self._meter(meter)
+        found = [
+            (
+                *(key, meterday.day_of(to_instant(start), meter.energy).isoformat(), start),
+                *(self._store.names.register(register), was, became, to_seconds(now)),
+            )
+            for start, (before, after) in days.items()
+            for register, (was, became) in corrections(before, after).items()
+        ]
+        if not found:
+            return
         self._store.execute_many(
             "INSERT INTO correction (meter, number, start, register, was, became, at)"
             " SELECT meter, (SELECT COALESCE(MAX(number), 0) + 1 FROM correction WHERE meter = ?1),"
             " start, ?4, ?5, ?6, ?7 FROM day WHERE meter = ?1 AND date = ?2 AND start = ?3 AND complete",
-            [
-                (
-                    *(key, meterday.day_of(to_instant(start), meter.energy).isoformat(), start),
-                    *(self._store.names.register(register), was, became, to_seconds(now)),
-                )
-                for start, (before, after) in days.items()
-                for register, (was, became) in corrections(before, after).items()
-            ],
+            found,
         )
         self._execute(
             f"UPDATE correction SET checksum = {OF_A_CORRECTION} WHERE meter = ? AND checksum IS NULL",  # noqa: S608 - our own words
