@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from bridge.ledger.slots import Tally
 from bridge.metering import meterday
 from bridge.metering.model import Meter, Register
 from tests.rig.ledgers import a_ledger_of_the_first_version
+from tests.rig.provider import Provider
 from tests.rig.readings import (
     BEFORE,
     DAY,
@@ -33,6 +34,8 @@ from tests.rig.readings import (
     whole_day,
 )
 from tests.rig.registers import HIGH, INJECTED, LOW, TOTAL, VOLUME, kwh
+from tests.rig.world import HOME as AT_HOME
+from tests.rig.world import World
 
 
 @pytest.fixture
@@ -219,3 +222,39 @@ def test_a_corrected_quarter_hour_alone_says_nothing_of_the_day(ledger: Ledger) 
     whole_day(ledger, kwh(TOTAL=1))
     ledger.answers.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=2)), LATER)
     assert ledger.corrections.lately(HOME) == []
+
+
+# As Fluvius says it
+
+
+def told(world: World, meter: Meter) -> list[tuple[date, Decimal, datetime]]:
+    """Of which day, by how much in all, and when."""
+    with world.ledger() as ledger:
+        found = ledger.corrections.lately(meter)
+    days = {(each.date, each.at) for each in found}
+    return [
+        (on, sum((each.became - each.was for each in found if each.date == on), Decimal(0)), at)
+        for on, at in days
+    ]
+
+
+def test_a_correction_on_the_portal_is_told_once(desk: World) -> None:
+    desk.fetch()
+    desk.simulator.correct(AT_HOME["ean"], BEFORE, delta_wh=-700)
+    for morning in "2026-11-22 09:00", "2026-11-23 09:00":
+        desk.clock.move_to(morning)
+        desk.fetch()
+    when = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    assert told(desk, desk.meter()) == [(BEFORE, Decimal("-0.7"), when)]
+
+
+def test_a_correction_in_the_energy_api_is_told_once(provider: Provider) -> None:
+    ean = AT_HOME["ean"]
+    provider.only(ean)
+    provider.fetch()
+    provider.simulator.correct(ean, BEFORE, delta_wh=700)
+    for morning in "2026-11-22 09:00", "2026-11-23 09:00":
+        provider.clock.move_to(morning)
+        provider.fetch()
+    when = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    assert told(provider.world, HOME) == [(BEFORE, Decimal("0.7"), when)]
