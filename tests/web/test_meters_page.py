@@ -64,7 +64,7 @@ def test_a_day_that_came_is_said_to_be_complete(reader: Reader) -> None:
     assert "Readings Quarter-hours" in said
     assert "Source Mijn Fluvius" in said
     assert "Fluvius answered 21 Nov 2026, 09:00" in said
-    assert "Corrected lately Nothing was" in said
+    assert "Corrected lately Nothing, as far as is remembered here." in said
 
 
 def test_a_day_that_is_not_there_is_awaited_since_it_was_over(reader: Reader) -> None:
@@ -167,7 +167,7 @@ def test_peaks_are_those_that_are_published(reader: Reader) -> None:
     assert f"Mean, as billed {say.number(published['mean'], always=True)} kW" in said
     with_this = say.number(published["mean_with_this_month"], always=True)
     assert f"With this month's peak {with_this} kW" in said
-    assert f"More costs extra above {say.number(Decimal(published['threshold']))} kW" in said
+    assert f"A quarter-hour costs extra above {say.number(Decimal(published['threshold']))} kW" in said
     assert f"A kilowatt above it costs in a year {say.euros(published['per_kw'])}" in said
     assert f"counts for {say.number(published['floor'])} kW at least" in said
     assert "Quarter-hours are known until 21 Nov 2026, 00:00." in said

@@ -143,7 +143,7 @@ def _picture(visit: Visit, meter: Meter, said: Payload) -> Markup:
         "kW",
         {
             "consumption high": say.gettext("Peak"),
-            "consumption low": say.gettext("Billed all the same"),
+            "consumption low": say.gettext("Billed at least"),
             "hole": say.gettext("Not known"),
         },
         say.number,
