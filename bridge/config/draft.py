@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -70,15 +70,23 @@ class Draft:
     def add_file(self, file: Path) -> None:
         """One file's keys. Nothing else is worth looking at while it cannot be read."""
         try:
-            tree = parse(read(file), self.secret)
+            text = read(file)
         except ConfigError as error:
             raise ConfigError(*self.mistakes, f"{file}: {error}") from None
-        if not isinstance(tree, dict | None):
-            raise ConfigError(f"{file}: holds no keys; write them as in config.example.yaml")
-        self.tree = tree or {}
-        written = [at(tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
+        self.add_text(text, self.secret)
+        written = [at(self.tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
         if any(value and not isinstance(value, Hidden) for value in written):
             self.warn_if_public(file)
+
+    def add_text(self, text: str, secret: Callable[[str], str]) -> None:
+        """What is in the file, whoever read it; `secret` gives the value of `!secret NAME`."""
+        try:
+            tree = parse(text, secret)
+        except ConfigError as error:
+            raise ConfigError(*self.mistakes, f"{self.file}: {error}") from None
+        if not isinstance(tree, dict | None):
+            raise ConfigError(f"{self.file}: holds no keys; write them as in config.example.yaml")
+        self.tree = tree or {}
 
     def add_options(self, file: Path) -> None:
         """What was filled in on an add-on's page, and an add-on's own defaults for the rest."""

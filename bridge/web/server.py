@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socket import AF_INET, AF_INET6
 from typing import Any
 
@@ -67,6 +67,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
     try:
         yield int(listening.getsockname()[1])
     finally:
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(connections, ignore_all=True))
+        with suppress(OSError):  # it is closed already where another wake-up took the call along
+            server.trigger.pull_trigger(lambda: wasyncore.close_all(connections, ignore_all=True))
         thread.join(2)
         server.task_dispatcher.shutdown(timeout=1)
