@@ -66,6 +66,11 @@ def ean(value: str) -> str:
     return digits
 
 
+def serial(value: str) -> str:
+    """As on the meter, where it may stand in groups."""
+    return re.sub(r"\s", "", value).upper()
+
+
 def name(value: str) -> str:
     if slug(value) in {"", "bridge"}:
         raise _wrong("is the bridge's own topic" if slug(value) else "has no letter a-z and no digit")
@@ -127,6 +132,8 @@ def websocket(value: str) -> str:
 
 def _beside(value: Path, info: ValidationInfo) -> Path:
     """A relative path is relative to the configuration file, wherever the program was started from."""
+    if not str(value).isprintable():  # "C:\new" has a line end
+        raise _wrong("holds characters that cannot be seen; for a backslash, write single quotes or /")
     _text(str(value))
     try:
         folder: Path = (info.context or {}).get("folder", Path())

@@ -8,6 +8,7 @@ from typing import Any
 
 from bridge.config.bounds import instant_of, is_edge
 from bridge.config.keys import KeyPath, advice, at
+from bridge.config.placeholders import placeholders
 from bridge.config.price_contradictions import price_contradictions
 from bridge.metering.model import Energy
 from bridge.text.words import slug
@@ -24,6 +25,9 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
         for path in ("fluvius", "portal", "email"), ("fluvius", "portal", "password"):
             if not at(tree, *path):
                 yield path, f"is missing; {advice(path)}"
+    if at(portal, "token") and at(portal, "password"):
+        yield ("fluvius", "portal", "token"), "stands beside password, which would not be used; keep one"
+    yield from placeholders(tree)
     if isinstance(energy_api, dict):
         proofs = [key for key in ("client_secret", "certificate") if at(energy_api, key)]
         if len(proofs) != 1:

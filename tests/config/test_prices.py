@@ -19,7 +19,7 @@ COTTAGE = {"name": "cottage", "ean": "541448820000000022", "serial": "2"}
 GAS = {"name": "gas", "ean": "541448820000000015", "serial": "3", "energy": "gas"}
 CARD = {"from": "2026-01-01", "consumption": {"energy": 0.1342}, "vat": 6}
 GAS_CARD = {**CARD, "energy": "gas"}
-PORTAL = {"portal": {"email": "you@example.com", "password": "hunter2"}}
+PORTAL = {"portal": {"email": "jan@home.test", "password": "hunter2"}}
 ENERGY_API = {
     "energy_api": {
         "tenant_id": "t",
