@@ -3,7 +3,7 @@
 import argparse
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings, StatisticsSettings
 from bridge.fetching.progress import SWITCH_ON
 from bridge.fetching.sources import SOURCES
-from bridge.fluvius.errors import CredentialsRefused, FluviusError
+from bridge.fluvius.errors import CredentialsRefused, FluviusError, TryLater
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.seen import Seen
@@ -28,8 +28,9 @@ from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
 from bridge.ledger import LedgerError
 from bridge.metering import completeness, meterday
 from bridge.metering.mandate import best
-from bridge.metering.model import Meter
+from bridge.metering.model import Energy, Meter, Reading, Unit
 from bridge.text.endings import COULD_NOT, REFUSED
+from bridge.text.words import local
 
 _UNKEPT = (
     "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
@@ -136,13 +137,23 @@ def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Findi
     except (FluviusError, FolderError) as error:
         yield _failure("sign-in", error)
         return
-    yield Finding("sign-in", works=True, words="Fluvius knows us")
+    has_token = settings.fluvius.portal is not None and settings.fluvius.portal.token is not None
+    if not has_token:
+        yield Finding("sign-in", works=True, words="Fluvius accepts the e-mail address and the password")
     source = open_portal(settings, http, _Nothing(), now, asked=True)
     for meter in (each for each in settings.followed if each.source == "portal"):
         try:
-            yield Finding(meter.label, *_meter(source, meter, now(), settings.schedule.lookback_days))
+            found = Finding(meter.label, *_meter(source, meter, now(), settings.schedule.lookback_days))
+        except CredentialsRefused as error:  # all that proves a token is a question
+            yield _failure("sign-in" if has_token else meter.label, error)
+            return
         except (FluviusError, FolderError) as error:
-            yield _failure(meter.label, error)
+            found = _failure(meter.label, error)
+        else:
+            if has_token:
+                yield Finding("sign-in", works=True, words="Fluvius accepts the token, for an hour or so")
+                has_token = False
+        yield found
 
 
 def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
@@ -159,7 +170,16 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:
     refused = isinstance(error, CredentialsRefused)
-    return Finding(what, works=False, words=str(error), status=REFUSED if refused else COULD_NOT)
+    words = f"{error}{_what_to_do(error)}"
+    return Finding(what, works=False, words=words, status=REFUSED if refused else COULD_NOT)
+
+
+def _what_to_do(error: Exception) -> str:
+    """Nothing, where the trouble is Fluvius's own."""
+    if not isinstance(error, TryLater) or not error.reached:
+        return ""
+    when = f"after {local(error.not_before)}" if error.not_before else "after some minutes, then after longer"
+    return f"; there is nothing to do: a running bridge tries again by itself, {when}"
 
 
 def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
@@ -175,11 +195,21 @@ def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) ->
             f"no readings since {window[0]}; compare the EAN and the serial number with mijn.fluvius.be,"
             " also after an exchange of the meter"
         )
+    if other := _counts_otherwise(meter, readings):
+        return False, other
     for day in (days[-1], days[0]):
         intervals = {reading.start for reading in source.intervals(meter, day).readings}
         if intervals:
             return True, f"days up to {days[-1]}, {len(intervals)} intervals on {day}"
     return True, f"days up to {days[-1]}, days only; {SWITCH_ON[meter.energy]}"
+
+
+def _counts_otherwise(meter: Meter, readings: Iterable[Reading]) -> str | None:
+    """Gas comes in m³ too; nothing else does."""
+    answered = Energy.GAS if any(each.register.unit is Unit.M3 for each in readings) else Energy.ELECTRICITY
+    if answered is meter.energy:
+        return None
+    return f"Fluvius answers with readings of {answered}; write energy: {answered} for this meter"
 
 
 def _meters_in_words(settings: Settings) -> str:
