@@ -65,9 +65,6 @@ class Column:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which contracts, and which days."""
-    parser.epilog = (
-        "For example: fluvius2mqtt compare --prices green.yaml dynamic.yaml --from 2025-12-01 --to 2026-11-30"
-    )
     parser.add_argument(
         "--prices",
         metavar="FILE",

@@ -2,7 +2,6 @@
 
 import os
 import re
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -12,15 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from bridge.config.bounds import instant_of
 from bridge.metering.model import Energy
+from bridge.text.hosts import is_this_machine
 from bridge.text.words import slug
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether what is sent to a host stays on this machine, so that it may go unencrypted."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _wrong(reason: str) -> PydanticCustomError:

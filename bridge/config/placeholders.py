@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge.config.checks import is_this_machine
 from bridge.config.keys import KeyPath, advice, at
+from bridge.text.hosts import is_this_machine
 
 _EMAIL = re.compile(r".*@(.*\.)?example(\.(com|org|net|be))?", re.IGNORECASE)
 _PASSWORDS = {"your password", "your-password"}
