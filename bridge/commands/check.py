@@ -163,9 +163,10 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
         kept += [Seen.from_note(records.notes.recall(f"seen/{name}")) for name in SOURCES]
     if codes := sum((each.new_codes for each in kept), Counter[str]()):
         words = ", ".join(f"{code} ({times:,} times)" for code, times in sorted(codes.items()))
-        yield Finding("codes", works=True, words=f"Fluvius writes what is not known yet: {words}")
+        yield Finding("codes", works=True, words=f"Fluvius uses codes that are not known yet: {words}")
     for odd in {each: None for seen in kept for each in map(str, seen.odd)}:
-        yield Finding("odd answer", works=True, words=f"{odd} (a shape without amounts; worth a report)")
+        words = f"{odd} (its structure, without amounts; please report it)"
+        yield Finding("odd answer", works=True, words=words)
 
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:
@@ -178,7 +179,8 @@ def _what_to_do(error: Exception) -> str:
     """Nothing, where the trouble is Fluvius's own."""
     if not isinstance(error, TryLater) or not error.reached:
         return ""
-    when = f"after {local(error.not_before)}" if error.not_before else "after some minutes, then after longer"
+    asked = error.not_before
+    when = f"after {local(asked)}" if asked else "after some minutes, then less and less often"
     return f"; there is nothing to do: a running bridge tries again by itself, {when}"
 
 

@@ -90,7 +90,7 @@ def command(arguments: argparse.Namespace) -> int:
     if getattr(arguments, "until", None) and arguments.until <= arguments.since:
         raise ConfigError(f"--to {arguments.until} is not after --from {arguments.since}")
     if arguments.what == "mock" and api.environment != "sandbox":
-        raise ConfigError("fluvius.energy_api.environment: mandates are mocked in the sandbox only")
+        raise ConfigError("fluvius.energy_api.environment: mandates for tests exist in the sandbox only")
     make(settings.data_dir)
     with closing(PoliteSession()) as http:
         source = open_energy_api(settings, http, lambda: datetime.now(UTC), asked=True)

@@ -38,13 +38,13 @@ def in_words(text: str, error: yaml.MarkedYAMLError) -> str:
     """Where the slip is, what it is, and what to write; shows nothing that may be a secret."""
     mark = error.problem_mark or error.context_mark
     if mark is None:
-        return "is no YAML"
+        return "is not YAML"
     lines = text.split("\n")
     begin = error.context_mark.line if error.context_mark else mark.line
     for number, words in _guesses(lines, begin, mark, f"{error.context} {error.problem}"):
         line = lines[number] if number < len(lines) else ""
         return f"line {number + 1}{_named(line)}: {words}"
-    return f"line {mark.line + 1}, column {mark.column + 1}: {_anonymous(error.problem or 'is no YAML')}"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {_anonymous(error.problem or 'is not YAML')}"
 
 
 def missing_colon(text: str, value: str, keys: set[str]) -> str | None:

@@ -42,7 +42,7 @@ class _Loader(yaml.BaseLoader):
         seen: dict[str, int] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise _Slip(key, "a list or a group of keys stands where a key belongs")
+                raise _Slip(key, "a list or a group of keys is where a key should be")
             if key.value in seen:
                 first = seen[key.value]
                 raise _Slip(
@@ -108,7 +108,7 @@ def parse(text: str, secret: Callable[[str], str]) -> Any:
     except yaml.MarkedYAMLError as error:
         reason = slips.in_words(text, error)
     except yaml.YAMLError:
-        reason = "holds characters that cannot be seen"
+        reason = "contains invisible characters"
     except RecursionError:
         reason = "is nested too deeply"
     raise ConfigError(reason)
@@ -162,5 +162,5 @@ def read(path: Path) -> str:
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
     except ValueError:
-        reason = "is no UTF-8 text"
+        reason = "is not UTF-8 text"
     raise ConfigError(reason)

@@ -85,7 +85,7 @@ def _point(point: Any, latest: datetime) -> tuple[datetime, Decimal | None]:
         raise NotUnderstood(f"the price {price[:40]} is a text; publish a number")
     start = _instant(point["start"])
     if start > latest:
-        raise NotUnderstood(f"nobody knows the price of {point['start'][:40]} yet")
+        raise NotUnderstood(f"nobody can know the price of {point['start'][:40]} yet")
     return start, None if price is None else per_kwh(price)
 
 
@@ -97,5 +97,5 @@ def _instant(text: Any) -> datetime:
     except (OverflowError, TypeError, ValueError):
         pass
     raise NotUnderstood(
-        f"{str(text)[:40]} is no instant; write it with its offset, as 2026-11-20T00:00:00+01:00"
+        f"{str(text)[:40]} is not an instant; write it with its offset, as 2026-11-20T00:00:00+01:00"
     )

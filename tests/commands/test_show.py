@@ -270,9 +270,9 @@ def test_a_terminal_has_colours_unless_nobody_wants_them(reader: Reader) -> None
 @pytest.mark.parametrize(
     ("words", "status", "complaint"),
     [
-        (["--days", "0"], WRONG, "0 is no number of days; write 14, say"),
-        (["--days", "-3"], WRONG, "-3 is no number of days"),
-        (["--days", "many"], WRONG, "many is no number of days"),
+        (["--days", "0"], WRONG, "0 is not a number of days; write a number such as 14"),
+        (["--days", "-3"], WRONG, "-3 is not a number of days"),
+        (["--days", "many"], WRONG, "many is not a number of days"),
         (["--meter", "attic"], WRONG, "there is no meter attic; there are home, gas, shed"),
     ],
 )

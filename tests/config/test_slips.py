@@ -55,7 +55,7 @@ def mistakes(file: Path) -> list[str]:
         ('data_dir: "C:\\data"', "line 5 (data_dir): in double quotes a backslash begins a code"),
         (
             'data_dir: "C:\\new"',
-            "data_dir: holds characters that cannot be seen; for a backslash, write",
+            "data_dir: contains invisible characters; for a backslash, write",
         ),
         (
             f"mqtt:\n{NBSP}{NBSP}host: x",
@@ -76,7 +76,7 @@ def mistakes(file: Path) -> list[str]:
         ("mqtt:\n  password: hunter2: x", "line 6 (password): the value holds a colon; put quotes around it"),
         ("mqtt:\n  password: 'hunter2'x", "line 6 (password): something follows the closing quote"),
         ("mqtt:\n  password:\n    hunter2\n  x: y: z", "line 8 (x): the value holds a colon"),
-        ("mqtt: {[a]: b}", "line 5: a list or a group of keys stands where a key belongs"),
+        ("mqtt: {[a]: b}", "line 5: a list or a group of keys is where a key should be"),
         ("mqtt: &x {a: *x}", "line 5 (mqtt): a value holds itself; take the & and the * away"),
         ("meters2:\n  -{a: b, c: d}\n  x: y", "line 6: a space is missing after the -"),
     ],
@@ -93,7 +93,7 @@ def test_a_slip_is_told_with_its_line_its_key_and_what_to_write(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("mqtt: \a", "holds characters that cannot be seen"),
+        ("mqtt: \a", "contains invisible characters"),
         ("[" * 1000, "is nested too deeply"),
         ("- mqtt", "holds no keys; write them as in config.example.yaml"),
         ("hunter2", "holds no keys; write them as in config.example.yaml"),

@@ -246,9 +246,9 @@ def test_prices_are_text_on_the_form_and_reach_the_settings(supervisor: Supervis
         (PRICES[:-1], "Option prices[0]: line 1: the { is not closed"),
         (
             PRICES.replace("0.05", "x"),
-            "Option prices[0].consumption.grid: x is no number; write what the grid",
+            "Option prices[0].consumption.grid: x is not a number; write what the grid",
         ),
-        ("0.13", "Option prices[0]: text stands where keys belong; write a list of prices"),
+        ("0.13", "Option prices[0]: text is where keys should be; write a list of prices"),
     ],
 )
 def test_a_mistake_in_the_text_of_prices_is_told_with_its_path(
@@ -504,9 +504,9 @@ def test_single_keys_on_the_page_go_before_the_houses_broker(
         ),
         (("meters", 0, "from"), "soon", "Option meters[0].from: soon is"),
         (("meters",), [], "Option meters: is empty; write a list of meters"),
-        (("schedule", "at"), ["dawn"], "Option schedule.at[0]: dawn is no time of day; write"),
-        (("mqtt", "host"), "mqtt://broker", "Option mqtt.host: is no host name; write"),
-        (("mqtt", "base_topic"), "a/#", "Option mqtt.base_topic: 'a/#' is no topic; write"),
+        (("schedule", "at"), ["dawn"], "Option schedule.at[0]: dawn is not a time of day; write"),
+        (("mqtt", "host"), "mqtt://broker", "Option mqtt.host: is not a host name; write"),
+        (("mqtt", "base_topic"), "a/#", "Option mqtt.base_topic: 'a/#' is not a topic; write"),
         (
             ("fluvius", "portal", "password"),
             "",

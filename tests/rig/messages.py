@@ -6,6 +6,7 @@ formats, patterns. A value in it is shown as `…`.
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,4 +44,4 @@ def _text(node: ast.Constant | ast.JoinedStr) -> str:
 
 if __name__ == "__main__":
     for place, line, text in messages():
-        print(f"{place}:{line}: {text!r}")
+        sys.stdout.write(f"{place}:{line}: {text!r}\n")
