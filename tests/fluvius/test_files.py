@@ -491,8 +491,8 @@ BAD = {
         "a date is written with the day first",
     ),
     "a month of 14": (f"{DUTCH}\n{line(*QUARTER, day='03/14/2026')}", "is not a date with the day first"),
-    "overlapping quarters": (f"{DUTCH}\n{GOOD}\n{line('07:10', '07:20')}", "is not a quarter-hour, an hour or a day"),
-    "quarters beside the clock's": (f"{DUTCH}\n{line('07:05', '07:20')}", "is not a quarter-hour, an hour or a day"),
+    "overlapping quarters": (f"{DUTCH}\n{GOOD}\n{line('07:10', '07:20')}", "is not a quarter-hour, an hour"),
+    "quarters beside the clock's": (f"{DUTCH}\n{line('07:05', '07:20')}", "is not a quarter-hour, an hour"),
     "other columns in the middle": (f"{DUTCH}\n14-03-2026;07\n{GOOD}", "has other columns than the headings"),
     "nothing but a long line": ("x" * 100_000, "its lines are too long"),
 }  # fmt: skip

@@ -54,8 +54,8 @@ def slot_of(
     said = " ".join(written[:2]), " ".join(written[2:])
     if abs(until - since) > _TOO_LONG:
         raise ValueError(
-            f"from {said[0]} until {said[1]} is not a quarter-hour, an hour or a day: a date is written with the day"
-            " first (01-02-2024 is the first of February); download the file again"
+            f"from {said[0]} until {said[1]} is not a quarter-hour, an hour or a day: a date is written"
+            " with the day first (01-02-2024 is the first of February); download the file again"
         )
     raise ValueError(f"from {said[0]} until {said[1]} is not a quarter-hour, an hour or a day")
 
