@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request
 
-from bridge.config import WebSettings, is_this_machine
+from bridge.config import WebSettings
+from bridge.text.hosts import is_this_machine
 
 SUPERVISOR = "172.30.32.2"  # from where Home Assistant's ingress asks: its developers' documentation
 
