@@ -1,6 +1,6 @@
 """What a kilowatt-hour costs and brings, now, today and tomorrow, and what is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 
@@ -48,7 +48,7 @@ def priced(settings: Settings, meters: tuple[Meter, ...]) -> list[Meter]:
     return [meter for meter in meters if settings.timeline(meter).contracts]
 
 
-def chosen(meters: list[Meter], name: str | None) -> Meter | None:
+def chosen(meters: Sequence[Meter], name: str | None) -> Meter | None:
     """The one of that name, or the first."""
     if not name:
         return next(iter(meters), None)
