@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -76,6 +77,6 @@ def _picture(visit: Visit, meter: Meter, curve: PriceCurve) -> Markup:
         "; ".join(vocabulary.prices(say, curve.now)),
         vocabulary.PER_KWH,
         vocabulary.names(say),
-        say.number,
+        partial(say.number, digits=4),
     )
     return drawings.prices(curve, caption, say.time, weekday, say.gettext("Now"))
