@@ -116,6 +116,7 @@ def test_where_prices_are_missing_the_page_says_why_and_when_it_goes_on(priced: 
     assert "energy-charts does not answer look at the network" in said
     assert "Not asked before 21 Nov 2026, 10:00" in said
     assert "the same all day" not in said
+    assert "Every quarter-hour" not in said
 
 
 def test_each_meter_that_has_prices_can_be_chosen(priced: Reader) -> None:
