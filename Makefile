@@ -61,6 +61,11 @@ peers:
 rooms: .venv/installed
 	$(BIN)/python -m tests.rooms
 
+# The page's translations, with a line for each new sentence and none for those that are gone.
+.PHONY: languages
+languages: .venv/installed
+	$(BIN)/python -m tests.languages
+
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }
