@@ -44,6 +44,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
         PageError: the address or the port is not to be had.
     """
     connections: dict[int, Any] = {}
+    left: dict[int, Any] = {}
     try:
         listening = socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
         server: Any = create_server(
@@ -67,6 +68,8 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
     try:
         yield int(listening.getsockname()[1])
     finally:
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(connections, ignore_all=True))
+        # The loop ends when it has no connections. They are closed only then: one of them is what it was told by.
+        server.trigger.pull_trigger(lambda: (left.update(connections), connections.clear()))
         thread.join(2)
         server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(left, ignore_all=True)
