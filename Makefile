@@ -61,6 +61,12 @@ peers:
 rooms: .venv/installed
 	$(BIN)/python -m tests.rooms
 
+# Every page in the system's Chromium.
+.PHONY: browser
+browser: .venv/installed mosquitto chromium
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/pytest -n 2 tests/browser.py
+
 # The page's translations, with a line for each new sentence and none for those that are gone.
 .PHONY: languages
 languages: .venv/installed

@@ -63,13 +63,17 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             f"the page cannot listen on {host} port {port} ({error.strerror or error});"
             " set web.host and web.port to others, or web to false"
         ) from None
+
+    def leave() -> None:  # the loop ends when it has none left
+        left.update(connections)
+        connections.clear()
+
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield int(listening.getsockname()[1])
     finally:
-        # The loop ends when it has no connections. They are closed only then: one of them is what it was told by.
-        server.trigger.pull_trigger(lambda: (left.update(connections), connections.clear()))
+        server.trigger.pull_trigger(leave)
         thread.join(2)
         server.task_dispatcher.shutdown(timeout=1)
-        wasyncore.close_all(left, ignore_all=True)
+        wasyncore.close_all(left, ignore_all=True)  # only now: one of them is what the loop was told by
