@@ -1,37 +1,38 @@
 """Every page in a real browser: `make browser`.
 
-Chromium looks at what a household's page links to: at the widths of a telephone, a tablet and a desk, in light and
+Chromium looks at what a household's page links to, as wide as a telephone, a tablet and a desk, in light and
 dark, in four languages, with and without script.
 """
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from shutil import which
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, Page, sync_playwright
-from werkzeug.routing import Map, Rule
 
 from bridge.service.window import Window
 from bridge.simulator import Simulator
 from bridge.web.doors import Door
 from bridge.web.pages import PAGES
 from tests.rig.cards import FIXED
+from tests.rig.ingress import ingress
 from tests.rig.mosquitto import Mosquitto, eventually
-from tests.rig.pages import Browser, page_of
+from tests.rig.pages import Browser, linked, page_of
 from tests.rig.world import GAS, HOME, Clock, World
 
 WIDTHS = 360, 800, 1400
 VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = (360, "light"), (360, "dark"), (1400, "dark")
 NAME = '<b>"Anna\'s" & Söhne</b> behind the second gate'
 OF_EACH = 3  # paths of one page and meter that are looked at
+# By a name of its own Home Assistant is no safe place, for which browsers hold back what they else say.
+ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP homeassistant.local 127.0.0.1"]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 LAYOUT = Path(__file__).with_name("browser.js").read_text("utf-8")
 
@@ -41,6 +42,7 @@ class Site:
     """A page that is served, and where its links lead, by the names in `PAGES`."""
 
     browser: Browser
+    panel: Browser  # the same as Home Assistant's Supervisor reaches it
     paths: dict[str, list[str]] = field(default_factory=dict)
 
     def url(self, path: str) -> str:
@@ -50,7 +52,7 @@ class Site:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=which("chromium"), args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -72,47 +74,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         with world.running(window=window):
             eventually(lambda: window.status and window.status.health, within=20)
         browser = stack.enter_context(page_of(world, window=window, log=["all is well"] * 100))
-        yield Site(browser, linked(browser))
-
-
-class Links(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.found += [value for name, value in attributes if tag == "a" and name == "href" and value]
-
-
-def linked(browser: Browser) -> dict[str, list[str]]:
-    """Where one gets from the start, so many paths of each page and meter."""
-    rules = Map([Rule(page.path, endpoint=name) for name, page in PAGES.items()], strict_slashes=False)
-    names = rules.bind("localhost")
-    paths: dict[str, list[str]] = {name: [] for name in PAGES}
-    seen: dict[tuple[str, str], int] = {}
-    waiting, known = ["/"], {"/"}
-    while waiting:
-        path = waiting.pop(0)
-        endpoint, values = names.match(urlsplit(path).path)
-        kind = endpoint, str(values.get("name"))
-        if seen.get(kind, 0) == OF_EACH:
-            continue
-        answer = browser.get(path)
-        assert answer.status_code == 200, path
-        seen[kind] = seen.get(kind, 0) + 1
-        if not answer.headers["Content-Type"].startswith("text/html"):
-            continue
-        paths[endpoint].append(path)
-        links = Links()
-        links.feed(answer.text)
-        for link in links.found:
-            there = urlsplit(urljoin(answer.url, link))
-            assert there.netloc == urlsplit(browser.root).netloc, link
-            to = there.path + (f"?{there.query}" if there.query else "")
-            if to not in known:
-                known.add(to)
-                waiting.append(to)
-    return paths
+        panel = stack.enter_context(page_of(world, window=window, door=Door(only_from="127.0.0.1")))
+        yield Site(browser, panel, linked(browser, OF_EACH))
 
 
 @contextmanager
@@ -131,7 +94,7 @@ def looking(chromium: Chromium, *, complains: str = "-", **options: Any) -> Iter
     yield tab
     context.close()
     assert [each for each in complaints if complains not in each] == []
-    assert hosts <= {"127.0.0.1"}
+    assert hosts <= {"127.0.0.1", "homeassistant.local", ""}
 
 
 def faults_of(tab: Page) -> list[str]:
@@ -254,3 +217,18 @@ def test_signing_in_is_whole_and_works(chromium: Chromium, tmp_path: Path) -> No
                 assert faults_of(tab) + violations_of(tab) == []
             tab.get_by_role("button", name="Sign out").click()
             assert tab.inner_text("h1") == "Sign in"
+
+
+def test_every_page_works_in_home_assistants_frame(chromium: Chromium, site: Site) -> None:
+    with ingress(site.panel.root) as panel, looking(chromium, locale="en-GB") as tab:
+        tab.goto(panel.url.replace("127.0.0.1", "homeassistant.local"))
+        frame = tab.frame(url="**/hassio_ingress/**")
+        assert frame
+        root = tab.url.rstrip("/") + panel.prefix
+        for path in [paths[0] for paths in site.paths.values() if paths]:
+            frame.goto(root + path)
+            assert frame.inner_text("h1", timeout=3000), path
+        frame.goto(f"{root}/sign-in")
+        frame.get_by_label("Password of this page").fill("none is asked for")
+        frame.get_by_role("button", name="Sign in").click()
+        frame.wait_for_url("**/meters")
