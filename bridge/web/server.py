@@ -1,6 +1,7 @@
 """The page's HTTP server: a thread of its own beside the one that works."""
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -59,8 +60,9 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             clear_untrusted_proxy_headers=True,
         )
     except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
         raise PageError(
-            f"the page cannot listen on {host} port {port} ({error.strerror or error});"
+            f"the page cannot listen on {host} port {port} ({why});"
             " set web.host and web.port to others, or web to false"
         ) from None
 
