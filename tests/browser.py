@@ -9,19 +9,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from shutil import which
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page
 
 from bridge.service.window import Window
 from bridge.simulator import Simulator
 from bridge.web.doors import Door
 from bridge.web.pages import PAGES
 from tests.rig.cards import FIXED
+from tests.rig.chromium import started
 from tests.rig.ingress import ingress
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.pages import Browser, linked, page_of
@@ -31,8 +31,6 @@ WIDTHS = 360, 800, 1400
 VIEWS: tuple[tuple[int, Literal["light", "dark"]], ...] = (360, "light"), (360, "dark"), (1400, "dark")
 NAME = '<b>"Anna\'s" & Söhne</b> behind the second gate'
 OF_EACH = 3  # paths of one page and meter that are looked at
-# By a name of its own Home Assistant is no safe place, for which browsers hold back what they else say.
-ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP homeassistant.local 127.0.0.1"]
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 LAYOUT = Path(__file__).with_name("browser.js").read_text("utf-8")
 
@@ -51,10 +49,8 @@ class Site:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=which("chromium"), args=ARGUMENTS)
+    with started() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
