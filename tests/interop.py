@@ -23,6 +23,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bridge import __version__
 from bridge.fetching.due import Occasion
 from bridge.homeassistant.books import books
@@ -67,11 +69,11 @@ NOISE = re.compile(  # in Home Assistant's log, and nothing of ours
     r"Cannot migrate history for entity_id|"  # older ones, of a sensor that was just renamed
     r"aiohttp_fast_zlib|[Tt]urbo ?[Jj]peg|ffmpeg|haffmpeg|^\S+ \S+ WARNING .*custom integration"
 )
-FOUR_DAYS_BACK = """async () => {  // gas is that late
+DAYS_BACK = """async (days) => {
     const all = (root) => [...root.querySelectorAll("*")].flatMap(
         (each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
     const isBack = (each) => /^prev/i.test(each.label ?? each.getAttribute("aria-label") ?? "");
-    for (let day = 0; day < 4; day++) {
+    for (let day = 0; day < days; day++) {
         all(document).find(isBack).click();
         await new Promise((resolve) => setTimeout(resolve, 1000));
     }
@@ -84,7 +86,20 @@ GRID_CONNECTION = """async () => {  // the form that asks for one
     button.click();
     await new Promise((resolve) => setTimeout(resolve, 1500));
 }"""
-ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(recorder|energy|sensor)"
+SATURDAY = 5
+QUARTER_HOUR = 900  # seconds
+BLUEPRINT = Path(__file__).parents[1] / "blueprints" / "automation" / "fluvius2mqtt" / "peak.yaml"
+WARNED, PASSED = "finished", "failed_conditions"  # how Home Assistant calls the end of a run
+P1_DISCOVERY = "homeassistant/sensor/p1/average_demand/config"
+P1_READER = {
+    "name": "P1 average demand",
+    "unique_id": "p1_average_demand",
+    "state_topic": "p1/mean",
+    "availability_topic": "p1/state",
+    "device_class": "power",
+    "unit_of_measurement": "W",
+}
+ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(automation|recorder|energy|sensor)"
 PROGRESS = "_bridge_history"  # unknown while there is none
 UNITS = {"energy": "kWh", "gas": "m³", "duration": "d", "power": "kW"}
 
@@ -655,6 +670,67 @@ def two_years_ago(stage: Stage, folder: Path) -> Iterator[str]:
             contracts[0] = contract("2024-11-01", "0.1243", "0.1005")
 
 
+def blueprint(stage: Stage) -> Iterator[str]:
+    """A made-up P1 reader's quarter-hour comes near the month's peak; every run says what it did."""
+    ha, publish, reader = stage.ha, stage.broker.publish, "sensor.p1_average_demand"
+    folder = ha.folder / "blueprints" / "automation" / "fluvius2mqtt"
+    folder.mkdir(parents=True)
+    shutil.copy(BLUEPRINT, folder)
+    said: list[tuple[str, str]] = []
+
+    def warning() -> str | None:
+        waiting = {each["notification_id"]: each["message"] for each in ha.ask("persistent_notification/get")}
+        return waiting.get("fluvius2mqtt_peak")
+
+    def comes(topic: str, payload: str, expected: str) -> None:
+        """The reader says something, and the automation ends a run so."""
+        said.append((payload, expected))
+        publish(topic, payload, retain=True)
+        until(lambda: len(ha.runs("peak")) == len(said), lambda: (said, ha.runs("peak")))
+        assert ha.runs("peak") == [each for _, each in said], (said, ha.runs("peak"))
+
+    with running(stage):
+        until(lambda: re.match(r"\d", of(stage, HOME).get("peak_threshold", "")), lambda: of(stage, HOME))
+        publish(P1_DISCOVERY, json.dumps(P1_READER), retain=True)
+        until(lambda: ha.states().get(reader, {}).get("state") == "unavailable", ha.states)
+        of_home = f"fluvius_{HOME['ean']}_peak_threshold"
+        entity = next(each for each, entry in ha.entities().items() if entry["unique_id"] == of_home)
+        inputs = {"mean": reader, "threshold": entity}
+        ha.automate("peak", "fluvius2mqtt/peak.yaml", inputs)
+        ha.automate("aimless", "fluvius2mqtt/peak.yaml", {**inputs, "threshold": "sensor.not_there"})
+        threshold = Decimal(ha.states()[entity]["state"])
+        until(lambda: time.time() % QUARTER_HOUR < QUARTER_HOUR - 20, lambda: "time stands still", 30)
+        comes("p1/state", "online", PASSED)
+        assert ha.states()[reader]["state"] == "unknown"
+        for far_below in (Decimal("0.1"), threshold / 2, threshold - Decimal("0.31")):
+            comes("p1/mean", f"{far_below * 1000:.0f}", PASSED)
+        assert warning() is None
+        yield f"blueprint: no warning while the P1 reader is far below {threshold} kW, or says nothing"
+        comes("p1/mean", f"{(near := threshold - Decimal('0.29')) * 1000:.0f}", WARNED)
+        until(warning, ha.states)
+        message = str(warning())
+        assert {f"{near:.2f}", f"{threshold:.2f}"} <= set(re.findall(r"\d+\.\d+", message)), message
+        yield f"blueprint: near it, it says: {message}"
+        ha.dismiss("fluvius2mqtt_peak")
+        comes("p1/mean", f"{(threshold + 1) * 1000:.0f}", PASSED)
+        comes("p1/state", "offline", PASSED)
+        comes("p1/state", "online", PASSED)
+        assert warning() is None
+        assert set(ha.runs("aimless")) == {PASSED}, ha.runs("aimless")
+        yield "blueprint: once in a quarter-hour, and never while the threshold is unknown"
+        [*_, not_yet] = yaml.safe_load(re.sub("!input", "", BLUEPRINT.read_text()))["conditions"]
+        for ago, expected in ((0, "False"), (QUARTER_HOUR, "True")):
+            triggered = datetime.fromtimestamp(time.time() - ago, UTC).isoformat()
+            variables = {"this": {"attributes": {"last_triggered": triggered}}}
+            assert ha.rendered(not_yet["value_template"], variables) == expected
+        yield "blueprint: and again in the next one"
+        for each in ("peak", "aimless"):
+            ha.automate_no_more(each)
+        for topic in (P1_DISCOVERY, "p1/mean", "p1/state"):
+            publish(topic, "", retain=True)
+        until(lambda: reader not in ha.states(), ha.states)
+
+
 def energy_dashboard(stage: Stage, *, with_costs: bool = False) -> Iterator[str]:
     consumption = [f"fluvius:{HOME['ean']}_consumption_{tariff}" for tariff in ("high", "low")]
     injection = [f"fluvius:{HOME['ean']}_injection_{tariff}" for tariff in ("high", "low")]
@@ -799,11 +875,17 @@ def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
                 "/energy",
                 PICTURES / "homeassistant-energy.png",
                 width=1100,
-                height=900,
+                height=1300,  # as far as the costs, below the graphs
                 wait_for="hui-energy-usage-graph-card canvas",
-                script=FOUR_DAYS_BACK,
+                script=f"({DAYS_BACK})({days_back(clock())})",
             )
     yield f"pictures of the device page and the Energy dashboard are in {PICTURES}"
+
+
+def days_back(now: datetime) -> int:
+    """To the latest day of the week, for it has both tariffs, of which gas is known."""
+    today = now.astimezone(BRUSSELS).date()
+    return next(days for days in itertools.count(4) if (today - days * ONE_DAY).weekday() < SATURDAY)
 
 
 def statistics_state(stage: Stage) -> str:
@@ -841,6 +923,7 @@ def play(command: Sequence[str], folder: Path) -> Iterator[str]:
         yield from leftovers(stage)
         yield from energy_dashboard(stage)
         yield from costs(stage)
+        yield from blueprint(stage)
         yield from a_year(stage, folder / "year")
         yield from two_years_ago(stage, folder / "older")
         yield from a_months_end(stage)

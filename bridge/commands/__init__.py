@@ -15,6 +15,7 @@ from bridge.text.foreign import clean_lines
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _COMMANDS = {  # each a module here, with `add_arguments(parser)` and `command(arguments)`, the exit status
+    "init": "asks, tries each answer, and writes the configuration",
     "run": "the bridge: connects, catches up, then works to its schedule until stopped",
     "once": "one cycle, then exits: for cron",
     "check": "tries the configuration, the broker, the sign-in and each meter",

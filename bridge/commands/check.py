@@ -6,29 +6,28 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from bridge.commands import ledger_check
-from bridge.commands.broker_check import try_broker
+from bridge.commands import ledger_check, whole_visit
+from bridge.commands.file_check import file_findings
 from bridge.commands.findings import Finding, show
 from bridge.commands.price_check import price_findings
+from bridge.commands.report import report
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
-from bridge.config import Settings, StatisticsSettings
-from bridge.fetching.progress import SWITCH_ON
+from bridge.config import Settings
 from bridge.fetching.readable import reading
 from bridge.fetching.sources import SOURCES
 from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.seen import Seen
-from bridge.fluvius.source import Stepwise
 from bridge.folder.claim import FolderError, make, prove_writable
-from bridge.homeassistant import advice, door, statistics_settings
-from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
+from bridge.homeassistant import advice, statistics_settings
 from bridge.ledger import LedgerError
-from bridge.metering import completeness, meterday
 from bridge.metering.mandate import best
-from bridge.metering.model import Meter
+from bridge.setup.broker import try_broker
+from bridge.setup.tries import Nothing, home_assistant, readings_of
 from bridge.text.endings import COULD_NOT, REFUSED
 
 _UNKEPT = (
@@ -36,45 +35,49 @@ _UNKEPT = (
 )
 
 
-class _Nothing:
-    """A memory for one check: what is found is for the user, not for the bridge."""
-
-    def recall(self, _key: str) -> None:
-        return None
-
-    def remember(self, _key: str, _value: object) -> None:
-        return None
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether it is the ledger that is looked at."""
-    parser.add_argument(
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
         "--ledger", action="store_true", help="only looks whether all that is kept is as it was written"
     )
+    either.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.zip",
+        help="records one visit to Fluvius for a bug report, without anything personal, and asks first",
+    )
+    parser.add_argument("--yes", action="store_true", help="with --report: do not ask")
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Look at the ledger, or try it all."""
-    settings = settings_for(arguments, "error", connects=not arguments.ledger)
+    settings = settings_for(arguments, "error", connects=not (arguments.ledger or arguments.report))
     end_as_by_ctrl_c()  # so that nothing that was tried stays on the broker
+    if arguments.report:
+        return report(settings, arguments.report, partial(_fluvius, whole=True), yes=arguments.yes)
     return ledger_check.check(settings) if arguments.ledger else check(settings)
 
 
-def check(settings: Settings) -> int:
+def check(settings: Settings, *, signed_in: bool = False) -> int:
     """Try it all and print it; returns the exit status.
 
     Works beside a running bridge. To ask is to ask Fluvius: refused credentials are tried once more, if there
     are tries left today.
+
+    Args:
+        settings: the configuration.
+        signed_in: whether the account was tried just now, so that its token will do.
     """
     make(settings.data_dir)
-    return show(_findings(settings))
+    return show(_findings(settings, signed_in=signed_in))
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings(settings: Settings, *, signed_in: bool) -> Iterator[Finding]:
     yield Finding("configuration", works=True, words=_meters_in_words(settings))
     yield Finding("broker", *try_broker(settings))
     if statistics := statistics_settings(settings.homeassistant, os.environ):
-        yield _home_assistant(statistics, settings.data_dir)
+        yield Finding("statistics", *home_assistant(statistics, settings.data_dir)[:2])
     elif missing := advice(settings.homeassistant):
         yield Finding("statistics", works=True, words=f"off: {missing}")
     try:
@@ -83,38 +86,33 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding("data_dir", works=False, words=f"{error}. {_UNKEPT}")
         return
     yield from price_findings(settings, lambda: datetime.now(UTC))
+    yield from file_findings(settings)
     http = PoliteSession()
     try:
-        yield from _fluvius(settings, http)
+        yield from _fluvius(settings, http, signed_in=signed_in)
     finally:
         http.close()
     yield from _odd_answers(settings, http.seen)
 
 
-def _home_assistant(statistics: StatisticsSettings, folder: Path) -> Finding:
-    known = door.refusals(statistics, folder)
-    try:
-        with door.entered(statistics, known, lambda: datetime.now(UTC), asked=True) as core:
-            core.check()
-            words = f"Home Assistant {core.version} takes statistics"
-    except (CoreAway, CommandRefused, FolderError, TokenRefused) as error:
-        return Finding("statistics", works=False, words=str(error))
-    return Finding("statistics", works=True, words=words)
+def _fluvius(
+    settings: Settings, http: PoliteSession, *, signed_in: bool = False, whole: bool = False
+) -> Iterator[Finding]:
+    """What Fluvius answers; `whole`: to each question that a run asks."""
 
-
-def _fluvius(settings: Settings, http: PoliteSession) -> Iterator[Finding]:
     def now() -> datetime:
         return datetime.now(UTC)
 
     if settings.fluvius.energy_api:
-        yield from _energy_api(settings, http, now)
+        yield from _energy_api(settings, http, now, whole=whole)
     if settings.fluvius.portal:
-        yield from _portal(settings, http, now)
+        yield from _portal(settings, http, now, signed_in=signed_in, whole=whole)
 
 
-def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
+def _energy_api(settings: Settings, http: PoliteSession, now: Now, *, whole: bool) -> Iterator[Finding]:
     try:
-        mandates = open_energy_api(settings, http, now, asked=True).mandates()
+        source = open_energy_api(settings, http, now, asked=True)
+        mandates = source.mandates()
     except (FluviusError, FolderError) as error:
         yield _failure("energy_api", error)
         return
@@ -128,21 +126,28 @@ def _energy_api(settings: Settings, http: PoliteSession, now: Now) -> Iterator[F
         if meter.source == "energy_api":
             problem = problems.get(meter.ean, "there is no mandate for its EAN")
             yield Finding(meter.label, works=problem is None, words=problem or "its mandate is approved")
+    if whole:
+        yield from whole_visit.energy(source, settings, good, now())
 
 
-def _portal(settings: Settings, http: PoliteSession, now: Now) -> Iterator[Finding]:
+def _portal(
+    settings: Settings, http: PoliteSession, now: Now, *, signed_in: bool, whole: bool
+) -> Iterator[Finding]:
     try:
-        open_access(settings, http, now, asked=True).try_sign_in()
+        if not signed_in:
+            open_access(settings, http, now, asked=True).try_sign_in()
     except (FluviusError, FolderError) as error:
         yield _failure("sign-in", error)
         return
     yield Finding("sign-in", works=True, words="Fluvius knows us")
-    source = open_portal(settings, http, _Nothing(), now, asked=True)
+    source = open_portal(settings, http, Nothing(), now, asked=True)
     for meter in (each for each in settings.followed if each.source == "portal"):
         try:
-            yield Finding(meter.label, *_meter(source, meter, now(), settings.schedule.lookback_days))
+            yield Finding(meter.label, *readings_of(source, meter, now(), settings.schedule.lookback_days))
         except (FluviusError, FolderError) as error:
             yield _failure(meter.label, error)
+        if whole:
+            yield from whole_visit.peaks(source, meter, now())
 
 
 def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
@@ -160,26 +165,6 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:
     refused = isinstance(error, CredentialsRefused)
     return Finding(what, works=False, words=str(error), status=REFUSED if refused else COULD_NOT)
-
-
-def _meter(source: Stepwise, meter: Meter, now: datetime, lookback_days: int) -> tuple[bool, str]:
-    """Whether there are readings, and which: the newest day's intervals, or else the oldest's."""
-    first, last = meterday.span_within(meter)
-    window = [day for day in completeness.window(meter.energy, now, lookback_days) if first <= day <= last]
-    if not window:
-        return True, f"its from or until leaves nothing of the last {lookback_days} days to ask for"
-    readings = source.days(meter, window[0], window[-1]).readings
-    days = sorted({meterday.day_of(reading.start, meter.energy) for reading in readings})
-    if not days:
-        return False, (
-            f"no readings since {window[0]}; compare the EAN and the serial number with mijn.fluvius.be,"
-            " also after an exchange of the meter"
-        )
-    for day in (days[-1], days[0]):
-        intervals = {reading.start for reading in source.intervals(meter, day).readings}
-        if intervals:
-            return True, f"days up to {days[-1]}, {len(intervals)} intervals on {day}"
-    return True, f"days up to {days[-1]}, days only; {SWITCH_ON[meter.energy]}"
 
 
 def _meters_in_words(settings: Settings) -> str:

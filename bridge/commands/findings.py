@@ -33,7 +33,12 @@ def _print(finding: Finding) -> None:
     width = max(get_terminal_size().columns - 1, 60)
     print(
         textwrap.fill(
-            clean_lines(finding.words), width, initial_indent=begin, subsequent_indent=" " * len(begin)
+            clean_lines(finding.words),
+            width,
+            initial_indent=begin,
+            subsequent_indent=" " * len(begin),
+            break_on_hyphens=False,  # a path is to be copied
+            break_long_words=False,
         ),
         flush=True,
     )

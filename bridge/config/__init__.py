@@ -25,6 +25,7 @@ from bridge.config.settings import (
 from bridge.text.words import slug
 
 __all__ = [
+    "FILE",
     "KEYS",
     "ConfigError",
     "DayAheadSettings",

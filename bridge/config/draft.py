@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -71,15 +71,23 @@ class Draft:
     def add_file(self, file: Path) -> None:
         """One file's keys. Nothing else is worth looking at while it cannot be read."""
         try:
-            tree = parse(read(file), self.secret)
+            text = read(file)
         except ConfigError as error:
             raise ConfigError(*self.mistakes, f"{file}: {error}") from None
-        if not isinstance(tree, dict | None):
-            raise ConfigError(f"{file}: holds no keys; write them as in config.example.yaml")
-        self.tree = tree or {}
-        written = [at(tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
+        self.add_text(text, self.secret)
+        written = [at(self.tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
         if any(value and not isinstance(value, Hidden) for value in written):
             self.warn_if_public(file)
+
+    def add_text(self, text: str, secret: Callable[[str], str]) -> None:
+        """What is in the file, whoever read it; `secret` gives the value of `!secret NAME`."""
+        try:
+            tree = parse(text, secret)
+        except ConfigError as error:
+            raise ConfigError(*self.mistakes, f"{self.file}: {error}") from None
+        if not isinstance(tree, dict | None):
+            raise ConfigError(f"{self.file}: holds no keys; write them as in config.example.yaml")
+        self.tree = tree or {}
 
     def add_options(self, file: Path) -> None:
         """What was filled in on an add-on's page, and an add-on's own defaults for the rest."""
@@ -194,7 +202,7 @@ class Draft:
         settings = self.validated(Settings, contradictions(self.tree))
         if settings:
             for index, meter in enumerate(settings.meters):
-                if not _check_digit_fits(meter.ean):
+                if not check_digit_fits(meter.ean):
                     where = self.where(("meters", index, "ean"))
                     self.warnings.append(
                         f"{where}: the last digit does not fit the others; is there a slip in it?"
@@ -223,7 +231,7 @@ class Draft:
         return found
 
 
-def _check_digit_fits(ean: str) -> bool:
+def check_digit_fits(ean: str) -> bool:
     """GS1's check digit: the digits weigh 3 and 1 in turn, and add up to a multiple of ten."""
     return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(ean)) % 10 == 0
 

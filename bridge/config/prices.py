@@ -19,6 +19,8 @@ from bridge.metering.contract import ByTariff, Contract, Dynamic, Fixed, Per, Ra
 from bridge.metering.model import Energy, Meter
 from bridge.text.words import slug
 
+LARGEST_LIST = 4 * 1024 * 1024  # bytes of prices on MQTT: two years of quarter-hours
+
 # A price in cents is out of range: 13.42 for 0.1342.
 _PerKwh = Annotated[Decimal, Field(ge=-5, le=5, decimal_places=12)]
 _Euros = Annotated[Decimal, Field(ge=-100_000, le=100_000, decimal_places=12)]

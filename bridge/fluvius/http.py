@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 import urllib3
@@ -21,6 +21,9 @@ from bridge.fluvius.seen import Seen
 from bridge.text.deadline import all_within
 from bridge.text.foreign import clean
 from bridge.text.punctual import PunctualAdapter
+
+if TYPE_CHECKING:
+    from bridge.fluvius.recording import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +95,7 @@ class PoliteSession:
     count: int = 0  # requests made
     seen: Seen = field(default_factory=Seen)  # how the answers look
     latest: Response | None = None  # the answer that came last
+    recorder: "Recorder | None" = None  # of all that is asked and answered
     _http: requests.Session = field(default_factory=requests.Session)
     _transport: PunctualAdapter = field(default_factory=PunctualAdapter)
     _unhurried: int = 0
@@ -173,23 +177,14 @@ class PoliteSession:
     def _once(self, method: str, url: str, *, at_most: int = A_PAGE, **options: Any) -> Response:
         self.count += 1
         self.latest = None
-        options.setdefault("allow_redirects", False)
         try:
-            with all_within(self.exchange_seconds, self._transport.sockets) as is_cut:
-                response = self._exchange(method, url, at_most, options)
-                if is_cut.is_set():  # what ends with the connection looks whole
-                    raise TimeoutError
-                self.latest = response
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            LookupError,
-            OSError,
-            ValueError,
-        ) as error:
-            if is_cut.is_set():
-                raise TryLater("Fluvius does not come to the end of its answer", reached=False) from error
-            raise _unreachable(error) from error
+            self.latest = response = self._answered(method, url, at_most, options)
+        except FluviusError as error:
+            if self.recorder:
+                self.recorder.failed(method, url, options, self.now(), error)
+            raise
+        if self.recorder:
+            self.recorder.answered(method, url, options, self.now(), response)
         log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
         clock.compare(response.headers, self.now())
         if response.status == 429 or response.status >= 500:
@@ -204,6 +199,25 @@ class PoliteSession:
                 not_before=_retry_after(response.headers.get("Retry-After"), self.now()),
             )
         return response
+
+    def _answered(self, method: str, url: str, at_most: int, options: dict[str, Any]) -> Response:
+        options.setdefault("allow_redirects", False)
+        try:
+            with all_within(self.exchange_seconds, self._transport.sockets) as is_cut:
+                response = self._exchange(method, url, at_most, options)
+                if is_cut.is_set():  # what ends with the connection looks whole
+                    raise TimeoutError
+                return response
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            LookupError,
+            OSError,
+            ValueError,
+        ) as error:
+            if is_cut.is_set():
+                raise TryLater("Fluvius does not come to the end of its answer", reached=False) from error
+            raise _unreachable(error) from error
 
     def _exchange(self, method: str, url: str, at_most: int, options: dict[str, Any]) -> Response:
         timeout = _CONNECT_SECONDS, _SILENCE_SECONDS

@@ -12,6 +12,7 @@ from bridge.fluvius.energy_api.sign_in import authority, energy_api_account
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.portal import pages, sign_in
 from bridge.fluvius.portal.client import Portal
+from bridge.fluvius.recording import Recorder
 from bridge.fluvius.source import Memory, Source
 from bridge.fluvius.tokens import TokenStore
 
@@ -90,3 +91,18 @@ def portal_account(portal: PortalSettings, http: PoliteSession) -> Account:
         renew=http.keeping_what_is_odd()(partial(sign_in.renew, http, portal)),
         fixed_token=token or None,
     )
+
+
+def open_recorder(settings: Settings, now: datetime) -> Recorder:
+    """A recorder that knows who is at home."""
+    portal, api = settings.fluvius.portal, settings.fluvius.energy_api
+    known = [number for meter in settings.followed for number in (meter.ean, meter.serial)]
+    kinds: dict[str, str] = {}
+    if portal:
+        secrets = (portal.password, portal.token)
+        known += [portal.email or "", *(each.get_secret_value() for each in secrets if each)]
+    if api:
+        kinds = {api.tenant_id: "tenant", api.client_id: "client", api.contract_number: "contract"}
+        known += [*kinds, api.subscription_key.get_secret_value()]
+        known += [api.client_secret.get_secret_value()] if api.client_secret else []
+    return Recorder(now, known, kinds)

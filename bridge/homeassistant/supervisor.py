@@ -65,7 +65,7 @@ def load(environment: Mapping[str, str], *, connects: bool) -> Settings:
         return settings
     written = settings.mqtt.model_dump(exclude_unset=True)
     try:
-        mqtt = MqttSettings.model_validate(_broker(environment) | written)
+        mqtt = MqttSettings.model_validate(broker(environment) | written)
     except ValidationError:
         raise _odd() from None
     return settings.model_copy(update={"mqtt": mqtt})
@@ -79,7 +79,7 @@ def _address(environment: Mapping[str, str]) -> str:
     return environment.get(_ADDRESS) or "http://supervisor"
 
 
-def _broker(environment: Mapping[str, str]) -> dict[str, Any]:
+def broker(environment: Mapping[str, str]) -> dict[str, Any]:
     """The broker in our words, as the Supervisor gave it."""
     status, text = _ask(environment, "/services/mqtt")
     if status in (401, 403):

@@ -58,13 +58,17 @@ class CountedDays(Part):
             " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? GROUP BY start, register",
             (self._meter(meter), *map(to_seconds, bounds)),
         )
-        found: dict[date, dict[Register, dict[datetime, Decimal]]] = defaultdict(lambda: defaultdict(dict))
-        registers = self._store.names.registers
-        ends = 0
-        of_day: dict[Register, dict[datetime, Decimal]] = {}
+        found: dict[date, dict[int, dict[datetime, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+        before, ends = -1, 0
         for register, start, amount in rows:
+            if start != before:  # most starts are those of several registers
+                before, instant = start, to_instant(start)
             if start >= ends:
-                day = meterday.day_of(to_instant(start), meter.energy)
+                day = meterday.day_of(instant, meter.energy)
                 ends, of_day = to_seconds(meterday.end_of(day, meter.energy)), found[day]
-            of_day[registers[register]][to_instant(start)] = _amount(amount)
-        return found
+            of_day[register][instant] = _amount(amount)
+        registers = self._store.names.registers
+        return {
+            day: {registers[number]: amounts for number, amounts in of_day.items()}
+            for day, of_day in found.items()
+        }

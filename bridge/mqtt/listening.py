@@ -11,6 +11,7 @@ from typing import Any
 from paho.mqtt import client as paho
 from paho.mqtt.reasoncodes import ReasonCode
 
+from bridge.config.prices import LARGEST_LIST
 from bridge.mqtt import topics
 from bridge.mqtt.allowance import Allowance
 from bridge.mqtt.messages import Command, Event, HomeAssistantStarted, PricesGiven
@@ -18,7 +19,6 @@ from bridge.mqtt.messages import Command, Event, HomeAssistantStarted, PricesGiv
 _log = logging.getLogger(__name__)
 
 LARGEST_COMMAND = 64 * 1024  # bytes
-LARGEST_PRICES = 4 * 1024 * 1024  # a year of quarter-hours and more
 
 
 class Listening:
@@ -75,10 +75,8 @@ class Listening:
             self._hand_over(Command(message.topic.rpartition("/")[2], bytes(message.payload)))
 
     def _on_prices(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        if len(message.payload) > LARGEST_PRICES:
-            _log.info("Ignored %d bytes on %s: that is too much.", len(message.payload), message.topic)
-        elif message.payload:  # retained ones too: they are prices still
-            self._hand_over(PricesGiven(bytes(message.payload)))
+        if message.payload:  # retained ones too: they are prices still
+            self._hand_over(PricesGiven(bytes(message.payload[: LARGEST_LIST + 1])))
 
     def _on_birth(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         if message.payload == b"online" and not message.retain:  # if retained, it started before we did

@@ -40,7 +40,7 @@ class HomeAssistantStarted:
 class PricesGiven:
     """Somebody publishes day-ahead prices."""
 
-    payload: bytes  # at most 4 MiB
+    payload: bytes  # cut off where it is longer than a list may be, so that it is refused
 
 
 Event = Connected | Command | HomeAssistantStarted | PricesGiven

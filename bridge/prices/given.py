@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from bridge.config.prices import LARGEST_LIST
 from bridge.metering.model import BRUSSELS
 from bridge.prices.documents import from_json
 from bridge.prices.errors import NotUnderstood
 from bridge.prices.steps import CONTRADICTORY, EMPTY, HOUR, QUARTER, Answer, by_distance, per_kwh, quarters
 
-AT_MOST = 4 * 1024 * 1024  # bytes: two years of quarter-hours
-
 _HOURS_OF_A_DAY = 23  # at least
+_FIRST_AUCTION = datetime(2006, 11, 21, tzinfo=BRUSSELS)  # of Belgium's day-ahead market: no price is older
 _AHEAD = timedelta(days=3)  # nobody knows prices of later
 
 
@@ -28,8 +28,8 @@ def read(payload: bytes, now: datetime) -> Answer:
     Raises:
         NotUnderstood: the message says what to publish instead.
     """
-    if len(payload) > AT_MOST:
-        raise NotUnderstood(f"the list has more than {AT_MOST // 1024:,} kB; publish less at a time")
+    if len(payload) > LARGEST_LIST:
+        raise NotUnderstood(f"the list has more than {LARGEST_LIST // 1024:,} kB; publish less at a time")
     points = from_json(payload)
     if not isinstance(points, list) or not points:
         raise NotUnderstood(
@@ -84,6 +84,8 @@ def _point(point: Any, latest: datetime) -> tuple[datetime, Decimal | None]:
     if isinstance(price, str):
         raise NotUnderstood(f"the price {price[:40]} is a text; publish a number")
     start = _instant(point["start"])
+    if start < _FIRST_AUCTION:
+        raise NotUnderstood(f"there was no market at {point['start'][:40]}: it began in {_FIRST_AUCTION:%Y}")
     if start > latest:
         raise NotUnderstood(f"nobody knows the price of {point['start'][:40]} yet")
     return start, None if price is None else per_kwh(price)

@@ -116,7 +116,9 @@ class Bridge:
             between=self._go_on,
             window=window,
         )
-        imports = Imports(settings.import_dir, ledger, fetcher, now=now, trouble=trouble, go_on=self._go_on)
+        self._imports = imports = Imports(
+            settings.import_dir, ledger, fetcher, now=now, trouble=trouble, go_on=self._go_on
+        )
         self._statistics = Statistics(recorder, fetcher, view, trouble)
         self._errands = Errands(pricing, imports, self._statistics, backfills, view)
         wishes = BackfillRequests(ledger, fetcher, backfills, now=now, trouble=trouble, changed=view.bridge)
@@ -153,6 +155,7 @@ class Bridge:
         with self._broker, suppress(Stopped):
             self._attend(greeting)
             self._backfills.say_how_to_get_more(self._settings.schedule.lookback_days)
+            self._imports.everything()
             cycle = self._cycle(Occasion.ONCE)
             if self._view.unpublished:
                 away = BrokerAway(self._broker.problem or self._view.unpublished)

@@ -61,6 +61,17 @@ class Imports:
             self._look(self._folder)
         return bool(self._ready)
 
+    def everything(self) -> bool:
+        """Take what lies there and was not written to just now; says whether the ledger knows more."""
+        if self._folder is None:
+            return False
+        self._look(self._folder)
+        self._ready = [path for path, (_, written) in self._seen.items() if self._is_at_rest(written)]
+        is_news = False
+        while self._ready:
+            is_news |= self.step()
+        return is_news
+
     def step(self) -> bool:
         """Take one file, and put it away with what came of it; says whether the ledger knows more."""
         path = self._ready.pop(0)
@@ -79,6 +90,9 @@ class Imports:
             log.log(level, "%s: %s: %s", meter, each.name, each.words)
         self._put_away(path, outcomes)
         return True
+
+    def _is_at_rest(self, written: int) -> bool:
+        return abs(self._now().timestamp() - written / 1e9) >= _EVERY.total_seconds()
 
     def _look(self, folder: Path) -> None:
         try:

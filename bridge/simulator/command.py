@@ -4,10 +4,15 @@ import argparse
 import logging
 import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 from bridge.simulator.faults.table import CATALOG
+from bridge.simulator.meters import Meters
+from bridge.simulator.replay import Replay, UnusableError, introduction, read
+from bridge.simulator.server import Served
 from bridge.simulator.simulator import Simulator
 from bridge.simulator.writing import parse_moment_or_date
 
@@ -46,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="so many meters more for the Energy API, each with a mandate",
     )
     parser.add_argument("--list-faults", action="store_true", help="list the faults and variants, and stop")
+    parser.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FILE.zip",
+        help="plays back what `check --report` recorded, as of today or of --today",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,6 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list_faults:
         _say(_fault_list())
         return 0
+    if arguments.replay:
+        return _replay(arguments)
     simulator = Simulator(host=arguments.host, port=arguments.port)
     try:
         if arguments.today:
@@ -68,15 +81,36 @@ def run(arguments: argparse.Namespace) -> int:
     except (ValueError, TypeError) as error:
         sys.stderr.write(f"simulate: {error}\n\n{_fault_list()}\n")
         return 2
+    return _serve(simulator, lambda: _introduction(simulator))
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    if arguments.fault or arguments.customers:
+        sys.stderr.write("simulate: --replay answers what was recorded; leave --fault and --customers out\n")
+        return 2
+    clock = Meters((), None)
     try:
-        simulator.start()
+        if arguments.today:
+            clock.set_today(parse_moment_or_date(arguments.today))
+        recording = read(arguments.replay)
+    except (ValueError, UnusableError) as error:
+        what = arguments.replay if isinstance(error, UnusableError) else "--today"
+        sys.stderr.write(f"simulate: {what}: {error}\n")
+        return 2
+    replay = Replay(recording, clock.now, port=arguments.port, host=arguments.host)
+    return _serve(replay, lambda: introduction(replay))
+
+
+def _serve(served: Served, introduction: Callable[[], str]) -> int:
+    try:
+        served.start()
     except OSError as error:
-        sys.stderr.write(f"simulate: cannot listen on {arguments.host}:{arguments.port}: {error.strerror}\n")
+        sys.stderr.write(f"simulate: cannot listen on {served.host}:{served.port}: {error.strerror}\n")
         return 1
-    _say(_introduction(simulator))
+    _say(introduction())
     _log_requests()
     _wait_for_the_end()
-    simulator.stop()
+    served.stop()
     return 0
 
 

@@ -9,7 +9,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Self
 
 from bridge.simulator.response import Response, as_text
 from bridge.simulator.writing import http_date
@@ -61,6 +61,54 @@ class Server(ThreadingTCPServer):
     def handle_error(self, _request: Any, client_address: Any) -> None:
         """A client that went away is no error."""
         LOG.debug("the connection with %s broke", client_address)
+
+
+class Served:
+    """What answers at an address of its own. Use it as a context manager, or start and stop it.
+
+    Args:
+        port: 0 for any free port. One that is started again keeps its port.
+        host: the address to listen on.
+    """
+
+    def __init__(self, port: int, host: str) -> None:
+        self.host, self.port = host, port
+        self._server: Server | None = None
+
+    @property
+    def instant(self) -> datetime:
+        """The moment of the Date headers, aware."""
+        raise NotImplementedError
+
+    def answer(self, method: str, target: str, headers: Message, body: bytes) -> Response:
+        """The answer to one request."""
+        raise NotImplementedError
+
+    def start(self) -> Self:
+        """Begins to answer; returns itself."""
+        answer = lambda *asked: self.answer(*asked)  # noqa: E731, PLW0108 - another may take its place
+        self._server = Server((self.host, self.port), answer, lambda: self.instant)
+        self.port = self._server.server_address[1]
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Stops answering and breaks every connection, stalled ones too."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        host = "127.0.0.1" if self.host in ("", "0.0.0.0") else self.host  # noqa: S104 - not listening here
+        return f"http://{host}:{self.port}"
 
 
 class _Handler(BaseHTTPRequestHandler):

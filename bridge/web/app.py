@@ -64,7 +64,8 @@ class App:
         """Answer one request."""
         request = Request(environ)
         request.max_form_memory_size = request.max_content_length = _LARGEST_FORM
-        response = self._answer(request)
+        with request:  # so that files of a form are closed
+            response = self._answer(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)

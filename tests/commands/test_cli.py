@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from bridge import __version__
-from bridge.commands import broker_check, check, main
+from bridge.commands import check, main
 from bridge.metering.model import BRUSSELS
+from bridge.setup import broker as broker_check
 from tests.rig.commands import (
     COULD_NOT,
     DONE,

@@ -392,6 +392,8 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
         database.execute("DROP TABLE cost")
+        database.execute("DROP VIEW sound_correction")
+        database.execute("DROP TABLE correction")
         for column in ("origin", "estimated"):
             database.execute(f"ALTER TABLE reading DROP COLUMN {column}")
         for column in ("provisional", "reviewed_at", "checksum", "intervals_checksum"):

@@ -260,6 +260,31 @@ def test_every_heading_ean_and_line_end(
 
 
 @pytest.mark.parametrize(
+    ("heading", "whose", "name"),
+    [
+        ("Van;Tot;EAN;Meter;Register;Volume", f"{EAN};{SERIAL}", "file.csv"),
+        ("Van datum;Tot datum;Meter;Metertype;Register;Volume", f"{SERIAL};Digitale Meter", f"{EAN}.csv"),
+    ],
+)
+def test_of_april_2020_are_days_that_nobody_has_vouched_for(
+    desk: World, tmp_path: Path, heading: str, whose: str, name: str
+) -> None:
+    day = f"14-04-2020;15-04-2020;{whose};Afname"
+    path = file(tmp_path, f"{day} Dag;4,5", f"{day} Nacht;2,25", heading=heading, name=name)
+    [outcome] = take(desk, path)
+    assert (outcome.error, outcome.tally) == (None, {"new": 2})
+    with desk.ledger() as ledger:
+        known = ledger.days.complete_day(desk.meter(), date(2020, 4, 14))
+    assert (known.amounts, known.validated) == ({HIGH: Decimal("4.5"), LOW: Decimal("2.25")}, False)
+
+
+def test_a_file_without_an_ean_is_nobodys(desk: World, tmp_path: Path) -> None:
+    heading, line = "Van;Tot;A;B;Register;Volume", "14-04-2020;15-04-2020;;;Afname Dag;4,5"
+    [outcome] = take(desk, file(tmp_path, line, heading=heading))
+    assert outcome.error == "it does not say whose it is: put the EAN into the name of the file"
+
+
+@pytest.mark.parametrize(
     ("day", "since", "until"),
     [("14/03/2026", "7:00:00", "7:15:00"), ("14/3/2026", "07:00", "07:15"), ("2026-03-14", "07:00", "07:15")],
 )
@@ -536,6 +561,13 @@ def test_of_a_file_that_is_cut_the_whole_lines_are_taken(desk: World, tmp_path: 
     [outcome] = take(desk, path)
     assert list(slots(desk)) == [at("2026-03-14 07:00")]
     assert outcome.left == ["its last line is cut: is the file whole?"]
+
+
+def test_a_file_of_two_gigabytes_is_not_read(desk: World, tmp_path: Path) -> None:
+    path = file(tmp_path, line(*QUARTER))
+    os.truncate(path, 2 * 1024**3)  # sparse: it takes no room
+    [outcome] = take(desk, path)
+    assert outcome.error == "it is too large: no history of Mijn Fluvius has more than 1 GB"
 
 
 def test_archives_that_are_none(desk: World, tmp_path: Path) -> None:

@@ -93,4 +93,4 @@ def test_a_supervisor_that_trickles_is_told(
             "ADDON_OPTIONS": str(tmp_path / "options.json"),
         }
         with pytest.raises(supervisor.SupervisorError, match="cannot be reached"):
-            supervisor._broker(environment)
+            supervisor.broker(environment)

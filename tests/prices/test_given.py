@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bridge.config.prices import LARGEST_LIST
 from bridge.metering.model import BRUSSELS
 from bridge.prices import given
 from bridge.prices.errors import NotUnderstood
@@ -87,6 +88,7 @@ def test_a_price_that_is_null_is_left_out() -> None:
         ([{"start": "tomorrow", "price": 0.1}], "write it with its offset"),
         ([{"start": "0001-01-01T00:00:00+14:00", "price": 0.1}], "write it with its offset"),
         (listed(0.1, 0.2, start="2026-11-20T00:07:00+01:00"), "cannot begin at"),
+        (listed(0.1, 0.2, start="1726-11-20T00:00:00+01:00"), "there was no market at 1726-11-20"),
         (listed(0.1, 0.2, start="2027-11-20T00:00:00+01:00"), "nobody knows the price of 2027-11-20"),
     ],
 )
@@ -97,7 +99,7 @@ def test_what_is_no_list_of_prices_is_refused_with_what_to_publish(content: Any,
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"\xff", b"[" * 100_000, b"<html>", b"0" * given.AT_MOST, b" " * (given.AT_MOST + 1)]
+    "payload", [b"", b"\xff", b"[" * 100_000, b"<html>", b"0" * LARGEST_LIST, b" " * (LARGEST_LIST + 1)]
 )
 def test_what_is_no_document_is_refused(payload: bytes) -> None:
     with pytest.raises(NotUnderstood):
@@ -113,3 +115,18 @@ def test_hours_before_and_quarter_hours_after_a_midnight() -> None:
         + [{**each, "start": each["start"].replace("2025-09-30", "2025-10-01")} for each in hours]
     )
     assert list(back.prices.values()) == euros(*["0.2"] * 96, *["0.1"] * 96)
+
+
+@pytest.mark.parametrize("start", ["1700-01-01T00:00:00+00:00", "2006-11-20T00:00:00+01:00"])
+def test_no_price_is_older_than_the_market(start: str) -> None:
+    with pytest.raises(NotUnderstood, match="there was no market at"):
+        read(listed(*[0.1] * 96, start=start))
+
+
+def test_the_market_s_first_day_is_taken() -> None:
+    assert len(read(listed(*[0.1] * 96, start="2006-11-21T00:00:00+01:00")).prices) == 96
+
+
+def test_nobody_knows_prices_of_another_century() -> None:
+    with pytest.raises(NotUnderstood, match="nobody knows the price"):
+        read(listed(*[0.1] * 96, start="2900-01-01T00:00:00+01:00"))

@@ -54,6 +54,7 @@ recorder:
 frontend:
 history:
 energy:
+automation: !include automations.yaml
 logger:
   default: warning
 """
@@ -187,6 +188,41 @@ class HomeAssistant:
             "call_service", domain="text", service="set_value", target=target, service_data={"value": text}
         )
 
+    def dismiss(self, notification: str) -> None:
+        wanted = {"notification_id": notification}
+        self.ask("call_service", domain="persistent_notification", service="dismiss", service_data=wanted)
+
+    def automate(self, name: str, blueprint: str, inputs: Mapping[str, Any]) -> None:
+        """Make an automation from a blueprint, and wait until it is on."""
+        self._post(
+            f"/api/config/automation/config/{name}",
+            json={
+                "alias": name,
+                "trace": {"stored_traces": 100},
+                "use_blueprint": {"path": blueprint, "input": {**inputs}},
+            },
+        )
+        self._wait(lambda: self.states().get(f"automation.{name}", {}).get("state") == "on", ANSWER)
+
+    def automate_no_more(self, name: str) -> None:
+        path = f"{self.url}/api/config/automation/config/{name}"
+        _json(self._http.delete(path, headers=self._signed, timeout=ANSWER))
+
+    def runs(self, automation: str) -> list[str]:
+        """How the runs of an automation ended, the first one first."""
+        traces = self.ask("trace/list", domain="automation", item_id=automation)
+        by_start = sorted(traces, key=lambda each: each["timestamp"]["start"])
+        return [each["script_execution"] for each in by_start if each["state"] == "stopped"]
+
+    def rendered(self, template: str, variables: Mapping[str, Any]) -> str:
+        """What a template says."""
+        wanted = {"template": template, "variables": variables}
+        answer = self._http.post(
+            f"{self.url}/api/template", json=wanted, headers=self._signed, timeout=ANSWER
+        )
+        answer.raise_for_status()
+        return answer.text
+
     def statistics(
         self,
         ids: Sequence[str],
@@ -254,6 +290,7 @@ class HomeAssistant:
                 time_zone=self._time_zone, port=port, database=self.folder / "home-assistant_v2.db"
             )
         )
+        (self.folder / "automations.yaml").write_text("[]")
         self._remember(Known(port, token=""))
 
     def _onboard(self) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from paho.mqtt import client as paho
 
-from bridge.commands import broker_check
 from bridge.folder import heartbeat
 from bridge.mqtt import Broker, client
+from bridge.setup import broker as broker_check
 from tests.rig.connection import both_protocols, no_room
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.oddbroker import CONNECT, PUBLISH, OddBroker, Packet, slow_line, usual

@@ -334,6 +334,12 @@ class TestPricesBySomebodyElse:
             eventually(lambda: health(mosquitto)["last_error"])
             assert costs(mosquitto) == before
 
+    def test_a_list_that_is_too_long_is_said(self, given: World, mosquitto: Mosquitto) -> None:
+        with given.running():
+            eventually(lambda: costs_there(mosquitto))
+            mosquitto.publish("fluvius/price/set", b" " * 9 * 2**20)
+            eventually(lambda: "more than 4,096 kB" in str(health(mosquitto)["last_error"]))
+
 
 def costs_there(mosquitto: Mosquitto) -> dict[str, Any]:
     there = mosquitto.retained("fluvius/home/cost/day")

@@ -1,5 +1,6 @@
 """Files that are put into the folder of a running bridge, and a meter that lives on them alone."""
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -132,6 +133,18 @@ def test_once_asks_nobody_for_a_meter_of_files(home: World, mosquitto: Mosquitto
     cycle = home.once()
     assert (cycle.errors, home.asked()) == ([], 0)
     assert "no whole day" in says(mosquitto.retained(), "fluvius/home/status")["advice"]
+
+
+def test_once_takes_what_lies_there_and_is_not_written_to_any_more(
+    home: World, inbox: Path, mosquitto: Mosquitto
+) -> None:
+    for name, age in (("quarters.csv", 10), ("growing.csv", 9)):
+        written = home.clock().timestamp() - age
+        os.utime(put(home, inbox, name), (written, written))
+    cycle = home.once()
+    assert (cycle.errors, home.asked()) == ([], 0)
+    assert mosquitto.retained()["fluvius/home/day/date"] == "2026-11-19"
+    assert {each.name for each in inbox.iterdir()} == {"growing.csv", "done"}
 
 
 def test_a_file_that_cannot_be_put_away_is_imported_once_and_said_once(

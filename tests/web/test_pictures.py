@@ -152,7 +152,7 @@ def a_curve(prices: Sequence[str | None], now: int = 33) -> PriceCurve:
     )
     present = quarters[now]
     assert present
-    return PriceCurve(present, {}, quarters, start, tomorrow, end, end)
+    return PriceCurve(present, {}, quarters, start, tomorrow, end, end, is_dynamic=True)
 
 
 def a_price(start: datetime, price: Decimal) -> Price:

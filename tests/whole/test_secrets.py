@@ -22,6 +22,7 @@ MONTH = f"{datetime.now(UTC) - timedelta(days=9):%Y-%m-%d}"
 COMMANDS = [
     ["once"],
     ["check"],
+    ["check", "--report", "report.zip", "--yes"],
     ["show"],
     ["show", "--json"],
     ["show", "--costs"],

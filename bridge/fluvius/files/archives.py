@@ -71,6 +71,8 @@ def documents(path: Path) -> Iterator[Document]:
         with path.open("rb") as file:
             head = file.read(4)
         if head not in _ARCHIVES:
+            if facts.st_size > _LARGEST:
+                raise Unusable(_TOO_LARGE)
             filed_at = max(datetime.fromtimestamp(facts.st_mtime, UTC), _OLDEST)
             yield Document(_harmless(path.name), filed_at, facts.st_size, lambda: path.open("rb"))
             return

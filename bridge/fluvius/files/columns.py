@@ -9,9 +9,9 @@ from typing import NamedTuple
 from bridge.text.foreign import Quoting, clean
 
 _HEADINGS = {  # in small letters, without brackets and hyphens
-    "from_date": ("van datum", "from date"),
+    "from_date": ("van datum", "from date", "van"),
     "from_time": ("van tijdstip", "from time"),
-    "until_date": ("tot datum", "until date", "to date"),
+    "until_date": ("tot datum", "until date", "to date", "tot"),
     "until_time": ("tot tijdstip", "until time", "to time"),
     "ean": ("ean", "ean code"),
     "register": ("register",),
@@ -25,6 +25,9 @@ _HEADINGS = {  # in small letters, without brackets and hyphens
     "description": ("omschrijving", "description"),
 }
 _REQUIRED = tuple(_HEADINGS)[:9]
+# April 2020 had days alone: neither times, nor a unit, nor whether somebody has looked at them.
+_REQUIRED_OF_DAYS = "from_date", "until_date", "register", "volume"
+_OF_DAYS = {"from_time": "00:00", "until_time": "00:00", "unit": "kWh", "status": "Ongevalideerd"}
 _DELIMITERS = ";\t,"
 
 
@@ -71,7 +74,9 @@ class Table:
             name: next((headings.index(each) for each in known if each in headings), None)
             for name, known in _HEADINGS.items()
         }
-        missing = [_HEADINGS[name][0] for name in _REQUIRED if self._places[name] is None]
+        absent = [name for name, place in self._places.items() if place is None]
+        self._required = _REQUIRED_OF_DAYS if {*_OF_DAYS} <= {*absent} else _REQUIRED
+        missing = [_HEADINGS[name][0] for name in self._required if name in absent]
         if missing:
             raise Unusable(
                 "it is no history of Mijn Fluvius: it lacks "
@@ -86,7 +91,8 @@ class Table:
     def __iter__(self) -> Iterator[Line]:
         """The lines one by one; one that is not whole is allowed at the end only, and left out."""
         pick = itemgetter(*(self._width if place is None else place for place in self._places.values()))
-        needed = 1 + max(place for name in _REQUIRED if (place := self._places[name]) is not None)
+        needed = 1 + max(place for name in self._required if (place := self._places[name]) is not None)
+        same = _OF_DAYS if self._required is _REQUIRED_OF_DAYS else {}
         try:
             for cells in self._rows:
                 if not any(cells):
@@ -99,19 +105,21 @@ class Table:
                 if len(cells) < needed:
                     self.is_cut = True
                     continue
-                yield Line._make(pick([*cells, *[""] * (self._width + 1 - len(cells))]))
+                yield Line._make(pick([*cells, *[""] * (self._width + 1 - len(cells))]))._replace(**same)
         except csv.Error as error:
             raise Unusable(f"line {self.number + 1} cannot be read ({error})") from None
 
 
 def ean_of(written: str) -> str:
-    """An EAN, also where a spreadsheet was to take it for text (`="5414..."`); empty where it was rounded."""
+    """An EAN, also where a spreadsheet was to take it for text (`="5414..."`); empty where it has lost it."""
     digits = written.strip().lstrip("=").strip('"').strip()
+    if not digits:
+        return ""
     if re.fullmatch(r"[0-9]{18}", digits):
         return digits
     if re.fullmatch(r"[0-9][.,]?[0-9]*E\+?17", digits, re.IGNORECASE):
         return ""
-    raise Unusable(f"{clean(written, 30) or 'nothing'} stands where an EAN of 18 digits belongs")
+    raise Unusable(f"{clean(written, 30)} stands where an EAN of 18 digits belongs")
 
 
 def _plain(heading: str) -> str:

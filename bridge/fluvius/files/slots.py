@@ -104,6 +104,7 @@ class History:
         if self._first is None:
             raise Unusable("it holds no readings")
         self._written_ean = self._first.ean
+        self.serial = self._first.meter.strip()  # of the first line; large meters have none
         self.ean = self._ean(self._first.ean)
         self.energy = self._energy(self._first)
         self._step = meterday.interval_length(self.energy)
@@ -138,7 +139,9 @@ class History:
             return ean
         if found := re.search(r"(?<![0-9])5[0-9]{17}(?![0-9])", self._name):
             return found[0]
-        raise Unusable("a spreadsheet has rounded its EAN; take the file as Mijn Fluvius gave it")
+        if written:
+            raise Unusable("a spreadsheet has rounded its EAN; take the file as Mijn Fluvius gave it")
+        raise Unusable("it does not say whose it is: put the EAN into the name of the file")
 
     def _energy(self, line: Line) -> Energy:
         is_gas = self._table.has_calorific_value or _UNITS.get(_folded(line.unit)) is Unit.M3

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bridge.web.page import Page
-from bridge.web.pages import meters, readings, state
+from bridge.web.pages import compare, meters, prices, readings, state
 
 BOTH = ("GET", "POST")
 
@@ -16,6 +16,8 @@ PAGES: Mapping[str, Page] = {
     "month": Page("/meters/<name>/month/<of>", readings.month),
     "year": Page("/meters/<name>/year/<int:of>", readings.year),
     "years": Page("/meters/<name>/years", readings.years),
+    "prices": Page("/prices", prices.show),
+    "compare": Page("/prices/compare", compare.show, BOTH),
     "state": Page("/state", state.show),
     "log": Page("/state/log", state.log_lines),
 }

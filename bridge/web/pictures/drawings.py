@@ -13,6 +13,7 @@ from markupsafe import Markup
 from bridge.metering.costs import Price
 from bridge.metering.model import Direction, Energy, Tariff
 from bridge.publishing.scale import hours_of_the_clock
+from bridge.text.words import Payload
 from bridge.web.pictures.columns import Block, Column, columns, middles
 from bridge.web.pictures.curve import Line, Now, curve
 from bridge.web.pictures.frame import Caption, Mark
@@ -81,6 +82,34 @@ def period(
             )
         )
     return columns(drawn, middles([label(row.first) for row in period.rows]), caption)
+
+
+def peaks(
+    months: Sequence[date],
+    said: Payload,
+    caption: Caption,
+    when: Callable[[date], str],
+    label: Callable[[date], str],
+) -> Markup:
+    """Monthly peaks, and what is billed where one lies below the floor.
+
+    Args:
+        months: by their first days, oldest first, the present one last.
+        said: the payload of `peak`.
+        caption: as for `day`; what is billed beyond the peak is `consumption low`.
+        when: how a month is told.
+        label: the same below it, as short as can be.
+    """
+    known = {each["month"]: each["peak"] for each in [*said["months"], said]}
+    drawn = []
+    for first in months:
+        peak = known.get(f"{first:%Y-%m}")
+        rest = max(said["floor"] - peak, Decimal(0)) if peak is not None else Decimal(0)
+        blocks = [Block("consumption high", peak), Block("consumption low", rest)] if peak is not None else []
+        words = _said(when(first), [each for each in blocks if each.amount], caption)
+        unknown = f"{when(first)}: {caption.names.get('hole', '')}"
+        drawn.append(Column(words if blocks else unknown, blocks, is_hole=not blocks))
+    return columns(drawn, middles([label(first) for first in months]), caption)
 
 
 def prices(

@@ -1,4 +1,4 @@
-"""What `check` says of the broker: it tries what `run` does, and takes away again what it left."""
+"""The broker, tried as `run` needs it; what was left there is taken away again."""
 
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,0 +1,51 @@
+"""What a recorded visit asks beside what `check` asks: one question of each kind that a run asks too."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+
+from bridge.commands.findings import Finding
+from bridge.config import Settings
+from bridge.fetching.mandates import allowed, made_by
+from bridge.fluvius.errors import FluviusError
+from bridge.fluvius.source import AtOnce, Stepwise
+from bridge.metering import completeness
+from bridge.metering.mandate import Mandate
+from bridge.metering.model import Energy, Meter
+
+_TWO_MONTHS = timedelta(days=62)
+
+
+def peaks(source: Stepwise, meter: Meter, now: datetime) -> Iterator[Finding]:
+    """The latest monthly peaks of an electricity meter."""
+    if meter.energy is not Energy.ELECTRICITY:
+        return
+    try:
+        found = source.peaks(meter, (now - _TWO_MONTHS).date(), now.date())
+    except FluviusError as error:
+        yield Finding(meter.label, works=False, words=str(error))
+    else:
+        yield Finding(meter.label, works=True, words=f"{len(found)} monthly peaks")
+
+
+def energy(
+    source: AtOnce, settings: Settings, mandates: Mapping[str, Mandate], now: datetime
+) -> Iterator[Finding]:
+    """The latest days of the first meter that may be asked for."""
+    configured = [
+        allowed(meter, mandate)
+        for meter in settings.followed
+        if (mandate := mandates.get(meter.ean)) and meter.source == "energy_api" and not mandate.problem(now)
+    ]
+    for meter in (configured or made_by(mandates.values(), now))[:1]:
+        days = completeness.window(meter.energy, now, settings.schedule.lookback_days)
+        first = max(days[0], meter.first or days[0])
+        last = min(days[-1], meter.last or days[-1])
+        if first > last:
+            return
+        try:
+            answer = source.readings(meter, mandates[meter.ean].reference, first, last, None)
+        except FluviusError as error:
+            yield Finding(meter.label, works=False, words=str(error))
+        else:
+            words = answer.remark or f"{len(answer.readings)} amounts from {first} to {last}"
+            yield Finding(meter.label, works=True, words=words)

@@ -1,0 +1,137 @@
+"""What is asked about prices: one price with everything in it, or the parts of the bill."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from bridge.config import KeyPath
+from bridge.metering.model import BRUSSELS, Energy
+from bridge.setup.answers import Answers
+from bridge.setup.questions import Question, aside
+
+_LATER, ALL_IN, PARTS = "later", "all-in", "parts"
+_A_PRICE = "euros as a number, such as 0.31"
+_WANTED = {"per_kw_year": "euros, such as 48.10", "fees": "euros, such as 53.56", "vat": "percent, such as 6"}
+_MARKET = re.compile(r"market\s+(\S+)(?:\s+(\S+))?")
+_NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
+
+
+def price_questions(answers: Answers) -> Iterator[Question]:
+    """All that is asked; what is not entered costs nothing, or is unknown."""
+    yield aside(
+        answers,
+        "prices",
+        "Prices",
+        {
+            _LATER: "not now",
+            ALL_IN: "one price for a kWh, with everything in it",
+            PARTS: "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included",
+        },
+    )
+    answers.put(("prices",), None)
+    if answers.asides["prices"] == _LATER:
+        return
+    now = datetime.now(UTC).astimezone(BRUSSELS)
+    yield Question(
+        "prices.from",
+        "From which day do they hold",
+        _take_day,
+        "Before it, costs are unknown.",
+        f"{now.year}-01-01",
+    )
+    counted = {Energy(each.get("energy", "electricity")) for each in answers.at("meters") or ()}
+    for energy in sorted(counted):
+        path = ("prices", len(answers.at("prices") or ()))
+        begun = {"from": answers.asides["from"], "energy": str(energy), "vat": "0"}
+        answers.tree.setdefault("prices", []).append(begun)
+        questions = _all_in if answers.asides["prices"] == ALL_IN else _parts
+        yield from questions(path, energy)
+
+
+def _all_in(path: KeyPath, energy: Energy) -> Iterator[Question]:
+    is_electricity = energy is Energy.ELECTRICITY
+    hint = "Euros with VAT, such as 0.31" + (
+        "; or two numbers, for the high and the low tariff. Without the capacity tariff, which is not by the"
+        " kWh."
+        if is_electricity
+        else "."
+    )
+    yield _price((*path, "consumption", "energy"), f"A kWh of {energy} costs", hint)
+    if is_electricity:
+        yield _injection(path)
+
+
+def _parts(path: KeyPath, energy: Energy) -> Iterator[Question]:
+    is_electricity = energy is Energy.ELECTRICITY
+    market = (
+        "; or two numbers, for high and low; or `market 1.04 0.0089` for 1.04 x the day-ahead price + 0.0089"
+    )
+    yield _price(
+        (*path, "consumption", "energy"),
+        f"Energy: a kWh of {energy} costs",
+        f"Euros without VAT, such as 0.1342{market * is_electricity}.",
+    )
+    yield _price((*path, "consumption", "grid"), "Grid: euros for a kWh", default="0")
+    yield _price((*path, "consumption", "levies"), "Levies: euros for a kWh", default="0")
+    if is_electricity:
+        yield _price(
+            (*path, "capacity", "per_kw_year"), "Capacity tariff: euros for a kW and year", default="0"
+        )
+        yield _injection(path)
+    yield _price(
+        (*path, "fees_per_year", "fees"),
+        "Fixed fees: euros a year, all together",
+        default="0",
+    )
+    yield _price((*path, "vat"), "VAT in percent", "6 for households, 21 for others.", "6")
+
+
+def _injection(path: KeyPath) -> Question:
+    hint = "Euros, such as 0.03. Press Enter if the meter injects nothing."
+    return _price((*path, "injection", "energy"), "A kWh into the grid brings", hint, "nothing")
+
+
+def _price(path: KeyPath, words: str, hint: str = "", default: str = "") -> Question:
+    return Question(".".join(map(str, path)), words, partial(_take_price, path=path), hint, default)
+
+
+def _take_price(answers: Answers, text: str, *, path: KeyPath) -> str | None:
+    written = text.strip().lower()
+    section, key = path[2], path[-1]
+    if written == "nothing" and section == "injection":
+        answers.put(path[:-1], None)
+        return None
+    if written == "0" and key in {"per_kw_year", "fees", "grid", "levies"}:
+        answers.put(path[:-1] if section != "consumption" else path, None)
+        return None
+    value = _value(written)
+    problem = f"{text!r} is no price" if value is None else answers.try_to_put(path, value)
+    return f"{problem.partition(';')[0]}; write {_WANTED.get(str(key), _A_PRICE)}" if problem else None
+
+
+def _value(text: str) -> Any:
+    """A number, one for each of two tariffs, or what follows the market; None if it is none of these."""
+    if found := _MARKET.fullmatch(text):
+        numbers = [_number(each or "0") for each in found.groups()]
+        if None in numbers:
+            return None
+        return {"dynamic": dict(zip(("factor", "base"), numbers, strict=True))}
+    numbers = [_number(each) for each in text.split()]
+    if None in numbers or len(numbers) not in (1, 2):
+        return None
+    return numbers[0] if len(numbers) == 1 else dict(zip(("high", "low"), numbers, strict=True))
+
+
+def _number(text: str) -> str | None:
+    return text.replace(",", ".") if _NUMBER.fullmatch(text) else None
+
+
+def _take_day(answers: Answers, text: str) -> str | None:
+    entry = {"from": text.strip(), "consumption": {"energy": "0"}, "vat": "0"}
+    problem = answers.try_to_put(("prices",), [entry])
+    answers.put(("prices",), None)
+    if problem is None:
+        answers.asides["from"] = text.strip()
+    return problem
