@@ -1,10 +1,11 @@
 """The page's HTTP server: a thread of its own beside the one that works."""
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from socket import AF_INET, AF_INET6
 from typing import Any
 
@@ -44,6 +45,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
         PageError: the address or the port is not to be had.
     """
     connections: dict[int, Any] = {}
+    left: dict[int, Any] = {}
     try:
         listening = socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
         server: Any = create_server(
@@ -58,16 +60,22 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             clear_untrusted_proxy_headers=True,
         )
     except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
         raise PageError(
-            f"the page cannot listen on {host} port {port} ({error.strerror or error});"
+            f"the page cannot listen on {host} port {port} ({why});"
             " set web.host and web.port to others, or web to false"
         ) from None
+
+    def leave() -> None:  # the loop ends when it has none left
+        left.update(connections)
+        connections.clear()
+
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield int(listening.getsockname()[1])
     finally:
-        with suppress(OSError):  # it is closed already where another wake-up took the call along
-            server.trigger.pull_trigger(lambda: wasyncore.close_all(connections, ignore_all=True))
+        server.trigger.pull_trigger(leave)
         thread.join(2)
         server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(left, ignore_all=True)  # only now: one of them is what the loop was told by
