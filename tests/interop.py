@@ -23,6 +23,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from bridge import __version__
 from bridge.fetching.due import Occasion
 from bridge.homeassistant.books import books
@@ -59,7 +61,6 @@ from tests.rig.years import fill
 
 INSTALLED = Path(".interop")
 PICTURES = Path("docs")
-BLUEPRINT = Path("blueprints/automation/fluvius2mqtt/peak.yaml")
 PYTHONS = ("python3.15", "python3.14", "python3.13", "python3")
 LAST, LAST_OF_GAS = date(2026, 11, 20), date(2026, 11, 17)  # the latest days on the world's first morning
 FIRST, FIRST_OF_GAS = date(2026, 11, 14), date(2026, 11, 11)
@@ -68,11 +69,11 @@ NOISE = re.compile(  # in Home Assistant's log, and nothing of ours
     r"Cannot migrate history for entity_id|"  # older ones, of a sensor that was just renamed
     r"aiohttp_fast_zlib|[Tt]urbo ?[Jj]peg|ffmpeg|haffmpeg|^\S+ \S+ WARNING .*custom integration"
 )
-FOUR_DAYS_BACK = """async () => {  // gas is that late
+DAYS_BACK = """async (days) => {
     const all = (root) => [...root.querySelectorAll("*")].flatMap(
         (each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
     const isBack = (each) => /^prev/i.test(each.label ?? each.getAttribute("aria-label") ?? "");
-    for (let day = 0; day < 4; day++) {
+    for (let day = 0; day < days; day++) {
         all(document).find(isBack).click();
         await new Promise((resolve) => setTimeout(resolve, 1000));
     }
@@ -85,7 +86,20 @@ GRID_CONNECTION = """async () => {  // the form that asks for one
     button.click();
     await new Promise((resolve) => setTimeout(resolve, 1500));
 }"""
-ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(recorder|energy|sensor)"
+SATURDAY = 5
+QUARTER_HOUR = 900  # seconds
+BLUEPRINT = Path(__file__).parents[1] / "blueprints" / "automation" / "fluvius2mqtt" / "peak.yaml"
+WARNED, PASSED = "finished", "failed_conditions"  # how Home Assistant calls the end of a run
+P1_DISCOVERY = "homeassistant/sensor/p1/average_demand/config"
+P1_READER = {
+    "name": "P1 average demand",
+    "unique_id": "p1_average_demand",
+    "state_topic": "p1/mean",
+    "availability_topic": "p1/state",
+    "device_class": "power",
+    "unit_of_measurement": "W",
+}
+ABOUT_US = r"fluvius|helpers\.template|mqtt\.(?!client|util)|components\.(automation|recorder|energy|sensor)"
 PROGRESS = "_bridge_history"  # unknown while there is none
 UNITS = {"energy": "kWh", "gas": "m³", "duration": "d", "power": "kW"}
 
@@ -230,56 +244,6 @@ def buttons(stage: Stage) -> Iterator[str]:
     problem = ha.states()["binary_sensor.fluvius_bridge_problem"]
     assert (problem["state"], "statistics" in problem["attributes"]["advice"]) == ("off", True), problem
     yield "nothing is a problem of the bridge, and it says what the Energy dashboard needs"
-
-
-def near_a_peak(stage: Stage) -> Iterator[str]:
-    """The blueprint, with a made-up reader on the P1 port: it warns once a quarter-hour, and not before."""
-    ha, threshold = stage.ha, "sensor.fluvius_home_peak_threshold"
-    found = "homeassistant/sensor/p1_reader/config"
-    sensor = {"unique_id": "p1_reader", "name": "P1 average demand", "state_topic": "p1/demand"}
-    of_power = {"unit_of_measurement": "W", "device_class": "power"}
-    stage.broker.publish(found, json.dumps(sensor | of_power), retain=True)
-    reader = "sensor.p1_average_demand"
-    until(lambda: reader in ha.states(), ha.states)
-    from_here_on = Decimal(ha.states()[threshold]["state"])
-    inputs = {"mean": reader, "threshold": threshold}
-    path = ha.take_blueprint(BLUEPRINT)
-    ha.automate({"id": "peak", "alias": "Peak", "use_blueprint": {"path": path, "input": inputs}})
-    until(lambda: ha.states().get("automation.peak", {}).get("state") == "on", ha.log)
-
-    def reads(watts: int | str) -> None:
-        stage.broker.publish("p1/demand", str(watts), retain=True)
-        shown = "unknown" if watts == "None" else str(watts)
-        until(lambda: ha.states()[reader]["state"] == shown, lambda: ha.states()[reader])
-
-    def warned_at() -> str | None:
-        at: str | None = ha.states()["automation.peak"]["attributes"]["last_triggered"]
-        return at
-
-    in_watts = int(1000 * from_here_on)
-    for far in (0, in_watts - 301, "None"):
-        reads(far)
-    warning = "fluvius2mqtt_peak"
-    assert warned_at() is None
-    assert warning not in ha.notifications()
-    reads(in_watts - 300)
-    until(lambda: warning in ha.notifications(), lambda: "no warning")
-    message = ha.notifications()[warning]
-    assert message.startswith(f"{(from_here_on - Decimal('0.3')).normalize()} kW in this quarter"), message
-    yield f"the blueprint warns when a P1 reader comes near the threshold, and not before: {message}"
-    before = quarter_of(datetime.now(UTC))
-    first = warned_at()
-    reads(in_watts + 1000)
-    if quarter_of(datetime.now(UTC)) == before == quarter_of(datetime.fromisoformat(str(first))):
-        assert warned_at() == first
-        yield "and once in a quarter-hour"
-    ha.automate()
-    stage.broker.publish_all([(found, ""), ("p1/demand", "")], retain=True)
-    until(lambda: reader not in ha.states(), ha.states)
-
-
-def quarter_of(instant: datetime) -> int:
-    return int(instant.timestamp()) // 900
 
 
 def history(stage: Stage, folder: Path) -> Iterator[str]:
@@ -706,6 +670,67 @@ def two_years_ago(stage: Stage, folder: Path) -> Iterator[str]:
             contracts[0] = contract("2024-11-01", "0.1243", "0.1005")
 
 
+def blueprint(stage: Stage) -> Iterator[str]:
+    """A made-up P1 reader's quarter-hour comes near the month's peak; every run says what it did."""
+    ha, publish, reader = stage.ha, stage.broker.publish, "sensor.p1_average_demand"
+    folder = ha.folder / "blueprints" / "automation" / "fluvius2mqtt"
+    folder.mkdir(parents=True)
+    shutil.copy(BLUEPRINT, folder)
+    said: list[tuple[str, str]] = []
+
+    def warning() -> str | None:
+        waiting = {each["notification_id"]: each["message"] for each in ha.ask("persistent_notification/get")}
+        return waiting.get("fluvius2mqtt_peak")
+
+    def comes(topic: str, payload: str, expected: str) -> None:
+        """The reader says something, and the automation ends a run so."""
+        said.append((payload, expected))
+        publish(topic, payload, retain=True)
+        until(lambda: len(ha.runs("peak")) == len(said), lambda: (said, ha.runs("peak")))
+        assert ha.runs("peak") == [each for _, each in said], (said, ha.runs("peak"))
+
+    with running(stage):
+        until(lambda: re.match(r"\d", of(stage, HOME).get("peak_threshold", "")), lambda: of(stage, HOME))
+        publish(P1_DISCOVERY, json.dumps(P1_READER), retain=True)
+        until(lambda: ha.states().get(reader, {}).get("state") == "unavailable", ha.states)
+        of_home = f"fluvius_{HOME['ean']}_peak_threshold"
+        entity = next(each for each, entry in ha.entities().items() if entry["unique_id"] == of_home)
+        inputs = {"mean": reader, "threshold": entity}
+        ha.automate("peak", "fluvius2mqtt/peak.yaml", inputs)
+        ha.automate("aimless", "fluvius2mqtt/peak.yaml", {**inputs, "threshold": "sensor.not_there"})
+        threshold = Decimal(ha.states()[entity]["state"])
+        until(lambda: time.time() % QUARTER_HOUR < QUARTER_HOUR - 20, lambda: "time stands still", 30)
+        comes("p1/state", "online", PASSED)
+        assert ha.states()[reader]["state"] == "unknown"
+        for far_below in (Decimal("0.1"), threshold / 2, threshold - Decimal("0.31")):
+            comes("p1/mean", f"{far_below * 1000:.0f}", PASSED)
+        assert warning() is None
+        yield f"blueprint: no warning while the P1 reader is far below {threshold} kW, or says nothing"
+        comes("p1/mean", f"{(near := threshold - Decimal('0.29')) * 1000:.0f}", WARNED)
+        until(warning, ha.states)
+        message = str(warning())
+        assert {f"{near:.2f}", f"{threshold:.2f}"} <= set(re.findall(r"\d+\.\d+", message)), message
+        yield f"blueprint: near it, it says: {message}"
+        ha.dismiss("fluvius2mqtt_peak")
+        comes("p1/mean", f"{(threshold + 1) * 1000:.0f}", PASSED)
+        comes("p1/state", "offline", PASSED)
+        comes("p1/state", "online", PASSED)
+        assert warning() is None
+        assert set(ha.runs("aimless")) == {PASSED}, ha.runs("aimless")
+        yield "blueprint: once in a quarter-hour, and never while the threshold is unknown"
+        [*_, not_yet] = yaml.safe_load(re.sub("!input", "", BLUEPRINT.read_text()))["conditions"]
+        for ago, expected in ((0, "False"), (QUARTER_HOUR, "True")):
+            triggered = datetime.fromtimestamp(time.time() - ago, UTC).isoformat()
+            variables = {"this": {"attributes": {"last_triggered": triggered}}}
+            assert ha.rendered(not_yet["value_template"], variables) == expected
+        yield "blueprint: and again in the next one"
+        for each in ("peak", "aimless"):
+            ha.automate_no_more(each)
+        for topic in (P1_DISCOVERY, "p1/mean", "p1/state"):
+            publish(topic, "", retain=True)
+        until(lambda: reader not in ha.states(), ha.states)
+
+
 def energy_dashboard(stage: Stage, *, with_costs: bool = False) -> Iterator[str]:
     consumption = [f"fluvius:{HOME['ean']}_consumption_{tariff}" for tariff in ("high", "low")]
     injection = [f"fluvius:{HOME['ean']}_injection_{tariff}" for tariff in ("high", "low")]
@@ -850,11 +875,17 @@ def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
                 "/energy",
                 PICTURES / "homeassistant-energy.png",
                 width=1100,
-                height=900,
+                height=1300,  # as far as the costs, below the graphs
                 wait_for="hui-energy-usage-graph-card canvas",
-                script=FOUR_DAYS_BACK,
+                script=f"({DAYS_BACK})({days_back(clock())})",
             )
     yield f"pictures of the device page and the Energy dashboard are in {PICTURES}"
+
+
+def days_back(now: datetime) -> int:
+    """To the latest day of the week, for it has both tariffs, of which gas is known."""
+    today = now.astimezone(BRUSSELS).date()
+    return next(days for days in itertools.count(4) if (today - days * ONE_DAY).weekday() < SATURDAY)
 
 
 def statistics_state(stage: Stage) -> str:
@@ -881,7 +912,6 @@ def play(command: Sequence[str], folder: Path) -> Iterator[str]:
         with running(stage):
             yield from entities(stage)
             yield from buttons(stage)
-            yield from near_a_peak(stage)
         yield from formats(stage)
         yield from restarts(stage)
         yield from changes(stage)
@@ -893,6 +923,7 @@ def play(command: Sequence[str], folder: Path) -> Iterator[str]:
         yield from leftovers(stage)
         yield from energy_dashboard(stage)
         yield from costs(stage)
+        yield from blueprint(stage)
         yield from a_year(stage, folder / "year")
         yield from two_years_ago(stage, folder / "older")
         yield from a_months_end(stage)

@@ -99,9 +99,10 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
         kept += [Seen.from_note(records.notes.recall(f"seen/{name}")) for name in SOURCES]
     if codes := sum((each.new_codes for each in kept), Counter[str]()):
         words = ", ".join(f"{code} ({times:,} times)" for code, times in sorted(codes.items()))
-        yield Finding("codes", works=True, words=f"Fluvius writes what is not known yet: {words}")
+        yield Finding("codes", works=True, words=f"Fluvius uses codes that are not known yet: {words}")
     for odd in {each: None for seen in kept for each in map(str, seen.odd)}:
-        yield Finding("odd answer", works=True, words=f"{odd} (a shape without amounts; worth a report)")
+        words = f"{odd} (its structure, without amounts; please report it)"
+        yield Finding("odd answer", works=True, words=words)
 
 
 def _meters_in_words(settings: Settings) -> str:

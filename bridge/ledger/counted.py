@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from itertools import groupby
-from operator import itemgetter
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.days import Days
@@ -56,19 +54,21 @@ class CountedDays(Part):
         """The intervals of each day that count, by register."""
         bounds = meterday.bounds_of(meter, first)[0], meterday.bounds_of(meter, last)[1]
         rows = self._rows(
-            "SELECT start, register, SUM(amount) FROM reading"
+            "SELECT register, start, SUM(amount) FROM reading"
             " WHERE meter = ? AND daily = 0 AND start >= ? AND start < ? GROUP BY start, register",
             (self._meter(meter), *map(to_seconds, bounds)),
         )
-        found: dict[date, dict[Register, dict[datetime, Decimal]]] = defaultdict(lambda: defaultdict(dict))
-        registers = self._store.names.registers
-        ends = 0
-        of_day: dict[Register, dict[datetime, Decimal]] = {}
-        for start, of_start in groupby(rows, key=itemgetter(0)):
-            instant = to_instant(start)
+        found: dict[date, dict[int, dict[datetime, Decimal]]] = defaultdict(lambda: defaultdict(dict))
+        before, ends = -1, 0
+        for register, start, amount in rows:
+            if start != before:  # most starts are those of several registers
+                before, instant = start, to_instant(start)
             if start >= ends:
                 day = meterday.day_of(instant, meter.energy)
                 ends, of_day = to_seconds(meterday.end_of(day, meter.energy)), found[day]
-            for _, register, amount in of_start:
-                of_day[registers[register]][instant] = _amount(amount)
-        return found
+            of_day[register][instant] = _amount(amount)
+        registers = self._store.names.registers
+        return {
+            day: {registers[number]: amounts for number, amounts in of_day.items()}
+            for day, of_day in found.items()
+        }

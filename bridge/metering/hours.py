@@ -62,10 +62,10 @@ def settled(hours: Mapping[datetime, Decimal], amount: Decimal) -> dict[datetime
         amount: of the day, not negative.
     """
     rest = amount - sum(hours.values())
-    if not rest:
-        return dict(hours)
-    found = {}
+    found = dict(hours)
     for hour, known in hours.items():
+        if not rest:
+            break
         found[hour] = max(known + rest, Decimal(0))
         rest += known - found[hour]
     return found

@@ -230,11 +230,12 @@ def dynamic_prices(
 def _hours_of(start: datetime, end: datetime, energy: Energy) -> dict[datetime, datetime]:
     """The intervals from one instant until another, each with the hour in which it lies."""
     hours: dict[datetime, datetime] = {}
-    hour = start.replace(minute=0)
+    hour, quarters = start.replace(minute=0), _QUARTERS if energy is Energy.ELECTRICITY else _QUARTERS[:1]
     while hour < end:
-        quarters = _QUARTERS if energy is Energy.ELECTRICITY else _QUARTERS[:1]
-        hours |= {slot: hour for quarter in quarters if start <= (slot := hour + quarter) < end}
+        hours |= dict.fromkeys([hour + quarter for quarter in quarters], hour)
         hour += _HOUR
+    if start.minute or end.minute:
+        return {slot: hour for slot, hour in hours.items() if start <= slot < end}
     return hours
 
 

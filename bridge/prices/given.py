@@ -12,7 +12,7 @@ from bridge.prices.errors import NotUnderstood
 from bridge.prices.steps import CONTRADICTORY, EMPTY, HOUR, QUARTER, Answer, by_distance, per_kwh, quarters
 
 _HOURS_OF_A_DAY = 23  # at least
-_FIRST = datetime(2006, 11, 21, tzinfo=BRUSSELS)  # Belgium had no day-ahead market before
+_FIRST_AUCTION = datetime(2006, 11, 21, tzinfo=BRUSSELS)  # of Belgium's day-ahead market: no price is older
 _AHEAD = timedelta(days=3)  # nobody knows prices of later
 
 
@@ -84,10 +84,10 @@ def _point(point: Any, latest: datetime) -> tuple[datetime, Decimal | None]:
     if isinstance(price, str):
         raise NotUnderstood(f"the price {price[:40]} is a text; publish a number")
     start = _instant(point["start"])
-    if start < _FIRST:
-        raise NotUnderstood(f"there was no day-ahead price yet at {point['start'][:40]}")
+    if start < _FIRST_AUCTION:
+        raise NotUnderstood(f"there was no market at {point['start'][:40]}: it began in {_FIRST_AUCTION:%Y}")
     if start > latest:
-        raise NotUnderstood(f"nobody knows the price of {point['start'][:40]} yet")
+        raise NotUnderstood(f"nobody can know the price of {point['start'][:40]} yet")
     return start, None if price is None else per_kwh(price)
 
 
@@ -99,5 +99,5 @@ def _instant(text: Any) -> datetime:
     except (OverflowError, TypeError, ValueError):
         pass
     raise NotUnderstood(
-        f"{str(text)[:40]} is no instant; write it with its offset, as 2026-11-20T00:00:00+01:00"
+        f"{str(text)[:40]} is not an instant; write it with its offset, as 2026-11-20T00:00:00+01:00"
     )

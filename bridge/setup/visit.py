@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bridge.config import Settings
-from bridge.fluvius.errors import CredentialsRefused, FluviusError
+from bridge.fluvius.errors import CredentialsRefused, FluviusError, TryLater
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.folder.claim import FolderError
@@ -13,6 +13,7 @@ from bridge.setup import whole_visit
 from bridge.setup.finding import Finding
 from bridge.setup.tries import Nothing, readings_of
 from bridge.text.endings import COULD_NOT, REFUSED
+from bridge.text.words import local
 
 
 def fluvius(
@@ -59,17 +60,38 @@ def _portal(
     except (FluviusError, FolderError) as error:
         yield _failure("sign-in", error)
         return
-    yield Finding("sign-in", works=True, words="Fluvius knows us")
+    has_token = settings.fluvius.portal is not None and settings.fluvius.portal.token is not None
+    if not has_token:
+        yield Finding("sign-in", works=True, words="Fluvius accepts the e-mail address and the password")
     source = open_portal(settings, http, Nothing(), now, asked=True)
     for meter in (each for each in settings.followed if each.source == "portal"):
         try:
-            yield Finding(meter.label, *readings_of(source, meter, now(), settings.schedule.lookback_days))
+            words = readings_of(source, meter, now(), settings.schedule.lookback_days)
+        except CredentialsRefused as error:  # all that proves a token is a question
+            yield _failure("sign-in" if has_token else meter.label, error)
+            return
         except (FluviusError, FolderError) as error:
-            yield _failure(meter.label, error)
+            found = _failure(meter.label, error)
+        else:
+            found = Finding(meter.label, *words)
+            if has_token:
+                yield Finding("sign-in", works=True, words="Fluvius accepts the token, for an hour or so")
+                has_token = False
+        yield found
         if whole:
             yield from whole_visit.peaks(source, meter, now())
 
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:
     refused = isinstance(error, CredentialsRefused)
-    return Finding(what, works=False, words=str(error), status=REFUSED if refused else COULD_NOT)
+    words = f"{error}{_what_to_do(error)}"
+    return Finding(what, works=False, words=words, status=REFUSED if refused else COULD_NOT)
+
+
+def _what_to_do(error: Exception) -> str:
+    """Nothing, where the trouble is Fluvius's own."""
+    if not isinstance(error, TryLater) or not error.reached:
+        return ""
+    asked = error.not_before
+    when = f"after {local(asked)}" if asked else "after some minutes, then less and less often"
+    return f"; there is nothing to do: a running bridge tries again by itself, {when}"

@@ -68,9 +68,9 @@ class App:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_content_length = _LARGEST_FORM
+        request.max_form_memory_size = request.max_content_length = _LARGEST_FORM
         response = self._answer(request)
-        response.call_on_close(request.close)
+        response.call_on_close(request.close)  # with it the files of a form
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)

@@ -80,6 +80,17 @@ def test_each_column_is_an_independent_sum_over_the_same_days(priced: Reader) ->
     assert "a year is reckoned from 31 days" in ended.out
 
 
+@pytest.mark.parametrize(("first", "days", "is_reckoned"), [(22, 30, True), (23, 29, False)])
+def test_a_year_is_reckoned_from_a_month_at_least(
+    priced: Reader, first: int, days: int, is_reckoned: bool
+) -> None:
+    words = ["--prices", file_of(priced, "other.yaml", {**FIXED, "vat": 21}), "--meter", "home"]
+    ended = priced.types("compare", *words, "--from", f"2026-10-{first}")
+    assert f"{days} days from" in ended.out
+    assert ("in a year" in ended.out) is is_reckoned
+    assert ("too few days to tell what a year would differ by" in ended.out) is not is_reckoned
+
+
 def test_the_same_contract_differs_by_nothing(priced: Reader) -> None:
     ended = priced.types("compare", "--prices", file_of(priced, "same.yaml", FIXED), "--meter", "home")
     found = columns_of(ended.out)

@@ -5,10 +5,11 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import yaml
 from pydantic import SecretStr
 
 from bridge import URL, __version__
-from bridge.config import KEYS, ConfigError, KeyPath, Settings, load_options
+from bridge.config import KEYS, ConfigError, KeyPath, Settings, WebSettings, load_options
 from bridge.config.keys import anywhere
 from bridge.folder.claim import claim
 from bridge.folder.heartbeat import Heartbeat
+from bridge.homeassistant.supervisor import asks_from
 from bridge.metering.contract import ByTariff, Dynamic
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.rig.commands import COULD_NOT, DONE, WRONG, Ended, Running, environment, typed
@@ -35,7 +37,8 @@ from tests.rig.supervisor import (
     manifest,
     of_the_house,
 )
-from tests.rig.world import GAS, HOME
+from tests.rig.world import GAS
+from tests.rig.world import HOME as EXAMPLE
 
 PROJECT = ADDON.parent
 MANIFEST = manifest()
@@ -54,6 +57,11 @@ DOCUMENTED = {
     "backup": str,
     "services": list,
     "homeassistant_api": bool,
+    "ingress": bool,
+    "ingress_port": int,
+    "ingress_stream": bool,
+    "panel_icon": str,
+    "panel_title": str,
     "apparmor": bool,
     "watchdog": str,
     "map": list,
@@ -61,9 +69,10 @@ DOCUMENTED = {
     "options": dict,
     "schema": dict,
 }
-ACCOUNT = {"portal": {"email": "you@example.com", "password": "simulated"}}
+HOME = {**EXAMPLE, "serial": "1SAG1100042063"}  # the example's own is refused
+ACCOUNT = {"portal": {"email": "jan@home.test", "password": "simulated"}}
 OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each option
-    ("fluvius", "portal", "email"): "me@example.com",
+    ("fluvius", "portal", "email"): "an@home.test",
     ("fluvius", "portal", "password"): "open sesame: 007",
     ("meters", 0, "name"): "cottage",
     ("meters", 0, "ean"): GAS["ean"],
@@ -163,7 +172,8 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 @pytest.fixture
 def fluvius() -> Iterator[Simulator]:
     """A Fluvius that lives today, as the add-on does, and is never late."""
-    with Simulator([replace(meter, delay=timedelta(0)) for meter in DEFAULT_METERS]) as simulator:
+    meters = [replace(meter, delay=timedelta(0)) for meter in DEFAULT_METERS]
+    with Simulator(meters, email=ACCOUNT["portal"]["email"]) as simulator:
         yield simulator
 
 
@@ -179,15 +189,25 @@ def typed_there(supervisor: Supervisor, *words: str, fluvius: Simulator | None =
 
 
 @contextmanager
-def started(supervisor: Supervisor, fluvius: Simulator) -> Iterator[Running]:
+def started(supervisor: Supervisor, fluvius: Simulator | None = None) -> Iterator[Running]:
     """The container's command, in its working directory; killed in the end if need be."""
     log = supervisor.data.parent / "log"
-    process = Forked(supervisor.data, ("run",), environment(**in_the_addon(supervisor, fluvius)), log, log)
+    there = in_the_addon(supervisor, fluvius) if fluvius else supervisor.environment
+    process = Forked(supervisor.data, ("run",), environment(**there), log, log)
     try:
         yield Running(process, log)
     finally:
         process.kill()
         process.wait(10)
+
+
+def asked_from(address: str, supervisor: Supervisor, path: str = "/state", **headers: str) -> int | None:
+    """The status of the page's answer to whoever asks from there; None while it does not listen."""
+    connection = HTTPConnection("127.0.0.1", supervisor.page, timeout=5, source_address=(address, 0))
+    with closing(connection), suppress(ConnectionRefusedError):
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status
+    return None
 
 
 # --- the manifest and its texts
@@ -204,6 +224,13 @@ def test_the_manifest_asks_for_the_broker_and_home_assistant_and_nothing_else() 
     assert (MANIFEST["apparmor"], MANIFEST["init"]) == (True, False)
     assert MANIFEST["map"] == [{"type": "share", "read_only": False}]  # for files from Mijn Fluvius
     assert not {"ports", "host_network", "privileged", "full_access"} & MANIFEST.keys()
+
+
+def test_the_page_is_a_panel_of_home_assistant_for_it_alone() -> None:
+    assert MANIFEST["ingress"] is MANIFEST["ingress_stream"] is True
+    assert MANIFEST["ingress_port"] == WebSettings().port
+    assert re.fullmatch("mdi:[a-z-]+", MANIFEST["panel_icon"])
+    assert "ports" not in MANIFEST
 
 
 def test_the_version_is_that_of_the_program() -> None:
@@ -240,12 +267,12 @@ def test_prices_are_text_on_the_form_and_reach_the_settings(supervisor: Supervis
 @pytest.mark.parametrize(
     ("entry", "mistake"),
     [
-        (PRICES[:-1], "Option prices[0]: line 1, column "),
+        (PRICES[:-1], "Option prices[0]: line 1: the { is not closed"),
         (
             PRICES.replace("0.05", "x"),
-            "Option prices[0].consumption.grid: x is no number; write what the grid",
+            "Option prices[0].consumption.grid: x is not a number; write what the grid",
         ),
-        ("0.13", "Option prices[0]: text stands where keys belong; write a list of prices"),
+        ("0.13", "Option prices[0]: text is where keys should be; write a list of prices"),
     ],
 )
 def test_a_mistake_in_the_text_of_prices_is_told_with_its_path(
@@ -270,14 +297,12 @@ def test_options_that_nobody_touched_are_the_bridges_defaults(supervisor: Superv
 
 
 def test_the_household_fills_in_its_account_and_meters_and_the_rest_is_there(supervisor: Supervisor) -> None:
-    supervisor.fill_in()
-    with pytest.raises(ConfigError, match="Option fluvius: no source of readings"):
-        load_options(supervisor.options, {})
     supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME, GAS])
     settings = load_options(supervisor.options, {})
     assert [meter.name for meter in settings.followed] == ["home", "gas"]
     assert settings.homeassistant.statistics is True
     assert settings.data_dir == supervisor.data
+    assert settings.page == WebSettings()
     assert not settings.warnings
 
 
@@ -333,6 +358,21 @@ def test_the_pictures_have_the_size_that_home_assistant_shows(picture: str, size
 
 def test_the_examples_in_the_documentation_work(supervisor: Supervisor) -> None:
     household, prices = re.findall("```yaml\n(.*?)```", (ADDON / "DOCS.md").read_text("utf-8"), re.DOTALL)
+    supervisor.fill_in(**yaml.safe_load(household), **yaml.safe_load(prices))
+    with pytest.raises(ConfigError) as caught:
+        load_options(supervisor.options, {})
+    assert [each.partition(":")[0] for each in caught.value.mistakes] == [
+        "Option fluvius.portal.email",
+        "Option fluvius.portal.password",
+        "Option meters[0].ean",
+        "Option meters[0].serial",
+    ]
+    for example, own in (
+        ("you@example.com", "jan@home.test"),
+        ("your password", "simulated"),
+        ("42062", "42063"),
+    ):
+        household = household.replace(example, own)
     supervisor.fill_in(**yaml.safe_load(household), **yaml.safe_load(prices))
     settings = load_options(supervisor.options, {})
     assert [meter.name for meter in settings.followed] == ["home", "gas"]
@@ -398,7 +438,11 @@ def test_make_addon_assembles_all_that_home_assistant_builds_and_shows(assembled
         "requirements.lock",
         "bridge/py.typed",
     }
-    code = {str(file.relative_to(PROJECT)) for file in (PROJECT / "bridge").rglob("*.py")}
+    code = {
+        str(file.relative_to(PROJECT))
+        for file in (PROJECT / "bridge").rglob("*.*")
+        if file.suffix in (".py", ".po", ".html", ".css", ".js", ".svg")
+    }
     assert files == shown | built | code | {f"translations/{each}.yaml" for each in LANGUAGES}
     assert (assembled / "repository.yaml").read_text() == (PROJECT / "repository.yaml").read_text()
 
@@ -431,7 +475,7 @@ def test_the_addon_finds_broker_and_home_assistant_by_itself(
     supervisor: Supervisor, fluvius: Simulator, broker: Mosquitto
 ) -> None:
     supervisor.broker = of_the_house(broker)
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME, GAS])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE, GAS])
     with started(supervisor, fluvius) as running, broker.listen("fluvius/+/day") as ear:
         running.until_says("follows home, gas")
         ear.wait_for(
@@ -447,12 +491,37 @@ def test_the_addon_finds_broker_and_home_assistant_by_itself(
     assert not [word for word in ("made up", "simulated") if word in ended.error]
 
 
+def test_nothing_has_to_be_filled_in_for_the_page_to_be_there(supervisor: Supervisor) -> None:
+    supervisor.fill_in()
+    with started(supervisor) as running:
+        eventually(lambda: asked_from("127.0.0.1", supervisor) == 200, 20)
+        assert asked_from("127.0.0.2", supervisor) == 403
+        ended, seconds = running.terminate()
+    assert (ended.status, seconds < 2) == (DONE, True)
+    assert supervisor.asked == []
+
+
+def test_others_than_the_supervisor_get_nothing_of_the_page(
+    supervisor: Supervisor, fluvius: Simulator, broker: Mosquitto
+) -> None:
+    supervisor.broker = of_the_house(broker)
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
+    with started(supervisor, fluvius):
+        eventually(lambda: asked_from("127.0.0.1", supervisor) == 200, 20)
+        for path in "/state", "/static/style.css", "/sign-in":
+            assert asked_from("127.0.0.2", supervisor, path, **{"X-Forwarded-For": "127.0.0.1"}) == 403
+
+
+def test_ingress_asks_from_the_address_that_is_documented() -> None:
+    assert asks_from({"SUPERVISOR_TOKEN": "0123"}) == "172.30.32.2"
+
+
 def test_a_broker_on_the_page_is_used_and_the_supervisor_is_not_asked(
     supervisor: Supervisor, fluvius: Simulator, broker: Mosquitto
 ) -> None:
     supervisor.broker = of_the_house(broker) | {"port": 1}
     mine = {"host": "127.0.0.1", "port": broker.port, "username": "me", "password": "my own"}
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME], mqtt=mine, homeassistant={"statistics": False})
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE], mqtt=mine, homeassistant={"statistics": False})
     ended = typed_there(supervisor, "once", fluvius=fluvius)
     assert ended.status == DONE, ended.error
     assert "u'me'" in broker.log
@@ -465,7 +534,7 @@ def test_single_keys_on_the_page_go_before_the_houses_broker(
 ) -> None:
     supervisor.broker = of_the_house(broker)
     mine = {"username": "me", "password": "my own", "base_topic": "energy"}
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME], mqtt=mine)
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE], mqtt=mine)
     assert typed_there(supervisor, "once", fluvius=fluvius).status == DONE
     assert "u'me'" in broker.log
     assert "energy/home/day" in broker.retained()
@@ -486,9 +555,9 @@ def test_single_keys_on_the_page_go_before_the_houses_broker(
         ),
         (("meters", 0, "from"), "soon", "Option meters[0].from: soon is"),
         (("meters",), [], "Option meters: is empty; write a list of meters"),
-        (("schedule", "at"), ["dawn"], "Option schedule.at[0]: dawn is no time of day; write"),
-        (("mqtt", "host"), "mqtt://broker", "Option mqtt.host: is no host name; write"),
-        (("mqtt", "base_topic"), "a/#", "Option mqtt.base_topic: 'a/#' is no topic; write"),
+        (("schedule", "at"), ["dawn"], "Option schedule.at[0]: dawn is not a time of day; write"),
+        (("mqtt", "host"), "mqtt://broker", "Option mqtt.host: is not a host name; write"),
+        (("mqtt", "base_topic"), "a/#", "Option mqtt.base_topic: 'a/#' is not a topic; write"),
         (
             ("fluvius", "portal", "password"),
             "",
@@ -575,7 +644,7 @@ def test_check_tries_broker_home_assistant_and_meters(
     supervisor: Supervisor, fluvius: Simulator, broker: Mosquitto
 ) -> None:
     supervisor.broker = of_the_house(broker)
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME, GAS])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE, GAS])
     ended = typed_there(supervisor, "check", fluvius=fluvius)
     assert ended.status == DONE, ended.out + ended.error
     assert str(broker.port) in ended.out
@@ -583,7 +652,7 @@ def test_check_tries_broker_home_assistant_and_meters(
 
 
 def test_commands_that_need_no_broker_do_not_ask_for_one(supervisor: Supervisor, fluvius: Simulator) -> None:
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE])
     first = (fluvius.latest_day(HOME["ean"]) - timedelta(days=2)).isoformat()
     backfilled = typed_there(supervisor, "backfill", "--from", first, fluvius=fluvius)
     assert backfilled.status == DONE, backfilled.error
@@ -598,7 +667,7 @@ def test_commands_that_need_no_broker_do_not_ask_for_one(supervisor: Supervisor,
 def test_the_watchdog_restarts_what_stands_still_and_nothing_else(
     supervisor: Supervisor, silent_for: timedelta, status: int
 ) -> None:
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE])
     with claim(supervisor.data):
         beat = Heartbeat(supervisor.data)
         beat.beat(datetime.now(UTC) - silent_for, broker=None, ledger=None, sources={"portal": "refused"})
@@ -606,12 +675,12 @@ def test_the_watchdog_restarts_what_stands_still_and_nothing_else(
 
 
 def test_blanks_that_were_pasted_along_do_not_count_but_in_a_password(supervisor: Supervisor) -> None:
-    account = {"portal": {"email": " you@example.com", "password": " simulated "}}
+    account = {"portal": {"email": " jan@home.test", "password": " simulated "}}
     supervisor.fill_in(fluvius=account, meters=[{**HOME, "serial": f" {HOME['serial']}\n"}])
     settings = load_options(supervisor.options, {})
     assert settings.meters[0].serial == HOME["serial"]
     assert settings.fluvius.portal
-    assert settings.fluvius.portal.email == "you@example.com"
+    assert settings.fluvius.portal.email == "jan@home.test"
     assert settings.fluvius.portal.password == SecretStr(" simulated ")
 
 
@@ -624,6 +693,6 @@ def test_broken_options_are_told(supervisor: Supervisor) -> None:
 
 def test_the_addon_is_where_a_token_and_options_are(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
-    without_token = {**supervisor.environment, "SUPERVISOR_TOKEN": ""}
+    without_token = {"ADDON_OPTIONS": str(supervisor.options)}
     ended = typed(tmp_path, "healthcheck", program=None, **without_token)
     assert "no configuration file" in ended.error

@@ -1,6 +1,6 @@
 """The blueprint that warns before a new monthly peak: its shape, and that it refers to what there is.
 
-Home Assistant itself took it, and warned once in a quarter-hour (2025.4.4).
+What Home Assistant makes of it is tried by `make interop`.
 """
 
 import re

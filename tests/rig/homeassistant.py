@@ -54,9 +54,9 @@ recorder:
 frontend:
 history:
 energy:
+automation: !include automations.yaml
 logger:
   default: warning
-automation: !include automations.yaml
 """
 
 
@@ -188,22 +188,40 @@ class HomeAssistant:
             "call_service", domain="text", service="set_value", target=target, service_data={"value": text}
         )
 
-    def automate(self, *automations: Mapping[str, Any]) -> None:
-        """Have these automations and no others, as by the editor."""
-        (self.folder / "automations.yaml").write_text(json.dumps(automations))
-        self.ask("call_service", domain="automation", service="reload")
+    def dismiss(self, notification: str) -> None:
+        wanted = {"notification_id": notification}
+        self.ask("call_service", domain="persistent_notification", service="dismiss", service_data=wanted)
 
-    def take_blueprint(self, file: Path) -> str:
-        """Put a blueprint of an automation where the others are; returns the path by which it is used."""
-        path = f"{file.parent.name}/{file.name}"
-        place = self.folder / "blueprints/automation" / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, place)
-        return path
+    def automate(self, name: str, blueprint: str, inputs: Mapping[str, Any]) -> None:
+        """Make an automation from a blueprint, and wait until it is on."""
+        self._post(
+            f"/api/config/automation/config/{name}",
+            json={
+                "alias": name,
+                "trace": {"stored_traces": 100},
+                "use_blueprint": {"path": blueprint, "input": {**inputs}},
+            },
+        )
+        self._wait(lambda: self.states().get(f"automation.{name}", {}).get("state") == "on", ANSWER)
 
-    def notifications(self) -> dict[str, str]:
-        """The messages that its page shows until they are dismissed, by their ids."""
-        return {each["notification_id"]: each["message"] for each in self.ask("persistent_notification/get")}
+    def automate_no_more(self, name: str) -> None:
+        path = f"{self.url}/api/config/automation/config/{name}"
+        _json(self._http.delete(path, headers=self._signed, timeout=ANSWER))
+
+    def runs(self, automation: str) -> list[str]:
+        """How the runs of an automation ended, the first one first."""
+        traces = self.ask("trace/list", domain="automation", item_id=automation)
+        by_start = sorted(traces, key=lambda each: each["timestamp"]["start"])
+        return [each["script_execution"] for each in by_start if each["state"] == "stopped"]
+
+    def rendered(self, template: str, variables: Mapping[str, Any]) -> str:
+        """What a template says."""
+        wanted = {"template": template, "variables": variables}
+        answer = self._http.post(
+            f"{self.url}/api/template", json=wanted, headers=self._signed, timeout=ANSWER
+        )
+        answer.raise_for_status()
+        return answer.text
 
     def statistics(
         self,

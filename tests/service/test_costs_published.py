@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from bridge.config.prices import LARGEST_LIST
 from bridge.metering.model import BRUSSELS
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto, eventually
@@ -338,8 +337,8 @@ class TestPricesBySomebodyElse:
     def test_a_list_that_is_too_long_is_said(self, given: World, mosquitto: Mosquitto) -> None:
         with given.running():
             eventually(lambda: costs_there(mosquitto))
-            mosquitto.publish("fluvius/price/set", self.prices(0.1) + " " * LARGEST_LIST)
-            eventually(lambda: "publish less at a time" in (health(mosquitto)["last_error"] or ""))
+            mosquitto.publish("fluvius/price/set", b" " * 9 * 2**20)
+            eventually(lambda: "more than 4,096 kB" in str(health(mosquitto)["last_error"]))
 
 
 def costs_there(mosquitto: Mosquitto) -> dict[str, Any]:
