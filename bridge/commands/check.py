@@ -18,7 +18,7 @@ from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings
 from bridge.fetching.readable import reading
 from bridge.fetching.sources import SOURCES
-from bridge.fluvius.errors import CredentialsRefused, FluviusError
+from bridge.fluvius.errors import CredentialsRefused, FluviusError, TryLater
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.seen import Seen
@@ -29,6 +29,7 @@ from bridge.metering.mandate import best
 from bridge.setup.broker import try_broker
 from bridge.setup.tries import Nothing, home_assistant, readings_of
 from bridge.text.endings import COULD_NOT, REFUSED
+from bridge.text.words import local
 
 _UNKEPT = (
     "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
@@ -139,13 +140,24 @@ def _portal(
     except (FluviusError, FolderError) as error:
         yield _failure("sign-in", error)
         return
-    yield Finding("sign-in", works=True, words="Fluvius knows us")
+    has_token = settings.fluvius.portal is not None and settings.fluvius.portal.token is not None
+    if not has_token:
+        yield Finding("sign-in", works=True, words="Fluvius accepts the e-mail address and the password")
     source = open_portal(settings, http, Nothing(), now, asked=True)
     for meter in (each for each in settings.followed if each.source == "portal"):
         try:
-            yield Finding(meter.label, *readings_of(source, meter, now(), settings.schedule.lookback_days))
+            words = readings_of(source, meter, now(), settings.schedule.lookback_days)
+        except CredentialsRefused as error:  # all that proves a token is a question
+            yield _failure("sign-in" if has_token else meter.label, error)
+            return
         except (FluviusError, FolderError) as error:
-            yield _failure(meter.label, error)
+            found = _failure(meter.label, error)
+        else:
+            found = Finding(meter.label, *words)
+            if has_token:
+                yield Finding("sign-in", works=True, words="Fluvius accepts the token, for an hour or so")
+                has_token = False
+        yield found
         if whole:
             yield from whole_visit.peaks(source, meter, now())
 
@@ -157,14 +169,25 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
         kept += [Seen.from_note(records.notes.recall(f"seen/{name}")) for name in SOURCES]
     if codes := sum((each.new_codes for each in kept), Counter[str]()):
         words = ", ".join(f"{code} ({times:,} times)" for code, times in sorted(codes.items()))
-        yield Finding("codes", works=True, words=f"Fluvius writes what is not known yet: {words}")
+        yield Finding("codes", works=True, words=f"Fluvius uses codes that are not known yet: {words}")
     for odd in {each: None for seen in kept for each in map(str, seen.odd)}:
-        yield Finding("odd answer", works=True, words=f"{odd} (a shape without amounts; worth a report)")
+        words = f"{odd} (its structure, without amounts; please report it)"
+        yield Finding("odd answer", works=True, words=words)
 
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:
     refused = isinstance(error, CredentialsRefused)
-    return Finding(what, works=False, words=str(error), status=REFUSED if refused else COULD_NOT)
+    words = f"{error}{_what_to_do(error)}"
+    return Finding(what, works=False, words=words, status=REFUSED if refused else COULD_NOT)
+
+
+def _what_to_do(error: Exception) -> str:
+    """Nothing, where the trouble is Fluvius's own."""
+    if not isinstance(error, TryLater) or not error.reached:
+        return ""
+    asked = error.not_before
+    when = f"after {local(asked)}" if asked else "after some minutes, then less and less often"
+    return f"; there is nothing to do: a running bridge tries again by itself, {when}"
 
 
 def _meters_in_words(settings: Settings) -> str:

@@ -23,13 +23,8 @@ from bridge.terminal.columns import aligned
 from bridge.text.endings import COULD_NOT, DONE
 from bridge.text.foreign import clean
 
-_EXAMPLES = """\
-examples:
-  fluvius2mqtt compare --prices dynamic.yaml
-  fluvius2mqtt compare --prices green.yaml dynamic.yaml --from 2025-12-01 --to 2026-11-30
-  fluvius2mqtt compare --prices dynamic.yaml --meter home
-
-where dynamic.yaml says, for example (EUR without VAT):
+_CARD = """\
+A file says, for example, in EUR without VAT:
   prices:
     - from: 2020-01-01
       energy: electricity
@@ -38,14 +33,13 @@ where dynamic.yaml says, for example (EUR without VAT):
         grid: 0.0531
         levies: 0.0507
       fees_per_year: {supplier: 35}
-      vat: 6
-"""
+      vat: 6"""
 _NAMES = {part: "VAT" if part is Part.VAT else str(part) for part in Part}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which contracts, and which days."""
-    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, _EXAMPLES
+    parser.epilog = _CARD
     parser.add_argument(
         "--prices",
         metavar="FILE",

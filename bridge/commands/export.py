@@ -62,7 +62,7 @@ class _Tally:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What, and how."""
-    parser.add_argument("--format", choices=("csv", "json"))
+    parser.add_argument("--format", choices=("csv", "json"), help="required, unless --raw is given")
     parser.add_argument("--from", metavar="DATE", type=day, dest="first", help="default: the first day known")
     parser.add_argument("--to", metavar="DATE", type=day, dest="last", help="included; default: the latest")
     parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
@@ -149,7 +149,7 @@ def _wanted(
 
 def _writer(arguments: argparse.Namespace) -> Callable[[Iterable[Any], TextIO], None]:
     if arguments.format is None:
-        raise UsageError("in which form? write --format csv, or --format json")
+        raise UsageError("write --format csv, or --format json")
     if arguments.format == "json":
         if arguments.decimal or arguments.delimiter:
             raise UsageError("--decimal and --delimiter are for --format csv")

@@ -128,8 +128,8 @@ def _problem(records: Records, meter: Meter, contract: Contract) -> str | None:
     counted = {register for register, amount in total.amounts.items() if amount} if total else set()
     if contract.injection is None and any(each.direction is Direction.INJECTION for each in counted):
         return (
-            "it injects, and its prices do not say what that brings: write injection: {energy: 0.03}, say,"
-            " or 0 if it brings nothing"
+            "it injects, and its prices do not say what that brings: write injection: {energy: 0.03},"
+            " for example, or 0 if it brings nothing"
         )
     flows = {each.direction for each in counted if each.tariff is Tariff.TOTAL}
     flows -= {each.direction for each in counted if each.tariff is not Tariff.TOTAL}

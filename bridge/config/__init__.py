@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.broker import MqttSettings, TlsSettings
-from bridge.config.checks import is_this_machine
 from bridge.config.draft import SHORT_NAMES, Draft
 from bridge.config.errors import ConfigError
 from bridge.config.fluvius import (
@@ -41,7 +40,6 @@ __all__ = [
     "TlsSettings",
     "WebSettings",
     "find",
-    "is_this_machine",
     "load",
     "load_options",
     "schema",

@@ -1,25 +1,24 @@
 """What was written in files and variables, and what is wrong with it."""
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 
 from bridge.config.contradictions import contradictions
+from bridge.config.doubts import doubts
 from bridge.config.errors import ConfigError
-from bridge.config.keys import KEYS, KeyPath, advice, anywhere, at, filled_in, key_of, kinds, section_of
+from bridge.config.keys import KEYS, KeyPath, anywhere, at, filled_in, kinds, section_of
 from bridge.config.paths import PREFIX, dotted, path_of, variable_of, word_of
+from bridge.config.reasons import reason
 from bridge.config.section import Section
 from bridge.config.settings import Settings
-from bridge.config.text import Hidden, Unreadable, parse, read
+from bridge.config.text import Hidden, Unreadable, cut_short, named_secret, parse, read
 
 _Form = TypeVar("_Form", bound=Section)
 
@@ -45,6 +44,7 @@ class Draft:
 
     file: Path | None
     is_addon: bool = False  # the file holds what was filled in on an add-on's page
+    text: str = ""  # of the file
     tree: dict[str, Any] = field(default_factory=dict)
     variables: dict[KeyPath, str] = field(default_factory=dict)  # which variable a value came from
     secrets: Any = None  # what is in secrets.yaml, once it was read
@@ -71,13 +71,23 @@ class Draft:
     def add_file(self, file: Path) -> None:
         """One file's keys. Nothing else is worth looking at while it cannot be read."""
         try:
-            text = read(file)
+            self.text = text = read(file)
         except ConfigError as error:
             raise ConfigError(*self.mistakes, f"{file}: {error}") from None
         self.add_text(text, self.secret)
         written = [at(self.tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
         if any(value and not isinstance(value, Hidden) for value in written):
             self.warn_if_public(file)
+        for path, line in cut_short(self.text):
+            if (info := KEYS.get(anywhere(path))) and SecretStr in kinds(info.annotation):
+                self.warn_of_comment(self.where(path), line)
+
+    def warn_of_comment(self, where: str, line: int) -> None:
+        """A password may well hold a # that was meant as part of it."""
+        self.warnings.append(
+            f"{where}: on line {line} a comment begins at the #; write quotes to say what is meant:"
+            " 'value # rest of it', or 'value' # comment"
+        )
 
     def add_text(self, text: str, secret: Callable[[str], str]) -> None:
         """What is in the file, whoever read it; `secret` gives the value of `!secret NAME`."""
@@ -117,15 +127,27 @@ class Draft:
             )
 
     def secret(self, name: str) -> str:
-        """What `!secret name` stands for."""
+        """What `!secret name` stands for. On an add-on's page Home Assistant has put it in already."""
+        if self.is_addon:
+            self.mistakes.append(
+                f"Home Assistant knows no secret {word_of(name)}; write it into Home Assistant's secrets.yaml"
+            )
+            return Unreadable("?")
         file = self.folder / "secrets.yaml"
         if self.secrets is None:
             self.secrets = {}
             try:
-                self.secrets = parse(read(file), self.secret) or {}
+                text = read(file)
+                self.secrets = parse(text, self.secret) or {}
                 self.warn_if_public(file)
+                for path, line in cut_short(text):
+                    self.warn_of_comment(f"{file}: {dotted(path)}", line)
             except ConfigError as error:
                 self.mistakes.append(f"{file}: {error}; it has the values of !secret, such as {name}: ...")
+                self.secrets = Unreadable("?")
+            if not isinstance(self.secrets, dict | Unreadable):
+                kind = "a list" if isinstance(self.secrets, list) else "text"
+                self.mistakes.append(f"{file}: holds {kind}; write lines such as {name}: ... instead")
                 self.secrets = Unreadable("?")
         if isinstance(self.secrets, Unreadable):
             return self.secrets
@@ -155,7 +177,12 @@ class Draft:
         has_meters = at(self.tree, "meters") not in (None, [])
         for name, path in SHORT_NAMES.items():
             variable = f"{name}_FILE" if environ.get(f"{name}_FILE") else name
-            if environ.get(variable) and not (has_meters if path[0] == "meters" else at(self.tree, *path)):
+            if not environ.get(variable):
+                continue
+            if has_meters if path[0] == "meters" else at(self.tree, *path):
+                if environ.get(name) != at(self.tree, *path):
+                    self.warnings.append(f"{variable}: is ignored, for {self.where(path)} says it already")
+            else:
                 self.take(variable, name, path, environ)
         if environ.get("FLUVIUS_TIMEZONE", "") not in ("", "Europe/Brussels"):
             self.mistakes.append(
@@ -171,7 +198,10 @@ class Draft:
                 text = Hidden(read(Path(text)).rstrip("\r\n"))
             info = KEYS[anywhere(path)]
             has_form = {tuple, Mapping}.intersection(kinds(info.annotation)) or section_of(info)
-            value = parse(text, self.secret) if has_form else text
+            if has_form:
+                value = parse(text, self.secret)
+            else:
+                value = text if isinstance(text, Hidden) else named_secret(text, self.secret)
         except ConfigError as error:
             self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")
         if variable != name and environ.get(name):
@@ -201,17 +231,7 @@ class Draft:
         """The settings, or mistakes. Single values and contradictions are looked at in one go."""
         settings = self.validated(Settings, contradictions(self.tree))
         if settings:
-            for index, meter in enumerate(settings.meters):
-                if not check_digit_fits(meter.ean):
-                    where = self.where(("meters", index, "ean"))
-                    self.warnings.append(
-                        f"{where}: the last digit does not fit the others; is there a slip in it?"
-                    )
-            for index, followed in enumerate(settings.followed):
-                prices = [each for each in settings.prices if each.energy is followed.energy]
-                if prices and not any(each.concerns(followed) for each in prices):
-                    where = self.where(("meters", index))
-                    self.warnings.append(f"{where}: no price is for it, so that its costs stay unknown")
+            self.warnings += [f"{self.where(path)}: {doubt}" for path, doubt in doubts(settings)]
             settings.warn(self.warnings)
         return settings
 
@@ -224,66 +244,8 @@ class Draft:
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 path = tuple(part for part in each["loc"] if part not in ("(value)", "(keys)"))
-                reasons.setdefault(path, _reason(each, path))
-        for path, reason in conflicts:
-            reasons.setdefault(path, reason)
-        self.mistakes += [f"{self.where(path)}: {reason}" for path, reason in reasons.items() if reason]
+                reasons.setdefault(path, reason(each, path, self.text))
+        for path, conflict in conflicts:
+            reasons.setdefault(path, conflict)
+        self.mistakes += [f"{self.where(path)}: {why}" for path, why in reasons.items() if why]
         return found
-
-
-def check_digit_fits(ean: str) -> bool:
-    """GS1's check digit: the digits weigh 3 and 1 in turn, and add up to a multiple of ten."""
-    return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(ean)) % 10 == 0
-
-
-REASONS = {
-    "wrong": "{reason}",
-    "missing": "is missing",
-    "int_parsing": "{it} is no whole number",
-    "int_parsing_size": "{it} is no whole number",
-    "decimal_parsing": "{it} is no number",
-    "decimal_type": "{it} is no number",
-    "finite_number": "{it} is no number",
-    "int_type": "{it} is no whole number",
-    "greater_than_equal": "{it} is out of range",
-    "less_than_equal": "{it} is out of range",
-    "less_than": "{it} is out of range",
-    "greater_than": "{it} is out of range",
-    "decimal_max_places": "{it} has too many decimals",
-    "bool_parsing": "{it} is neither true nor false",
-    "bool_type": "{it} is neither true nor false",
-    "string_type": "{it} stands where text belongs",
-    "dict_type": "{it} stands where keys belong",
-    "mapping_type": "{it} stands where keys belong",
-    "path_type": "{it} stands where text belongs",
-    "model_type": "{it} stands where keys belong",
-    "tuple_type": "{it} stands where a list belongs",
-    "too_short": "is empty",
-    "enum": "{it} is unknown",
-    "literal_error": "{it} is unknown",
-}
-
-
-def _reason(found: ErrorDetails, path: KeyPath) -> str:
-    """What is wrong with a value and what to write, in our words: pydantic's show the value."""
-    value = found["input"]
-    if isinstance(value, Unreadable):
-        return ""
-    if found["type"] == "extra_forbidden":
-        beside = [str(key[-1]) for key in KEYS if key[:-1] == anywhere(path[:-1])]
-        near = get_close_matches(word_of(str(path[-1])), beside, n=1)
-        return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; write {', '.join(beside)}"
-    reason = REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
-    return f"{reason.replace('{it}', _shown(value, path))}; {advice(path)}"
-
-
-def _shown(value: Any, path: KeyPath) -> str:
-    """A value as a message may show it: not a secret, nor what may be one in the wrong place."""
-    if not isinstance(value, str):
-        return {"dict": "a group of keys", "list": "a list"}.get(type(value).__name__, "nothing")
-    info = key_of(path)
-    may_be = kinds(info.annotation) if info else ()
-    is_keys = info and section_of(info) and Decimal not in may_be
-    if not info or SecretStr in may_be or is_keys or isinstance(value, Hidden):
-        return "text"
-    return (value if re.fullmatch(r"[\w.:/+-]+", value) else repr(value)) if len(value) <= 60 else "this text"

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bridge.config import MqttSettings
-from bridge.config.draft import check_digit_fits
+from bridge.config.doubts import check_digit_fits
 from bridge.fluvius.files.columns import Unusable
 from bridge.metering.model import Energy
 from bridge.setup import tries

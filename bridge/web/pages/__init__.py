@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from bridge.web.page import Page
-from bridge.web.pages import compare, meters, prices, readings, state
+from bridge.web.pages import compare, meter, meters, prices, readings, state
 
 BOTH = ("GET", "POST")
 
 PAGES: Mapping[str, Page] = {
     "home": Page("/", meters.home),
     "meters": Page("/meters", meters.overview),
-    "meter": Page("/meters/<name>", meters.one),
+    "meter": Page("/meters/<name>", meter.show),
     "latest": Page("/meters/<name>/day", readings.latest),
     "day": Page("/meters/<name>/day/<on>", readings.day),
     "month": Page("/meters/<name>/month/<of>", readings.month),
