@@ -83,17 +83,24 @@ def test_what_is_printed_can_be_typed(page: Path) -> None:
                 assert named, words
                 assert set(named[1].split(",")) <= set(PROJECT["optional-dependencies"]), words
                 assert set(options) <= {"--upgrade"}, words
-            case ["docker", "compose", *rest]:
-                assert rest[0] in {"up", "build", "exec", "run"}, words
-                assert rest[0] in {"up", "build"} or {*rest} & {*SERVICES}, words
-            case ["docker", "build", "--tag", tag, "."]:
-                assert tag == "fluvius2mqtt", words
-            case ["docker", "run", *_] if page.name == "releasing.md":
-                pass  # of an image that is published by then
-            case ["docker", "run", *rest]:
-                assert rest[-1] == "fluvius2mqtt" or rest[-2:] == ["fluvius2mqtt", "demo"], words
+            case ["docker", *rest]:
+                assert page.name == "releasing.md" or docker_can(rest), words
             case [first, *_]:
                 assert is_ours(words) or first in OF_OTHERS, words
+
+
+def docker_can(words: list[str]) -> bool:
+    """With what this folder has: no image is published yet."""
+    match words:
+        case ["compose", "up" | "build", *_]:
+            return True
+        case ["compose", "exec" | "run", *rest]:
+            return bool({*rest} & {*SERVICES})
+        case ["build", "--tag", "fluvius2mqtt", "."]:
+            return True
+        case ["run", *rest]:
+            return rest[-1] == "fluvius2mqtt" or rest[-2:] == ["fluvius2mqtt", "demo"]
+    return False
 
 
 def is_ours(words: list[str]) -> bool:
