@@ -4,6 +4,7 @@ Chromium looks at what a household's page links to, as wide as a telephone, a ta
 dark, in four languages, with and without script.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -67,10 +68,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             {**HOME, "name": NAME, "ean": "541448820000000022", "serial": "1SAG1100042063"},
         ]
         world.changes = {"prices": [FIXED], "schedule.lookback_days": 10}
-        with world.running(window=window):
-            eventually(lambda: window.status and window.status.health, within=20)
-        browser = stack.enter_context(page_of(world, window=window, log=["all is well"] * 100))
-        panel = stack.enter_context(page_of(world, window=window, door=Door(only_from="127.0.0.1")))
+        wish = stack.enter_context(world.running(window=window)).wish
+        eventually(lambda: window.status and window.status.health, within=20)
+        browser = stack.enter_context(page_of(world, window=window, wish=wish, log=["all is well"] * 100))
+        supervisor = Door(only_from="127.0.0.1")
+        panel = stack.enter_context(page_of(world, window=window, wish=wish, door=supervisor))
         yield Site(browser, panel, linked(browser, OF_EACH))
 
 
@@ -140,11 +142,14 @@ def test_what_is_not_whole_is_found(chromium: Chromium, html: str, fault: str) -
         assert any(fault in each for each in faults_of(tab))
 
 
-READ = [name for name, page in PAGES.items() if "GET" in page.methods]
+# What is no page to be read, and where a form leads.
+OTHERS = {"log", "readings", "save_report", "report_file", "asked"}
+READ = [name for name, page in PAGES.items() if "GET" in page.methods and name not in OTHERS]
 
 
 @pytest.mark.parametrize("name", READ)
 def test_a_page_is_whole_and_in_reach_of_everyone(chromium: Chromium, site: Site, name: str) -> None:
+    assert site.paths[name], "no link leads there"
     with looking(chromium, locale="en-GB") as tab:
         for path in site.paths[name]:
             tab.goto(site.url(path))
@@ -168,6 +173,27 @@ def test_everything_can_be_read_without_script(chromium: Chromium, site: Site) -
             plain.goto(site.url(path))
             tab.goto(site.url(path))
             assert set(tab.inner_text("body").split()) <= set(plain.inner_text("body").split()), path
+
+
+def test_what_is_asked_for_is_whole(chromium: Chromium, site: Site) -> None:
+    with looking(chromium, locale="en-GB") as tab:
+        tab.goto(site.url("/state"))
+        tab.get_by_role("button", name="Publish again").click()
+        tab.get_by_text("everything is on the broker again").wait_for()
+        assert faults_of(tab) + violations_of(tab) == []
+        tab.goto(site.url("/state/report"))
+        tab.get_by_role("button", name="Make a report").click()
+        tab.get_by_role("link", name="Save the report").wait_for()
+        assert faults_of(tab) + violations_of(tab) == []
+
+
+def test_two_contracts_beside_each_other_are_whole(chromium: Chromium, site: Site) -> None:
+    with looking(chromium, locale="en-GB") as tab:
+        tab.goto(site.url("/prices/compare"))
+        tab.locator("textarea").fill(json.dumps({"prices": [FIXED | {"vat": 21}]}))
+        tab.get_by_role("button", name="Compare").click()
+        tab.get_by_text("Difference").first.wait_for()
+        assert faults_of(tab) + violations_of(tab) == []
 
 
 def test_a_name_with_markup_is_a_name(chromium: Chromium, site: Site) -> None:
@@ -229,3 +255,6 @@ def test_every_page_works_in_home_assistants_frame(chromium: Chromium, site: Sit
         frame.get_by_label("Password of this page").fill("none is asked for")
         frame.get_by_role("button", name="Sign in").click()
         frame.wait_for_url("**/meters")
+        frame.goto(f"{root}/state")
+        frame.get_by_role("button", name="Publish again").click()
+        frame.get_by_text("everything is on the broker again").wait_for()
