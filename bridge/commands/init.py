@@ -102,7 +102,7 @@ def _read(path: Path, answers: Answers) -> None:
         raise ConfigError(*draft.mistakes)
     named = draft.tree.pop("files", None) or []
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
-        raise ConfigError(f"{path}: files: is no list; write names of downloaded files")
+        raise ConfigError(f"{path}: files: is not a list; write the names of downloaded files")
     answers.tree = draft.tree
     files = [file for each in named for file in meant_by(path.parent / each)]
     try:

@@ -28,7 +28,7 @@ def report(settings: Settings, path: Path, *, yes: bool) -> int:
         NotKept: nobody wants it, or there is nothing of it.
     """
     if not (yes or _is_somebody_there()):
-        raise UsageError("--report asks before it writes, and here is no terminal: add --yes")
+        raise UsageError("--report asks before it writes, and there is no terminal here: add --yes")
     make(settings.data_dir)
     with opened(path) as file:  # before Fluvius is asked, and gone if this comes to nothing
         made = Report(settings)

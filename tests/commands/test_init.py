@@ -274,7 +274,7 @@ def test_a_file_of_another_company_is_said_and_asked_for_again(
         names_a_broker(person, mosquitto.port)
         person.answers("Which [account]", "2")
         person.answers("Files: ", "other.csv")
-        person.says("other.csv: it is no history of Mijn Fluvius")
+        person.says("other.csv: it is not a history of Mijn Fluvius")
         person.answers("Files: ", str(downloads))
         person.says("Name of electricity meter")
 

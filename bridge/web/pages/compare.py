@@ -96,10 +96,10 @@ def _asked(visit: Visit) -> Asked:
         try:
             card = file.stream.read().decode("utf-8-sig")
         except UnicodeDecodeError:
-            mistakes.append(say.gettext("The file is no text."))
+            mistakes.append(say.gettext("The file is not a text."))
     days = [_day(form.get(name, "")) for name in ("from", "to")]
     if "?" in days:
-        mistakes.append(say.gettext("That is no date."))
+        mistakes.append(say.gettext("That is not a date."))
     first, last = (each if isinstance(each, date) else None for each in days)
     if first and last and first > last:
         mistakes.append(say.gettext("The first day comes after the last one."))
