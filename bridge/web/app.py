@@ -68,7 +68,7 @@ class App:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_form_memory_size = request.max_content_length = _LARGEST_FORM
+        request.max_content_length = _LARGEST_FORM  # the memory of a form with files is bounded by Werkzeug
         response = self._answer(request)
         response.call_on_close(request.close)  # with it the files of a form
         for name, value in _HEADERS.items():

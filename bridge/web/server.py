@@ -99,5 +99,5 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
     finally:
         server.trigger.pull_trigger(let_go)
         thread.join(2)
-        wasyncore.close_all(held, ignore_all=True)  # now, for until it ended the thread used them
         server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(held, ignore_all=True)  # now, for until they ended the threads used them

@@ -227,10 +227,13 @@ def test_without_prices_of_ones_own_the_card_stands_alone(reader: Reader) -> Non
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (card({**FIXED, "vat": "lots"}), "card: prices[0].vat: lots is no number; write the percent of VAT"),
+        (
+            card({**FIXED, "vat": "lots"}),
+            "card: prices[0].vat: lots is not a number; write the percent of VAT",
+        ),
         (card({**FIXED, "vatt": 6}), "card: prices[0].vatt: unknown key; did you mean vat?"),
         (card({**FIXED, "meters": ["attic"]}), "attic"),
-        ("prices: [", "card: line 1, column"),
+        ("prices: [", "card: line 1 (prices): the [ is not closed"),
         ("prices: []", "card: prices: is empty"),
         ("", "card: prices: is missing"),
         ("just words", "card: holds no keys"),

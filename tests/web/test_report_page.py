@@ -25,7 +25,7 @@ def made(browser: Browser) -> str:
 def test_it_is_made_looked_through_and_saved(hut: World) -> None:
     with page_of(hut) as browser:
         said = made(browser)
-        assert "Works sign-in: Fluvius knows us" in said
+        assert "Works sign-in: Fluvius accepts" in said
         assert "What is in it manifest.json 001.json" in said
         page = browser.get("/state/report/001.json")
         saved = browser.get("/state/fluvius2mqtt-report.zip")
