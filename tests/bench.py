@@ -328,7 +328,9 @@ def pages(world: World) -> Iterator[Figure]:
         yield timed(name, target, [seconds_of(partial(from_the_ledger, world, work)) for _ in range(STARTS)])
     with page_of(world) as browser:
         yield timed(
-            "first paint of *Yesterday*", 0.3, first_paints(f"{browser.root}/meters/home/day", STARTS)
+            "first paint of *Yesterday*, with ten years",
+            0.3,
+            first_paints(f"{browser.root}/meters/home/day", STARTS),
         )
 
 
