@@ -59,9 +59,9 @@ def report(settings: Settings, path: Path, visit: Visit, *, yes: bool) -> int:
         about = archive.manifest(datetime.now(UTC), _about(settings, recorder, found))
         _agree(path, about, recorder, yes=yes)
         archive.write(file.buffer, about, recorder.exchanges)
-    print(f"{path} is written, for this user alone. To look through it: unzip -p {path} | less")
+    print(f"{path} is written, for this user alone. To look through it:\n  unzip -p {path} | less")
     print(
-        "It is meant for a public bug report: https://github.com/fluvius2mqtt/fluvius2mqtt/issues/new/choose"
+        "It is meant for a public bug report:\n  https://github.com/fluvius2mqtt/fluvius2mqtt/issues/new/choose"
     )
     return status
 
