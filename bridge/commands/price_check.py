@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from bridge.commands.findings import Finding
 from bridge.config import Settings
 from bridge.fetching import readable
 from bridge.fetching.day_ahead import DayAhead
@@ -19,6 +18,7 @@ from bridge.metering.costs import Price, price_at, prices_known
 from bridge.metering.model import Direction, Energy, Meter, Tariff
 from bridge.prices.services import SERVICES
 from bridge.publishing.costs import CURRENCY
+from bridge.setup.finding import Finding
 from bridge.text.words import local, plain
 
 Now = Callable[[], datetime]

@@ -14,7 +14,7 @@ from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices, Prices
 from bridge.ledger.days import Days
 from bridge.ledger.errors import Damaged, LedgerError, LedgerOutdated
-from bridge.ledger.jobs import Jobs
+from bridge.ledger.jobs import Jobs, KnownJobs
 from bridge.ledger.listing import Listing
 from bridge.ledger.notes import KnownNotes, Notes
 from bridge.ledger.outbox import Outbox
@@ -47,6 +47,7 @@ class Records:
         self.listing = Listing(store, checks, self.readings, self.days)
         self.calendar = Calendar(store, checks, self.days)
         self.corrections = KnownCorrections(store)
+        self.jobs = KnownJobs(store)
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +72,7 @@ class Ledger(Records):
     costs: Costs
     peaks: Peaks
     corrections: Corrections
+    jobs: Jobs
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
         """Open or create.

@@ -8,6 +8,7 @@ from bridge.config import Settings
 from bridge.folder.claim import claim
 from bridge.ledger import Ledger
 from bridge.mqtt import Command
+from bridge.service.answers import refused
 from bridge.service.bridge import Bridge
 from bridge.service.window import Window
 from bridge.text.endings import ForTheUser
@@ -38,7 +39,7 @@ class Keeper:
         """Work until told to stop.
 
         Raises:
-            ForTheUser: the bridge cannot start, and nobody is there to change the configuration.
+            ForTheUser: the bridge cannot start with what it was given to begin with.
         """
         self._work()
         while not self._is_told_to_stop:
@@ -61,9 +62,14 @@ class Keeper:
         self._wake()
 
     def wish(self, command: Command) -> None:
-        """Ask the bridge for something; without one nobody answers."""
+        """Ask the bridge for something; who waits for an answer is told when there is no bridge."""
         if bridge := self._bridge:
             bridge.wish(command)
+        elif command.answer:
+            why = self.trouble or (
+                "it is just starting" if self.settings.is_set_up else "it is not set up yet"
+            )
+            command.answer(refused(command, f"the bridge does not run: {why}"))
 
     def _wake(self) -> None:
         self._news.set()
@@ -72,10 +78,10 @@ class Keeper:
 
     def _work(self) -> None:
         """One bridge, until something is new."""
+        self.window = Window()
         settings = self.settings
         if not settings.is_set_up or self._is_told_to_stop:
             return
-        self.window = Window()
         path = settings.data_dir / "ledger.sqlite"
         with claim(settings.data_dir), Ledger(path, stream=settings.mqtt.stream) as ledger:
             self._bridge = bridge = Bridge(settings, ledger, window=self.window if self._is_seen else None)

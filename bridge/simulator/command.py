@@ -17,7 +17,7 @@ from bridge.simulator.server import Served
 from bridge.simulator.simulator import Simulator
 from bridge.simulator.writing import parse_moment_or_date
 
-DEFAULT_PORT = 8087
+DEFAULT_PORT = 8187
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    if arguments.fault or arguments.customers:
+    if arguments.fault or arguments.customers != "0":
         sys.stderr.write("simulate: --replay answers what was recorded; leave --fault and --customers out\n")
         return 2
     clock = Meters((), None)

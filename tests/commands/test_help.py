@@ -84,7 +84,7 @@ def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str]) -> 
             "--fault stall:times=x: a value is not of its kind; simul",
         ),
         ("simulate --fault stall:times", "--fault stall:times: write times=VALUE, or leave it out"),
-        ("simulate --host nowhere.invalid", "cannot listen on nowhere.invalid:8087: "),
+        ("simulate --host nowhere.invalid", "cannot listen on nowhere.invalid:8187: "),
         ("demo --seconds -3", "--seconds -3: write a number above 0, such as 60"),
         ("demo --seconds nan", "--seconds nan: write a number above 0"),
         ("demo --seconds long", "--seconds long: write a number above 0"),

@@ -243,8 +243,8 @@ def test_what_lies_behind_what_disagrees_and_what_was_odd_is_shown(reader: Reade
     window = window_of(reader.world, home=progress)
     said = words(reader.world, window=window)
     assert "Fri 20 Nov Consumption (kWh) 10.5 9.25 -1.25" in said
-    assert "Installations behind the connection kind production type PV vreg_id V-1" in said
-    assert "2026-11-21T09:00:00+01:00: no list" in said
+    assert "Installations behind the connection Kind production Type PV VREG V-1" in said
+    assert "21 Nov 2026, 09:00: no list" in said
     with page_of(reader.world, window=window) as browser:
         assert browser.get("/meters/home").text.count("<script") == 1
 

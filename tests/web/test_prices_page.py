@@ -17,7 +17,7 @@ from bridge.web.speech import speech
 from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD, KW, prices_of
 from tests.rig.pages import Browser, page_of, words_of
 from tests.rig.reading import Reader
-from tests.rig.world import World
+from tests.rig.world import HOME, World
 
 TODAY = date(2026, 11, 21)
 ENGLISH = {"Accept-Language": "en"}
@@ -116,6 +116,7 @@ def test_where_prices_are_missing_the_page_says_why_and_when_it_goes_on(priced: 
     assert "energy-charts does not answer look at the network" in said
     assert "Not asked before 21 Nov 2026, 10:00" in said
     assert "the same all day" not in said
+    assert "Every quarter-hour" not in said
 
 
 def test_each_meter_that_has_prices_can_be_chosen(priced: Reader) -> None:
@@ -226,10 +227,13 @@ def test_without_prices_of_ones_own_the_card_stands_alone(reader: Reader) -> Non
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (card({**FIXED, "vat": "lots"}), "card: prices[0].vat: lots is no number; write the percent of VAT"),
+        (
+            card({**FIXED, "vat": "lots"}),
+            "card: prices[0].vat: lots is not a number; write the percent of VAT",
+        ),
         (card({**FIXED, "vatt": 6}), "card: prices[0].vatt: unknown key; did you mean vat?"),
         (card({**FIXED, "meters": ["attic"]}), "attic"),
-        ("prices: [", "card: line 1, column"),
+        ("prices: [", "card: line 1 (prices): the [ is not closed"),
         ("prices: []", "card: prices: is empty"),
         ("", "card: prices: is missing"),
         ("just words", "card: holds no keys"),
@@ -302,3 +306,16 @@ def test_meters_have_as_many_quarter_hours_as_the_clock(priced: Reader) -> None:
     rows = words(priced.world).partition("Every quarter-hour")[2]
     hours = meterday.intervals_of(date(2026, 10, 25), Energy.ELECTRICITY)
     assert rows.count("Sun 25 Oct, ") == len(hours) == 100
+
+
+def test_of_many_meters_one_at_a_time_is_compared(priced: Reader) -> None:
+    others = [
+        {"name": f"meter {number}", "ean": f"5414488200000{number}", "serial": f"1SAG{number}"}
+        for number in range(10_000, 10_010)
+    ]
+    priced.world.meters = [HOME, *others]
+    with page_of(priced.world) as browser:
+        assert "All that the card has prices of" not in words_of(browser.get("/prices/compare"))
+        assert answer(browser, card(FIXED)).count("Difference") == 1
+        said = answer(browser, card(FIXED), meter="meter_10009")
+        assert "nothing was fetched yet for meter 10009" in said

@@ -1,17 +1,19 @@
 """The same days under another contract, which somebody pastes; nothing of it is kept."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
 from werkzeug.wrappers import Response
 
-from bridge.config import ConfigError, PriceSettings
+from bridge.config import ConfigError
 from bridge.config.price_file import read_prices
 from bridge.fetching.readable import NothingKnown
+from bridge.ledger import Records
 from bridge.metering.contract import Part
 from bridge.metering.costs import Bill
+from bridge.metering.model import Meter
 from bridge.publishing.costs import rounded
 from bridge.service import comparison
 from bridge.service.comparison import MONTHS, OURS, Comparison
@@ -23,6 +25,7 @@ from bridge.web.speech import Speech
 from bridge.web.tables import Row, Table
 from bridge.web.visit import Visit
 
+_AT_ONCE = 10  # meters
 _CARD = "card"  # what mistakes call it
 _EXAMPLE = """\
 prices:
@@ -56,24 +59,31 @@ class Told:
 
     found: Sequence[Comparison] = ()
     mistakes: Sequence[str] = ()  # the configuration's own words
-    unknown: Sequence[str] = field(default=())  # why some meters cannot be compared, likewise
+    unknown: Sequence[str] = ()  # why some meters cannot be compared, likewise
 
 
 def show(visit: Visit) -> Response:
     """The form, and what comes of it."""
-    say = visit.speech
-    asked = _asked(visit) if visit.request.method == "POST" else Asked()
-    is_asked = visit.request.method == "POST" and not asked.mistakes
+    say, is_sent = visit.speech, visit.request.method == "POST"
+    asked, told = _asked(visit) if is_sent else Asked(), Told()
     with visit.house.records() as records:
-        meters = list(visit.house.meters(records))
-    told = _told(visit, asked) if is_asked else Told()
+        meters = visit.house.meters(records)
+        if is_sent and not asked.mistakes:
+            told = _told(visit, asked, records, _meant(meters, asked.meter))
     return visit.page(
         "compare.html",
         asked=asked,
         told=told,
         meters=meters,
+        may_be_all=len(meters) <= _AT_ONCE,
         tables=[(each, _table(say, each) if each.days else None, _remarks(say, each)) for each in told.found],
     )
+
+
+def _meant(meters: Sequence[Meter], name: str) -> Sequence[Meter]:
+    """The one of that name; without one all, or of too many the first."""
+    meter = chosen(meters, name)
+    return [meter] if meter and (name or len(meters) > _AT_ONCE) else meters
 
 
 def _asked(visit: Visit) -> Asked:
@@ -86,10 +96,10 @@ def _asked(visit: Visit) -> Asked:
         try:
             card = file.stream.read().decode("utf-8-sig")
         except UnicodeDecodeError:
-            mistakes.append(say.gettext("The file is no text."))
+            mistakes.append(say.gettext("The file is not a text."))
     days = [_day(form.get(name, "")) for name in ("from", "to")]
     if "?" in days:
-        mistakes.append(say.gettext("That is no date."))
+        mistakes.append(say.gettext("That is not a date."))
     first, last = (each if isinstance(each, date) else None for each in days)
     if first and last and first > last:
         mistakes.append(say.gettext("The first day comes after the last one."))
@@ -107,27 +117,22 @@ def _day(text: str) -> date | str | None:
     return day if FIRST <= day <= LAST else "?"
 
 
-def _told(visit: Visit, asked: Asked) -> Told:
+def _told(visit: Visit, asked: Asked, records: Records, meters: Sequence[Meter]) -> Told:
     settings = visit.house.settings
-    ours: Mapping[str, Sequence[PriceSettings]] = {OURS: settings.prices} if settings.prices else {}
+    ours = {OURS: settings.prices} if settings.prices else {}
     found: list[Comparison] = []
     unknown: list[str] = []
     try:
-        contracts = {**ours, _CARD: read_prices(asked.card, _CARD, settings.meters)}
-        with visit.house.records() as records:
-            meters = visit.house.meters(records)
-            if asked.meter and (meter := chosen(list(meters), asked.meter)):
-                meters = (meter,)
-            for meter, timelines in comparison.with_prices(meters, contracts).items():
-                floor = settings.capacity_tariff.floor_kw
-                try:
-                    found.append(
-                        comparison.compared(records, meter, timelines, floor, (asked.first, asked.last))
-                    )
-                except NothingKnown as error:
-                    unknown.append(str(error))
+        card = read_prices(asked.card, _CARD, settings.meters)
+        timelines = comparison.with_prices(meters, {**ours, _CARD: card})
     except ConfigError as error:
         return Told(mistakes=[clean(each) for each in error.mistakes])
+    floor, span = settings.capacity_tariff.floor_kw, (asked.first, asked.last)
+    for meter, its_own in timelines.items():
+        try:
+            found.append(comparison.compared(records, meter, its_own, floor, span))
+        except NothingKnown as error:
+            unknown.append(str(error))
     return Told(found, unknown=unknown)
 
 

@@ -1,7 +1,8 @@
 """What a kilowatt-hour costs and brings, now, today and tomorrow, and what is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -34,9 +35,9 @@ def show(visit: Visit) -> Response:
         meter=meter,
         curve=curve,
         first=settings.timeline(meter).contracts[0].since if meter else None,
-        picture=_picture(visit, meter, curve) if meter and curve and curve.changes else None,
+        picture=_picture(visit, meter, curve) if meter and curve and curve.has_a_course else None,
         now_table=tables.of_price(say, curve) if curve else None,
-        table=tables.of_prices(say, curve) if curve and curve.changes else None,
+        table=tables.of_prices(say, curve) if curve and curve.has_a_course else None,
         is_afternoon=now.astimezone(BRUSSELS).time() >= _PUBLISHED_AT,
         day_ahead=_health(visit),
         source=settings.day_ahead.source,
@@ -48,7 +49,7 @@ def priced(settings: Settings, meters: tuple[Meter, ...]) -> list[Meter]:
     return [meter for meter in meters if settings.timeline(meter).contracts]
 
 
-def chosen(meters: list[Meter], name: str | None) -> Meter | None:
+def chosen(meters: Sequence[Meter], name: str | None) -> Meter | None:
     """The one of that name, or the first."""
     if not name:
         return next(iter(meters), None)
@@ -76,6 +77,6 @@ def _picture(visit: Visit, meter: Meter, curve: PriceCurve) -> Markup:
         "; ".join(vocabulary.prices(say, curve.now)),
         vocabulary.PER_KWH,
         vocabulary.names(say),
-        say.number,
+        partial(say.number, digits=4),
     )
     return drawings.prices(curve, caption, say.time, weekday, say.gettext("Now"))

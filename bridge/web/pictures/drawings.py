@@ -96,20 +96,23 @@ def peaks(
     Args:
         months: by their first days, oldest first, the present one last.
         said: the payload of `peak`.
-        caption: as for `day`; what is billed beyond the peak is `consumption low`.
+        caption: as for `day`; the floor, as far as it lies above a peak, is `consumption low`.
         when: how a month is told.
         label: the same below it, as short as can be.
     """
     known = {each["month"]: each["peak"] for each in [*said["months"], said]}
-    drawn = []
-    for first in months:
-        peak = known.get(f"{first:%Y-%m}")
-        rest = max(said["floor"] - peak, Decimal(0)) if peak is not None else Decimal(0)
-        blocks = [Block("consumption high", peak), Block("consumption low", rest)] if peak is not None else []
-        words = _said(when(first), [each for each in blocks if each.amount], caption)
-        unknown = f"{when(first)}: {caption.names.get('hole', '')}"
-        drawn.append(Column(words if blocks else unknown, blocks, is_hole=not blocks))
+    drawn = [_peak(when(first), known.get(f"{first:%Y-%m}"), said["floor"], caption) for first in months]
     return columns(drawn, middles([label(first) for first in months]), caption)
+
+
+def _peak(when: str, peak: Decimal | None, floor: Decimal, caption: Caption) -> Column:
+    if peak is None:
+        return Column(_said(when, [], caption, caption.names.get("hole")), is_hole=True)
+    counted = Block("consumption high", peak)
+    if peak >= floor:
+        return Column(_said(when, [counted], caption), [counted])
+    words = _said(when, [counted, Block("consumption low", floor)], caption)
+    return Column(words, [counted, Block("consumption low", floor - peak)])
 
 
 def prices(

@@ -148,6 +148,11 @@ class PriceCurve:
         return self.is_dynamic or any(each is None or not each.is_as(self.now) for each in self.quarters)
 
     @property
+    def has_a_course(self) -> bool:
+        """Whether there is something to draw."""
+        return self.changes and any(each and not each.is_unknown for each in self.quarters)
+
+    @property
     def has_tomorrow(self) -> bool:
         """Whether all prices of tomorrow are known."""
         return self.known_until >= self.end
