@@ -48,8 +48,7 @@ def _take_broker(answers: Answers, text: str, *, nearby: list[MqttSettings]) -> 
     )
     if not problem and (known := next((each for each in nearby if each.username), None)):
         if answers.asides.pop("broker", None):  # its account is no other broker's
-            answers.put(("mqtt", "username"), None)
-            answers.put(("mqtt", "password"), None)
+            _forget_account(answers)
         if (known.host, known.port) == (found[2], int(port or 1883)):  # as Home Assistant's Supervisor says
             answers.asides["broker"] = "of the Supervisor"
             answers.put(("mqtt", "username"), known.username)
@@ -59,4 +58,12 @@ def _take_broker(answers: Answers, text: str, *, nearby: list[MqttSettings]) -> 
 
 def _take_user(answers: Answers, text: str) -> str | None:
     name = text.strip()
-    return answers.try_to_put(("mqtt", "username"), "" if name == "-" else name)
+    if name == "-":
+        _forget_account(answers)
+        return None
+    return answers.try_to_put(("mqtt", "username"), name)
+
+
+def _forget_account(answers: Answers) -> None:
+    for key in ("username", "password"):
+        answers.put(("mqtt", key), None)
