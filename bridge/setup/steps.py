@@ -6,12 +6,12 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from bridge.config import MqttSettings
 from bridge.config.doubts import check_digit_fits
 from bridge.fluvius.files.columns import Unusable
 from bridge.metering.model import Energy
 from bridge.setup import tries
 from bridge.setup.answers import Answers
+from bridge.setup.broker_questions import broker_questions
 from bridge.setup.meters import FoundMeter, ean_in, files_named, meters_in
 from bridge.setup.prices import price_questions
 from bridge.setup.questions import Question, Step, aside, setting
@@ -23,7 +23,6 @@ YES, NO = "yes", "no"
 
 _NAMES = {Energy.ELECTRICITY: "home", Energy.GAS: "gas"}
 _LANGUAGES = {"en": "English", "nl": "Nederlands", "fr": "français", "de": "Deutsch"}
-_PORTS = {"mqtt": "", "mqtts": "8883"}
 
 
 def steps(answers: Answers, environ: Mapping[str, str]) -> Iterator[Step]:
@@ -37,7 +36,7 @@ def steps(answers: Answers, environ: Mapping[str, str]) -> Iterator[Step]:
     yield Step(
         "broker",
         "Your MQTT broker",
-        partial(_broker, nearby=nearby),
+        partial(broker_questions, nearby=nearby),
         "Where readings are published. Found nearby: "
         + (", ".join(f"{each.host}:{each.port}" for each in nearby) or "none")
         + ".",
@@ -93,42 +92,6 @@ def _meters_of_account(answers: Answers) -> Iterator[Step]:
         yield Step(f"more {index}", "", partial(_more, index=index))
         if answers.asides[f"more {index}"] == NO:
             return
-
-
-def _broker(answers: Answers, *, nearby: list[MqttSettings]) -> Iterator[Question]:
-    host = answers.at("mqtt", "host") or (nearby[0].host if nearby else "localhost")
-    port = answers.at("mqtt", "port") or (str(nearby[0].port) if nearby else "1883")
-    yield Question(
-        "mqtt.host",
-        "Address",
-        partial(_take_broker, nearby=nearby),
-        "A name or an IP address; with its port where that is not 1883, and mqtts:// where it is encrypted.",
-        host if port == "1883" else f"{host}:{port}",
-    )
-    if answers.asides.get("broker") != "of the Supervisor":
-        yield setting(answers, ("mqtt", "username"), "User name", hint="Press Enter if it takes anyone.")
-        if answers.at("mqtt", "username"):
-            yield setting(answers, ("mqtt", "password"), "Password", is_secret=True)
-        else:
-            answers.put(("mqtt", "password"), None)
-
-
-def _take_broker(answers: Answers, text: str, *, nearby: list[MqttSettings]) -> str | None:
-    found = re.fullmatch(r"(?:(mqtts?)://)?(\[[0-9a-fA-F:]+\]|[^:/\s]+)(?::([0-9]+))?/?", text.strip())
-    if not found:
-        return "write a name or an IP address, such as 192.168.1.5 or 192.168.1.5:1883"
-    port = found[3] or _PORTS[found[1] or "mqtt"]
-    answers.put(("mqtt", "tls"), "true" if found[1] == "mqtts" or port == "8883" else "")
-    problem = answers.try_to_put(("mqtt", "port"), port) or answers.try_to_put(
-        ("mqtt", "host"), found[2].strip("[]")
-    )
-    if not problem and (known := next((each for each in nearby if each.username), None)):
-        answers.asides.pop("broker", None)
-        if (known.host, known.port) == (found[2], int(port or 1883)):  # as Home Assistant's Supervisor says
-            answers.asides["broker"] = "of the Supervisor"
-            answers.put(("mqtt", "username"), known.username)
-            answers.put(("mqtt", "password"), known.password.get_secret_value() if known.password else "")
-    return problem
 
 
 def _source(answers: Answers) -> Iterator[Question]:
@@ -245,8 +208,9 @@ def _take_meter(answers: Answers, text: str, *, index: int) -> str | None:
 
 
 def _take_meters_in(answers: Answers, text: str, index: int) -> str | None:
+    files = files_named(text)
     try:
-        found = meters_in(files_named(text))
+        found = meters_in(files)
     except Unusable as error:
         return f"{error}. Or write the 18 digits of the EAN"
     del answers.tree.setdefault("meters", [])[index:]
@@ -258,6 +222,7 @@ def _take_meters_in(answers: Answers, text: str, index: int) -> str | None:
             del answers.tree["meters"][index:]
             return f"meter {each.ean}: {problem}"
         answers.asides[f"from a file {place}"] = YES
+    answers.files = list(dict.fromkeys([*answers.files, *(each.resolve() for each in files)]))
     return None
 
 
