@@ -68,17 +68,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.list_faults:
         _say(_fault_list())
         return 0
-    if arguments.replay:
-        return _replay(arguments)
     try:
-        simulator = _prepared(arguments)
+        port = _number("--port", arguments.port, 0, 65535)
+        simulator = None if arguments.replay else _prepared(arguments, port)
     except (ValueError, TypeError) as error:
         sys.stderr.write(f"fluvius2mqtt: {error}\n")
         return 2
+    if simulator is None:
+        return _replay(arguments, port)
     return _serve(simulator, lambda: _introduction(simulator))
 
 
-def _replay(arguments: argparse.Namespace) -> int:
+def _replay(arguments: argparse.Namespace, port: int) -> int:
     if arguments.fault or arguments.customers != "0":
         sys.stderr.write("simulate: --replay answers what was recorded; leave --fault and --customers out\n")
         return 2
@@ -91,7 +92,7 @@ def _replay(arguments: argparse.Namespace) -> int:
         what = arguments.replay if isinstance(error, UnusableError) else "--today"
         sys.stderr.write(f"simulate: {what}: {error}\n")
         return 2
-    replay = Replay(recording, clock.now, port=arguments.port, host=arguments.host)
+    replay = Replay(recording, clock.now, port=port, host=arguments.host)
     return _serve(replay, lambda: introduction(replay))
 
 
@@ -111,13 +112,12 @@ def _serve(served: Served, introduction: Callable[[], str]) -> int:
     return 0
 
 
-def _prepared(arguments: argparse.Namespace) -> Simulator:
+def _prepared(arguments: argparse.Namespace, port: int) -> Simulator:
     """A simulator as the options want it.
 
     Raises:
         ValueError, TypeError: an option cannot be used; says what to write.
     """
-    port = _number("--port", arguments.port, 0, 65535)
     customers = _number("--customers", arguments.customers, 0, MOST_METERS)
     simulator = Simulator(host=arguments.host, port=port)
     if arguments.today:
