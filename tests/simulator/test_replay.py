@@ -243,6 +243,13 @@ def test_a_hostile_file_is_refused_in_a_line(tmp_path: Path, name: str) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["report.zip"]
 
 
+def test_a_port_that_is_none_is_refused_in_a_line(visit: Recording) -> None:
+    visit.record("--yes")
+    ended = typed(visit.world.folder, "simulate", "--replay", str(visit.file), "--port", "many")
+    assert ended.status == 2
+    assert ended.complaint == ["fluvius2mqtt: --port many: write a number from 0 to 65535"]
+
+
 def test_the_command_says_with_which_configuration_it_answers(visit: Recording) -> None:
     visit.record("--yes")
     with run(visit.world, "--replay", str(visit.file), "--port", "0", name="simulate") as running:
