@@ -11,9 +11,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from bridge.commands.export import Span
 from bridge.config import Settings
 from bridge.config.asked import UsageError, check_span, meters_named
+from bridge.exporting.export import Span
 from bridge.fetching import mandates
 from bridge.fetching.readable import followed
 from bridge.fetching.sources import SOURCES

@@ -20,7 +20,7 @@ from bridge.text.endings import ForTheUser
 log = logging.getLogger(__name__)
 
 _OURS = re.compile(
-    r"claim(-journal)?|(ledger\.sqlite|heartbeat\.|token\.json|energy-api\.json|home-assistant\.json).*"
+    r"claim(-journal)?|page\.key|dropped|(ledger\.sqlite|heartbeat\.|token\.json|energy-api\.json|home-assistant\.json).*"
 )
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -13,7 +13,7 @@ from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices, Prices
 from bridge.ledger.days import Days
 from bridge.ledger.errors import Damaged, LedgerError, LedgerOutdated
-from bridge.ledger.jobs import Jobs
+from bridge.ledger.jobs import Jobs, KnownJobs
 from bridge.ledger.listing import Listing
 from bridge.ledger.notes import KnownNotes, Notes
 from bridge.ledger.outbox import Outbox
@@ -45,6 +45,7 @@ class Records:
         self.bills = Bills(self.costs, self.peaks, self.days)
         self.listing = Listing(store, checks, self.readings, self.days)
         self.calendar = Calendar(store, checks, self.days)
+        self.jobs = KnownJobs(store)
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +69,7 @@ class Ledger(Records):
     prices: Prices
     costs: Costs
     peaks: Peaks
+    jobs: Jobs
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
         """Open or create.

@@ -21,8 +21,37 @@ _COLUMNS = (
 )
 
 
-class Jobs(Part):
-    """Backfills, oldest first."""
+class KnownJobs(Part):
+    """Backfills as they are read, oldest first."""
+
+    @reporting_damage
+    def backfill(self, number: int) -> Backfill:
+        """One of them, by its number."""
+        (row,) = self._backfills("backfill.id = ?", (number,))
+        return row
+
+    @reporting_damage
+    def open_backfills(self) -> list[Backfill]:
+        """Those that are to be worked on."""
+        return self._backfills("state = 'open'", ())
+
+    @reporting_damage
+    def ended_backfills(self, count: int) -> list[Backfill]:
+        """The latest that nobody works on any more, at most so many."""
+        latest = "SELECT id FROM backfill WHERE state != 'open' ORDER BY id DESC LIMIT ?"
+        return self._backfills(f"backfill.id IN ({latest})", (count,))
+
+    def _backfills(self, condition: str, parameters: tuple[object, ...]) -> list[Backfill]:
+        rows = self._rows(
+            f"SELECT {_COLUMNS} FROM backfill JOIN meter ON meter.id = meter"  # noqa: S608 - our own words
+            f" WHERE {condition} ORDER BY backfill.id",
+            parameters,
+        )
+        return [_backfill(row) for row in rows]
+
+
+class Jobs(KnownJobs):
+    """Backfills as they are kept."""
 
     def begin_backfills(
         self, meters: Iterable[Meter], first: date, last: date, now: datetime, mark: Any = None
@@ -67,17 +96,6 @@ class Jobs(Part):
             return self.backfill(job.number)
 
     @reporting_damage
-    def backfill(self, number: int) -> Backfill:
-        """One of them, by its number."""
-        (row,) = self._backfills("backfill.id = ?", (number,))
-        return row
-
-    @reporting_damage
-    def open_backfills(self) -> list[Backfill]:
-        """Those that are to be worked on."""
-        return self._backfills("state = 'open'", ())
-
-    @reporting_damage
     def unanswered_backfills(self) -> list[Backfill]:
         """Those that have ended, while someone still waits for the answer."""
         return self._backfills("state IN ('done', 'failed') AND marks != '[]'", ())
@@ -111,14 +129,6 @@ class Jobs(Part):
                 job.last.isoformat(),
             ),
         )
-
-    def _backfills(self, condition: str, parameters: tuple[object, ...]) -> list[Backfill]:
-        rows = self._rows(
-            f"SELECT {_COLUMNS} FROM backfill JOIN meter ON meter.id = meter"  # noqa: S608 - our own words
-            f" WHERE {condition} ORDER BY backfill.id",
-            parameters,
-        )
-        return [_backfill(row) for row in rows]
 
 
 def _backfill(row: Sequence[Any]) -> Backfill:

@@ -23,7 +23,7 @@ from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
 from bridge.service.errands import Errands
 from bridge.service.greeting import Greeting, births
-from bridge.service.imports import Imports
+from bridge.service.imports import Imports, dropped
 from bridge.service.inbox import Inbox, Stopped
 from bridge.service.pricing import Pricing
 from bridge.service.requests import Requests
@@ -117,7 +117,14 @@ class Bridge:
             window=window,
         )
         self._imports = imports = Imports(
-            settings.import_dir, ledger, fetcher, now=now, trouble=trouble, go_on=self._go_on
+            settings.import_dir,
+            dropped(settings.data_dir),
+            ledger,
+            fetcher,
+            now=now,
+            trouble=trouble,
+            go_on=self._go_on,
+            window=window,
         )
         self._statistics = Statistics(recorder, fetcher, view, trouble)
         self._errands = Errands(pricing, imports, self._statistics, backfills, view)

@@ -8,6 +8,7 @@ from bridge.config import Settings
 from bridge.folder.claim import claim
 from bridge.ledger import Ledger
 from bridge.mqtt import Command
+from bridge.service.answers import refused
 from bridge.service.bridge import Bridge
 from bridge.service.window import Window
 from bridge.text.endings import ForTheUser
@@ -61,9 +62,14 @@ class Keeper:
         self._wake()
 
     def wish(self, command: Command) -> None:
-        """Ask the bridge for something; without one nobody answers."""
+        """Ask the bridge for something; who waits for an answer is told when there is no bridge."""
         if bridge := self._bridge:
             bridge.wish(command)
+        elif command.answer:
+            why = self.trouble or (
+                "it is just starting" if self.settings.is_set_up else "it is not set up yet"
+            )
+            command.answer(refused(command, f"the bridge does not run: {why}"))
 
     def _wake(self) -> None:
         self._news.set()

@@ -80,6 +80,8 @@ class View:
             self.publisher.remove_all_but(self._fetcher.meters)
             self._answer_for_backfills()
         self.unpublished = "; ".join(map(str, troubles)) or None
+        if troubles and self._window:
+            self._show_all_the_same()
 
     def again(self) -> None:
         """Publish everything, whatever stands there."""
@@ -124,6 +126,13 @@ class View:
         if self._window:
             self._window.progress[meter.ean] = progress
         return progress
+
+    def _show_all_the_same(self) -> None:
+        """To whoever looks through the window, what the broker could not be given."""
+        with self._trouble.endured():
+            self._report()
+            for meter in self._fetcher.meters:
+                self._progress(meter)
 
     def _report(self) -> BridgeStatus:
         report = self._status.report()

@@ -1,10 +1,20 @@
 """What others see of the bridge at work: the page, which looks and never touches."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from bridge.fetching.files import Outcome
 from bridge.metering.model import Meter
 from bridge.metering.progress import Progress
 from bridge.publishing.publisher import BridgeStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of one file."""
+
+    at: datetime  # aware
+    outcome: Outcome
 
 
 @dataclass(slots=True)
@@ -17,4 +27,5 @@ class Window:
     status: BridgeStatus | None = None
     broker: str | None = None  # what is wrong with the connection, for the user
     meters: tuple[Meter, ...] = ()
+    imports: tuple[Imported, ...] = ()  # the latest first
     progress: dict[str, Progress] = field(default_factory=dict)  # by EAN: looked up, never walked through

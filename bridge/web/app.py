@@ -5,6 +5,7 @@ import mimetypes
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
@@ -12,7 +13,9 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from bridge.fetching.readable import NothingKnown
+from bridge.folder.claim import unwritable
 from bridge.text.endings import ForTheUser
+from bridge.web.answers import Answers
 from bridge.web.doors import Door, is_from_elsewhere
 from bridge.web.house import House
 from bridge.web.pages import PAGES
@@ -52,6 +55,7 @@ class App:
     def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
         self._house, self._door = house, door
         self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
+        self._answers = Answers()
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
@@ -63,8 +67,9 @@ class App:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_form_memory_size = request.max_content_length = _LARGEST_FORM
+        request.max_content_length = _LARGEST_FORM
         response = self._answer(request)
+        response.call_on_close(request.close)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)
@@ -79,6 +84,7 @@ class App:
             self._rules.bind_to_environ(request.environ),
             session,
             token=self._sessions.token(session),
+            answers=self._answers,
             has_door=self._door.password is not None,
         )
         response = self._guarded(visit)
@@ -105,20 +111,26 @@ class App:
         endpoint, values = visit.urls.match()
         if endpoint == "static":
             return self._file(visit.request, values["name"])
+        if endpoint != "sign_in" and self._door.password is not None and not visit.session.signed_in:
+            return visit.to("sign_in")
+        if endpoint in PAGES and visit.request.mimetype == "multipart/form-data":  # others go into memory
+            visit.request.max_content_length = PAGES[endpoint].largest
         if visit.request.method == "POST":
             self._must_be_ours(visit)
         if endpoint == "sign_in":
             return self._sign_in(visit)
-        if self._door.password is not None and not visit.session.signed_in:
-            return visit.to("sign_in")
         if endpoint == "sign_out":
             visit.session = visit.session.after_sign_out()
             return visit.to("sign_in")
         return PAGES[endpoint].show(visit, **values)
 
     def _must_be_ours(self, visit: Visit) -> None:
-        token = visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD, "")
-        if is_from_elsewhere(visit.request) or not self._sessions.is_ours(visit.session, token):
+        is_ours = not is_from_elsewhere(visit.request)  # before anything of it is read
+        try:
+            token = is_ours and (visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD))
+        except OSError as error:  # what is large is put aside while it is read
+            raise unwritable(Path(gettempdir()), error) from None
+        if not token or not self._sessions.is_ours(visit.session, token):
             raise Forbidden("This form is too old, or not of this page: go back and try again.")
 
     def _sign_in(self, visit: Visit) -> Response:

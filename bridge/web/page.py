@@ -13,3 +13,4 @@ class Page:
     path: str  # a rule of Werkzeug's routing
     show: Callable[..., Response]  # given the visit, and the parts of the path
     methods: Sequence[str] = ("GET",)
+    largest: int = 64 * 1024  # bytes of a form with files

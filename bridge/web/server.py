@@ -5,21 +5,41 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from socket import AF_INET, AF_INET6
 from typing import Any
 
 from waitress import wasyncore
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
+from waitress.task import ErrorTask
 
 from bridge.text.endings import ForTheUser
 from bridge.web.app import App
 from bridge.web.doors import Door
 from bridge.web.house import House
+from bridge.web.uploads import LARGEST
 
 log = logging.getLogger(__name__)
 
 _THREADS = 4
-_LARGEST = 256 * 1024 * 1024  # bytes of a request: ten years of quarter-hours as Mijn Fluvius writes them
+
+
+class _TooLarge(ErrorTask):
+    """Says in our words what waitress says of a request that it does not take."""
+
+    def execute(self) -> None:
+        error: Any = self.request.error  # type: ignore[attr-defined]  # of the parser
+        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            error.body = (
+                f"That is more than {LARGEST // 1024**2} MB, and more than any history of Mijn Fluvius."
+                " Go back, and choose another file."
+            )
+        super().execute()
+
+
+class _Channel(HTTPChannel):
+    error_task_class = _TooLarge
 
 
 class PageError(ForTheUser):
@@ -52,7 +72,8 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             sockets=[listening],
             threads=_THREADS,
             ident=None,
-            max_request_body_size=_LARGEST,
+            max_request_body_size=LARGEST,
+            outbuf_high_watermark=1024 * 1024,  # what is sent while it is read waits for who takes it
             channel_timeout=60,
             connection_limit=100,
             clear_untrusted_proxy_headers=True,
@@ -62,11 +83,19 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             f"the page cannot listen on {host} port {port} ({error.strerror or error});"
             " set web.host and web.port to others, or web to false"
         ) from None
+    held: dict[int, Any] = {}
+
+    def let_go() -> None:
+        held.update(connections)
+        connections.clear()  # and so the thread ends
+
+    server.channel_class = _Channel
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield int(listening.getsockname()[1])
     finally:
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(connections, ignore_all=True))
+        server.trigger.pull_trigger(let_go)
         thread.join(2)
+        wasyncore.close_all(held, ignore_all=True)  # now, for until it ended the thread used them
         server.task_dispatcher.shutdown(timeout=1)

@@ -19,6 +19,7 @@ from bridge.config.asked import UsageError, meters_named
 from bridge.ledger import Records
 from bridge.metering.model import Meter
 from bridge.web import vocabulary
+from bridge.web.answers import Answers
 from bridge.web.house import House
 from bridge.web.sessions import FORM_FIELD, Session
 from bridge.web.speech import LANGUAGES, Language, Speech, speech
@@ -35,6 +36,7 @@ class Visit:
     urls: MapAdapter
     session: Session
     token: str  # of forms
+    answers: Answers  # to what was asked for on the page
     has_door: bool  # whether one can sign out
 
     @property

@@ -238,7 +238,7 @@ def test_a_file_that_appears_meanwhile_stays_as_it_is_too(
 ) -> None:
     reader.fetch()
     file = reader.world.folder / "readings.csv"
-    monkeypatch.setattr("bridge.commands.export.write_csv", lambda *_, **__: file.write_text("mine"))
+    monkeypatch.setattr("bridge.commands.export.Export.text", lambda _: [str(file.write_text("mine"))])
     assert reader.types("export", "--format", "csv", "--output", str(file)).status == COULD_NOT
     assert file.read_text() == "mine"
     assert list(file.parent.glob("readings*")) == [file]

@@ -22,6 +22,7 @@ class Browser:
     """Keeps cookies, and sends a page's forms with what their hidden fields hold."""
 
     def __init__(self, port: int, prefix: str = "", **headers: str) -> None:
+        self.port = port
         self.root = f"http://127.0.0.1:{port}{prefix}"
         self.session = requests.Session()
         self.session.trust_env = False

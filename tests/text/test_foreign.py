@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.commands.export_formats import Line, write_csv
+from bridge.exporting.formats import Line, csv_text
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged, TryLater
 from bridge.homeassistant.errors import CommandRefused, CoreAway
 from bridge.homeassistant.supervisor import SupervisorError
@@ -291,9 +291,8 @@ def test_an_answer_is_always_json(home: World, mosquitto: Mosquitto) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+a", "-2", "@sum", "\tx", "\rx"])
 def test_a_cell_of_csv_begins_no_formula(name: str) -> None:
     line = Line(name, "5414", "2026-11-20", "", "", "consumption", "high", Decimal(1), "kWh", True, True)
-    file = io.StringIO()
-    write_csv([line, line._replace(meter="-1", amount=Decimal("-1.5"))], file, point=".", delimiter=",")
-    _, row, other = csv.reader(io.StringIO(file.getvalue(), newline=""))
+    written = csv_text([line, line._replace(meter="-1", amount=Decimal("-1.5"))], point=".", delimiter=",")
+    _, row, other = csv.reader(io.StringIO("".join(written), newline=""))
     assert row[0] == f"'{name}"
     assert (other[0], other[7]) == ("'-1", "-1.5")
     assert cell("home") == "home"

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from bridge.web.page import Page
-from bridge.web.pages import meters, readings, state
+from bridge.web.pages import asking, export, files, history, meters, readings, state
+from bridge.web.uploads import LARGEST
 
-BOTH = ("GET", "POST")
+BOTH, POST = ("GET", "POST"), ("POST",)
 
 PAGES: Mapping[str, Page] = {
     "home": Page("/", meters.home),
@@ -16,6 +17,16 @@ PAGES: Mapping[str, Page] = {
     "month": Page("/meters/<name>/month/<of>", readings.month),
     "year": Page("/meters/<name>/year/<int:of>", readings.year),
     "years": Page("/meters/<name>/years", readings.years),
+    "data": Page("/data", history.data),
+    "history": Page("/data/history", history.show),
+    "fetch_history": Page("/data/fetch-history", history.fetch, POST),
+    "stop_history": Page("/data/stop-history", history.stop, POST),
+    "files": Page("/data/files", files.show),
+    "import": Page("/data/import", files.take, POST, largest=LARGEST),
+    "export": Page("/data/export", export.show),
+    "readings": Page("/data/export/readings", export.readings),
     "state": Page("/state", state.show),
     "log": Page("/state/log", state.log_lines),
+    "ask": Page("/state/ask/<name>", asking.ask, POST),
+    "asked": Page("/state/asked/<mark>", asking.asked),
 }

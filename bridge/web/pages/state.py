@@ -6,6 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from bridge.web.pages import asking
 from bridge.web.visit import Visit
 
 _GOOD = {"ok", "online"}
@@ -38,6 +39,7 @@ def show(visit: Visit) -> Response:
         info=status.info if status else None,
         advice=status.problem.get("advice") if status else None,
         lines=visit.house.log(),
+        pause=asking.pause(visit),
     )
 
 

@@ -14,3 +14,44 @@ if (log) {
     log.scrollTop = log.scrollHeight;
   }, 3000);
 }
+
+// What moves is replaced by what the same page says of it now, until nothing does any more.
+const moving = () => document.querySelectorAll("[data-live]");
+const renew = async () => {
+  const answer = document.hidden ? null : await fetch(location.href).catch(() => null);
+  if (answer?.ok) {
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const old of moving()) {
+      const now = page.getElementById(old.id);
+      if (!now) continue;
+      if (now.innerHTML !== old.innerHTML) old.replaceChildren(...now.childNodes);
+      if (!("live" in now.dataset)) delete old.dataset.live;
+    }
+  }
+  if (moving().length) setTimeout(renew, 2000);
+};
+if (moving().length) setTimeout(renew, 500);
+
+// Files may be dropped on their form; and what the bridge would not take is not sent.
+const drop = document.getElementById("drop");
+if (drop) {
+  const input = document.getElementById("files");
+  const over = (is) => (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", is);
+  };
+  drop.addEventListener("dragover", over(true));
+  drop.addEventListener("dragleave", over(false));
+  drop.addEventListener("drop", (event) => {
+    over(false)(event);
+    input.files = event.dataTransfer.files;
+    if (input.files.length) drop.requestSubmit();
+  });
+  drop.addEventListener("submit", (event) => {
+    const size = [...input.files].reduce((sum, file) => sum + file.size, 0);
+    const isTooLarge = size >= Number(drop.dataset.largest);
+    document.getElementById("too-large").hidden = !isTooLarge;
+    document.getElementById("sending").hidden = isTooLarge;
+    if (isTooLarge) event.preventDefault();
+  });
+}

@@ -3,14 +3,14 @@
 Amounts are EUR. What is unknown is empty in CSV and null in JSON, never zero.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
+from bridge.exporting.portions import in_csv, in_json, number
 from bridge.ledger.day_ahead import KnownPrices
 from bridge.metering import meterday
 from bridge.metering.contract import Contract, Part, Timeline
@@ -19,7 +19,7 @@ from bridge.metering.model import OF_THE_CONNECTION, Direction, Meter, Register,
 from bridge.metering.pricing import EXACT
 from bridge.publishing.costs import CURRENCY, in_words, rounded
 from bridge.text.foreign import cell
-from bridge.text.words import local, plain, to_json
+from bridge.text.words import local, to_json
 
 _AMOUNTS = (*map(str, Part), "total")
 _DIGITS = 6  # of EUR: a day's share of a year has no end
@@ -77,36 +77,29 @@ def cost_lines(
         )  # fmt: skip
 
 
-def write_csv(lines: Iterable[CostLine], file: TextIO, *, point: str, delimiter: str) -> None:
+def csv_text(lines: Iterable[CostLine], *, point: str, delimiter: str) -> Iterator[str]:
     """A column for each part; EANs that are no numbers, or spreadsheets round them."""
-    writer = csv.writer(file, delimiter=delimiter)
-    writer.writerow(CostLine._fields)
-    for line in lines:
-        meter, ean, *others = line
-        writer.writerow(
-            (
-                f"EAN {meter}" if meter == ean else cell(meter),
-                f"EAN {ean}",
-                *(number(each, point) if not isinstance(each, str) else each for each in others),
-            )
+    rows = (
+        (
+            f"EAN {meter}" if meter == ean else cell(meter),
+            f"EAN {ean}",
+            *(number(each, point) if not isinstance(each, str) else each for each in others),
         )
+        for meter, ean, *others in lines
+    )
+    return in_csv(CostLine._fields, rows, delimiter)
 
 
-def write_json(lines: Iterable[CostLine], file: TextIO) -> None:
+def json_text(lines: Iterable[CostLine]) -> Iterator[str]:
     """One array, one object on each line; `unknown` only where something is."""
-    before = "[\n"
-    for line in lines:
-        known = line._asdict()
-        if not line.unknown:
-            del known["unknown"]
-        file.write(before + to_json(known))
-        before = ",\n"
-    file.write("\n]\n" if before.startswith(",") else "[]\n")
+    return in_json(map(_as_json, lines))
 
 
-def number(amount: Decimal | None, point: str) -> str:
-    """For a spreadsheet; nothing where it is unknown."""
-    return "" if amount is None else plain(amount).replace(".", point)
+def _as_json(line: CostLine) -> str:
+    known = line._asdict()
+    if not line.unknown:
+        del known["unknown"]
+    return to_json(known)
 
 
 @dataclass

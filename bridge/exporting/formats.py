@@ -1,11 +1,10 @@
 """The lines of an export, as CSV and as JSON."""
 
-import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
-from bridge.commands.cost_lines import number
+from bridge.exporting.portions import in_csv, in_json, number
 from bridge.metering.model import Unit
 from bridge.text.foreign import cell
 from bridge.text.words import plain
@@ -32,13 +31,9 @@ class Line(NamedTuple):
     cost: Decimal | None = None  # EUR, what was paid; of injection what was received
 
 
-def write_csv(
-    lines: Iterable[Line], file: TextIO, *, point: str, delimiter: str, costs: bool = False
-) -> None:
+def csv_text(lines: Iterable[Line], *, point: str, delimiter: str, costs: bool = False) -> Iterator[str]:
     """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
-    writer = csv.writer(file, delimiter=delimiter)
-    writer.writerow(Line._fields if costs else Line._fields[: -len(_OF_COSTS)])
-    writer.writerows(
+    rows = (
         (
             f"EAN {meter}" if meter == ean else cell(meter),
             f"EAN {ean}",
@@ -51,15 +46,12 @@ def write_csv(
         )
         for meter, ean, *slot, amount, unit, validated, complete, price, cost in lines
     )
+    return in_csv(Line._fields if costs else Line._fields[: -len(_OF_COSTS)], rows, delimiter)
 
 
-def write_json(lines: Iterable[Line], file: TextIO, *, costs: bool = False) -> None:
+def json_text(lines: Iterable[Line], *, costs: bool = False) -> Iterator[str]:
     """One array, one object on each line."""
-    before = "[\n"
-    for line in lines:
-        file.write(before + _as_json(line, costs=costs))
-        before = ",\n"
-    file.write("\n]\n" if before.startswith(",") else "[]\n")
+    return in_json(_as_json(line, costs=costs) for line in lines)
 
 
 def _as_json(line: Line, *, costs: bool) -> str:
