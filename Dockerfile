@@ -9,13 +9,15 @@ RUN pip install --no-compile --require-hashes --only-binary :all: --requirement 
 COPY . .
 RUN pip install --no-compile --no-deps --no-build-isolation . \
     && pip check \
-    && pip uninstall --yes setuptools pip
+    && pip uninstall --yes setuptools pip \
+    && find /opt/fluvius2mqtt/lib -path '*/babel/locale-data/*' ! -name 'root.*' ! -name 'en*' ! -name 'nl*' \
+        ! -name 'fr*' ! -name 'de*' -delete
 
 FROM base
 COPY --from=builder /opt/fluvius2mqtt /opt/fluvius2mqtt
 # Nobody can write compiled modules later, and the official image has none: the first import of everything leaves
 # what is ever needed, a third of what compiling everything would add.
-RUN /opt/fluvius2mqtt/bin/python -c 'import idna, msal, pkgutil, segno, bridge; \
+RUN /opt/fluvius2mqtt/bin/python -c 'import idna, jinja2.ext, msal, pkgutil, segno, bridge; \
         [__import__(found.name) for found in pkgutil.walk_packages(bridge.__path__, "bridge.")]' \
     && mkdir /config \
     && install --directory --owner 1000 --group 1000 --mode 700 /data
@@ -30,6 +32,8 @@ ENV PATH=/opt/fluvius2mqtt/bin:${PATH} \
 USER 1000:1000
 WORKDIR /data
 VOLUME /data
+# The page, if it is on.
+EXPOSE 8087
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=1m --timeout=20s --start-period=1m CMD ["fluvius2mqtt", "healthcheck"]
 ENTRYPOINT ["fluvius2mqtt"]

@@ -61,6 +61,17 @@ peers:
 rooms: .venv/installed
 	$(BIN)/python -m tests.rooms
 
+# Every page in the system's Chromium.
+.PHONY: browser
+browser: .venv/installed mosquitto chromium
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/pytest -n 2 tests/browser.py
+
+# The page's translations, with a line for each new sentence and none for those that are gone.
+.PHONY: languages
+languages: .venv/installed
+	$(BIN)/python -m tests.languages
+
 .PHONY: chromium
 chromium:
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y chromium; }
@@ -70,7 +81,7 @@ lock: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: \
 	  --generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock \
-	  --extra homeassistant --extra energy-api --extra demo pyproject.toml -
+	  --extra homeassistant --extra energy-api --extra demo --extra web pyproject.toml -
 
 # Known weaknesses of what the image is made of, as PyPI tells them, and of the workflows. Without PyPI it fails, for
 # "not found" is no answer: that is what --strict is for.
@@ -92,7 +103,8 @@ ADDON = build/addon/fluvius2mqtt
 addon:
 	rm -rf build/addon
 	mkdir -p $(ADDON)
-	find bridge -name '*.py' -o -name py.typed | tar -cf - -T - | tar -xf - -C $(ADDON)
+	find bridge -name '*.py' -o -name py.typed -o -path 'bridge/web/languages/*.po' -o -path 'bridge/web/static/*' \
+	  -o -path 'bridge/web/templates/*.html' | tar -cf - -T - | tar -xf - -C $(ADDON)
 	cp pyproject.toml requirements.lock LICENSE .dockerignore $(ADDON)
 	cp -R addon/config.yaml addon/apparmor.txt addon/*.md addon/*.png addon/translations $(ADDON)
 	{ cat Dockerfile; echo USER root; } > $(ADDON)/Dockerfile

@@ -17,7 +17,10 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Whether the bridge that runs here is healthy."""
-    settings = settings_for(arguments, connects=False)
+    settings = settings_for(arguments, connects=False, may_be_empty=True)
+    if not settings.is_set_up:
+        print("nothing is configured yet, and the page asks")
+        return DONE
     # Its watchdog restarts what is not healthy, again and again; that mends no broker and no password.
     only_silence = supervisor.is_there(os.environ)
     prove_readable(settings.data_dir / "heartbeat.json")

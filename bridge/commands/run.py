@@ -51,7 +51,7 @@ def _page(page: WebSettings, keeper: Keeper) -> Iterator[None]:
     lines = LastLines()
     logging.getLogger().addHandler(lines)
     is_panel = supervisor.is_there(os.environ)
-    door = doors.ingress() if is_panel else doors.configured(page)
+    door = doors.ingress(supervisor.asks_from(os.environ)) if is_panel else doors.configured(page)
     host = "0.0.0.0" if is_panel else page.host  # noqa: S104 - the door lets the Supervisor alone in
 
     def house() -> House:

@@ -13,6 +13,8 @@ from bridge.config.price_contradictions import price_contradictions
 from bridge.metering.model import Energy
 from bridge.text.words import slug
 
+_OFF = {"false", "off", "no", "n", "f", "0", ""}  # as the environment may say it
+
 
 def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """Where keys do not go together, and why."""
@@ -60,7 +62,8 @@ def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:
 
 def _the_page_asks(tree: Any) -> bool:
     """Whether nothing is there yet, but a page on which it is asked for."""
-    return bool(at(tree, "web")) and not at(tree, "meters")
+    web = at(tree, "web")
+    return web is not None and str(web).lower() not in _OFF and not at(tree, "meters")
 
 
 def _are_all_of_files(meters: Any) -> bool:

@@ -35,6 +35,7 @@ ADDON_DEFAULTS: dict[KeyPath, str] = {
     ("data_dir",): ".",
     ("homeassistant", "statistics"): "true",
     ("import_dir",): "/share/fluvius2mqtt",
+    ("web",): "true",
 }
 
 

@@ -21,6 +21,7 @@ TOKEN = "SUPERVISOR_TOKEN"  # noqa: S105 - the variable's name
 _OPTIONS = "ADDON_OPTIONS"
 _ADDRESS = "SUPERVISOR_URL"
 
+_ASKS_FROM = "172.30.32.2"
 _PATIENCE = 10.0  # seconds for the whole answer
 _LARGEST_ANSWER = 64 * 1024  # bytes: it is a dozen short lines
 _OR = "or fill in mqtt.host in the add-on's configuration"
@@ -40,8 +41,16 @@ def websocket(environment: Mapping[str, str]) -> str:
     return f"ws{_address(environment).removeprefix('http')}/core/websocket"
 
 
+def asks_from(environment: Mapping[str, str]) -> str:
+    """The address from which Home Assistant's ingress asks for the page."""
+    place = urlsplit(_address(environment)).hostname
+    return _ASKS_FROM if place in (None, "supervisor") else place
+
+
 def load(environment: Mapping[str, str], *, connects: bool) -> Settings:
     """The add-on's settings. Without `mqtt.host` among the options, the broker is the Supervisor's.
+
+    As long as nothing is configured that has to do with a broker, none is asked for.
 
     Args:
         environment: the environment's variables.
@@ -52,7 +61,7 @@ def load(environment: Mapping[str, str], *, connects: bool) -> Settings:
         SupervisorError: the Supervisor does not answer as it should.
     """
     settings = load_options(_options(environment), environment)
-    if not connects or "host" in settings.mqtt.model_fields_set:
+    if not connects or not settings.is_set_up or "host" in settings.mqtt.model_fields_set:
         return settings
     written = settings.mqtt.model_dump(exclude_unset=True)
     try:

@@ -39,7 +39,7 @@ class Keeper:
         """Work until told to stop.
 
         Raises:
-            ForTheUser: the bridge cannot start, and nobody is there to change the configuration.
+            ForTheUser: the bridge cannot start with what it was given to begin with.
         """
         self._work()
         while not self._is_told_to_stop:
@@ -78,10 +78,10 @@ class Keeper:
 
     def _work(self) -> None:
         """One bridge, until something is new."""
+        self.window = Window()
         settings = self.settings
         if not settings.is_set_up or self._is_told_to_stop:
             return
-        self.window = Window()
         path = settings.data_dir / "ledger.sqlite"
         with claim(settings.data_dir), Ledger(path, stream=settings.mqtt.stream) as ledger:
             self._bridge = bridge = Bridge(settings, ledger, window=self.window if self._is_seen else None)

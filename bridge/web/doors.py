@@ -8,8 +8,6 @@ from werkzeug.wrappers import Request
 
 from bridge.config import WebSettings, is_this_machine
 
-SUPERVISOR = "172.30.32.2"  # from where Home Assistant's ingress asks: its developers' documentation
-
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -43,8 +41,12 @@ def configured(page: WebSettings) -> Door:
     return Door(password, only_as_this_machine=password is None)
 
 
-def ingress(supervisor: str = SUPERVISOR) -> Door:
-    """The door of the app's panel: Home Assistant knows its users, and passes on what they ask for."""
+def ingress(supervisor: str) -> Door:
+    """The door of the app's panel: Home Assistant knows its users, and passes on what they ask for.
+
+    Args:
+        supervisor: the address from which it asks.
+    """
     return Door(only_from=supervisor)
 
 
@@ -54,6 +56,8 @@ def is_from_elsewhere(request: Request) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
+    if origin == "null" and "X-Ingress-Path" in request.headers:  # which no form can say
+        return False  # Home Assistant has browsers tell nobody where they come from
     return origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
 
 

@@ -1,6 +1,7 @@
 """The page's HTTP server: a thread of its own beside the one that works."""
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
         PageError: the address or the port is not to be had.
     """
     connections: dict[int, Any] = {}
+    left: dict[int, Any] = {}
     try:
         listening = socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
         server: Any = create_server(
@@ -79,23 +81,23 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             clear_untrusted_proxy_headers=True,
         )
     except OSError as error:
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
         raise PageError(
-            f"the page cannot listen on {host} port {port} ({error.strerror or error});"
+            f"the page cannot listen on {host} port {port} ({why});"
             " set web.host and web.port to others, or web to false"
         ) from None
-    held: dict[int, Any] = {}
-
-    def let_go() -> None:
-        held.update(connections)
-        connections.clear()  # and so the thread ends
-
     server.channel_class = _Channel
+
+    def leave() -> None:  # the loop ends when it has none left
+        left.update(connections)
+        connections.clear()
+
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield int(listening.getsockname()[1])
     finally:
-        server.trigger.pull_trigger(let_go)
+        server.trigger.pull_trigger(leave)
         thread.join(2)
-        wasyncore.close_all(held, ignore_all=True)  # now, for until it ended the thread used them
         server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(left, ignore_all=True)  # only now: one of them is what the loop was told by

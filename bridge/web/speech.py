@@ -1,5 +1,6 @@
 """The page in a visitor's language: words, numbers and dates as people there write them."""
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -55,11 +56,11 @@ class Speech:
 
     def day(self, day: date) -> str:
         """Friday 20 November 2026."""
-        return format_date(day, "full", locale=self._locale)
+        return self._first(day, format_date(day, "full", locale=self._locale))
 
     def short_day(self, day: date) -> str:
         """Fri 20 Nov, or as it is short elsewhere."""
-        return format_skeleton("MMMEd", day, locale=self._locale)
+        return self._first(day, format_skeleton("MMMEd", day, locale=self._locale))
 
     def month(self, month: date) -> str:
         """November 2026."""
@@ -77,7 +78,12 @@ class Speech:
         """20 Nov 2026, 13:45; also of a text that an instant was written as."""
         if isinstance(instant, str):
             instant = datetime.fromisoformat(instant)
-        return format_datetime(instant, "medium", tzinfo=BRUSSELS, locale=self._locale).rpartition(":")[0]
+        text = format_datetime(instant, "medium", tzinfo=BRUSSELS, locale=self._locale).rpartition(":")[0]
+        return self._first(instant.astimezone(BRUSSELS), text)
+
+    def _first(self, day: date, text: str) -> str:
+        """In French a month begins with its 1er, which Babel does not know."""
+        return re.sub(r"\b1 ", "1er ", text, count=1) if self.language == "fr" and day.day == 1 else text
 
 
 _Catalog = tuple[dict[str, str], dict[str, tuple[str, ...]], Callable[[int], int]]

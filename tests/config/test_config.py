@@ -264,6 +264,18 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"capacity_tariff.floor_kw": "much"}, "capacity_tariff.floor_kw", "much is no"),
     ({"capacity_tariff.floor_kw": "nan"}, "capacity_tariff.floor_kw", "nan"),
     ({"mqtt.chart": "big"}, "mqtt.chart", "big is neither true nor false; write true to publish a picture"),
+    ({"web": "sometimes"}, "web", "text is neither true nor false; write true for a page"),
+    ({"web.port": 0}, "web.port", "0 is out of range; write the page's port, a number from 1 to 65535"),
+    (
+        {"web.host": "http://x", "web.password": "x"},
+        "web.host",
+        "is no host name; write the address",
+    ),
+    ({"web.host": "0.0.0.0"}, "web.password", "is missing, and others than this machine reach the page"),
+    ({"web.host": "192.168.1.10", "web.password": ""}, "web.password", "is missing, and others"),
+    ({"web.password": ["x"]}, "web.password", "a list stands where text belongs"),
+    ({"web.user": "x"}, "web.user", "unknown key; write host, port, password"),
+    ({"web": False, "fluvius": None, "meters": None}, "fluvius", "no source of readings"),
     ({"meter": []}, "meter", "unknown key; did you mean meters?"),
     ({"a b": 1}, "a…", "unknown key; write mqtt, fluvius, meters"),
 ]
@@ -678,6 +690,15 @@ def test_the_environment_goes_before_the_file_and_the_file_before_short_names(fi
 def test_a_list_in_a_variable_replaces_that_of_the_file(file: Path) -> None:
     meters = "[{ean: 541448820000000015, serial: 2}]"
     assert [meter.serial for meter in load(file, {"FLUVIUS2MQTT_METERS": meters}).meters] == ["2"]
+
+
+def test_a_page_may_ask_for_all_the_rest(tmp_path: Path) -> None:
+    for text in "web: true", "web: {port: 8088}", "{web: {host: 0.0.0.0, password: x}, meters: []}":
+        assert not load(written(tmp_path / "f.yaml", text), {}).is_set_up
+    assert not load(None, {"FLUVIUS2MQTT_WEB": "yes"}).is_set_up
+    for text in "false", "no", "off", "0":
+        found = mistakes(None, {"FLUVIUS2MQTT_WEB": text})
+        assert "no source of readings" in found[0]
 
 
 @pytest.mark.parametrize("content", ["open sesame", "open sesame\n", "open sesame\r\n"])

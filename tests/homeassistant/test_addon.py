@@ -5,10 +5,11 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import yaml
 from pydantic import SecretStr
 
 from bridge import URL, __version__
-from bridge.config import KEYS, ConfigError, KeyPath, Settings, load_options
+from bridge.config import KEYS, ConfigError, KeyPath, Settings, WebSettings, load_options
 from bridge.config.keys import anywhere
 from bridge.folder.claim import claim
 from bridge.folder.heartbeat import Heartbeat
+from bridge.homeassistant.supervisor import asks_from
 from bridge.metering.contract import ByTariff, Dynamic
 from bridge.simulator import DEFAULT_METERS, Simulator
 from tests.rig.commands import COULD_NOT, DONE, WRONG, Ended, Running, environment, typed
@@ -54,6 +56,11 @@ DOCUMENTED = {
     "backup": str,
     "services": list,
     "homeassistant_api": bool,
+    "ingress": bool,
+    "ingress_port": int,
+    "ingress_stream": bool,
+    "panel_icon": str,
+    "panel_title": str,
     "apparmor": bool,
     "watchdog": str,
     "map": list,
@@ -179,15 +186,25 @@ def typed_there(supervisor: Supervisor, *words: str, fluvius: Simulator | None =
 
 
 @contextmanager
-def started(supervisor: Supervisor, fluvius: Simulator) -> Iterator[Running]:
+def started(supervisor: Supervisor, fluvius: Simulator | None = None) -> Iterator[Running]:
     """The container's command, in its working directory; killed in the end if need be."""
     log = supervisor.data.parent / "log"
-    process = Forked(supervisor.data, ("run",), environment(**in_the_addon(supervisor, fluvius)), log, log)
+    there = in_the_addon(supervisor, fluvius) if fluvius else supervisor.environment
+    process = Forked(supervisor.data, ("run",), environment(**there), log, log)
     try:
         yield Running(process, log)
     finally:
         process.kill()
         process.wait(10)
+
+
+def asked_from(address: str, supervisor: Supervisor, path: str = "/state", **headers: str) -> int | None:
+    """The status of the page's answer to whoever asks from there; None while it does not listen."""
+    connection = HTTPConnection("127.0.0.1", supervisor.page, timeout=5, source_address=(address, 0))
+    with closing(connection), suppress(ConnectionRefusedError):
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status
+    return None
 
 
 # --- the manifest and its texts
@@ -204,6 +221,13 @@ def test_the_manifest_asks_for_the_broker_and_home_assistant_and_nothing_else() 
     assert (MANIFEST["apparmor"], MANIFEST["init"]) == (True, False)
     assert MANIFEST["map"] == [{"type": "share", "read_only": False}]  # for files from Mijn Fluvius
     assert not {"ports", "host_network", "privileged", "full_access"} & MANIFEST.keys()
+
+
+def test_the_page_is_a_panel_of_home_assistant_for_it_alone() -> None:
+    assert MANIFEST["ingress"] is MANIFEST["ingress_stream"] is True
+    assert MANIFEST["ingress_port"] == WebSettings().port
+    assert re.fullmatch("mdi:[a-z-]+", MANIFEST["panel_icon"])
+    assert "ports" not in MANIFEST
 
 
 def test_the_version_is_that_of_the_program() -> None:
@@ -270,14 +294,12 @@ def test_options_that_nobody_touched_are_the_bridges_defaults(supervisor: Superv
 
 
 def test_the_household_fills_in_its_account_and_meters_and_the_rest_is_there(supervisor: Supervisor) -> None:
-    supervisor.fill_in()
-    with pytest.raises(ConfigError, match="Option fluvius: no source of readings"):
-        load_options(supervisor.options, {})
     supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME, GAS])
     settings = load_options(supervisor.options, {})
     assert [meter.name for meter in settings.followed] == ["home", "gas"]
     assert settings.homeassistant.statistics is True
     assert settings.data_dir == supervisor.data
+    assert settings.page == WebSettings()
     assert not settings.warnings
 
 
@@ -398,7 +420,11 @@ def test_make_addon_assembles_all_that_home_assistant_builds_and_shows(assembled
         "requirements.lock",
         "bridge/py.typed",
     }
-    code = {str(file.relative_to(PROJECT)) for file in (PROJECT / "bridge").rglob("*.py")}
+    code = {
+        str(file.relative_to(PROJECT))
+        for file in (PROJECT / "bridge").rglob("*.*")
+        if file.suffix in (".py", ".po", ".html", ".css", ".js", ".svg")
+    }
     assert files == shown | built | code | {f"translations/{each}.yaml" for each in LANGUAGES}
     assert (assembled / "repository.yaml").read_text() == (PROJECT / "repository.yaml").read_text()
 
@@ -445,6 +471,31 @@ def test_the_addon_finds_broker_and_home_assistant_by_itself(
     assert set(supervisor.asked) == {"/services/mqtt", "/core/websocket"}
     assert {"ledger.sqlite", "token.json"} <= {file.name for file in supervisor.data.iterdir()}
     assert not [word for word in ("made up", "simulated") if word in ended.error]
+
+
+def test_nothing_has_to_be_filled_in_for_the_page_to_be_there(supervisor: Supervisor) -> None:
+    supervisor.fill_in()
+    with started(supervisor) as running:
+        eventually(lambda: asked_from("127.0.0.1", supervisor) == 200, 20)
+        assert asked_from("127.0.0.2", supervisor) == 403
+        ended, seconds = running.terminate()
+    assert (ended.status, seconds < 2) == (DONE, True)
+    assert supervisor.asked == []
+
+
+def test_others_than_the_supervisor_get_nothing_of_the_page(
+    supervisor: Supervisor, fluvius: Simulator, broker: Mosquitto
+) -> None:
+    supervisor.broker = of_the_house(broker)
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
+    with started(supervisor, fluvius):
+        eventually(lambda: asked_from("127.0.0.1", supervisor) == 200, 20)
+        for path in "/state", "/static/style.css", "/sign-in":
+            assert asked_from("127.0.0.2", supervisor, path, **{"X-Forwarded-For": "127.0.0.1"}) == 403
+
+
+def test_ingress_asks_from_the_address_that_is_documented() -> None:
+    assert asks_from({"SUPERVISOR_TOKEN": "0123"}) == "172.30.32.2"
 
 
 def test_a_broker_on_the_page_is_used_and_the_supervisor_is_not_asked(
@@ -624,6 +675,6 @@ def test_broken_options_are_told(supervisor: Supervisor) -> None:
 
 def test_the_addon_is_where_a_token_and_options_are(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
-    without_token = {**supervisor.environment, "SUPERVISOR_TOKEN": ""}
+    without_token = {"ADDON_OPTIONS": str(supervisor.options)}
     ended = typed(tmp_path, "healthcheck", program=None, **without_token)
     assert "no configuration file" in ended.error

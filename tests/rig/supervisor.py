@@ -18,7 +18,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from bridge.simulator import Simulator
 from tests.rig.core import TOKEN, Core, serving
-from tests.rig.mosquitto import Mosquitto
+from tests.rig.mosquitto import Mosquitto, free_ports
 
 ADDON = Path(__file__).parents[2] / "addon"
 KIND = re.compile(
@@ -47,6 +47,7 @@ class Supervisor:
         data: the add-on's `/data`.
         broker: what an add-on registered as the MQTT service; None: there is none.
         answer: status and text instead of the right answer about it.
+        page: the port on which the add-on's page listens, for there are several on this machine.
     """
 
     data: Path
@@ -55,6 +56,7 @@ class Supervisor:
     answer: tuple[int, str] | None = None
     asked: list[str] = field(default_factory=list)
     port: int = 0
+    page: int = field(default_factory=lambda: free_ports(1)[0])
 
     @property
     def options(self) -> Path:
@@ -67,6 +69,7 @@ class Supervisor:
             "SUPERVISOR_TOKEN": TOKEN,
             "SUPERVISOR_URL": f"http://127.0.0.1:{self.port}",
             "ADDON_OPTIONS": str(self.options),
+            "FLUVIUS2MQTT_WEB__PORT": str(self.page),
         }
 
     def fill_in(self, **filled_in: Any) -> None:

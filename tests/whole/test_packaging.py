@@ -14,7 +14,7 @@ from bridge.config import load
 PROJECT = Path(__file__).parents[2]
 GITHUB = PROJECT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").iterdir())
-IN_THE_IMAGE = ("homeassistant", "energy-api", "terminal", "demo")
+IN_THE_IMAGE = ("homeassistant", "energy-api", "terminal", "demo", "web")
 SERVICES: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))["services"]
 
 
@@ -51,6 +51,15 @@ def test_everything_locked_has_one_version_and_hashes() -> None:
     for each, hashes in locked().items():
         assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+(post[0-9]+)?", each)
         assert hashes, each
+
+
+def test_all_that_the_page_is_made_of_is_packed() -> None:
+    packed = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    web = PROJECT / "bridge" / "web"
+    files = {file for pattern in packed["bridge.web"] for file in web.glob(pattern)}
+    assert files == {each for each in web.rglob("*.*") if each.suffix not in (".py", ".pyc")}
 
 
 def test_the_lock_names_no_address() -> None:

@@ -1,0 +1,80 @@
+"""`run` with the page on, and what commands say while nothing is configured."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.rig.commands import COULD_NOT, DONE, WRONG, command, run, typed
+from tests.rig.mosquitto import eventually, free_ports
+from tests.rig.world import World
+
+
+def test_a_bridge_with_a_page_says_where_it_is_and_shows_what_is_published(house: World) -> None:
+    [port] = free_ports(1)
+    house.changes["web"] = {"port": port}
+    with run(house) as running:
+        running.until_says(f"the page is at http://127.0.0.1:{port}")
+        eventually(lambda: "kWh" in page(port, "/meters/home/day"), 20)
+        ended, seconds = running.terminate()
+    assert (ended.status, seconds < 2) == (DONE, True)
+
+
+def test_run_waits_with_the_page_while_nothing_is_configured(house: World) -> None:
+    [port] = free_ports(1)
+    house.meters, house.changes = [], {"fluvius": {}, "web": {"port": port}}
+    with run(house) as running:
+        eventually(lambda: "fluvius2mqtt" in page(port, "/state"), 20)
+        ended, seconds = running.terminate()
+    assert (ended.status, seconds < 2) == (DONE, True)
+    assert not (house.data_dir / "ledger.sqlite").exists()
+
+
+def page(port: int, path: str) -> str:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}{path}", timeout=5).text
+    except requests.ConnectionError:
+        return ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("once",),
+        ("check",),
+        ("show",),
+        ("export", "--format", "csv"),
+        ("token",),
+        ("compare", "--prices", "x"),
+    ],
+)
+def test_others_say_who_asks_while_nothing_is_configured(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "x").write_text("prices: []")
+    ended = typed(tmp_path, *words, FLUVIUS2MQTT_WEB="true")
+    (complaint,) = ended.complaint
+    assert "nothing is configured yet; the page asks, while `fluvius2mqtt run` runs" in complaint
+    assert ended.status == WRONG
+
+
+def test_a_bridge_that_waits_to_be_set_up_is_no_reason_to_restart_it(tmp_path: Path) -> None:
+    ended = typed(tmp_path, "healthcheck", FLUVIUS2MQTT_WEB="true")
+    assert (ended.status, ended.out) == (DONE, "nothing is configured yet, and the page asks\n")
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ended = typed(tmp_path, "run", FLUVIUS2MQTT_WEB__PORT=str(port))
+    (complaint,) = ended.complaint
+    assert f"the page cannot listen on 127.0.0.1 port {port} (Address already in use)" in complaint
+    assert complaint.endswith("set web.host and web.port to others, or web to false")
+    assert ended.status == COULD_NOT
+
+
+def test_a_page_without_what_it_is_made_of_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "waitress.py").write_text("raise ModuleNotFoundError(name='waitress')")
+    ended = typed(tmp_path, "run", program=command(), FLUVIUS2MQTT_WEB="true")
+    (complaint,) = ended.complaint
+    assert "the page needs waitress: pip install 'fluvius2mqtt[web]'; or set web to false" in complaint
+    assert ended.status == COULD_NOT

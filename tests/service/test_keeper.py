@@ -1,0 +1,121 @@
+"""A bridge is kept running through changes of its configuration, and waited for while there is none."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.config import Settings, load
+from bridge.folder.claim import claim
+from bridge.mqtt import Command
+from bridge.service.keeper import Keeper
+from bridge.text.endings import ForTheUser
+from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.world import World
+
+
+@pytest.fixture
+def nothing(tmp_path: Path) -> Settings:
+    """What a first start has: the page, and no more."""
+    return load(None, {"FLUVIUS2MQTT_WEB": "true", "FLUVIUS2MQTT_DATA_DIR": str(tmp_path / "data")})
+
+
+@contextmanager
+def keeping(settings: Settings) -> Iterator[Keeper]:
+    """A keeper at work, until the end of the block."""
+    keeper = Keeper(settings, is_seen=True)
+    thread = threading.Thread(target=keeper.run, name="keeper")
+    thread.start()
+    try:
+        yield keeper
+        assert thread.is_alive()
+    finally:
+        keeper.stop()
+        thread.join(5)
+        assert not thread.is_alive(), "the keeper does not stop"
+
+
+def states(mosquitto: Mosquitto) -> dict[str, str]:
+    """What every bridge that ever was here says of itself."""
+    retained = mosquitto.retained()
+    return {
+        topic.partition("/")[0]: text for topic, text in retained.items() if topic.endswith("bridge/state")
+    }
+
+
+def named(house: World, base: str) -> Settings:
+    house.changes["mqtt.base_topic"] = house.changes["mqtt.client_id"] = base
+    return house.settings
+
+
+def test_it_waits_while_nothing_is_configured_and_touches_nothing(nothing: Settings) -> None:
+    with keeping(nothing) as keeper:
+        keeper.wish(Command("refresh", b""))  # of which nobody knows
+        assert keeper.trouble is None
+        assert keeper.window.status is None
+    assert not nothing.data_dir.exists()
+
+
+def test_it_takes_over_a_configuration_and_then_another(
+    nothing: Settings, house: World, mosquitto: Mosquitto
+) -> None:
+    with keeping(nothing) as keeper:
+        keeper.take_over(named(house, "first"))
+        eventually(lambda: states(mosquitto) == {"first": "online"}, 20)
+        seen = keeper.window
+        keeper.take_over(named(house, "second"))
+        eventually(lambda: states(mosquitto) == {"second": "online"}, 20)  # what was first was taken away
+        assert keeper.window is not seen
+        eventually(lambda: keeper.window.status is not None, 20)
+    assert states(mosquitto) == {"second": "offline"}
+
+
+def test_what_cannot_start_is_told_and_the_next_one_starts(
+    nothing: Settings, house: World, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with keeping(nothing) as keeper:
+        house.changes["data_dir"] = str(tmp_path / "taken")
+        with claim(tmp_path / "taken"):
+            keeper.take_over(house.settings)
+            eventually(lambda: keeper.trouble is not None, 10)
+            assert "another fluvius2mqtt works in" in str(keeper.trouble)
+        keeper.take_over(named(house, "again"))
+        assert keeper.trouble is None
+        eventually(lambda: states(mosquitto) == {"again": "online"}, 20)
+
+
+def test_going_back_to_nothing_leaves_nothing_to_be_seen(
+    nothing: Settings, house: World, mosquitto: Mosquitto
+) -> None:
+    with keeping(named(house, "first")) as keeper:
+        eventually(lambda: keeper.window.status is not None, 20)
+        keeper.take_over(nothing)
+        eventually(lambda: states(mosquitto) == {"first": "offline"}, 20)
+        eventually(lambda: keeper.window.status is None, 5)
+
+
+def test_what_it_begins_with_has_to_start(house: World) -> None:
+    house.data_dir.write_text("this is no folder")
+    with pytest.raises(ForTheUser):
+        Keeper(house.settings, is_seen=True).run()
+
+
+@pytest.mark.parametrize("is_set_up", [True, False])
+def test_whoever_was_told_to_stop_before_does_not_begin(
+    nothing: Settings, house: World, is_set_up: bool
+) -> None:
+    keeper = Keeper(house.settings if is_set_up else nothing, is_seen=True)
+    keeper.stop()
+    keeper.run()
+    assert not (house.data_dir / "ledger.sqlite").exists()
+
+
+def test_the_last_of_many_configurations_counts(
+    house: World, nothing: Settings, mosquitto: Mosquitto
+) -> None:
+    with keeping(nothing) as keeper:
+        for base in "a", "b", "c", "d":
+            keeper.take_over(named(house, base))
+        eventually(lambda: states(mosquitto) == {"d": "online"}, 20)
