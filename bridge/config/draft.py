@@ -1,22 +1,20 @@
 """What was written in files and variables, and what is wrong with it."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
-from pydantic_core import ErrorDetails
 
 from bridge.config.contradictions import contradictions
 from bridge.config.errors import ConfigError
-from bridge.config.keys import KEYS, KeyPath, advice, anywhere, at, filled_in, key_of, kinds, section_of
-from bridge.config.paths import PREFIX, dotted, path_of, variable_of, word_of
+from bridge.config.keys import KEYS, KeyPath, anywhere, at, filled_in, kinds, section_of
+from bridge.config.paths import PREFIX, dotted, path_of, variable_of
+from bridge.config.reasons import reason_for
 from bridge.config.section import Section
 from bridge.config.settings import Settings
 from bridge.config.text import Hidden, Unreadable, parse, read
@@ -36,6 +34,12 @@ ADDON_DEFAULTS: dict[KeyPath, str] = {
     ("homeassistant", "statistics"): "true",
     ("import_dir",): "/share/fluvius2mqtt",
     ("web",): "true",
+}
+_TOGETHER: dict[
+    KeyPath, str
+] = {  # a password is that of one place: the whole section is filled in, or none of it
+    ("mqtt",): "host",
+    ("fluvius", "portal"): "email",
 }
 
 
@@ -70,28 +74,55 @@ class Draft:
 
     def add_file(self, file: Path) -> None:
         """One file's keys. Nothing else is worth looking at while it cannot be read."""
+        self.tree = self.tree_of(file)
+        written = [at(self.tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
+        if any(value and not isinstance(value, Hidden) for value in written):
+            self.warn_if_public(file)
+
+    def tree_of(self, file: Path) -> dict[str, Any]:
+        """The keys in a file.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
         try:
             tree = parse(read(file), self.secret)
         except ConfigError as error:
             raise ConfigError(*self.mistakes, f"{file}: {error}") from None
         if not isinstance(tree, dict | None):
             raise ConfigError(f"{file}: holds no keys; write them as in config.example.yaml")
-        self.tree = tree or {}
-        written = [at(tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
-        if any(value and not isinstance(value, Hidden) for value in written):
-            self.warn_if_public(file)
+        return tree or {}
 
-    def add_options(self, file: Path) -> None:
-        """What was filled in on an add-on's page, and an add-on's own defaults for the rest."""
+    def add_options(
+        self, file: Path, below: dict[str, Any] | None = None, said_by: Path | None = None
+    ) -> None:
+        """What was filled in on an add-on's form, and an add-on's own defaults for the rest.
+
+        Args:
+            file: the options.
+            below: what holds where nothing is filled in, or the form's default stands.
+            said_by: the file in which that stands.
+        """
         self.add_file(file)
         self.tree = filled_in(self.tree)
         if isinstance(prices := self.tree.get("prices"), list):
             self.tree["prices"] = [
                 self.unfolded(("prices", place), each) for place, each in enumerate(prices)
             ]
+        self._fill(below or {}, (), str(said_by))
         for path, value in ADDON_DEFAULTS.items():
             if at(self.tree, *path) is None:
                 self.put(path, value, "the add-on")
+
+    def _fill(self, below: dict[str, Any], path: KeyPath, said_by: str) -> None:
+        for key, value in below.items():
+            here = (*path, key)
+            said = at(self.tree, *here)
+            if isinstance(value, dict) and isinstance(said, dict):
+                if here not in _TOGETHER or at(said, _TOGETHER[here]) is None:
+                    self._fill(value, here, said_by)
+            elif said is None or is_default(here, said):
+                self.put(here, value, said_by)
 
     def unfolded(self, path: KeyPath, written: Any) -> Any:
         """What a form holds as text, because it nests deeper than forms do."""
@@ -189,6 +220,15 @@ class Draft:
         here[path[-1]] = value
         self.variables[path] = variable
 
+    def must_be_right(self) -> None:
+        """Raise what is wrong so far.
+
+        Raises:
+            ConfigError: with every mistake.
+        """
+        if self.mistakes:
+            raise ConfigError(*self.mistakes)
+
     def settings(self) -> Settings | None:
         """The settings, or mistakes. Single values and contradictions are looked at in one go."""
         settings = self.validated(Settings, contradictions(self.tree))
@@ -216,66 +256,22 @@ class Draft:
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 path = tuple(part for part in each["loc"] if part not in ("(value)", "(keys)"))
-                reasons.setdefault(path, _reason(each, path))
+                reasons.setdefault(path, reason_for(each, path))
         for path, reason in conflicts:
             reasons.setdefault(path, reason)
         self.mistakes += [f"{self.where(path)}: {reason}" for path, reason in reasons.items() if reason]
         return found
 
 
+def is_default(path: KeyPath, value: Any) -> bool:
+    """Whether a form's value is the one that it begins with, and so nobody's wish."""
+    info = KEYS.get(anywhere(path))
+    usual: Any = ADDON_DEFAULTS.get(path, info.default if info else None)
+    if isinstance(usual, tuple):
+        return bool(usual) and value == list(usual)
+    return str(value).lower() == str(usual).lower()
+
+
 def check_digit_fits(ean: str) -> bool:
     """GS1's check digit: the digits weigh 3 and 1 in turn, and add up to a multiple of ten."""
     return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(ean)) % 10 == 0
-
-
-REASONS = {
-    "wrong": "{reason}",
-    "missing": "is missing",
-    "int_parsing": "{it} is no whole number",
-    "int_parsing_size": "{it} is no whole number",
-    "decimal_parsing": "{it} is no number",
-    "decimal_type": "{it} is no number",
-    "finite_number": "{it} is no number",
-    "int_type": "{it} is no whole number",
-    "greater_than_equal": "{it} is out of range",
-    "less_than_equal": "{it} is out of range",
-    "less_than": "{it} is out of range",
-    "greater_than": "{it} is out of range",
-    "decimal_max_places": "{it} has too many decimals",
-    "bool_parsing": "{it} is neither true nor false",
-    "bool_type": "{it} is neither true nor false",
-    "string_type": "{it} stands where text belongs",
-    "dict_type": "{it} stands where keys belong",
-    "mapping_type": "{it} stands where keys belong",
-    "path_type": "{it} stands where text belongs",
-    "model_type": "{it} stands where keys belong",
-    "tuple_type": "{it} stands where a list belongs",
-    "too_short": "is empty",
-    "enum": "{it} is unknown",
-    "literal_error": "{it} is unknown",
-}
-
-
-def _reason(found: ErrorDetails, path: KeyPath) -> str:
-    """What is wrong with a value and what to write, in our words: pydantic's show the value."""
-    value = found["input"]
-    if isinstance(value, Unreadable):
-        return ""
-    if found["type"] == "extra_forbidden":
-        beside = [str(key[-1]) for key in KEYS if key[:-1] == anywhere(path[:-1])]
-        near = get_close_matches(word_of(str(path[-1])), beside, n=1)
-        return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; write {', '.join(beside)}"
-    reason = REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
-    return f"{reason.replace('{it}', _shown(value, path))}; {advice(path)}"
-
-
-def _shown(value: Any, path: KeyPath) -> str:
-    """A value as a message may show it: not a secret, nor what may be one in the wrong place."""
-    if not isinstance(value, str):
-        return {"dict": "a group of keys", "list": "a list"}.get(type(value).__name__, "nothing")
-    info = key_of(path)
-    may_be = kinds(info.annotation) if info else ()
-    is_keys = info and section_of(info) and Decimal not in may_be
-    if not info or SecretStr in may_be or is_keys or isinstance(value, Hidden):
-        return "text"
-    return (value if re.fullmatch(r"[\w.:/+-]+", value) else repr(value)) if len(value) <= 60 else "this text"
