@@ -11,7 +11,7 @@ from bridge.metering.model import BRUSSELS, Energy
 from bridge.setup.answers import Answers
 from bridge.setup.questions import Question, aside
 
-_LATER, ALL_IN, PARTS = "later", "all-in", "parts"
+LATER, ALL_IN, PARTS = "later", "all-in", "parts"
 _A_PRICE = "euros as a number, such as 0.31"
 _WANTED = {"per_kw_year": "euros, such as 48.10", "fees": "euros, such as 53.56", "vat": "percent, such as 6"}
 _MARKET = re.compile(r"market\s+(\S+)(?:\s+(\S+))?")
@@ -25,13 +25,13 @@ def price_questions(answers: Answers) -> Iterator[Question]:
         "prices",
         "Prices",
         {
-            _LATER: "not now",
+            LATER: "not now",
             ALL_IN: "one price for a kWh, with everything in it",
             PARTS: "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included",
         },
     )
     answers.put(("prices",), None)
-    if answers.asides["prices"] == _LATER:
+    if answers.asides["prices"] == LATER:
         return
     now = datetime.now(UTC).astimezone(BRUSSELS)
     yield Question(

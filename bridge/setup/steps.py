@@ -116,7 +116,8 @@ def _take_broker(answers: Answers, text: str, *, nearby: Sequence[MqttSettings])
     if not found:
         return "write a name or an IP address, such as 192.168.1.5 or 192.168.1.5:1883"
     port = found[3] or _PORTS[found[1] or "mqtt"]
-    answers.put(("mqtt", "tls"), "true" if found[1] == "mqtts" or port == "8883" else "")
+    if not isinstance(answers.at("mqtt", "tls"), dict):  # which says more than we ask
+        answers.put(("mqtt", "tls"), "true" if found[1] == "mqtts" or port == "8883" else "")
     problem = answers.try_to_put(("mqtt", "port"), port) or answers.try_to_put(
         ("mqtt", "host"), found[2].strip("[]")
     )

@@ -44,8 +44,8 @@ COMMENTS: dict[KeyPath, str] = {  # as in config.example.yaml
         "Percent, on all but injection: 6 for households, 21 for others, 0 where it is in the prices already."
     ),
     ("language",): (
-        "The language of names in Home Assistant, and of the page for browsers with another one: en, nl, fr or"
-        " de."
+        "The language of names in Home Assistant, and of the page for browsers with another one: en, nl, fr"
+        " or de."
     ),
     ("import_dir",): (
         "A folder: what is downloaded on Mijn Fluvius and put there (CSV, or a zip archive of such) is"

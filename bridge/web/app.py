@@ -18,6 +18,7 @@ from bridge.text.endings import ForTheUser
 from bridge.web.answers import Answers
 from bridge.web.doors import Door, is_from_elsewhere
 from bridge.web.house import House
+from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
 from bridge.web.sessions import FORM_FIELD, Sessions
@@ -55,7 +56,7 @@ class App:
     def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
         self._house, self._door = house, door
         self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
-        self._answers = Answers()
+        self._answers, self._interviews = Answers(), Interviews(lambda: house().now())
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
@@ -75,6 +76,7 @@ class App:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
+        self._interviews.tidy()
         if self._door.is_shut(request):
             return Response("This page is not for you.\n", 403, mimetype="text/plain")
         session = self._sessions.of(request)
@@ -85,6 +87,7 @@ class App:
             session,
             token=self._sessions.token(session),
             answers=self._answers,
+            interviews=self._interviews,
             has_door=self._door.password is not None,
         )
         response = self._guarded(visit)

@@ -134,6 +134,7 @@ def _day_page(visit: Visit, history: History, on: date) -> Response:
         "day.html",
         shown=shown,
         is_yesterday=is_yesterday,
+        is_awaited=history.latest is None,
         picture=drawings.day(shown, caption, say.time),
         table=tables.of_day(say, shown) if shown.slots else None,
         lack=shown.lacks and vocabulary.lack(say, shown.lacks, history.meter.energy),

@@ -1,0 +1,220 @@
+"""A conversation about the configuration: answers until nothing is left to ask, and a look at what follows.
+
+Nothing here knows where it is held. The page holds it, a step at a time.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from pathlib import Path
+from tempfile import mkdtemp
+
+from bridge.config import ConfigError
+from bridge.config.text import read
+from bridge.setup.answers import Answers
+from bridge.setup.changing import changed, hidden
+from bridge.setup.meters import files_named
+from bridge.setup.place import Place
+from bridge.setup.questions import Question, Step
+from bridge.setup.tries import Found, Traces, data_dir_of
+from bridge.setup.writer import anew, put_in_place
+
+Route = Callable[[Answers], Iterator[Step]]
+
+
+class ChangedMeanwhile(ConfigError):
+    """Somebody else changed the file since the first question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, as it stands."""
+
+    question: Question
+    text: str  # what was answered, or is proposed
+    is_kept: bool = False  # a secret, answered before
+    problem: str = ""
+
+
+class Interview:
+    """May be used from any thread, one at a time.
+
+    Args:
+        subject: what it is about.
+        place: where the configuration is.
+        answers: what stands there.
+        route: the steps, each of which follows from the answers before it.
+    """
+
+    def __init__(self, subject: str, place: Place, answers: Answers, route: Route) -> None:
+        self.subject, self.place, self.answers = subject, place, answers
+        self.lock = threading.Lock()
+        self.turn = 0  # which answer is awaited: one that is sent twice counts once
+        self.found: Found | None = None  # by the latest try, whether of this step or the one before
+        self.passed: list[tuple[Step, Answers]] = []  # and what was answered before each
+        self._route = route
+        self._before = answers.copy().tree
+        self._digest = place.digest()
+        self._traces = Traces(data_dir_of(answers))
+        self._typed: dict[tuple[str, str], str] = {}  # by step and question
+        self._problems: dict[str, str] = {}
+        self._tried: Answers | None = None  # what did not work, and may be kept all the same
+        self._folder: Path | None = None  # of files
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there was no file when it began."""
+        return not self._digest
+
+    @property
+    def folder(self) -> Path:
+        """Where files are put that are given as an answer."""
+        if self._folder is None:
+            self._folder = Path(mkdtemp(prefix="fluvius2mqtt-"))
+        return self._folder
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that were given and are of use."""
+        passed = {step.name for step, _ in self.passed}
+        named = [
+            path for (step, _), text in self._typed.items() if step in passed for path in files_named(text)
+        ]
+        return [path for path in dict.fromkeys(named) if self._folder and self._folder in path.parents]
+
+    @property
+    def given(self) -> list[str]:
+        """The names of all files that were given."""
+        return sorted(path.name for path in self._folder.iterdir()) if self._folder else []
+
+    def step(self) -> Step | None:
+        """What is asked now; None when nothing is left to ask."""
+        passed = {step.name for step, _ in self.passed}
+        return next((step for step in self._route(self.answers) if step.name not in passed), None)
+
+    def asked(self, step: Step) -> list[Asked]:
+        """The questions of a step, as far as they follow from what was answered so far."""
+        trial, shown = self.answers.copy(), []
+        for question in step.questions(trial):
+            text = self._typed.get((step.name, question.key), question.default)
+            question.take(trial, text)
+            is_kept = question.is_secret and bool(text)
+            problem = self._problems.get(question.key, "")
+            shown.append(Asked(question, "" if question.is_secret else text, is_kept, problem))
+        return shown
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether what did not work may be kept as it is."""
+        return self._tried is not None and not (self.found and self.found.is_final)
+
+    def answer(self, given: Mapping[str, str]) -> None:
+        """Take the answers of a step, and try them."""
+        step = self.step()
+        if step is None:
+            return
+        self.turn += 1
+        self.found, self._tried, self._problems = None, None, {}
+        trial = self.answers.copy()
+        is_whole = True
+        for question in step.questions(trial):
+            is_whole &= self._take(step, question, given, trial)
+        self.answers.asides |= trial.asides
+        if not is_whole:
+            return
+        if step.attempt:
+            self.found = step.attempt(trial)
+            self.answers.asides |= trial.asides
+            if not self.found.works:
+                self._tried = trial
+                if self.found.is_refused:
+                    self._forget_secrets(step)
+                return
+        self._pass(step, trial)
+
+    def keep(self) -> None:
+        """Go on with what did not work: it may be that it will."""
+        step = self.step()
+        if step and self._tried and self.may_be_kept:
+            self.turn += 1
+            self.found = None
+            self._pass(step, self._tried)
+
+    def go_back(self) -> None:
+        """To the step before; what was answered is proposed again."""
+        self.turn += 1
+        self.found, self._tried, self._problems = None, None, {}
+        if self.passed:
+            asides = self.answers.asides
+            _, self.answers = self.passed.pop()
+            if "refused" in asides:
+                self.answers.asides["refused"] = asides["refused"]
+
+    def texts(self) -> dict[Path, str]:
+        """What would be written, the configuration first.
+
+        Raises:
+            ConfigError: it could not be used.
+        """
+        answers = self.answers.copy()
+        if self.place.options:
+            answers.tree.pop("import_dir", None)  # there is one already
+        return anew(answers) if self.is_new else changed(answers, self._before)
+
+    def shown(self) -> str:
+        """What would be written, as a new file or as what changes; without secrets.
+
+        Raises:
+            ConfigError: it could not be used.
+        """
+        file, text = next(iter(self.texts().items()))
+        if self.is_new:
+            return hidden(text)
+        lines = unified_diff(hidden(read(file)).splitlines(), hidden(text).splitlines(), lineterm="", n=2)
+        return "\n".join([line for line in lines if not line.startswith(("---", "+++", "@@"))])
+
+    def write(self) -> None:
+        """Write it.
+
+        Raises:
+            ChangedMeanwhile: somebody else did.
+            ConfigError: it could not be used.
+            OutputError: it cannot be written.
+        """
+        if self.place.digest() != self._digest:
+            raise ChangedMeanwhile(f"{self.place.file} was changed meanwhile; nothing was written")
+        put_in_place(self.texts())
+
+    def forget(self, *, is_written: bool = False) -> None:
+        """Leave nothing behind."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self.is_new and not (is_written or self.place.digest()):
+            self._traces.wipe()
+
+    def _take(self, step: Step, question: Question, given: Mapping[str, str], trial: Answers) -> bool:
+        name = (step.name, question.key)
+        text = given.get(question.key)
+        if text is not None and not (question.is_secret and not text):
+            self._typed[name] = text
+        text = self._typed.get(name, question.default)
+        problem = question.take(trial, text)
+        if problem and not text.strip() and question.default:
+            self._typed[name] = question.default
+            problem = question.take(trial, question.default)
+        if question.key not in given:
+            return False
+        if problem:
+            self._problems[question.key] = problem
+        return not problem
+
+    def _forget_secrets(self, step: Step) -> None:
+        for question in step.questions(self.answers.copy()):
+            if question.is_secret:
+                self._typed.pop((step.name, question.key), None)
+
+    def _pass(self, step: Step, answers: Answers) -> None:
+        self.passed.append((step, self.answers))
+        self.answers, self._tried = answers, None
