@@ -19,6 +19,8 @@ _OFF = {"false", "off", "no", "n", "f", "0", ""}  # as the environment may say i
 def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """Where keys do not go together, and why."""
     portal, energy_api = at(tree, "fluvius", "portal"), at(tree, "fluvius", "energy_api")
+    if isinstance(portal, dict) and portal.keys() == {"url"} and _the_page_asks(tree):
+        portal = None  # where it is, and whose account is asked
     sources = {name for name, there in (("portal", portal), ("energy_api", energy_api)) if there is not None}
     meters = at(tree, "meters")
     if not (sources or _are_all_of_files(meters) or _the_page_asks(tree)):

@@ -14,7 +14,7 @@ from bridge.setup.prices import LATER, price_questions
 from bridge.setup.questions import Question, Step
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {  # and the key whose value tells where it comes from
-    "account": ("fluvius", "portal"),
+    "account": ("fluvius", "portal", "email"),
     "meters": ("meters",),
     "names": ("meters",),
     "prices": ("prices",),

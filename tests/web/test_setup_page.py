@@ -1,0 +1,175 @@
+"""From an empty folder to yesterday's picture, with clicks and typing alone."""
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bridge.config import load
+from bridge.metering.model import BRUSSELS
+from bridge.simulator import Simulator
+from tests.rig.commands import PASSWORD
+from tests.rig.files import Writer
+from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.newcomer import Newcomer, arriving
+from tests.rig.world import GAS, HOME
+
+EMAIL = "you@example.com"
+YESTERDAY = datetime.now(UTC).astimezone(BRUSSELS).date() - timedelta(days=1)
+
+
+def at(simulator: Simulator) -> dict[str, str]:
+    return {"FLUVIUS2MQTT_FLUVIUS__PORTAL__URL": simulator.url}
+
+
+def to_the_account(newcomer: Newcomer, mosquitto: Mosquitto) -> Newcomer:
+    """The first answers."""
+    newcomer.look()
+    assert newcomer.page.url.endswith("/setup")
+    newcomer.answer(host=f"127.0.0.1:{mosquitto.port}")
+    assert "takes and delivers messages" in newcomer.words
+    newcomer.answer(source="account")
+    assert "E-mail address" in newcomer.words
+    return newcomer
+
+
+def to_the_end(newcomer: Newcomer) -> Newcomer:
+    """The last answers: as they are proposed, without statistics and prices."""
+    newcomer.answer()
+    newcomer.answer(statistics="no")
+    newcomer.answer(prices="later")
+    newcomer.answer(language="en")
+    assert "What will be written" in newcomer.words
+    return newcomer
+
+
+def picture_of(newcomer: Newcomer, name: str) -> None:
+    """Yesterday's, as soon as it is fetched."""
+    path = f"/meters/{name}/day/{YESTERDAY}"
+    eventually(lambda: "<svg" in newcomer.browser.get(path).text, 40)
+
+
+def test_a_newcomer_with_an_account(tmp_path: Path, today: Simulator, mosquitto: Mosquitto) -> None:
+    with arriving(tmp_path, at(today)) as newcomer:
+        to_the_account(newcomer, mosquitto)
+        newcomer.answer(email=EMAIL, password=PASSWORD)
+        assert "Fluvius knows you" in newcomer.words
+        newcomer.answer(
+            ean=f"https://mijn.fluvius.be/verbruik/{HOME['ean']}/detail?x=1", serial=HOME["serial"]
+        )
+        assert "days up to" in newcomer.words
+        newcomer.answer(**{"more 1": "yes"})
+        newcomer.answer(ean=GAS["ean"], serial=GAS["serial"], energy="gas")
+        newcomer.answer(**{"more 2": "no"})
+        assert not (tmp_path / "fluvius2mqtt.yaml").exists()
+        to_the_end(newcomer)
+        assert not (tmp_path / "fluvius2mqtt.yaml").exists()
+        assert "password: !secret fluvius" in newcomer.page.text
+        newcomer.answer(do="write")
+        picture_of(newcomer, "home")
+        picture_of(newcomer, "gas")
+        retained = mosquitto.retained()
+        assert retained["fluvius/home/day/date"] == str(YESTERDAY)
+        assert {"fluvius/gas/day", "fluvius/home/intervals"} <= retained.keys()
+        assert not [each for each in newcomer.seen if PASSWORD in each]
+    for name in "fluvius2mqtt.yaml", "secrets.yaml":
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+    assert load(tmp_path / "fluvius2mqtt.yaml", at(today)).is_set_up  # without the page too
+
+
+def test_a_newcomer_with_two_files_and_no_account(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    first = YESTERDAY - timedelta(days=2)
+    given = []
+    for language, meter in ("nl", HOME), ("en", GAS):
+        writer = Writer(today, meter["ean"], language)
+        given.append(writer.write(tmp_path / f"{meter['name']}.csv", writer.intervals(first, YESTERDAY)))
+    (tmp_path / "empty").mkdir()
+    with arriving(tmp_path / "empty") as newcomer:
+        newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}")
+        newcomer.answer(source="files")
+        newcomer.answer(*given)
+        assert f"electricity meter {HOME['ean']}, gas meter {GAS['ean']}" in newcomer.words
+        to_the_end(newcomer).answer(do="write")
+        picture_of(newcomer, "home")
+        picture_of(newcomer, "gas")
+        eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
+        assert json.loads(mosquitto.retained()["fluvius/gas/day"])["date"] == str(YESTERDAY)
+    assert not load(tmp_path / "empty" / "fluvius2mqtt.yaml", {}).fluvius.portal
+
+
+def test_a_refused_password_is_asked_for_again_at_most_twice(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    with arriving(tmp_path, at(today)) as newcomer:
+        to_the_account(newcomer, mosquitto)
+        for tries in 1, 2, 3:
+            newcomer.answer(email=EMAIL, password=f"planted {tries}")
+            assert "That does not work" in newcomer.words
+            assert today.count("login") == 1
+            assert ("Fluvius is not asked again" in newcomer.words) is (tries == 3)
+        newcomer.look("/setup")  # whoever reloads asks nobody
+        assert today.count("login") == 0
+        assert ("do", "keep") not in newcomer.form("setup").buttons
+        assert not [each for each in newcomer.seen if "planted" in each]
+
+
+def test_a_locked_account_is_left_alone(tmp_path: Path, today: Simulator, mosquitto: Mosquitto) -> None:
+    today.lock()
+    with arriving(tmp_path, at(today)) as newcomer:
+        to_the_account(newcomer, mosquitto).answer(email=EMAIL, password=PASSWORD)
+        assert "locked" in newcomer.words
+        assert "Fluvius is not asked again" in newcomer.words
+        today.count("login")
+        newcomer.answer(email=EMAIL, password=PASSWORD)
+        assert today.count("login") == 0
+
+
+def test_a_broker_that_is_away_is_said_and_may_be_kept(tmp_path: Path) -> None:
+    with arriving(tmp_path) as newcomer:
+        newcomer.look().answer(host="127.0.0.1:1", username="me", password="planted")
+        if "asks" not in newcomer.words and "That does not work" not in newcomer.words:
+            newcomer.answer(password="planted")
+        assert "That does not work" in newcomer.words
+        newcomer.answer(do="keep")
+        assert "Where readings come from" in newcomer.words
+        newcomer.answer(do="back")
+        assert newcomer.form("setup").fields["mqtt.host"] == "127.0.0.1:1"
+        assert not [each for each in newcomer.seen if "planted" in each]
+
+
+def test_what_is_typed_wrong_is_said_beside_it(
+    tmp_path: Path, mosquitto: Mosquitto, today: Simulator
+) -> None:
+    with arriving(tmp_path, at(today)) as newcomer:
+        newcomer.look().answer(host="not an address!")
+        assert "write a name or an IP address" in newcomer.words
+        to_the_account(newcomer, mosquitto).answer(email=EMAIL, password=PASSWORD)
+        for typed in "/etc/passwd", "5414 4882", "541448820000000009":
+            newcomer.answer(ean=typed, serial=HOME["serial"])
+            assert "Your meter" in newcomer.words
+            assert 'class="bad"' in newcomer.page.text, typed
+
+
+def test_answers_count_once_and_only_from_this_page(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    with arriving(tmp_path) as newcomer:
+        first = newcomer.look().page
+        newcomer.answer(host=f"127.0.0.1:{mosquitto.port}")
+        asked = newcomer.words
+        newcomer.page = first  # back in the browser, and once more
+        newcomer.answer(host="elsewhere")
+        assert newcomer.words.startswith(asked[:20])
+        form = newcomer.form("setup")
+        for headers in {"Origin": "http://attacker.example"}, {"Sec-Fetch-Site": "cross-site"}:
+            refused = newcomer.browser.session.post(
+                newcomer.page.url, data=form.fields, headers=headers, timeout=9
+            )
+            assert refused.status_code == 403
+        stranger = arriving_too(newcomer)
+        assert "Your MQTT broker" in stranger.look().words  # who begins from the beginning
+
+
+def arriving_too(newcomer: Newcomer) -> Newcomer:
+    """Somebody else at the same page."""
+    return Newcomer(newcomer.keeper, newcomer.place, newcomer.browser.port)
