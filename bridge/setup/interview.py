@@ -54,6 +54,7 @@ class Interview:
         self.turn = 0  # which answer is awaited: one that is sent twice counts once
         self.found: Found | None = None  # by the latest try, whether of this step or the one before
         self.passed: list[tuple[Step, Answers]] = []  # and what was answered before each
+        self.wants_more = False  # there is a question that follows from the answers
         self._route = route
         self._before = answers.copy().tree
         self._digest = place.digest()
@@ -118,11 +119,12 @@ class Interview:
         self.turn += 1
         self.found, self._tried, self._problems = None, None, {}
         trial = self.answers.copy()
-        is_whole = True
+        self.wants_more = False
         for question in step.questions(trial):
-            is_whole &= self._take(step, question, given, trial)
+            self._take(step, question, given, trial)
+            self.wants_more |= question.key not in given
         self.answers.asides |= trial.asides
-        if not is_whole:
+        if self._problems or self.wants_more:
             return
         if step.attempt:
             self.found = step.attempt(trial)
@@ -145,7 +147,7 @@ class Interview:
     def go_back(self) -> None:
         """To the step before; what was answered is proposed again."""
         self.turn += 1
-        self.found, self._tried, self._problems = None, None, {}
+        self.found, self._tried, self._problems, self.wants_more = None, None, {}, False
         if self.passed:
             asides = self.answers.asides
             _, self.answers = self.passed.pop()
@@ -194,7 +196,7 @@ class Interview:
         if self.is_new and not (is_written or self.place.digest()):
             self._traces.wipe()
 
-    def _take(self, step: Step, question: Question, given: Mapping[str, str], trial: Answers) -> bool:
+    def _take(self, step: Step, question: Question, given: Mapping[str, str], trial: Answers) -> None:
         name = (step.name, question.key)
         text = given.get(question.key)
         if text is not None and not (question.is_secret and not text):
@@ -204,11 +206,8 @@ class Interview:
         if problem and not text.strip() and question.default:
             self._typed[name] = question.default
             problem = question.take(trial, question.default)
-        if question.key not in given:
-            return False
-        if problem:
+        if problem and question.key in given:
             self._problems[question.key] = problem
-        return not problem
 
     def _forget_secrets(self, step: Step) -> None:
         for question in step.questions(self.answers.copy()):
