@@ -37,7 +37,8 @@ def settings_for(
         settings = supervisor.load(os.environ, connects=connects)
     else:
         file = find(arguments.config, os.environ)
-        if may_be_empty and file and not os.path.lexists(file) and os.environ.get(f"{PREFIX}WEB"):
+        has_page = any(name.startswith(f"{PREFIX}WEB") for name in os.environ)
+        if may_be_empty and has_page and file and not os.path.lexists(file):
             file = None  # the page will write it
         settings = load(file, os.environ)
     log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)

@@ -14,12 +14,12 @@ from tempfile import mkdtemp
 from bridge.config import ConfigError
 from bridge.config.text import read
 from bridge.setup.answers import Answers
-from bridge.setup.changing import changed, hidden
+from bridge.setup.changing import HIDDEN, changed, hidden
 from bridge.setup.meters import files_named
 from bridge.setup.place import Place
 from bridge.setup.questions import Question, Step
 from bridge.setup.tries import Found, Traces, data_dir_of
-from bridge.setup.writer import anew, put_in_place
+from bridge.setup.writer import anew, entries, put_in_place
 
 Route = Callable[[Answers], Iterator[Step]]
 
@@ -171,11 +171,16 @@ class Interview:
         Raises:
             ConfigError: it could not be used.
         """
-        file, text = next(iter(self.texts().items()))
+        (file, text), *others = self.texts().items()
         if self.is_new:
             return hidden(text)
-        lines = unified_diff(hidden(read(file)).splitlines(), hidden(text).splitlines(), lineterm="", n=2)
-        return "\n".join([line for line in lines if not line.startswith(("---", "+++", "@@"))])
+        lines = _difference(hidden(read(file)), hidden(text))
+        for beside, secrets in others:
+            old = entries(beside, read(beside)) if beside.exists() else {}
+            new = entries(beside, secrets)
+            renewed = [name for name, value in new.items() if old.get(name) != value]
+            lines += [f" {beside.name}:", *(f"+{name}: {HIDDEN}" for name in renewed)]
+        return "\n".join(lines)
 
     def write(self) -> None:
         """Write it.
@@ -217,3 +222,8 @@ class Interview:
     def _pass(self, step: Step, answers: Answers) -> None:
         self.passed.append((step, self.answers))
         self.answers, self._tried = answers, None
+
+
+def _difference(old: str, new: str) -> list[str]:
+    lines = unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]

@@ -8,7 +8,7 @@ from bridge.config import ScheduleSettings
 from bridge.setup import steps, tries
 from bridge.setup.answers import Answers
 from bridge.setup.interview import Route
-from bridge.setup.meter_steps import NO, files, meter, names
+from bridge.setup.meter_steps import NO, YES, files, meter, names
 from bridge.setup.place import Place
 from bridge.setup.prices import LATER, price_questions
 from bridge.setup.questions import Question, Step
@@ -66,9 +66,15 @@ def _only(step: Step) -> Route:
 
 
 def _another_meter(before: Answers) -> Route:
-    if before.at("fluvius", "portal"):
-        return _only(meter(len(before.at("meters") or ())))
-    return lambda _: iter([files(), names()])
+    def of_account(answers: Answers) -> Iterator[Step]:
+        answers.asides["signed_in"] = YES  # by the bridge
+        yield meter(len(before.at("meters") or ()))
+
+    def of_files(_: Answers) -> Iterator[Step]:
+        yield files()
+        yield names()
+
+    return of_account if before.at("fluvius", "portal") else of_files
 
 
 def _new_prices(answers: Answers) -> Iterator[Question]:

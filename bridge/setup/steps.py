@@ -13,7 +13,7 @@ from bridge.setup.prices import price_questions
 from bridge.setup.questions import Question, Step, aside, setting
 
 ACCOUNT, FILES = "account", "files"
-_LANGUAGES = {"en": "English", "nl": "Nederlands", "fr": "français", "de": "Deutsch"}
+LANGUAGE_NAMES = {"en": "English", "nl": "Nederlands", "fr": "français", "de": "Deutsch"}
 _PORTS = {"mqtt": "", "mqtts": "8883"}
 
 
@@ -183,11 +183,11 @@ def _take_home_assistant(answers: Answers, text: str) -> str | None:
 
 def _language(answers: Answers, *, environ: Mapping[str, str]) -> Iterator[Question]:
     spoken = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")[:2]
-    known = answers.at("language") or (spoken if spoken in _LANGUAGES else "en")
+    known = answers.at("language") or (spoken if spoken in LANGUAGE_NAMES else "en")
     yield Question(
         "language",
         "Names in Home Assistant are in",
         lambda answers, text: answers.try_to_put(("language",), text),
         default=known,
-        choices=_LANGUAGES,
+        choices=LANGUAGE_NAMES,
     )

@@ -137,7 +137,7 @@ def _words(language: Language) -> Mapping[str, str]:
         ),
         "Prices": _("Prices"),
         "later": _("Later"),
-        "not now": _("Not now."),
+        "not now": _("You can do this in the settings at any time."),
         "all-in": _("One price"),
         "one price for a kWh, with everything in it": _("One price for a kWh, with everything in it."),
         "parts": _("Its parts"),

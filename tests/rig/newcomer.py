@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -18,6 +19,15 @@ from tests.rig.pages import OPEN, Browser, words_of
 WAITS = {"FLUVIUS2MQTT_WEB": "true"}
 
 
+class Clock:
+    """The true one, or one that is ahead of it."""
+
+    ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
 class Newcomer:
     """Types into forms.
 
@@ -26,8 +36,8 @@ class Newcomer:
         seen: all that the page ever said.
     """
 
-    def __init__(self, keeper: Keeper, place: Place, port: int) -> None:
-        self.keeper, self.place = keeper, place
+    def __init__(self, keeper: Keeper, place: Place, port: int, clock: Clock | None = None) -> None:
+        self.keeper, self.place, self.clock = keeper, place, clock or Clock()
         self.browser = Browser(port)
         self.seen: list[str] = []
         self.browser.session.hooks["response"].append(
@@ -38,6 +48,10 @@ class Newcomer:
     @property
     def words(self) -> str:
         return words_of(self.page)
+
+    def later(self, **duration: float) -> None:
+        """The page's clock goes on."""
+        self.clock.ahead += timedelta(**duration)
 
     def look(self, path: str = "/") -> "Newcomer":
         self.page = self.browser.get(path)
@@ -81,6 +95,7 @@ def arriving(
         file.write_text(text, "utf-8")
     place = Place(file, said)
     settings = load(file if file.exists() else None, {"FLUVIUS2MQTT_DATA_DIR": str(folder / "data"), **said})
+    clock = Clock()
     with keeping(Keeper(settings, is_seen=True)) as keeper:
 
         def house() -> House:
@@ -89,13 +104,14 @@ def arriving(
                 keeper.window,
                 keeper.wish,
                 lambda: (),
+                clock,
                 place=place,
                 take_over=keeper.take_over,
                 trouble=keeper.trouble,
             )
 
         with served(house, OPEN, b"key", host="127.0.0.1", port=0) as port:
-            yield Newcomer(keeper, place, port)
+            yield Newcomer(keeper, place, port, clock)
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def test_a_locked_account_is_left_alone(tmp_path: Path, today: Simulator, mosqui
 def test_a_broker_that_is_away_is_said_and_may_be_kept(tmp_path: Path) -> None:
     with arriving(tmp_path) as newcomer:
         newcomer.look().answer(host="127.0.0.1:1", username="me")
-        assert "One more answer is needed" in newcomer.words
+        assert "There is more to answer now" in newcomer.words
         newcomer.answer(password="planted")
         assert "That does not work" in newcomer.words
         newcomer.answer(do="keep")

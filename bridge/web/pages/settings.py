@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from bridge.config import StatisticsSettings
 from bridge.setup.interview import Interview
 from bridge.setup.sections import SECTIONS, section
+from bridge.setup.steps import LANGUAGE_NAMES
 from bridge.web.visit import Visit
 
 
@@ -70,7 +71,7 @@ def _sections(visit: Visit) -> Iterator[Section]:
             statistics.url if isinstance(statistics, StatisticsSettings) else str(statistics).lower(),
         ),
         "schedule": (" ".join(settings.schedule.at),),
-        "language": (settings.language,),
+        "language": (LANGUAGE_NAMES[settings.language],),
     }
     for name, said in values.items():
         yield Section(name, tuple(filter(None, said)), place.who_says(*SECTIONS[name]))
