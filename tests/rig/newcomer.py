@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from bridge.config import FILE, load
+from bridge.config import FILE, Settings, load
 from bridge.service.keeper import Keeper
 from bridge.setup.place import Place
 from bridge.web.house import House
@@ -93,8 +93,14 @@ def arriving(
     file, said = folder / FILE, {**WAITS, **(environ or {})}
     if text is not None:
         file.write_text(text, "utf-8")
-    place = Place(file, said)
     settings = load(file if file.exists() else None, {"FLUVIUS2MQTT_DATA_DIR": str(folder / "data"), **said})
+    with arrived(Place(file, said), settings) as newcomer:
+        yield newcomer
+
+
+@contextmanager
+def arrived(place: Place, settings: Settings) -> Iterator[Newcomer]:
+    """The bridge and its page, wherever that is."""
     clock = Clock()
     with keeping(Keeper(settings, is_seen=True)) as keeper:
 

@@ -1,6 +1,5 @@
 """What was set up is changed later: shown, tried, and written into the file that people edit by hand."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -162,22 +161,6 @@ def test_what_a_variable_says_is_said_and_not_changed_here(
         fields = {"form": newcomer.browser.token()}
         url = f"{newcomer.browser.root}/settings/change/language"
         assert newcomer.browser.session.post(url, data=fields, timeout=9).status_code == 404
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_said_with_the_text_to_copy(at_home: Newcomer) -> None:
-    at_home.look("/settings").press("change/language").answer(language="nl")
-    at_home.place.file.parent.chmod(0o500)
-    try:
-        form = at_home.form("setup")
-        refused = at_home.browser.session.post(
-            at_home.page.url, data=form.fields | {"do": "write"}, timeout=9
-        )
-    finally:
-        at_home.place.file.parent.chmod(0o700)
-    assert refused.status_code == 503
-    assert "Copy the text below" in refused.text
-    assert "language: nl" in refused.text
 
 
 def test_answers_are_forgotten_after_an_hour(at_home: Newcomer) -> None:

@@ -139,6 +139,27 @@ def test_a_broker_that_is_away_is_said_and_may_be_kept(tmp_path: Path) -> None:
         assert not [each for each in newcomer.seen if "planted" in each]
 
 
+def test_a_folder_that_cannot_be_written_is_said_with_the_text_to_copy(
+    tmp_path: Path, today: Simulator
+) -> None:
+    writer = Writer(today, HOME["ean"])
+    file = writer.write(tmp_path / "home.csv", writer.days(YESTERDAY, YESTERDAY))
+    elsewhere = {"FLUVIUS2MQTT_DATA_DIR": str(tmp_path / "data")}
+    with arriving(tmp_path / "gone", elsewhere) as newcomer:
+        newcomer.look().answer(host="127.0.0.1:1").answer(do="keep")
+        to_the_end(newcomer.answer(source="files").answer(file))
+        form = newcomer.form("setup")
+        fields = form.fields | {"do": "write"}
+        refused = newcomer.browser.session.post(newcomer.page.url, data=fields, timeout=9)
+        assert refused.status_code == 503
+        assert "Copy the text below" in refused.text
+        assert HOME["ean"] in refused.text
+        assert not newcomer.keeper.settings.is_set_up
+        (tmp_path / "gone").mkdir()
+        newcomer.answer(do="write")  # once more
+        assert newcomer.keeper.settings.is_set_up
+
+
 def test_what_is_typed_wrong_is_said_beside_it(
     tmp_path: Path, mosquitto: Mosquitto, today: Simulator
 ) -> None:
