@@ -29,7 +29,8 @@ format: .venv/installed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/installed mosquitto
+bench: .venv/installed mosquitto chromium
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/python -m tests.bench
 
 # Debian and Ubuntu ship Python without ensurepip; python3-venv brings it.

@@ -16,7 +16,7 @@ import tempfile
 import time
 import tracemalloc
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
@@ -45,8 +45,10 @@ from bridge.simulator import EnergyApi
 from bridge.text.words import to_json
 from bridge.web.readings import days, periods
 from bridge.web.readings.history import History
+from tests.rig.chromium import first_paints
 from tests.rig.core import TOKEN, Core
-from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
+from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually, free_ports
+from tests.rig.pages import page_of
 from tests.rig.world import HOME, Clock, World
 from tests.rig.years import TEN_YEARS, fill
 
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
 STARTS = 7
 MORNINGS = 15
+DAY_PAGE = "/meters/home/day"
 CUSTOMERS = 1000
 MONTHS = 5
 HEAD = "| figure | target | measured | |\n|---|---|---|---|"
@@ -144,6 +147,12 @@ def starts(stage: Stage) -> Iterator[Figure]:
     again = [first_day(stage, worlds[0])[0] for _ in range(STARTS)]
     yield timed("start to first `day`, later start", 0.5, again)
     yield Figure("memory of `run` at rest (VmRSS)", "< 50 MB", f"{memory:.1f} MB", memory < 50)
+    world = stage.world("page")
+    world.changes["web"] = {"port": free_ports(1)[0]}
+    _, memory = first_day(stage, world, at_rest=True)
+    yield Figure("the same with the page", "< 60 MB", f"{memory:.1f} MB", memory < 60)
+    _, memory = first_day(stage, world, at_rest=True, looked_at=(DAY_PAGE, "/state", "/meters/home/years"))
+    yield Figure("the same with the page that was looked at", "-", f"{memory:.1f} MB")
     world = stage.world("statistics")
     with Core().open() as core:
         world.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
@@ -152,7 +161,9 @@ def starts(stage: Stage) -> Iterator[Figure]:
     stage.fluvius.move_to(stage.clock())
 
 
-def first_day(stage: Stage, world: World, *, at_rest: bool = False) -> tuple[float, float]:
+def first_day(
+    stage: Stage, world: World, *, at_rest: bool = False, looked_at: Sequence[str] = ()
+) -> tuple[float, float]:
     """Seconds from the start of `run` to the arrival of `day`; and its memory, in MB, when it is at rest."""
     base = world.changes["mqtt.base_topic"]
     command = [sys.executable, "-m", "bridge", "run", "--config", str(world.write_configuration())]
@@ -164,6 +175,10 @@ def first_day(stage: Stage, world: World, *, at_rest: bool = False) -> tuple[flo
                 seconds = time.monotonic() - begin
                 if at_rest:
                     wait_for(ear, lambda each: each.topic == f"{base}/bridge/health" and is_ok(each))
+                    for path in looked_at:
+                        urllib.request.urlopen(
+                            f"http://127.0.0.1:{world.changes['web']['port']}{path}"
+                        ).close()
                     time.sleep(2)
                 memory = resident(process.pid)
             finally:
@@ -311,6 +326,12 @@ def pages(world: World) -> Iterator[Figure]:
     }
     for name, (target, work) in what.items():
         yield timed(name, target, [seconds_of(partial(from_the_ledger, world, work)) for _ in range(STARTS)])
+    with page_of(world) as browser:
+        yield timed(
+            "first paint of *Yesterday*, with ten years",
+            0.3,
+            first_paints(f"{browser.root}/meters/home/day", STARTS),
+        )
 
 
 def from_the_ledger(world: World, work: Callable[[History], object]) -> None:

@@ -690,7 +690,7 @@ def blueprint(stage: Stage) -> Iterator[str]:
         assert ha.runs("peak") == [each for _, each in said], (said, ha.runs("peak"))
 
     with running(stage):
-        show_what_was_counted(stage, HOME)
+        until(lambda: re.match(r"\d", of(stage, HOME).get("peak_threshold", "")), lambda: of(stage, HOME))
         publish(P1_DISCOVERY, json.dumps(P1_READER), retain=True)
         until(lambda: ha.states().get(reader, {}).get("state") == "unavailable", ha.states)
         of_home = f"fluvius_{HOME['ean']}_peak_threshold"

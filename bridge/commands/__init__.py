@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any, Never
 
 from bridge import __version__
-from bridge.text.endings import COULD_NOT, ForTheUser
+from bridge.commands import examples
+from bridge.text.endings import COULD_NOT, WRONG, ForTheUser
 from bridge.text.foreign import clean_lines
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -32,6 +34,8 @@ _COMMANDS = {  # each a module here, with `add_arguments(parser)` and `command(a
     "healthcheck": "for the container: exit 0 while the running bridge is healthy",
     "schema": "the configuration's JSON Schema, for editors",
 }
+_CONFIG = "the configuration (default: fluvius2mqtt.yaml here, then in ~/.config, then in /config)"
+_VERBOSE = "say more"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a meter's name may have letters that a terminal lacks
         sys.stdout.reconfigure(errors="replace")
     try:
-        parsed = _parser(words).parse_args(words)
+        parser = _parser(words)
+        if not words:
+            parser.print_help(sys.stderr)
+            return WRONG
+        parsed = parser.parse_args(words)
         status: int = parsed.command(parsed)
         sys.stdout.flush()
     except ForTheUser as error:
@@ -69,15 +77,26 @@ def _unheard(error: OSError) -> int:
     return COULD_NOT if enough else _complain(f"standard output: {error.strerror}", COULD_NOT)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line, as everything here does; its examples stand as they are to be typed."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+
+    def error(self, message: str) -> Never:
+        self.exit(WRONG, f"{clean_lines(f'fluvius2mqtt: {message}; see: {self.prog} --help')}\n")
+
+
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """Of all commands, with the options of those that the words name: only their modules are loaded."""
-    parser = argparse.ArgumentParser(
-        "fluvius2mqtt", description="Fluvius meter readings on your MQTT broker."
+    parser = _Parser(
+        "fluvius2mqtt",
+        description="Fluvius meter readings on your MQTT broker.",
+        epilog="fluvius2mqtt COMMAND --help says more about a command, with examples.",
     )
-    parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="the configuration, see config.example.yaml"
-    )
-    parser.add_argument("--verbose", action="store_true", help="say more")
+    parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG)
+    parser.add_argument("--verbose", action="store_true", help=_VERBOSE)
     _add_version(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, does in _COMMANDS.items():
@@ -85,18 +104,21 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         if name in words:
             module = import_module(f"bridge.commands.{name}")
             module.add_arguments(added)
+            added.epilog = "\n\n".join(filter(None, (added.epilog, examples.in_words(name))))
             added.set_defaults(command=module.command)
     return parser
 
 
-def options_again() -> argparse.ArgumentParser:
+def options_again() -> _Parser:
     """The common options, for behind a command. A default here would undo what was given before it."""
-    options = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    options.add_argument("--config", type=Path, metavar="FILE", help=argparse.SUPPRESS)
-    options.add_argument("--verbose", action="store_true", help=argparse.SUPPRESS)
+    options = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    options.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG)
+    options.add_argument("--verbose", action="store_true", help=_VERBOSE)
     _add_version(options)
     return options
 
 
 def _add_version(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--version", action="version", version=f"fluvius2mqtt {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"fluvius2mqtt {__version__}", help="print the version"
+    )

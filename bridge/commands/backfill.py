@@ -224,7 +224,7 @@ class _Lines:
         tenth = 10 * job.done // job.of_all if job.of_all else 0
         if tenth > self._tenths.setdefault(job.number, 0):
             self._tenths[job.number] = tenth
-            self.say(f"{name}: {job.done} of {job.of_all}")
+            self.say(f"{name}: {job.done} of {job.of_all} steps")
 
     def say(self, words: str) -> None:
         print(words, flush=True)
@@ -240,7 +240,9 @@ class _Bars:
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
-            progress.TimeRemainingColumn(),
+            progress.TextColumn("steps,"),
+            progress.TimeRemainingColumn(compact=True),
+            progress.TextColumn("left"),
         )
         self._bars: dict[int, progress.TaskID] = {}
 

@@ -6,29 +6,26 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-from bridge.commands import ledger_check, whole_visit
+from bridge.commands import ledger_check
 from bridge.commands.file_check import file_findings
-from bridge.commands.findings import Finding, show
+from bridge.commands.findings import show
 from bridge.commands.price_check import price_findings
 from bridge.commands.report import report
 from bridge.commands.starting import end_as_by_ctrl_c, settings_for
 from bridge.config import Settings
 from bridge.fetching.readable import reading
 from bridge.fetching.sources import SOURCES
-from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
-from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.fluvius.seen import Seen
 from bridge.folder.claim import FolderError, make, prove_writable
 from bridge.homeassistant import advice, statistics_settings
 from bridge.ledger import LedgerError
-from bridge.metering.mandate import best
+from bridge.setup import visit
 from bridge.setup.broker import try_broker
-from bridge.setup.tries import Nothing, home_assistant, readings_of
-from bridge.text.endings import COULD_NOT, REFUSED
+from bridge.setup.finding import Finding
+from bridge.setup.tries import home_assistant
 
 _UNKEPT = (
     "Fluvius was not asked: that it refuses a sign-in could not be remembered, and too many lock the account"
@@ -55,7 +52,7 @@ def command(arguments: argparse.Namespace) -> int:
     settings = settings_for(arguments, "error", connects=not (arguments.ledger or arguments.report))
     end_as_by_ctrl_c()  # so that nothing that was tried stays on the broker
     if arguments.report:
-        return report(settings, arguments.report, partial(_fluvius, whole=True), yes=arguments.yes)
+        return report(settings, arguments.report, yes=arguments.yes)
     return ledger_check.check(settings) if arguments.ledger else check(settings)
 
 
@@ -89,65 +86,10 @@ def _findings(settings: Settings, *, signed_in: bool) -> Iterator[Finding]:
     yield from file_findings(settings)
     http = PoliteSession()
     try:
-        yield from _fluvius(settings, http, signed_in=signed_in)
+        yield from visit.fluvius(settings, http, signed_in=signed_in)
     finally:
         http.close()
     yield from _odd_answers(settings, http.seen)
-
-
-def _fluvius(
-    settings: Settings, http: PoliteSession, *, signed_in: bool = False, whole: bool = False
-) -> Iterator[Finding]:
-    """What Fluvius answers; `whole`: to each question that a run asks."""
-
-    def now() -> datetime:
-        return datetime.now(UTC)
-
-    if settings.fluvius.energy_api:
-        yield from _energy_api(settings, http, now, whole=whole)
-    if settings.fluvius.portal:
-        yield from _portal(settings, http, now, signed_in=signed_in, whole=whole)
-
-
-def _energy_api(settings: Settings, http: PoliteSession, now: Now, *, whole: bool) -> Iterator[Finding]:
-    try:
-        source = open_energy_api(settings, http, now, asked=True)
-        mandates = source.mandates()
-    except (FluviusError, FolderError) as error:
-        yield _failure("energy_api", error)
-        return
-    good = best(mandates, now())
-    problems = {ean: mandate.problem(now()) for ean, mandate in good.items()}
-    approved = sum(problem is None for problem in problems.values())
-    yield Finding(
-        "energy_api", works=True, words=f"{len(mandates)} mandates, {approved} meters may be asked for"
-    )
-    for meter in settings.followed:
-        if meter.source == "energy_api":
-            problem = problems.get(meter.ean, "there is no mandate for its EAN")
-            yield Finding(meter.label, works=problem is None, words=problem or "its mandate is approved")
-    if whole:
-        yield from whole_visit.energy(source, settings, good, now())
-
-
-def _portal(
-    settings: Settings, http: PoliteSession, now: Now, *, signed_in: bool, whole: bool
-) -> Iterator[Finding]:
-    try:
-        if not signed_in:
-            open_access(settings, http, now, asked=True).try_sign_in()
-    except (FluviusError, FolderError) as error:
-        yield _failure("sign-in", error)
-        return
-    yield Finding("sign-in", works=True, words="Fluvius knows us")
-    source = open_portal(settings, http, Nothing(), now, asked=True)
-    for meter in (each for each in settings.followed if each.source == "portal"):
-        try:
-            yield Finding(meter.label, *readings_of(source, meter, now(), settings.schedule.lookback_days))
-        except (FluviusError, FolderError) as error:
-            yield _failure(meter.label, error)
-        if whole:
-            yield from whole_visit.peaks(source, meter, now())
 
 
 def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
@@ -157,14 +99,10 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
         kept += [Seen.from_note(records.notes.recall(f"seen/{name}")) for name in SOURCES]
     if codes := sum((each.new_codes for each in kept), Counter[str]()):
         words = ", ".join(f"{code} ({times:,} times)" for code, times in sorted(codes.items()))
-        yield Finding("codes", works=True, words=f"Fluvius writes what is not known yet: {words}")
+        yield Finding("codes", works=True, words=f"Fluvius uses codes that are not known yet: {words}")
     for odd in {each: None for seen in kept for each in map(str, seen.odd)}:
-        yield Finding("odd answer", works=True, words=f"{odd} (a shape without amounts; worth a report)")
-
-
-def _failure(what: str, error: FluviusError | FolderError) -> Finding:
-    refused = isinstance(error, CredentialsRefused)
-    return Finding(what, works=False, words=str(error), status=REFUSED if refused else COULD_NOT)
+        words = f"{odd} (its structure, without amounts; please report it)"
+        yield Finding("odd answer", works=True, words=words)
 
 
 def _meters_in_words(settings: Settings) -> str:

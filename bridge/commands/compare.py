@@ -1,14 +1,10 @@
-"""`fluvius2mqtt compare`: what the same readings cost under other contracts, side by side.
-
-Only days whose costs are known under every contract are compared, so that all columns are of the same days.
-"""
+"""`fluvius2mqtt compare`: what the same readings cost under other contracts, side by side."""
 
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from shutil import get_terminal_size
@@ -18,31 +14,17 @@ from bridge.commands.starting import settings_for
 from bridge.config import ConfigError, PriceSettings, Settings
 from bridge.config.asked import check_span, day, meters_named
 from bridge.config.price_file import load_prices
-from bridge.config.prices import timeline
 from bridge.fetching import readable
 from bridge.fetching.readable import NothingKnown
-from bridge.ledger import Records
-from bridge.metering import meterday
-from bridge.metering.contract import Part, Timeline
-from bridge.metering.costs import Bill, BilledDay, summed
-from bridge.metering.model import Meter
+from bridge.metering.contract import Part
 from bridge.publishing.costs import CURRENCY, in_words, rounded
+from bridge.service.comparison import LEAST_OF_A_YEAR, MONTHS, OURS, Comparison, compared, with_prices
 from bridge.terminal.columns import aligned
 from bridge.text.endings import COULD_NOT, DONE
 from bridge.text.foreign import clean
 
-_OURS = "configured"
-_YEAR = 365  # days
-_LEAST_OF_A_YEAR = 30  # days, from which a year is reckoned
-_MOST_OF_A_YEAR = 360  # days: where fewer are known, a season is missing
-_MONTHS = 12  # whose peaks the capacity tariff bills
-_EXAMPLES = """\
-examples:
-  fluvius2mqtt compare --prices dynamic.yaml
-  fluvius2mqtt compare --prices green.yaml dynamic.yaml --from 2025-12-01 --to 2026-11-30
-  fluvius2mqtt compare --prices dynamic.yaml --meter home
-
-where dynamic.yaml says, for example (EUR without VAT):
+_CARD = """\
+A file says, for example, in EUR without VAT:
   prices:
     - from: 2020-01-01
       energy: electricity
@@ -51,39 +33,13 @@ where dynamic.yaml says, for example (EUR without VAT):
         grid: 0.0531
         levies: 0.0507
       fees_per_year: {supplier: 35}
-      vat: 6
-"""
+      vat: 6"""
 _NAMES = {part: "VAT" if part is Part.VAT else str(part) for part in Part}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A meter's complete days under the contracts of one file."""
-
-    name: str
-    bills: Mapping[date, Bill]
-    months: int  # of how many monthly peaks the mean is, on the day with the fewest
-
-    @property
-    def known(self) -> set[date]:
-        """The days whose total is known."""
-        return {day for day, bill in self.bills.items() if bill.total is not None}
-
-    @property
-    def unknown(self) -> Counter[str]:
-        """Why the total of others is not, and of how many days."""
-        return Counter(
-            why for bill in self.bills.values() if bill.total is None for why in in_words(bill.why)
-        )
-
-    def sum(self, days: set[date]) -> Bill:
-        """What these days cost together."""
-        return summed(bill for day, bill in self.bills.items() if day in days)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which contracts, and which days."""
-    parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, _EXAMPLES
+    parser.epilog = _CARD
     parser.add_argument(
         "--prices",
         metavar="FILE",
@@ -105,34 +61,24 @@ def command(arguments: argparse.Namespace) -> int:
     check_span(arguments.first, arguments.last, now)
     contracts = _contracts(settings, arguments.prices)
     unknown: list[str] = []
-    compared: list[bool] = []
+    shown: list[bool] = []
     with readable.reading(settings.data_dir) as records:
         meters = meters_named(readable.meters_of(settings, records, now), arguments.meter)
-        for meter, timelines in _with_prices(meters, contracts).items():
+        for meter, timelines in with_prices(meters, contracts).items():
             try:
-                first, last = _span(records, meter, arguments.first, arguments.last)
+                found = compared(records, meter, timelines, floor, (arguments.first, arguments.last))
             except NothingKnown as error:
                 unknown.append(str(error))
                 continue
-            billed = {
-                name: records.bills.anew(meter, each, floor, first, last) for name, each in timelines.items()
-            }
-            print("\n" * bool(compared), end="")
-            compared.append(_show(meter, billed, first, last))
-    if not compared:
+            print("\n" * bool(shown), end="")
+            for line in _drawn(found):
+                print(line)
+            shown.append(bool(found.days))
+    if not shown:
         raise NothingKnown("\n".join(unknown))
     for words in unknown:
         print(words, file=sys.stderr)
-    return DONE if any(compared) else COULD_NOT
-
-
-def _show(meter: Meter, billed: Mapping[str, Iterable[BilledDay]], first: date, last: date) -> bool:
-    """Print a meter's table; whether there is a day to compare."""
-    columns = [_column(name, each, first, last) for name, each in billed.items()]
-    days = set.intersection(*(column.known for column in columns))
-    for line in _drawn(meter, columns, days, first, last):
-        print(line)
-    return bool(days)
+    return DONE if any(shown) else COULD_NOT
 
 
 def _contracts(settings: Settings, files: Sequence[Path]) -> dict[str, Sequence[PriceSettings]]:
@@ -141,8 +87,8 @@ def _contracts(settings: Settings, files: Sequence[Path]) -> dict[str, Sequence[
     Raises:
         ConfigError: with every mistake in any of the files.
     """
-    stems = Counter([_OURS, *(file.stem for file in files)])
-    found: dict[str, Sequence[PriceSettings]] = {_OURS: settings.prices} if settings.prices else {}
+    stems = Counter([OURS, *(file.stem for file in files)])
+    found: dict[str, Sequence[PriceSettings]] = {OURS: settings.prices} if settings.prices else {}
     mistakes: list[str] = []
     for file in files:
         try:
@@ -156,90 +102,46 @@ def _contracts(settings: Settings, files: Sequence[Path]) -> dict[str, Sequence[
     return found
 
 
-def _with_prices(
-    meters: Sequence[Meter], contracts: Mapping[str, Sequence[PriceSettings]]
-) -> dict[Meter, dict[str, Timeline]]:
-    """The meters that a file has prices of, each with the contracts that are its own."""
-    found = {}
-    for meter in meters:
-        timelines = {name: timeline(prices, meter) for name, prices in contracts.items()}
-        own = {name: each for name, each in timelines.items() if each.contracts}
-        if own.keys() - {_OURS}:
-            found[meter] = own
-    if not found:
-        files = ", ".join(name for name in contracts if name != _OURS)
-        names = ", ".join(meter.label for meter in meters)
-        raise ConfigError(f"{files}: has no prices of {names}; look at energy and meters of each entry")
-    return found
-
-
-def _span(records: Records, meter: Meter, first: date | None, last: date | None) -> tuple[date, date]:
-    known = records.readings.known_span(meter)
-    if known is None:
-        raise readable.nothing_fetched([meter])
-    last = min(last or known[1], known[1])
-    first, last = meterday.span_within(meter, max(first or last - timedelta(_YEAR - 1), known[0]), last)
-    if first > last:
-        raise NothingKnown(
-            f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}"
-        )
-    return first, last
-
-
-def _column(name: str, billed: Iterable[BilledDay], first: date, last: date) -> Column:
-    """What was billed, without the other days of the first and the last month."""
-    bills, months = {}, _MONTHS
-    for each in billed:
-        if first <= each.energy.date <= last:
-            bills[each.energy.date] = each.bill
-            months = min(months, each.standing.months or months)
-    return Column(name, bills, months)
-
-
-def _drawn(
-    meter: Meter, columns: Sequence[Column], days: set[date], first: date, last: date
-) -> Iterator[str]:
+def _drawn(found: Comparison) -> Iterator[str]:
     """The table of a meter, and what there is to say about it."""
-    of_all, width = (last - first).days + 1, get_terminal_size().columns
-    yield f"{clean(meter.label)}  {meter.energy}, {meter.ean}"
-    yield f"{_counted(len(days), of_all)} from {first} to {last}"
+    width = get_terminal_size().columns
+    yield f"{clean(found.meter.label)}  {found.meter.energy}, {found.meter.ean}"
+    yield f"{_counted(len(found.days), found.of_all)} from {found.first} to {found.last}"
     yield ""
-    yield from aligned([*_table(columns, days)], width) if days else ["no day can be compared"]
-    for number, remark in enumerate(_remarks(columns, days, of_all)):
+    yield from aligned([*_table(found)], width) if found.days else ["no day can be compared"]
+    for number, remark in enumerate(_remarks(found)):
         yield from [*[""] * (number == 0), *fill(remark, width - 1, subsequent_indent="  ").splitlines()]
 
 
-def _table(columns: Sequence[Column], days: set[date]) -> Iterator[list[str]]:
+def _table(found: Comparison) -> Iterator[list[str]]:
     """A row for each part, the total, and by how much it differs from the first column's."""
-    sums = [column.sum(days) for column in columns]
-    totals = [each.total or Fraction(0) for each in sums]
-    differences = [total - totals[0] for total in totals[1:]]
-    yield [CURRENCY, *(column.name for column in columns)]
+    yield [CURRENCY, *(column.name for column in found.columns)]
     for part, name in _NAMES.items():
         sign = -1 if part is Part.COMPENSATION else 1
-        yield [name, *(_money(sign * (each.parts[part] or 0)) for each in sums)]
-    yield ["total", *map(_money, totals)]
-    if differences:
-        yield ["difference", "", *map(_money, differences)]
-    if differences and len(days) >= _LEAST_OF_A_YEAR:
-        yield ["  in a year", "", *(_money(each * _YEAR / len(days)) for each in differences)]
+        yield [name, *(_money(sign * (each.parts[part] or 0)) for each in found.sums)]
+    yield ["total", *map(_money, found.totals)]
+    if found.differences:
+        yield ["difference", "", *map(_money, found.differences)]
+    if found.differences_in_a_year:
+        yield ["  in a year", "", *map(_money, found.differences_in_a_year)]
 
 
-def _remarks(columns: Sequence[Column], days: set[date], of_all: int) -> Iterator[str]:
+def _remarks(found: Comparison) -> Iterator[str]:
     """What is not in the sums and why, and what they leave open."""
-    complete = len(columns[0].bills)
-    if complete < of_all:
-        yield f"left out: {_counted(of_all - complete)}, missing or not complete"
-    for column in columns:
+    if found.incomplete:
+        yield f"left out: {_counted(found.incomplete)}, missing or not complete"
+    for column in found.columns:
         for why, count in column.unknown.items():
-            yield f"left out: {_counted(count)}, unknown under {column.name}: {why}"
-    if days and len(columns) > 1 and len(days) < _LEAST_OF_A_YEAR:
-        yield f"too few days to tell what a year would differ by: from {_LEAST_OF_A_YEAR} days on it is said"
-    elif days and len(columns) > 1 and len(days) < _MOST_OF_A_YEAR:
-        yield f"a year is reckoned from {_counted(len(days))}, which are not of all seasons"
-    months = min(column.months for column in columns)
-    if days and months < _MONTHS:
-        yield f"capacity: on some days only {months} of twelve monthly peaks are known, and their mean counts"
+            yield f"left out: {_counted(count)}, unknown under {column.name}: {in_words([why])[0]}"
+    if found.days and found.differences and not found.differences_in_a_year:
+        yield f"too few days to tell what a year would differ by: from {LEAST_OF_A_YEAR} days on it is said"
+    elif found.days and found.differences and found.lacks_seasons:
+        yield f"a year is reckoned from {_counted(len(found.days))}, which are not of all seasons"
+    if found.days and found.months < MONTHS:
+        yield (
+            f"capacity: on some days only {found.months} of twelve monthly peaks are known,"
+            " and their mean counts"
+        )
 
 
 def _counted(days: int, of_all: int | None = None) -> str:

@@ -19,7 +19,7 @@ from bridge.text.endings import DONE
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What, and how."""
-    parser.add_argument("--format", choices=("csv", "json"))
+    parser.add_argument("--format", choices=("csv", "json"), help="required, unless --raw is given")
     parser.add_argument("--from", metavar="DATE", type=day, dest="first", help="default: the first day known")
     parser.add_argument("--to", metavar="DATE", type=day, dest="last", help="included; default: the latest")
     parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
@@ -65,7 +65,7 @@ def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> 
         OutputError: it cannot be written there.
     """
     if arguments.format is None:
-        raise UsageError("in which form? write --format csv, or --format json")
+        raise UsageError("write --format csv, or --format json")
     wanted = Wanted(
         arguments.format,
         arguments.first,

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from bridge.commands.findings import Finding
 from bridge.config import Settings
 from bridge.fetching.readable import reading
 from bridge.fetching.sources import SOURCES
 from bridge.folder.claim import FolderError, prove_writable
 from bridge.ledger import LedgerError
 from bridge.metering.model import Meter
+from bridge.setup.finding import Finding
 
 
 def file_findings(settings: Settings) -> Iterator[Finding]:

@@ -2,21 +2,11 @@
 
 import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass
 from shutil import get_terminal_size
 
-from bridge.text.endings import COULD_NOT, DONE
+from bridge.setup.finding import Finding
+from bridge.text.endings import DONE
 from bridge.text.foreign import clean_lines
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One row of the table."""
-
-    what: str
-    works: bool
-    words: str
-    status: int = COULD_NOT  # the exit status when it does not work
 
 
 def show(findings: Iterable[Finding]) -> int:

@@ -8,13 +8,14 @@ from importlib import import_module
 from pathlib import Path
 
 from bridge.commands import check
-from bridge.commands.findings import Finding, show
+from bridge.commands.findings import show
 from bridge.commands.starting import end_as_by_ctrl_c, log_to_terminal
 from bridge.config import FILE, ConfigError, load
 from bridge.config.draft import Draft
 from bridge.fluvius.files.columns import Unusable
 from bridge.setup import tries
 from bridge.setup.answers import Answers
+from bridge.setup.finding import Finding
 from bridge.setup.meter_steps import take_files
 from bridge.setup.meters import meant_by, meters_in
 from bridge.setup.questions import Question, Step
@@ -102,7 +103,7 @@ def _read(path: Path, answers: Answers) -> None:
         raise ConfigError(*draft.mistakes)
     named = draft.tree.pop("files", None) or []
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
-        raise ConfigError(f"{path}: files: is no list; write names of downloaded files")
+        raise ConfigError(f"{path}: files: is not a list; write the names of downloaded files")
     answers.tree = draft.tree
     files = [file for each in named for file in meant_by(path.parent / each)]
     try:

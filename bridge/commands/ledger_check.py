@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import date
 
-from bridge.commands.findings import Finding, show
+from bridge.commands.findings import show
 from bridge.config import Settings
 from bridge.fetching import readable
 from bridge.ledger import LedgerError, Records
 from bridge.metering.model import Meter
+from bridge.setup.finding import Finding
 from bridge.text.words import plain
 
 _NAMED = 5  # damaged days

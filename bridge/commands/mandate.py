@@ -7,49 +7,70 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from bridge.commands import options_again
+from bridge.commands import examples, options_again
 from bridge.commands.starting import settings_for
 from bridge.config import ConfigError
-from bridge.config.asked import day
+from bridge.config.asked import UsageError, day
 from bridge.fluvius.energy_api.client import EnergyApi, in_utc
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import open_energy_api
 from bridge.folder.claim import make
 from bridge.metering.mandate import Mandate
 from bridge.metering.model import BRUSSELS
-from bridge.text.endings import DONE
+from bridge.text.endings import DONE, WRONG
 from bridge.text.foreign import clean_lines
 
 _LANDING_PAGE = "https://mijn.fluvius.be/verbruik/dienstverlener?id="
 _SERVICES = {"day": "VH_dag", "quarter-hour": "VH_kwartier_uur"}
 _A_YEAR = timedelta(days=365)
+_REFERENCE = "your own name for it, by which you and Fluvius know the customer"
+_FLOW = "a person (B2C) or an organisation (B2B)"
+_SERVICE = "what the mandate allows to read"
 _STATUSES = ("Requested", "Approved", "Rejected", "Finished")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`mandate list`, `request` and `mock`, each with the options that all commands take."""
-    options = options_again()
-    commands = parser.add_subparsers(dest="what", metavar="COMMAND", required=True)
-    listing = commands.add_parser("list", parents=[options], help="all mandates of the contract")
+    commands = parser.add_subparsers(dest="what", metavar="COMMAND")
+    parser.set_defaults(help=parser.format_help)
+
+    def added(name: str, does: str) -> argparse.ArgumentParser:
+        options, below = [options_again()], examples.in_words(f"mandate {name}")
+        return commands.add_parser(name, parents=options, help=does, description=does, epilog=below)
+
+    listing = added("list", "all mandates of the contract")
     listing.add_argument("--reference", metavar="R", help="only those under this reference")
-    asking = commands.add_parser("request", parents=[options], help="a link for a customer to say yes")
-    asking.add_argument("--reference", metavar="R", required=True, help="yours to choose")
-    asking.add_argument("--flow", choices=("B2C", "B2B"), required=True, help="a person or an organisation")
-    asking.add_argument("--eans", metavar="N", type=_number, default=1, help="at most so many EANs")
-    asking.add_argument("--from", metavar="DATE", type=day, required=True, dest="since")
-    asking.add_argument("--to", metavar="DATE", type=day, dest="until")
-    asking.add_argument("--service", choices=_SERVICES, required=True)
-    asking.add_argument("--return-url-success", metavar="URL")
-    asking.add_argument("--return-url-failed", metavar="URL")
+    asking = added("request", "a link to send to a customer, who gives the mandate there")
+    asking.add_argument("--reference", metavar="R", required=True, help=_REFERENCE)
+    asking.add_argument(
+        "--flow", choices=("B2C", "B2B"), required=True, help="a person (B2C) or an organisation (B2B)"
+    )
+    asking.add_argument("--eans", metavar="N", type=_number, default=1, help="for how many EANs at most")
+    _add_period(asking)
+    asking.add_argument("--service", choices=_SERVICES, required=True, help=_SERVICE)
+    asking.add_argument("--return-url-success", metavar="URL", help="where the customer lands after a yes")
+    asking.add_argument("--return-url-failed", metavar="URL", help="where the customer lands otherwise")
     asking.add_argument("--organisation", metavar="NUMBER", help="the customer's enterprise number, for B2B")
-    mocking = commands.add_parser("mock", parents=[options], help="a mandate to test with, in the sandbox")
-    mocking.add_argument("--reference", metavar="R", required=True)
-    mocking.add_argument("--ean", metavar="EAN", required=True)
-    mocking.add_argument("--service", choices=_SERVICES, default="quarter-hour")
-    mocking.add_argument("--from", metavar="DATE", type=day, required=True, dest="since")
-    mocking.add_argument("--to", metavar="DATE", type=day, dest="until")
-    mocking.add_argument("--status", choices=_STATUSES, default="Approved")
-    mocking.add_argument("--expires", metavar="DATE", type=day, help="default: in a year")
+    mocking = added("mock", "a mandate to test with, in the sandbox")
+    mocking.add_argument("--reference", metavar="R", required=True, help=_REFERENCE)
+    mocking.add_argument("--ean", metavar="EAN", required=True, help="one of the sandbox, 18 digits")
+    mocking.add_argument(
+        "--service", choices=_SERVICES, default="quarter-hour", help=f"{_SERVICE} (default: quarter-hour)"
+    )
+    _add_period(mocking)
+    mocking.add_argument(
+        "--status", choices=_STATUSES, default="Approved", help="how far it is (default: Approved)"
+    )
+    mocking.add_argument("--expires", metavar="DATE", type=day, help="when it ends (default: in a year)")
+
+
+def _add_period(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", metavar="DATE", type=day, required=True, dest="since", help="the first day of the readings"
+    )
+    parser.add_argument(
+        "--to", metavar="DATE", type=day, dest="until", help="the day after the last (default: no end)"
+    )
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -59,6 +80,9 @@ def command(arguments: argparse.Namespace) -> int:
         ConfigError: there is no Energy API in the configuration, or something contradicts it.
         FluviusError: see its kinds.
     """
+    if arguments.what is None:
+        sys.stderr.write(arguments.help())
+        return WRONG
     settings = settings_for(arguments, "error", connects=False)
     api = settings.fluvius.energy_api
     if api is None:
@@ -66,7 +90,7 @@ def command(arguments: argparse.Namespace) -> int:
     if getattr(arguments, "until", None) and arguments.until <= arguments.since:
         raise ConfigError(f"--to {arguments.until} is not after --from {arguments.since}")
     if arguments.what == "mock" and api.environment != "sandbox":
-        raise ConfigError("fluvius.energy_api.environment: mandates are mocked in the sandbox only")
+        raise ConfigError("fluvius.energy_api.environment: mandates for tests exist in the sandbox only")
     make(settings.data_dir)
     with closing(PoliteSession()) as http:
         source = open_energy_api(settings, http, lambda: datetime.now(UTC), asked=True)
@@ -169,5 +193,5 @@ def _given(**fields: Any) -> dict[str, Any]:
 
 def _number(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of EANs")
+        raise UsageError(f"--eans {text}: write a number of EANs, such as 1")
     return int(text)

@@ -16,7 +16,7 @@ def add_arguments(_: argparse.ArgumentParser) -> None:
 
 def command(arguments: argparse.Namespace) -> int:
     """Fetch and publish what there is; the exit status says whether anything kept it from coming."""
-    settings = settings_for(arguments)
+    settings = settings_for(arguments, "warning")
     with (
         claim(settings.data_dir),
         Ledger(settings.data_dir / "ledger.sqlite", stream=settings.mqtt.stream) as ledger,

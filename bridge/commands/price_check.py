@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from bridge.commands.findings import Finding
 from bridge.config import Settings
 from bridge.fetching import readable
 from bridge.fetching.day_ahead import DayAhead
@@ -19,6 +18,7 @@ from bridge.metering.costs import Price, price_at, prices_known
 from bridge.metering.model import Direction, Energy, Meter, Tariff
 from bridge.prices.services import SERVICES
 from bridge.publishing.costs import CURRENCY
+from bridge.setup.finding import Finding
 from bridge.text.words import local, plain
 
 Now = Callable[[], datetime]
@@ -128,8 +128,8 @@ def _problem(records: Records, meter: Meter, contract: Contract) -> str | None:
     counted = {register for register, amount in total.amounts.items() if amount} if total else set()
     if contract.injection is None and any(each.direction is Direction.INJECTION for each in counted):
         return (
-            "it injects, and its prices do not say what that brings: write injection: {energy: 0.03}, say,"
-            " or 0 if it brings nothing"
+            "it injects, and its prices do not say what that brings: write injection: {energy: 0.03},"
+            " for example, or 0 if it brings nothing"
         )
     flows = {each.direction for each in counted if each.tariff is Tariff.TOTAL}
     flows -= {each.direction for each in counted if each.tariff is not Tariff.TOTAL}

@@ -181,7 +181,7 @@ def _ledger(folder: Path) -> Iterator[Ledger | None]:
         try:  # a stream, or what waits for it would be dropped
             ledger = stack.enter_context(Ledger(folder / "ledger.sqlite", stream=True))
         except LedgerError as error:
-            _warn(f"{error}. What it remembers is not known; what the broker shows is")
+            _warn(f"{error}. Only what the broker shows can be taken off")
             ledger = None
         yield ledger
 

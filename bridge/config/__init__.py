@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config.broker import MqttSettings, TlsSettings
-from bridge.config.checks import is_this_machine
 from bridge.config.draft import SHORT_NAMES, Draft
 from bridge.config.errors import ConfigError
 from bridge.config.fluvius import (
@@ -42,7 +41,6 @@ __all__ = [
     "WebSettings",
     "find",
     "home",
-    "is_this_machine",
     "load",
     "load_options",
     "schema",
@@ -103,7 +101,7 @@ def load_options(file: Path, environ: Mapping[str, str]) -> Settings:
     for below in [written, None] if os.path.lexists(written) else [None]:
         draft = Draft(file, is_addon=True)
         try:
-            draft.add_options(file, draft.tree_of(below) if below else {}, below)
+            draft.add_options(file, _written(below) if below else {}, below)
         except ConfigError as error:
             mistakes = list(error.mistakes)
             continue
@@ -113,6 +111,13 @@ def load_options(file: Path, environ: Mapping[str, str]) -> Settings:
             return settings
         mistakes = draft.mistakes
     raise ConfigError(*mistakes)
+
+
+def _written(file: Path) -> dict[str, Any]:
+    draft = Draft(file)
+    draft.add_file(file)
+    draft.must_be_right()
+    return draft.tree
 
 
 def home(explicit: Path | None, environ: Mapping[str, str]) -> Path:

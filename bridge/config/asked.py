@@ -28,7 +28,7 @@ def day(text: str) -> date:
     try:
         found = date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{text or 'nothing'} is no date; write it as 2026-11-20") from None
+        raise UsageError(f"{text or 'nothing'} is not a date; write it like 2026-11-20") from None
     if found.year not in _YEARS:
         raise UsageError(f"{text} is not between the years {_YEARS[0]} and {_YEARS[-1]}")
     return found
@@ -45,7 +45,7 @@ def number_of_days(text: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise UsageError(f"{text} is no number of days; write 14, say")
+        raise UsageError(f"{text} is not a number of days; write a number such as 14")
     return number
 
 

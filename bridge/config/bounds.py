@@ -29,7 +29,7 @@ def instant_of(text: str, energy: Energy) -> datetime:
     if written.tzinfo is None:
         local = written.replace(tzinfo=BRUSSELS)
         if local.utcoffset() != local.replace(fold=1).utcoffset():
-            raise ValueError("is shown twice or never by the clock on that day")
+            raise ValueError("comes twice or never on that day, when the clocks change")
         written = local
     return written.astimezone(UTC)
 
@@ -44,7 +44,7 @@ def _parsed(text: str) -> datetime:
     try:
         written = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("is no date of the calendar, or no time of the clock") from None
+        raise ValueError("is not a date of the calendar, or not a time of the clock") from None
     if written.year not in _YEARS:
         raise ValueError(f"is not between the years {_YEARS[0]} and {_YEARS[-1]}")
     return written

@@ -2,7 +2,6 @@
 
 import os
 import re
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -12,15 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from bridge.config.bounds import instant_of
 from bridge.metering.model import Energy
+from bridge.text.hosts import is_this_machine
 from bridge.text.words import slug
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether what is sent to a host stays on this machine, so that it may go unencrypted."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _wrong(reason: str) -> PydanticCustomError:
@@ -29,41 +21,46 @@ def _wrong(reason: str) -> PydanticCustomError:
 
 def _text(value: str) -> str:
     if not value.strip() or not value.isprintable():
-        raise _wrong("is empty" if not value.strip() else "holds characters that cannot be seen")
+        raise _wrong("is empty" if not value.strip() else "contains invisible characters")
     return value
 
 
 def host(value: str) -> str:
     if not re.fullmatch(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%\w+)?", value):
-        raise _wrong("is no host name")
+        raise _wrong("is not a host name")
     return value
 
 
 def path(value: str) -> str:
     if not value.startswith("/") or not value.isascii() or not value.isprintable() or " " in value:
-        raise _wrong("is no path that begins with /")
+        raise _wrong("is not a path that begins with /")
     return value
 
 
 def _topic(value: str) -> str:
     if not value.isprintable() or not value or set(value) & set("#+") or value[0] in "/$" or value[-1] == "/":
-        raise _wrong("{it} is no topic")
+        raise _wrong("{it} is not a topic")
     return value
 
 
 def email(value: str) -> str:
     if not re.fullmatch(r"[^\s@]+@[^\s@]+", value):
-        raise _wrong("is no e-mail address")
+        raise _wrong("is not an e-mail address")
     return value
 
 
 def ean(value: str) -> str:
     digits = re.sub(r"\s", "", value)
     if not re.fullmatch(r"[0-9]*", digits):
-        raise _wrong("holds more than digits")
+        raise _wrong("contains more than digits")
     if len(digits) != 18:
         raise _wrong(f"has {len(digits)} digits")
     return digits
+
+
+def serial(value: str) -> str:
+    """As on the meter, where it may stand in groups."""
+    return re.sub(r"\s", "", value).upper()
 
 
 def name(value: str) -> str:
@@ -75,7 +72,7 @@ def name(value: str) -> str:
 def _time(value: str) -> str:
     found = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9](?::(?!00)[0-5][0-9])?)(?::00)?", value)
     if not found:
-        raise _wrong("{it} is no time of day")
+        raise _wrong("{it} is not a time of day")
     return f"{found[1]:0>2}:{found[2]}"
 
 
@@ -96,7 +93,7 @@ def distinct(times: tuple[str, ...]) -> tuple[str, ...]:
 def thumbprint(value: str) -> str:
     digits = re.sub(r"[\s:]", "", value).upper()
     if not re.fullmatch(r"[0-9A-F]{40}", digits):
-        raise _wrong("is no SHA-1 thumbprint")
+        raise _wrong("is not a SHA-1 thumbprint")
     return digits
 
 
@@ -107,7 +104,7 @@ def _address(value: str, schemes: tuple[str, ...]) -> str:
     except ValueError:
         sound = None
     if not sound or parts.scheme not in schemes:
-        raise _wrong("is no address with " + " or ".join(f"{scheme}://" for scheme in schemes))
+        raise _wrong("is not an address with " + " or ".join(f"{scheme}://" for scheme in schemes))
     if parts.username is not None:
         raise _wrong("holds a user name")
     return value.rstrip("/")
@@ -127,17 +124,19 @@ def websocket(value: str) -> str:
 
 def _beside(value: Path, info: ValidationInfo) -> Path:
     """A relative path is relative to the configuration file, wherever the program was started from."""
+    if not str(value).isprintable():  # "C:\new" has a line end
+        raise _wrong("contains invisible characters; for a backslash, write single quotes or /")
     _text(str(value))
     try:
         folder: Path = (info.context or {}).get("folder", Path())
         return folder / value.expanduser()
     except RuntimeError:
-        raise _wrong("is in the home folder of someone unknown") from None
+        raise _wrong("is in the home folder of a user who does not exist here") from None
 
 
 def _readable(value: Path, info: ValidationInfo) -> Path:
     if info.context and not (os.access(value, os.R_OK) and value.is_file()):
-        raise _wrong("{it} is no file that can be read")
+        raise _wrong("{it} is not a file that can be read")
     return value
 
 

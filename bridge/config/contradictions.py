@@ -7,10 +7,11 @@ from itertools import pairwise
 from typing import Any
 
 from bridge.config.bounds import instant_of, is_edge
-from bridge.config.checks import is_this_machine
 from bridge.config.keys import KeyPath, advice, at
+from bridge.config.placeholders import placeholders
 from bridge.config.price_contradictions import price_contradictions
 from bridge.metering.model import Energy
+from bridge.text.hosts import is_this_machine
 from bridge.text.words import slug
 
 _OFF = {"false", "off", "no", "n", "f", "0", ""}  # as the environment may say it
@@ -27,6 +28,9 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
         for path in ("fluvius", "portal", "email"), ("fluvius", "portal", "password"):
             if not at(tree, *path):
                 yield path, f"is missing; {advice(path)}"
+    if at(portal, "token") and at(portal, "password"):
+        yield ("fluvius", "portal", "token"), "stands beside password, which would not be used; keep one"
+    yield from placeholders(tree)
     if isinstance(energy_api, dict):
         proofs = [key for key in ("client_secret", "certificate") if at(energy_api, key)]
         if len(proofs) != 1:
@@ -41,14 +45,15 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
         yield from _meter_contradictions(meters, sources)
         yield from _repeated_meters(meters)
         yield from _bounds_contradictions(meters)
-    if (
-        (host := at(tree, "web", "host"))
-        and not is_this_machine(str(host))
-        and not at(tree, "web", "password")
-    ):
-        reason = f"is missing, and others than this machine reach the page; {advice(('web', 'password'))}"
-        yield ("web", "password"), reason
+    yield from _web_contradictions(at(tree, "web"))
     yield from price_contradictions(tree)
+
+
+def _web_contradictions(web: Any) -> Iterator[tuple[KeyPath, str]]:
+    host = at(web, "host")
+    if host and not is_this_machine(str(host)) and not at(web, "password"):
+        path = "web", "password"
+        yield path, f"is missing, and others than this machine reach the page; {advice(path)}"
 
 
 def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:

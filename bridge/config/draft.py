@@ -1,7 +1,7 @@
 """What was written in files and variables, and what is wrong with it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import pairwise
@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 from pydantic import SecretStr, ValidationError
 
 from bridge.config.contradictions import contradictions
+from bridge.config.doubts import doubts
 from bridge.config.errors import ConfigError
 from bridge.config.keys import KEYS, KeyPath, anywhere, at, filled_in, kinds, section_of
-from bridge.config.paths import PREFIX, dotted, path_of, variable_of
-from bridge.config.reasons import reason_for
+from bridge.config.paths import PREFIX, dotted, path_of, variable_of, word_of
+from bridge.config.reasons import reason
 from bridge.config.section import Section
 from bridge.config.settings import Settings
-from bridge.config.text import Hidden, Unreadable, parse, read
+from bridge.config.text import Hidden, Unreadable, cut_short, named_secret, parse, read
 
 _Form = TypeVar("_Form", bound=Section)
 
@@ -49,6 +50,7 @@ class Draft:
 
     file: Path | None
     is_addon: bool = False  # the file holds what was filled in on an add-on's page
+    text: str = ""  # of the file
     tree: dict[str, Any] = field(default_factory=dict)
     variables: dict[KeyPath, str] = field(default_factory=dict)  # which variable a value came from
     secrets: Any = None  # what is in secrets.yaml, once it was read
@@ -74,24 +76,34 @@ class Draft:
 
     def add_file(self, file: Path) -> None:
         """One file's keys. Nothing else is worth looking at while it cannot be read."""
-        self.tree = self.tree_of(file)
+        try:
+            self.text = text = read(file)
+        except ConfigError as error:
+            raise ConfigError(*self.mistakes, f"{file}: {error}") from None
+        self.add_text(text, self.secret)
         written = [at(self.tree, *path) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)]
         if any(value and not isinstance(value, Hidden) for value in written):
             self.warn_if_public(file)
+        for path, line in cut_short(self.text):
+            if (info := KEYS.get(anywhere(path))) and SecretStr in kinds(info.annotation):
+                self.warn_of_comment(self.where(path), line)
 
-    def tree_of(self, file: Path) -> dict[str, Any]:
-        """The keys in a file.
+    def warn_of_comment(self, where: str, line: int) -> None:
+        """A password may well hold a # that was meant as part of it."""
+        self.warnings.append(
+            f"{where}: on line {line} a comment begins at the #; write quotes to say what is meant:"
+            " 'value # rest of it', or 'value' # comment"
+        )
 
-        Raises:
-            ConfigError: it cannot be read.
-        """
+    def add_text(self, text: str, secret: Callable[[str], str]) -> None:
+        """What is in the file, whoever read it; `secret` gives the value of `!secret NAME`."""
         try:
-            tree = parse(read(file), self.secret)
+            tree = parse(text, secret)
         except ConfigError as error:
-            raise ConfigError(*self.mistakes, f"{file}: {error}") from None
+            raise ConfigError(*self.mistakes, f"{self.file}: {error}") from None
         if not isinstance(tree, dict | None):
-            raise ConfigError(f"{file}: holds no keys; write them as in config.example.yaml")
-        return tree or {}
+            raise ConfigError(f"{self.file}: holds no keys; write them as in config.example.yaml")
+        self.tree = tree or {}
 
     def add_options(
         self, file: Path, below: dict[str, Any] | None = None, said_by: Path | None = None
@@ -140,15 +152,27 @@ class Draft:
             )
 
     def secret(self, name: str) -> str:
-        """What `!secret name` stands for."""
+        """What `!secret name` stands for. On an add-on's page Home Assistant has put it in already."""
+        if self.is_addon:
+            self.mistakes.append(
+                f"Home Assistant knows no secret {word_of(name)}; write it into Home Assistant's secrets.yaml"
+            )
+            return Unreadable("?")
         file = self.folder / "secrets.yaml"
         if self.secrets is None:
             self.secrets = {}
             try:
-                self.secrets = parse(read(file), self.secret) or {}
+                text = read(file)
+                self.secrets = parse(text, self.secret) or {}
                 self.warn_if_public(file)
+                for path, line in cut_short(text):
+                    self.warn_of_comment(f"{file}: {dotted(path)}", line)
             except ConfigError as error:
                 self.mistakes.append(f"{file}: {error}; it has the values of !secret, such as {name}: ...")
+                self.secrets = Unreadable("?")
+            if not isinstance(self.secrets, dict | Unreadable):
+                kind = "a list" if isinstance(self.secrets, list) else "text"
+                self.mistakes.append(f"{file}: holds {kind}; write lines such as {name}: ... instead")
                 self.secrets = Unreadable("?")
         if isinstance(self.secrets, Unreadable):
             return self.secrets
@@ -178,7 +202,12 @@ class Draft:
         has_meters = at(self.tree, "meters") not in (None, [])
         for name, path in SHORT_NAMES.items():
             variable = f"{name}_FILE" if environ.get(f"{name}_FILE") else name
-            if environ.get(variable) and not (has_meters if path[0] == "meters" else at(self.tree, *path)):
+            if not environ.get(variable):
+                continue
+            if has_meters if path[0] == "meters" else at(self.tree, *path):
+                if environ.get(name) != at(self.tree, *path):
+                    self.warnings.append(f"{variable}: is ignored, for {self.where(path)} says it already")
+            else:
                 self.take(variable, name, path, environ)
         if environ.get("FLUVIUS_TIMEZONE", "") not in ("", "Europe/Brussels"):
             self.mistakes.append(
@@ -194,7 +223,10 @@ class Draft:
                 text = Hidden(read(Path(text)).rstrip("\r\n"))
             info = KEYS[anywhere(path)]
             has_form = {tuple, Mapping}.intersection(kinds(info.annotation)) or section_of(info)
-            value = parse(text, self.secret) if has_form else text
+            if has_form:
+                value = parse(text, self.secret)
+            else:
+                value = text if isinstance(text, Hidden) else named_secret(text, self.secret)
         except ConfigError as error:
             self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")
         if variable != name and environ.get(name):
@@ -233,17 +265,7 @@ class Draft:
         """The settings, or mistakes. Single values and contradictions are looked at in one go."""
         settings = self.validated(Settings, contradictions(self.tree))
         if settings:
-            for index, meter in enumerate(settings.meters):
-                if not check_digit_fits(meter.ean):
-                    where = self.where(("meters", index, "ean"))
-                    self.warnings.append(
-                        f"{where}: the last digit does not fit the others; is there a slip in it?"
-                    )
-            for index, followed in enumerate(settings.followed):
-                prices = [each for each in settings.prices if each.energy is followed.energy]
-                if prices and not any(each.concerns(followed) for each in prices):
-                    where = self.where(("meters", index))
-                    self.warnings.append(f"{where}: no price is for it, so that its costs stay unknown")
+            self.warnings += [f"{self.where(path)}: {doubt}" for path, doubt in doubts(settings)]
             settings.warn(self.warnings)
         return settings
 
@@ -256,10 +278,10 @@ class Draft:
         except ValidationError as error:
             for each in error.errors(include_url=False):
                 path = tuple(part for part in each["loc"] if part not in ("(value)", "(keys)"))
-                reasons.setdefault(path, reason_for(each, path))
-        for path, reason in conflicts:
-            reasons.setdefault(path, reason)
-        self.mistakes += [f"{self.where(path)}: {reason}" for path, reason in reasons.items() if reason]
+                reasons.setdefault(path, reason(each, path, self.text))
+        for path, conflict in conflicts:
+            reasons.setdefault(path, conflict)
+        self.mistakes += [f"{self.where(path)}: {why}" for path, why in reasons.items() if why]
         return found
 
 
@@ -270,8 +292,3 @@ def is_default(path: KeyPath, value: Any) -> bool:
     if isinstance(usual, tuple):
         return bool(usual) and value == list(usual)
     return str(value).lower() == str(usual).lower()
-
-
-def check_digit_fits(ean: str) -> bool:
-    """GS1's check digit: the digits weigh 3 and 1 in turn, and add up to a multiple of ten."""
-    return sum(int(digit) * (1 if place % 2 else 3) for place, digit in enumerate(ean)) % 10 == 0

@@ -91,7 +91,7 @@ class MeterSettings(Section):
         description="The connection's EAN: 18 digits, on every bill and in Mijn Fluvius",
         json_schema_extra={"pattern": "^[0-9]{18}$"},
     )
-    serial: Text | None = Field(
+    serial: Annotated[Text, AfterValidator(checks.serial)] | None = Field(
         default=None, description="The number on the meter itself, such as 1SAG1100042062"
     )
     energy: Energy = Field(default=Energy.ELECTRICITY, description="One of electricity and gas")

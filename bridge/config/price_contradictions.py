@@ -94,7 +94,7 @@ def _rate_contradictions(rate: Any) -> Iterator[tuple[KeyPath, str]]:
         return
     there = {key for key in ("high", "low", "dynamic") if at(rate, key) is not None}
     if not there:
-        yield (), "says nothing; write euros for a kWh, or the keys high and low, or the key dynamic"
+        yield (), "is empty; write euros for a kWh, or the keys high and low, or the key dynamic"
     elif "dynamic" in there and len(there) > 1:
         yield ("dynamic",), f"stands beside {min(there - {'dynamic'})}; keep one"
     elif len(there) == 1 and "dynamic" not in there:

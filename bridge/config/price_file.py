@@ -30,6 +30,30 @@ def load_prices(path: Path, meters: Iterable[MeterSettings]) -> tuple[PriceSetti
     """
     draft = Draft(path)
     draft.add_file(path)
+    return _prices_of(draft, meters)
+
+
+def read_prices(text: str, name: str, meters: Iterable[MeterSettings]) -> tuple[PriceSettings, ...]:
+    """The same out of a text that somebody sent, which may not look into our secrets.
+
+    Args:
+        text: what would be in the file.
+        name: what mistakes call it.
+        meters: as above.
+
+    Raises:
+        ConfigError: with every mistake that was found.
+    """
+    draft = Draft(Path(name))
+    draft.add_text(text, _no_secret)
+    return _prices_of(draft, meters)
+
+
+def _no_secret(name: str) -> str:
+    raise ConfigError(f"!secret {name} stands for nothing here; write the value")
+
+
+def _prices_of(draft: Draft, meters: Iterable[MeterSettings]) -> tuple[PriceSettings, ...]:
     others = draft.tree.keys() - {"prices"}
     draft.mistakes += [f"{draft.where((key,))}: {_ALONE}" for key in sorted(others)]
     draft.tree = {key: value for key, value in draft.tree.items() if key not in others}

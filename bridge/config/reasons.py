@@ -1,4 +1,4 @@
-"""What is wrong with a value, in our words: pydantic's show the value, which may be a secret."""
+"""What is wrong with single values, in our words."""
 
 import re
 from decimal import Decimal
@@ -8,19 +8,20 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic_core import ErrorDetails
 
+from bridge.config import slips
 from bridge.config.keys import KEYS, KeyPath, advice, anywhere, key_of, kinds, section_of
 from bridge.config.paths import word_of
 from bridge.config.text import Hidden, Unreadable
 
-REASONS = {
+_REASONS = {
     "wrong": "{reason}",
     "missing": "is missing",
-    "int_parsing": "{it} is no whole number",
-    "int_parsing_size": "{it} is no whole number",
-    "decimal_parsing": "{it} is no number",
-    "decimal_type": "{it} is no number",
-    "finite_number": "{it} is no number",
-    "int_type": "{it} is no whole number",
+    "int_parsing": "{it} is not a whole number",
+    "int_parsing_size": "{it} is not a whole number",
+    "decimal_parsing": "{it} is not a number",
+    "decimal_type": "{it} is not a number",
+    "finite_number": "{it} is not a number",
+    "int_type": "{it} is not a whole number",
     "greater_than_equal": "{it} is out of range",
     "less_than_equal": "{it} is out of range",
     "less_than": "{it} is out of range",
@@ -28,20 +29,26 @@ REASONS = {
     "decimal_max_places": "{it} has too many decimals",
     "bool_parsing": "{it} is neither true nor false",
     "bool_type": "{it} is neither true nor false",
-    "string_type": "{it} stands where text belongs",
-    "dict_type": "{it} stands where keys belong",
-    "mapping_type": "{it} stands where keys belong",
-    "path_type": "{it} stands where text belongs",
-    "model_type": "{it} stands where keys belong",
-    "tuple_type": "{it} stands where a list belongs",
+    "string_type": "{it} is where text should be",
+    "dict_type": "{it} is where keys should be",
+    "mapping_type": "{it} is where keys should be",
+    "path_type": "{it} is where text should be",
+    "model_type": "{it} is where keys should be",
+    "tuple_type": "{it} is where a list should be",
     "too_short": "is empty",
     "enum": "{it} is unknown",
     "literal_error": "{it} is unknown",
 }
 
 
-def reason_for(found: ErrorDetails, path: KeyPath) -> str:
-    """What is wrong with the value at a path, and what to write; empty where that is on the list already."""
+def reason(found: ErrorDetails, path: KeyPath, text: str = "") -> str:
+    """What is wrong with a value and what to write, in our words: pydantic's show the value.
+
+    Args:
+        found: what pydantic says.
+        path: of the key.
+        text: the whole file.
+    """
     value = found["input"]
     if isinstance(value, Unreadable):
         return ""
@@ -49,8 +56,13 @@ def reason_for(found: ErrorDetails, path: KeyPath) -> str:
         beside = [str(key[-1]) for key in KEYS if key[:-1] == anywhere(path[:-1])]
         near = get_close_matches(word_of(str(path[-1])), beside, n=1)
         return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; write {', '.join(beside)}"
-    reason = REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
-    return f"{reason.replace('{it}', _shown(value, path))}; {advice(path)}"
+    info = key_of(path)
+    if isinstance(value, str) and info and (section := section_of(info)):
+        keys = {field.alias or name for name, field in section.model_fields.items()}
+        if slip := slips.missing_colon(text, value, keys):
+            return slip
+    words = _REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
+    return f"{words.replace('{it}', _shown(value, path))}; {advice(path)}"
 
 
 def _shown(value: Any, path: KeyPath) -> str:

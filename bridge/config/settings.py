@@ -30,13 +30,13 @@ class ScheduleSettings(Section):
         json_schema_extra={"minItems": 1},
     )
     jitter_minutes: int = Field(
-        default=10, ge=0, le=180, description="By how much to begin later, by chance: 0 to 180 minutes"
+        default=10, ge=0, le=180, description="How many minutes later to begin at most, at random: 0 to 180"
     )
     lookback_days: int = Field(
         default=7,
         ge=5,  # Fluvius publishes up to four days late, and only then shows that a meter has no intervals
         le=31,  # one request
-        description="How far back days are awaited, 5 to 31 days; corrections are looked for in 31",
+        description="For how many days late readings are waited for, 5 to 31",
     )
 
 

@@ -1,19 +1,24 @@
 """Files to values: YAML in which every value means what is written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bridge.config import slips
 from bridge.config.errors import ConfigError
+from bridge.config.paths import word_of
 
 
 class Hidden(str):
     """A value that its owner put into a file of its own: no message shows it."""
 
     __slots__ = ()
+
+
+_TEXT = "tag:yaml.org,2002:str"
 
 
 class Unreadable(Hidden):
@@ -34,14 +39,22 @@ class _Loader(yaml.BaseLoader):
 
     def mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
         """Keys are words, and each is there once."""
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key is no word", problem_mark=key.start_mark)
+                raise _Slip(key, "a list or a group of keys is where a key should be")
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem="the same key twice", problem_mark=key.start_mark)
-            seen.add(key.value)
+                first = seen[key.value]
+                raise _Slip(
+                    key, f"{word_of(key.value)} is there already, on line {first}; keep one of the two"
+                )
+            seen[key.value] = key.start_mark.line + 1
         return {key.value: self.construct_object(value) for key, value in node.value}
+
+    def text(self, node: yaml.ScalarNode) -> str:
+        """A word; `"!secret name"` in quotes too, as forms and JSON write it."""
+        value = str(self.construct_scalar(node))
+        return named_secret(value, self.secret) if node.style else value
 
     def from_secrets(self, node: yaml.ScalarNode) -> str:
         """`!secret name`."""
@@ -49,7 +62,15 @@ class _Loader(yaml.BaseLoader):
 
     def unknown(self, node: yaml.Node) -> None:
         """A value such as `!hunter2`: the message must not show it."""
-        raise yaml.MarkedYAMLError(problem="a value begins with !", problem_mark=node.start_mark)
+        raise _Slip(node, "a value begins with !; put quotes around it")
+
+
+class _Slip(Exception):
+    """YAML, and yet none of ours."""
+
+    def __init__(self, node: yaml.Node, words: str) -> None:
+        super().__init__(words)
+        self.line = node.start_mark.line
 
 
 _Loader.add_implicit_resolver(
@@ -57,7 +78,7 @@ _Loader.add_implicit_resolver(
 )
 _CONSTRUCTORS: dict[str | None, Callable[..., Any]] = {
     "tag:yaml.org,2002:null": lambda *_: None,
-    "tag:yaml.org,2002:str": _Loader.construct_scalar,
+    _TEXT: _Loader.text,
     "tag:yaml.org,2002:seq": _Loader.construct_sequence,
     "tag:yaml.org,2002:map": _Loader.mapping,
     "!secret": _Loader.from_secrets,
@@ -77,19 +98,57 @@ def parse(text: str, secret: Callable[[str], str]) -> Any:
     Raises:
         ConfigError: it is no YAML; says where, and shows nothing that may be a secret.
     """
+    reason = slips.unseen(text)
+    if reason:
+        raise ConfigError(reason)
     try:
         return _Loader(text, secret).get_single_data()
+    except _Slip as slip:
+        reason = f"line {slip.line + 1}: {slip}"
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        quoted = re.compile("'[^']*'")  # a character, or a word that may be a secret
-        problem = quoted.sub(lambda found: found[0] if len(found[0]) <= 3 else "a word", error.problem or "")
-        reason = f"{place}{problem}; put quotes around values with special characters such as * ! % : #"
+        reason = slips.in_words(text, error)
     except yaml.YAMLError:
-        reason = "holds characters that cannot be seen"
+        reason = "contains invisible characters"
     except RecursionError:
         reason = "is nested too deeply"
     raise ConfigError(reason)
+
+
+def named_secret(value: str, secret: Callable[[str], str]) -> str:
+    """A value; where it is `!secret NAME` as text, what that stands for."""
+    found = re.fullmatch(r"!secret +(\S+)", value)
+    return secret(found[1]) if found else value
+
+
+def cut_short(text: str) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    """Plain values behind which a comment begins, where it may have been meant as their end.
+
+    Args:
+        text: YAML that `parse` takes.
+
+    Yields:
+        the path of each, and its line.
+    """
+    yield from _cut_short(yaml.compose(text, _Unresolved), text.split("\n"), ())
+
+
+class _Unresolved(yaml.BaseLoader):
+    """For the places of values alone."""
+
+
+def _cut_short(
+    node: yaml.Node | None, lines: list[str], path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _cut_short(value, lines, (*path, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for place, value in enumerate(node.value):
+            yield from _cut_short(value, lines, (*path, place))
+    elif isinstance(node, yaml.ScalarNode) and node.style is None and node.tag == _TEXT:
+        line = node.end_mark.line
+        if node.value and re.match(r"\s+#", lines[line][node.end_mark.column :]):
+            yield path, line + 1
 
 
 def read(path: Path) -> str:
@@ -103,5 +162,5 @@ def read(path: Path) -> str:
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
     except ValueError:
-        reason = "is no UTF-8 text"
+        reason = "is not UTF-8 text"
     raise ConfigError(reason)

@@ -58,8 +58,8 @@ class Audience:
             return
         self.leave()
         raise NoBroker(
-            f"the broker at {place} turned us away: {self._refusal}; its user name and password belong into"
-            " FLUVIUS2MQTT_MQTT__USERNAME and FLUVIUS2MQTT_MQTT__PASSWORD"
+            f"the broker at {place} refuses the connection: {self._refusal}; give its user name and password"
+            " in FLUVIUS2MQTT_MQTT__USERNAME and FLUVIUS2MQTT_MQTT__PASSWORD"
             if self._refusal
             else f"what listens at {place} does not answer as an MQTT broker would"
         )

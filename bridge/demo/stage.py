@@ -16,7 +16,7 @@ from rich.style import Style
 from rich.text import Text
 
 from bridge.demo.events import Arrived, Event, Remark, Sentence
-from bridge.terminal.chart import AXIS, FAINT, GIVEN, USED, bars, chart
+from bridge.terminal.chart import AXIS, FAINT, GIVEN, USED, bars, chart, highest
 
 SIDE = 19  # columns for the day's amounts
 
@@ -110,7 +110,7 @@ class Stage:
             return [_rule("home", width), *[Text()] * (tall + 1)]
         room = width - SIDE - AXIS - 1
         found = bars(quarters["intervals"], room)
-        left = chart(found, tall, room)
+        left = chart(found, highest(quarters["intervals"]), tall, room)
         right = _amounts(day, total, status, self._fresh("home/day"))
         gap = " " * min(5, 1 + room - len(found) * max(1, room // len(found)))
         widest = max(len(line) for line in left[:-1])

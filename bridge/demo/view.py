@@ -95,7 +95,7 @@ class Terminal:
         self._stage.base, self._stage.listen = base, listen
         with self._live:
             yield
-        self._console.print("Your own readings: fill in config.example.yaml, then run fluvius2mqtt check.")
+        self._console.print("For your own readings, type: fluvius2mqtt init")
 
     def show(self, event: Event) -> None:
         """Take an event."""

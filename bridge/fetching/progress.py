@@ -57,6 +57,7 @@ def progress_of(
         now=now,
         disagreements=completeness.in_doubt(facts, energy),
         behind=note.behind,
+        imported=note.imported,
         odd_answers=[
             each.to_payload() for each in (seen.odd if seen else ()) if each.about in {"", meter.ean}
         ],

@@ -174,9 +174,7 @@ class Visits:
         answer = http.get(address_of_the_time(name, self._settings))
         if clock.said_by(answer.headers) is None:
             raise clock.doubted(now, newest)
-        log.warning(
-            "the clock was wrong once: notes of %s, which is yet to come, are disbelieved", local(newest)
-        )
+        log.warning("the clock was wrong once: notes of %s, which is yet to come, are ignored", local(newest))
         self._ledger.reviews.disbelieve(now)
         for health in self.health.values():
             if health.last_success and health.last_success > now:

@@ -31,7 +31,7 @@ def doubted(now: datetime, known: datetime) -> ClockWrong:
     """What there is to say where Fluvius does not tell the time, and the ledger knows of a later one."""
     return ClockWrong(
         f"this machine's clock says {_local(now)}, but the ledger has notes of {_local(known)}, and Fluvius"
-        " does not say what time it is: nothing is asked until it is right"
+        " does not say what time it is: Fluvius is not asked until that is right"
     )
 
 

@@ -3,8 +3,8 @@
 import re
 from urllib.parse import urlsplit
 
-from bridge.config import is_this_machine
 from bridge.fluvius.errors import ShapeChanged
+from bridge.text.hosts import is_this_machine
 
 # After the host comes its end, so that no two programs read another host in the same address.
 _HOST = re.compile(

@@ -191,7 +191,7 @@ class PoliteSession:
             why = (
                 "Fluvius asks for fewer requests"
                 if response.status == 429
-                else f"Fluvius has trouble of its own (HTTP {response.status})"
+                else f"Fluvius reports an error of its own (HTTP {response.status})"
             )
             words = response.words()
             raise TryLater(
@@ -216,7 +216,7 @@ class PoliteSession:
             ValueError,
         ) as error:
             if is_cut.is_set():
-                raise TryLater("Fluvius does not come to the end of its answer", reached=False) from error
+                raise TryLater("Fluvius does not finish its answer", reached=False) from error
             raise _unreachable(error) from error
 
     def _exchange(self, method: str, url: str, at_most: int, options: dict[str, Any]) -> Response:
@@ -285,4 +285,4 @@ def _in_lower_case(content: Any) -> dict[str, Any]:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no amount")
+    raise ValueError(f"{name} is not an amount")

@@ -53,5 +53,5 @@ def problems(folder: Path, now: datetime, *, only_silence: bool = False) -> list
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return [f"no bridge has worked in {folder} yet"]
     if abs(silence) > _SILENT:
-        return [f"the bridge has not been heard of since {beat['at']}"]
+        return [f"the bridge has given no sign of life since {beat['at']}"]
     return [] if only_silence else known

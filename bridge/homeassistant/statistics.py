@@ -74,7 +74,7 @@ class Statistics:
             each for each in self._every(meter) if self._there.get(each.id, each.described) != each.described
         ]
         for each in changed:
-            log.info("%s: so these statistics are called in Home Assistant from now on", each.name)
+            log.info("%s: these statistics have this name in Home Assistant from now on", each.name)
             self._ask_to_import(each, [])
         if changed:
             self._wait_until(lambda: self._are_described(changed), changed)

@@ -129,7 +129,7 @@ def _ask(environment: Mapping[str, str], path: str) -> tuple[int, bytes]:
     finally:
         connection.close()
     if is_cut.is_set():  # what ends with the connection looks whole
-        raise _unreachable(place.netloc, "it does not come to the end of its answer")
+        raise _unreachable(place.netloc, "it does not finish its answer")
     return answer.status, text
 
 

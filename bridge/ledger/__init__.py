@@ -8,6 +8,7 @@ from bridge.ledger.bills import Bills
 from bridge.ledger.bounds import Bounds
 from bridge.ledger.calendar import Calendar
 from bridge.ledger.checksums import Checksums, Seals
+from bridge.ledger.corrections import Correction, Corrections, KnownCorrections
 from bridge.ledger.costs import Costs, KnownCosts
 from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices, Prices
@@ -24,7 +25,7 @@ from bridge.ledger.slots import Slots
 from bridge.ledger.store import Store
 from bridge.ledger.sums import Sums
 
-__all__ = ["Damaged", "Ledger", "LedgerError", "LedgerOutdated", "Records"]
+__all__ = ["Correction", "Damaged", "Ledger", "LedgerError", "LedgerOutdated", "Records"]
 
 
 class Records:
@@ -45,6 +46,7 @@ class Records:
         self.bills = Bills(self.costs, self.peaks, self.days)
         self.listing = Listing(store, checks, self.readings, self.days)
         self.calendar = Calendar(store, checks, self.days)
+        self.corrections = KnownCorrections(store)
         self.jobs = KnownJobs(store)
 
     def __enter__(self) -> Self:
@@ -69,6 +71,7 @@ class Ledger(Records):
     prices: Prices
     costs: Costs
     peaks: Peaks
+    corrections: Corrections
     jobs: Jobs
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
@@ -94,8 +97,15 @@ class Ledger(Records):
         self.peaks = Peaks(store, checks, self.days, self.outbox)
         self.bills = Bills(self.costs, self.peaks, self.days)
         self.bounds = Bounds(store, self.peaks, self.outbox, notes)
+        self.corrections = Corrections(store)
         self.slots = Slots(
-            store, checks, readings=self.readings, sums=self.sums, peaks=self.peaks, outbox=self.outbox
+            store,
+            checks,
+            readings=self.readings,
+            sums=self.sums,
+            peaks=self.peaks,
+            outbox=self.outbox,
+            corrections=self.corrections,
         )
         self.answers = Answers(
             store, checks, readings=self.readings, days=self.days, slots=self.slots, outbox=self.outbox

@@ -42,7 +42,7 @@ class Answers(Part):
         provisional = {to_seconds(each.start) for each in readings if each.provisional}
         reviewed_at = to_seconds(now) if tally is None else None
         with self._store.transaction():
-            written = self._slots.write(meter, readings, daily=True, tally=tally)
+            written = self._slots.write(meter, readings, now, daily=True, tally=tally)
             for start, changed in written.items():
                 key = self._ensure_day(meter, days[start], now)
                 if not changed:
@@ -87,7 +87,7 @@ class Answers(Part):
         intervals that begin to count.
         """
         with self._store.transaction():
-            written = self._slots.write(meter, readings, daily=False, tally=tally)
+            written = self._slots.write(meter, readings, now, daily=False, tally=tally)
             key = self._ensure_day(meter, day, now)
             known = self._known_of(meter, day)
             if any(written.values()):
@@ -174,7 +174,7 @@ class Answers(Part):
         if not all(slot and flows <= agreement.flows(slot) for slot in slots):
             return known
         sums = _with_silent_tariffs(self._readings.summed_up(meter, known.date))
-        written = self._slots.write(meter, sums, daily=True)
+        written = self._slots.write(meter, sums, now, daily=True)
         if not written:
             return known
         self._execute(

@@ -16,6 +16,10 @@ OF_THE_DAY = (
     "7 * day.complete + 31 * day.revision + day.start % 65521"
     " + 127 * CAST(strftime('%J', day.date) AS INTEGER)"
 )
+OF_A_CORRECTION = (
+    "(was % 4294967291 + 31 * (became % 4294967291) + 131 * register + 8191 * meter"
+    " + 65521 * (at % 4294967291) + 524287 * (start % 4294967291)) % 1000000007"
+)
 
 MIGRATIONS = (
     """
@@ -135,6 +139,16 @@ MIGRATIONS = (
     ALTER TABLE reading ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE reading ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0;
     """,
+    f"""
+    -- what corrections replaced: daily amounts of complete days, in billionths
+    CREATE TABLE correction (
+        meter INTEGER NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, register INTEGER NOT NULL,
+        was INTEGER NOT NULL, became INTEGER NOT NULL, at INTEGER NOT NULL, checksum INTEGER,
+        PRIMARY KEY (meter, number)
+    ) WITHOUT ROWID;
+    -- those that are as they were written
+    CREATE VIEW sound_correction AS SELECT * FROM correction WHERE checksum = {OF_A_CORRECTION};
+    """,  # noqa: S608 - our own words
 )
 
 

@@ -1,10 +1,11 @@
 """What an answer changes: decided and written slot by slot."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
-from datetime import date
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
 
 from bridge.ledger.checksums import Checksums
+from bridge.ledger.corrections import Corrections
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
 from bridge.ledger.peaks import Peaks
@@ -29,20 +30,35 @@ class Slots(Part):
     """Every reading once."""
 
     def __init__(
-        self, store: Store, checks: Checksums, *, readings: Readings, sums: Sums, peaks: Peaks, outbox: Outbox
+        self,
+        store: Store,
+        checks: Checksums,
+        *,
+        readings: Readings,
+        sums: Sums,
+        peaks: Peaks,
+        outbox: Outbox,
+        corrections: Corrections,
     ) -> None:
         super().__init__(store)
-        self._checks, self._readings = checks, readings
+        self._checks, self._readings, self._corrections = checks, readings, corrections
         self._sums, self._peaks, self._outbox = sums, peaks, outbox
 
     def write(
-        self, meter: Meter, readings: Sequence[Reading], *, daily: bool, tally: Tally | None = None
+        self,
+        meter: Meter,
+        readings: Sequence[Reading],
+        now: datetime,
+        *,
+        daily: bool,
+        tally: Tally | None = None,
     ) -> dict[int, bool]:
         """Write the slots that an answer changes; says for each start whether its amounts are others now.
 
         Args:
             meter: the meter.
             readings: the answer.
+            now: the present instant, aware.
             daily: whether they are days.
             tally: where to count what became of each reading, if anyone wants to know.
         """
@@ -51,21 +67,12 @@ class Slots(Part):
         key = self._meter(meter)
         self._checks.raise_if_damaged(meter, *_days_of(meter, answer), intervals_too=not daily)
         known, revisions = self._readings.known(key, min(answer), max(answer), daily=daily)
-        doubled = claimed_by_two_meters(answer, known)
-        slots: dict[int, tuple[Slot, Slot]] = {}
-        for start, fresh in answer.items():
-            before, after = known.get(start, {}), fresh
-            if before:
-                is_doubled = start in doubled
-                kept = believed(before, fresh, other_devices=is_doubled)
-                after = replace(before, kept, daily=daily, other_devices=is_doubled) if kept else before
-            if tally is not None:
-                _count(tally, before, fresh, after)
-            if after != before:
-                slots[start] = before, after
+        slots = _merged(answer, known, daily=daily, tally=tally)
         if not slots:
             return {}
         self.touch(meter, *_days_of(meter, slots))
+        if daily:
+            self._corrections.keep(meter, slots, now)
         written = {}
         for start, (before, after) in slots.items():
             written[start] = totals_by_register(before) != totals_by_register(after)
@@ -112,6 +119,25 @@ class Slots(Part):
                 for (device, register), row in after.items()
             ],
         )
+
+
+def _merged(
+    answer: Mapping[int, Slot], known: Mapping[int, Slot], *, daily: bool, tally: Tally | None
+) -> dict[int, tuple[Slot, Slot]]:
+    """The slots that an answer changes, before and after."""
+    doubled = claimed_by_two_meters(answer, known)
+    slots: dict[int, tuple[Slot, Slot]] = {}
+    for start, fresh in answer.items():
+        before, after = known.get(start, {}), fresh
+        if before:
+            is_doubled = start in doubled
+            kept = believed(before, fresh, other_devices=is_doubled)
+            after = replace(before, kept, daily=daily, other_devices=is_doubled) if kept else before
+        if tally is not None:
+            _count(tally, before, fresh, after)
+        if after != before:
+            slots[start] = before, after
+    return slots
 
 
 def _count(tally: Tally, before: Slot, fresh: Slot, after: Slot) -> None:

@@ -83,7 +83,7 @@ class Store:
         )
         if application != APPLICATION_ID and not (empty and application == 0):
             raise LedgerError(
-                f"{self._path} is no ledger of fluvius2mqtt; set data_dir to a folder of its own"
+                f"{self._path} is not a ledger of fluvius2mqtt; set data_dir to a folder of its own"
             )
         if version > len(MIGRATIONS):
             raise LedgerError(

@@ -47,7 +47,7 @@ class Sums(Part):
 
     @reporting_damage
     def month(self, meter: Meter, month: date, now: datetime) -> Month:
-        """A month's complete days: their exact sum, and how many are missing that Fluvius may have published.
+        """A month's complete days: their exact sum, and how many are missing that are no longer just awaited.
 
         Args:
             meter: the meter.
@@ -56,8 +56,8 @@ class Sums(Part):
         """
         last = meterday.last_of(month)
         total = self.total(meter, month, last)
-        published = min(last, meterday.latest_published(now, meter.energy))
-        expected = meterday.span(*meterday.span_within(meter, month, published))
+        settled = min(last, meterday.latest_settled(now, meter.energy))
+        expected = meterday.span(*meterday.span_within(meter, month, settled))
         missing = set(expected) - set(self._days.complete_days(meter, month, last))
         return Month(month, total.days if total else 0, len(missing), total.amounts if total else {})
 

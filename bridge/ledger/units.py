@@ -27,7 +27,7 @@ def to_instant(seconds: int) -> datetime:
 def to_billionths(amount: Decimal) -> int:
     """An amount as the file has it."""
     if not 0 <= amount < MAX_AMOUNT:
-        raise ValueError(f"{amount} is no amount of energy")
+        raise ValueError(f"{amount} is not an amount of energy")
     return int(amount.scaleb(9).to_integral_value(ROUND_HALF_EVEN))
 
 

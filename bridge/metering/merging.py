@@ -113,6 +113,26 @@ def _by_flow(slot: Slot) -> dict[tuple[Direction, Unit], int]:
     return {flow: amount for flow, amount in totals.items() if amount}
 
 
+def corrections(before: Slot, after: Slot) -> dict[Register, tuple[int, int]]:
+    """Which amounts of a slot gave way to others: what was known, and what is known now.
+
+    What was not known before is not corrected. Where registers are gone, as when a total gave way to its
+    tariffs, what they counted together is compared.
+    """
+    found: dict[Register, tuple[int, int]] = {}
+    was, became = totals_by_register(before), totals_by_register(after)
+    for flow in dict.fromkeys((each.direction, each.unit) for each in was):
+        known, now = (
+            {each: amount for each, amount in amounts.items() if (each.direction, each.unit) == flow}
+            for amounts in (was, became)
+        )
+        if not known.keys() <= now.keys():
+            total = Register(flow[0], Tariff.TOTAL, flow[1])
+            known, now = {total: sum(known.values())}, {total: sum(now.values())}
+        found |= {each: (amount, now[each]) for each, amount in known.items() if amount != now[each]}
+    return found
+
+
 def totals_by_register(slot: Slot) -> dict[Register, int]:
     """A slot's amounts, over all physical meters."""
     totals: dict[Register, int] = defaultdict(int)

@@ -163,7 +163,7 @@ class Month:
 
     first: date  # its first day
     days: int  # complete, and counted
-    missing: int  # that Fluvius may have published, and that are not complete here
+    missing: int  # not complete here, and older than Fluvius was ever late
     amounts: dict[Register, Decimal]  # the sum of the complete days
 
 

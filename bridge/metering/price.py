@@ -26,6 +26,15 @@ class Price:
     consumption: Mapping[Tariff, Decimal | None]
     injection: Mapping[Tariff, Decimal | None]
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing of it is known."""
+        return {*self.consumption.values(), *self.injection.values()} <= {None}
+
+    def is_as(self, other: "Price") -> bool:
+        """Whether it costs and brings the same."""
+        return (self.consumption, self.injection) == (other.consumption, other.injection)
+
 
 def price_at(timeline: Timeline, instant: datetime, day_ahead: DayAhead) -> Price | None:
     """What holds at an instant, from the beginning of its quarter-hour; None while no contract does."""

@@ -24,4 +24,5 @@ class Progress:
     mandate: Mandate | None = None  # where it needs one
     disagreements: Mapping[date, Sequence[Disagreement]] = field(default_factory=dict)  # by day, oldest first
     behind: Sequence[Mapping[str, str]] = ()  # the connection: kind, ean, type, vreg_id of each installation
+    imported: str | None = None  # what came of the last file
     odd_answers: Sequence[Mapping[str, Any]] = ()  # the last that were not understood: shapes, never amounts

@@ -199,7 +199,7 @@ class Broker:
         try:
             self._deliver([] if self._visitor else [self._state], within)
         except (BrokerAway, PublishRefused) as why:
-            _log.debug("No goodbye: %s", why)
+            _log.debug("The broker could not be told goodbye: %s", why)
         self._connection.end(deadline - time.monotonic())
 
     def _ready_client(self) -> paho.Client:

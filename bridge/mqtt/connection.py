@@ -132,7 +132,7 @@ class Connection:
         self._failed()
 
     def _on_broken(self, error: Exception) -> None:
-        _log.debug("The client broke.", exc_info=error)
+        _log.debug("The MQTT client failed.", exc_info=error)
         self.problem.tell(problems.of_exception(error, self._settings))
         self.connected, self._accepted_at = False, None
         self.client.cut()

@@ -68,7 +68,7 @@ class Listening:
         if message.retain:  # a `refresh` that someone retained would ask Fluvius at every connect
             _log.info("Ignored what is retained on %s: commands must not be retained.", message.topic)
         elif not re.fullmatch("[a-z_]{1,32}", message.topic.rpartition("/")[2]):
-            _log.info("Ignored a request whose name is none.")
+            _log.info("Ignored a request without a name.")
         elif len(message.payload) > LARGEST_COMMAND:
             _log.info("Ignored %d bytes on %s: that is too much.", len(message.payload), message.topic)
         else:

@@ -80,7 +80,7 @@ class Problem:
 def of_reason(code: int, name: str, settings: MqttSettings) -> str:
     """The broker answered, and said why not: a reason code, and how the standard calls it."""
     words = REASONS.get(code, f"it says {name.lower()!r}")
-    return f"The broker at {_place(settings)} turned us away: " + words.format(
+    return f"The broker at {_place(settings)} refuses the connection: " + words.format(
         protocol=settings.protocol,
         other_protocol='"3.1.1"' if settings.protocol == "5" else '"5"',
         client_id=settings.client_id,
@@ -175,7 +175,7 @@ def of_error(error: Exception, settings: MqttSettings) -> str:
         case TimeoutError():
             words = f"{place} does not answer: is it on, mqtt.host right, and no firewall between?"
         case OSError():
-            words = f"{place} can not be reached: {error.strerror or error}."
+            words = f"{place} cannot be reached: {error.strerror or error}."
         case _:
             words = f"{place} answers what no MQTT broker would ({error!r}): check mqtt.port."
     return words[0].upper() + words[1:]

@@ -94,4 +94,4 @@ def _no_type(*_: object) -> None:
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no price")
+    raise ValueError(f"{name} is not a price")

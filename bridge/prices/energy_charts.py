@@ -55,5 +55,5 @@ def read(status: int, text: str) -> Answer:
 
 def _instant(seconds: Any) -> datetime:
     if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 <= seconds < _LATEST:
-        raise NotUnderstood(f"{str(seconds)[:40]} is no instant")
+        raise NotUnderstood(f"{str(seconds)[:40]} is not an instant")
     return datetime.fromtimestamp(seconds, UTC)

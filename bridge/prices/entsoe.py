@@ -124,4 +124,4 @@ def _instant(text: str | None) -> datetime:
             return read.astimezone(UTC)
     except (OverflowError, ValueError):
         pass
-    raise NotUnderstood(f"{str(text)[:40]} is no instant")
+    raise NotUnderstood(f"{str(text)[:40]} is not an instant")

@@ -87,7 +87,7 @@ def _point(point: Any, latest: datetime) -> tuple[datetime, Decimal | None]:
     if start < _FIRST_AUCTION:
         raise NotUnderstood(f"there was no market at {point['start'][:40]}: it began in {_FIRST_AUCTION:%Y}")
     if start > latest:
-        raise NotUnderstood(f"nobody knows the price of {point['start'][:40]} yet")
+        raise NotUnderstood(f"nobody can know the price of {point['start'][:40]} yet")
     return start, None if price is None else per_kwh(price)
 
 
@@ -99,5 +99,5 @@ def _instant(text: Any) -> datetime:
     except (OverflowError, TypeError, ValueError):
         pass
     raise NotUnderstood(
-        f"{str(text)[:40]} is no instant; write it with its offset, as 2026-11-20T00:00:00+01:00"
+        f"{str(text)[:40]} is not an instant; write it with its offset, as 2026-11-20T00:00:00+01:00"
     )

@@ -69,7 +69,7 @@ def get(who: str, url: str, parameters: Mapping[str, str], now: datetime) -> Res
             raise _unreachable(who, error, is_cut=is_cut.is_set()) from None  # whose text has the address
     log.debug("%s: %d", who, status)
     if status == 429 or status >= 500:
-        why = "asks for fewer requests" if status == 429 else f"has trouble of its own (HTTP {status})"
+        why = "asks for fewer requests" if status == 429 else f"reports an error of its own (HTTP {status})"
         raise TryLater(f"{who} {why}", not_before=_retry_after(headers.get("Retry-After"), now))
     return Response(status, text)
 
@@ -91,7 +91,7 @@ def _unreachable(who: str, error: Exception, *, is_cut: bool) -> PricesError:
     cut = isinstance(error, kinds.ChunkedEncodingError | urllib3.exceptions.ProtocolError)
     unusable_proxy = isinstance(error, kinds.ProxyError | kinds.InvalidProxyURL)
     sentences = (
-        (is_cut, f"{who} does not come to the end of its answer"),
+        (is_cut, f"{who} does not finish its answer"),
         (isinstance(error, kinds.SSLError), f"the connection to {who} is not secure"),
         (unusable_proxy, f"the proxy (HTTPS_PROXY) does not let us through to {who}"),
         (silent, f"{who} does not answer in time"),

@@ -121,7 +121,7 @@ def _number(value: Any) -> Decimal:
                 return number
     except InvalidOperation:
         pass
-    raise NotUnderstood(f"{str(value)[:40]} is no price")
+    raise NotUnderstood(f"{str(value)[:40]} is not a price")
 
 
 def _bounded(price: Decimal, per: int) -> Decimal:

@@ -6,13 +6,13 @@ from datetime import date, datetime
 from bridge.config import Settings
 from bridge.ledger import Ledger
 from bridge.metering import meterday
-from bridge.metering.costs import per_kw, price_at, prices_known
+from bridge.metering.costs import price_at, prices_known
 from bridge.metering.model import Day, Energy, Meter, PeakMonth, Total
 from bridge.metering.progress import Progress
 from bridge.mqtt import topics
 from bridge.publishing import chart, costs, monthly, payloads
 from bridge.publishing.discovery import Discovery, as_json
-from bridge.text.words import Payload, local, to_json
+from bridge.text.words import Payload, to_json
 
 Topics = dict[str, str]  # topic → payload
 
@@ -141,11 +141,7 @@ class MeterTopics:
     def _peak_prices(self, meter: Meter, day: Day | None, progress: Progress) -> Payload:
         """What more power costs, for `peak`."""
         contract = self._timeline(meter).at(progress.now) if progress.now else None
-        extra = per_kw(contract) if contract else None
-        return {
-            **({"per_kw": costs.rounded(extra)} if extra is not None else {}),
-            "known_until": day and local(day.end),
-        }
+        return monthly.peak_prices(contract, day)
 
     def _with_leaves(
         self,

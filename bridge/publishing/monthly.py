@@ -8,9 +8,10 @@ from datetime import date
 from decimal import Decimal
 
 from bridge.metering import meterday
-from bridge.metering.costs import threshold
-from bridge.metering.model import Energy, Meter, Month, Peak, PeakMonth, Register, Unit
-from bridge.publishing import payloads
+from bridge.metering.contract import Contract
+from bridge.metering.costs import per_kw, threshold
+from bridge.metering.model import Day, Energy, Meter, Month, Peak, PeakMonth, Register, Unit
+from bridge.publishing import costs, payloads
 from bridge.text.words import Payload, local
 
 _ZERO = Decimal(0)
@@ -91,6 +92,20 @@ def peak(
         "floor": floor,
         "threshold": threshold(now.power if now else None, floor),
         **(prices or {}),
+    }
+
+
+def peak_prices(contract: Contract | None, latest: Day | None) -> Payload:
+    """What more power costs, and until when quarter-hours are known, for `peak`.
+
+    Args:
+        contract: the one that holds now.
+        latest: the latest complete day.
+    """
+    extra = per_kw(contract) if contract else None
+    return {
+        **({"per_kw": costs.rounded(extra)} if extra is not None else {}),
+        "known_until": latest and local(latest.end),
     }
 
 

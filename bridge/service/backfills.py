@@ -130,7 +130,7 @@ class BackfillRequests:
         """Begin what a JSON object asks for. The end is answered too, for each meter."""
         request = wish(command.payload)
         if request is None:
-            return refused(command, "this is no JSON object")
+            return refused(command, "this is not a JSON object")
         return self._begin(command, request)
 
     def begin_from_the_set_day(self, command: Command) -> Payload:

@@ -32,10 +32,12 @@ from bridge.service.status import Status
 from bridge.service.trouble import Trouble
 from bridge.service.view import View
 from bridge.service.window import Window
+from bridge.text.words import local
 
 log = logging.getLogger(__name__)
 
 _LOOK_AROUND = 2.0  # seconds, for what does not come by the inbox: the clock, backfills that were asked for
+_NAMED = 20  # meters that are looked through for a line of the log
 _GREETING = 2.0  # seconds to wait for the broker before the first fetch
 
 
@@ -252,7 +254,18 @@ class Bridge:
         self._pricing.bring_up_to_date()
         self._view.everything()
         self._statistics.bring_up_to_date(asked=occasion is Occasion.ASKED)
+        if occasion is not Occasion.ONCE and not cycle.errors:
+            self._say_what_is_next()
         return cycle
+
+    def _say_what_is_next(self) -> None:
+        again, meters = local(self._agenda.next_run()), self._fetcher.meters
+        if len(meters) > _NAMED:
+            log.info("looking again at %s", again)
+        elif waiting := [meter.label for meter in meters if self._fetcher.progress(meter).awaited]:
+            log.info("not published yet: days of %s; looking again at %s", ", ".join(waiting), again)
+        else:
+            log.info("nothing is missing; looking again at %s", again)
 
     def _show(self, meter: Meter, *, latest_only: bool = False) -> None:
         """Show what came the moment it is known, and notice what happened meanwhile."""

@@ -70,8 +70,9 @@ class Answers:
     def problem(self, path: KeyPath) -> str | None:
         """What `check` would say of the answer at a path, or of one below it."""
         draft = self._draft()
-        draft.settings()
         where = draft.where(path)
+        draft.add_variables(self._environ)
+        draft.settings()
         for mistake in draft.mistakes:
             rest = mistake.removeprefix(where)
             if rest != mistake and rest[0] in ":.[":

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from bridge.config import Settings
-from bridge.mqtt import BrokerAway, RoundTrip, topics
+from bridge.mqtt import BrokerAway, RoundTrip, SubscriptionRefused, topics
 from bridge.mqtt.allowance import in_words
 from bridge.mqtt.visitor import Visitor
 from bridge.publishing.discovery import HOME_ASSISTANT_STATUS
+from bridge.publishing.ours import ours
 
 _TO_CONNECT = 10.0  # seconds
 _EACH = 3.0  # seconds for a step
+_QUIET = 0.3  # seconds without a retained message, after which there is none left
 _SLOW = 20.0  # seconds, for the large one on a slow line
 _LARGEST = 16_000  # bytes: `intervals` of the longest day, 100 quarter-hours, on a long topic
 
@@ -22,11 +24,27 @@ def try_broker(settings: Settings) -> tuple[bool, str]:
         try:
             visitor.arrive(_TO_CONNECT)
             problems = list(_problems(settings, visitor))
+            strangers = [] if problems else _strangers(settings, visitor)
         except BrokerAway as error:
             return False, visitor.problem or str(error)
     if problems:
         return False, f"{place}: " + "; ".join(problems)
-    return True, f"{place} takes and delivers messages of {_LARGEST // 1000} kB, and keeps them"
+    words = f"{place} takes and delivers messages of {_LARGEST // 1000} kB, and keeps them"
+    if strangers:
+        words += (
+            f"; {settings.mqtt.base_topic}/ has {len(strangers)} retained topics of another program, such as"
+            f" {strangers[0]}: write another mqtt.base_topic, unless they are meant to be together"
+        )
+    return True, words
+
+
+def _strangers(settings: Settings, visitor: Visitor) -> list[str]:
+    """Retained topics where ours are going to be, and which we would not name so."""
+    base = settings.mqtt.base_topic
+    with suppress(BrokerAway, SubscriptionRefused):
+        there = visitor.retained([f"{base}/#"], _EACH, _QUIET)
+        return sorted(there.keys() - ours(there, base, settings.homeassistant.discovery_prefix).keys())
+    return []
 
 
 def _problems(settings: Settings, visitor: Visitor) -> Iterator[str]:

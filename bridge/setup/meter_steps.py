@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bridge.config.draft import check_digit_fits
+from bridge.config.doubts import check_digit_fits
 from bridge.fluvius.files.columns import Unusable
 from bridge.metering.model import Energy
 from bridge.setup import tries

@@ -48,8 +48,9 @@ class Place:
         answers = Answers(self.file, self.environ, self.options)
         if os.path.lexists(self.file):
             draft = Draft(self.file)
-            answers.tree = draft.tree_of(self.file)
+            draft.add_file(self.file)
             draft.must_be_right()
+            answers.tree = draft.tree
         return answers
 
     def digest(self) -> str:

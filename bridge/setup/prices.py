@@ -107,7 +107,7 @@ def _take_price(answers: Answers, text: str, *, path: KeyPath) -> str | None:
         answers.put(path[:-1] if section != "consumption" else path, None)
         return None
     value = _value(written)
-    problem = f"{text!r} is no price" if value is None else answers.try_to_put(path, value)
+    problem = f"{text!r} is not a price" if value is None else answers.try_to_put(path, value)
     return f"{problem.partition(';')[0]}; write {_WANTED.get(str(key), _A_PRICE)}" if problem else None
 
 

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from bridge.folder.claim import FolderError, make
 from bridge.homeassistant import door, supervisor
 from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
 from bridge.metering import completeness, meterday
-from bridge.metering.model import Meter
+from bridge.metering.model import Energy, Meter, Reading, Unit
 from bridge.setup.answers import Answers
 from bridge.setup.broker import try_broker
 
@@ -155,11 +155,21 @@ def readings_of(source: Stepwise, meter: Meter, now: datetime, lookback_days: in
             f"no readings since {window[0]}; compare the EAN and the serial number with mijn.fluvius.be,"
             " also after an exchange of the meter"
         )
+    if other := _counts_otherwise(meter, readings):
+        return False, other
     for day in (days[-1], days[0]):
         intervals = {reading.start for reading in source.intervals(meter, day).readings}
         if intervals:
             return True, f"days up to {days[-1]}, {len(intervals)} intervals on {day}"
     return True, f"days up to {days[-1]}, days only; {SWITCH_ON[meter.energy]}"
+
+
+def _counts_otherwise(meter: Meter, readings: Iterable[Reading]) -> str | None:
+    """Gas comes in m³ too; nothing else does."""
+    answered = Energy.GAS if any(each.register.unit is Unit.M3 for each in readings) else Energy.ELECTRICITY
+    if answered is meter.energy:
+        return None
+    return f"Fluvius answers with readings of {answered}; write energy: {answered} for this meter"
 
 
 class Traces:

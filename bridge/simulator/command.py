@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from bridge.simulator.energy_api.customers import MOST_METERS
 from bridge.simulator.faults.table import CATALOG
 from bridge.simulator.meters import Meters
 from bridge.simulator.replay import Replay, UnusableError, introduction, read
@@ -16,20 +17,20 @@ from bridge.simulator.server import Served
 from bridge.simulator.simulator import Simulator
 from bridge.simulator.writing import parse_moment_or_date
 
-DEFAULT_PORT = 8087
+DEFAULT_PORT = 8187
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.epilog = (
-        "It prints a configuration for each of the two: the portal, and the official Energy API with a "
-        "mandate for every meter. Both have the same meters."
+        "It prints a configuration for each of the two: the portal, and the official Energy API\nwith a"
+        " mandate for every meter. Both have the same meters."
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default: {DEFAULT_PORT})"
+        "--port", default=str(DEFAULT_PORT), help=f"port to listen on (default: {DEFAULT_PORT})"
     )
     parser.add_argument(
         "--today",
@@ -45,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--customers",
-        type=int,
-        default=0,
+        default="0",
         metavar="N",
         help="so many meters more for the Energy API, each with a mandate",
     )
@@ -70,22 +70,16 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.replay:
         return _replay(arguments)
-    simulator = Simulator(host=arguments.host, port=arguments.port)
     try:
-        if arguments.today:
-            simulator.set_today(parse_moment_or_date(arguments.today))
-        simulator.energy_api.add_meters(arguments.customers)
-        for text in arguments.fault:
-            name, options = parse_fault(text)
-            simulator.fault(name, **options)
+        simulator = _prepared(arguments)
     except (ValueError, TypeError) as error:
-        sys.stderr.write(f"simulate: {error}\n\n{_fault_list()}\n")
+        sys.stderr.write(f"fluvius2mqtt: {error}\n")
         return 2
     return _serve(simulator, lambda: _introduction(simulator))
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    if arguments.fault or arguments.customers:
+    if arguments.fault or arguments.customers != "0":
         sys.stderr.write("simulate: --replay answers what was recorded; leave --fault and --customers out\n")
         return 2
     clock = Meters((), None)
@@ -105,13 +99,51 @@ def _serve(served: Served, introduction: Callable[[], str]) -> int:
     try:
         served.start()
     except OSError as error:
-        sys.stderr.write(f"simulate: cannot listen on {served.host}:{served.port}: {error.strerror}\n")
+        place = f"{served.host}:{served.port}"
+        sys.stderr.write(
+            f"fluvius2mqtt: cannot listen on {place}: {error.strerror}; write another --host or --port\n"
+        )
         return 1
     _say(introduction())
     _log_requests()
     _wait_for_the_end()
     served.stop()
     return 0
+
+
+def _prepared(arguments: argparse.Namespace) -> Simulator:
+    """A simulator as the options want it.
+
+    Raises:
+        ValueError, TypeError: an option cannot be used; says what to write.
+    """
+    port = _number("--port", arguments.port, 0, 65535)
+    customers = _number("--customers", arguments.customers, 0, MOST_METERS)
+    simulator = Simulator(host=arguments.host, port=port)
+    if arguments.today:
+        try:
+            simulator.set_today(parse_moment_or_date(arguments.today))
+        except ValueError:
+            raise ValueError(
+                f"--today {arguments.today}: write a date such as 2026-11-21, or 2026-11-21T09:00:00+01:00"
+            ) from None
+    simulator.energy_api.add_meters(customers)
+    for text in arguments.fault:
+        name, options = parse_fault(text)
+        if name not in CATALOG:
+            raise ValueError(f"--fault {name}: there is none of this name; simulate --list-faults lists them")
+        try:
+            simulator.fault(name, **options)
+        except (ValueError, TypeError) as error:
+            why = str(error) if name in str(error) else "a value is not of its kind"
+            raise ValueError(f"--fault {text}: {why}; simulate --list-faults shows what it takes") from None
+    return simulator
+
+
+def _number(option: str, text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ValueError(f"{option} {text}: write a number from {least} to {most}")
+    return int(text)
 
 
 def parse_fault(text: str) -> tuple[str, dict[str, Any]]:
@@ -125,7 +157,7 @@ def parse_fault(text: str) -> tuple[str, dict[str, Any]]:
     for option in filter(None, rest.split(",")):
         key, equals, value = option.partition("=")
         if not equals:
-            raise ValueError(f"--fault {text}: write {key}=VALUE")
+            raise ValueError(f"--fault {text}: write {key}=VALUE, or leave it out")
         options[key.strip()] = value.strip()
     return name.strip(), options
 
@@ -177,7 +209,7 @@ def _fault_list() -> str:
 
 def _log_requests() -> None:
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S%z"))
     log = logging.getLogger("bridge.simulator")
     log.addHandler(handler)
     log.setLevel(logging.INFO)

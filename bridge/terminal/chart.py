@@ -1,5 +1,6 @@
 """A day's quarter-hours as coloured bars: what was used upwards, what was given downwards."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,14 @@ from rich.style import Style
 from rich.text import Text
 
 AXIS = 4  # columns for the scale
+ZERO = "─"
+
+_UNITS = [
+    round(digit * 10.0**power, 2)  # kW of a line: labels stay short
+    for power in range(-2, 6)
+    for digit in ((2, 5) if power == -2 else range(1, 10))
+]
+_ALMOST = 1e-9
 
 # Mid-tones, to be seen on dark terminals and on light ones.
 USED = {"high": "color(202)", "low": "color(214)", "total": "color(208)"}
@@ -60,27 +69,40 @@ def bars(intervals: Sequence[Mapping[str, Any]], room: int, *, an_hour: int = 4)
     return found
 
 
-def chart(day: Sequence[Bar], height: int, room: int, brush: Brush = COLOURED) -> list[Text]:
-    """The lines of the chart, the hours below.
+def highest(intervals: Sequence[Mapping[str, Any]], *, an_hour: int = 4) -> tuple[float, float]:
+    """The highest power in and out, in kW, however many intervals a bar is made of; as of `bars`."""
+    used, given = (
+        max((float(each.get(flow, 0)) for each in intervals), default=0.0) * an_hour
+        for flow in ("consumption", "injection")
+    )
+    return used, given
+
+
+def chart(
+    day: Sequence[Bar], reach: tuple[float, float], height: int, room: int, brush: Brush = COLOURED
+) -> list[Text]:
+    """The lines of the chart, the line of zero among them, and the hours below.
 
     Args:
         day: its bars.
-        height: lines for the bars.
+        reach: what the scale has to reach up and down to, in kW.
+        height: lines for the bars and zero.
         room: columns for the bars.
         brush: what to draw with.
     """
     width = max(1, room // max(1, len(day)))
-    up, down, unit = _scale(max(bar.used for bar in day), max(bar.given for bar in day), height)
+    up, down, unit = _scale(*reach, height - 1)
     lines = []
     for row in reversed(range(up)):
-        label = f"{up * unit:.1f}" if row == up - 1 else "kW" if row == up - 2 else ""
+        label = _label(up * unit) if row == up - 1 else "kW" if row == up - 2 else ""
         line = Text(f"{label:>{AXIS - 1}} ", FAINT)
         for bar in day:
             glyph, style = _upwards(bar, row, unit, brush)
             line.append(glyph * width, style)
         lines.append(line)
+    lines.append(Text(f"{'0':>{AXIS - 1}} {ZERO * width * len(day)}", FAINT))
     for row in range(down):
-        line = Text(f"{f'{down * unit:.1f}' if row == down - 1 else '':>{AXIS - 1}} ", FAINT)
+        line = Text(f"{_label(down * unit) if row == down - 1 else '':>{AXIS - 1}} ", FAINT)
         for bar in day:
             glyph, style = _downwards(bar, row, unit, brush)
             line.append(glyph * width, style)
@@ -89,16 +111,24 @@ def chart(day: Sequence[Bar], height: int, room: int, brush: Brush = COLOURED) -
 
 
 def _scale(used: float, given: float, height: int) -> tuple[int, int, float]:
-    """Lines above and below zero, and the kW of one line."""
-    down = 0 if given == 0 else min(max(1, round(height * given / (used + given))), height - 1)
-    up = height - down
-    return up, down, max(used / up, given / down if down else 0, 0.001)
+    """Lines above and below zero, and the kW of one line: the smallest round number that has room for all."""
+    for unit in _UNITS:
+        down = math.ceil(given / unit - _ALMOST)
+        if max(1, math.ceil(used / unit - _ALMOST)) + down <= height:
+            break
+    return max(1, height - down), down, unit
+
+
+def _label(power: float) -> str:
+    """In as few characters as there is room for."""
+    text = f"{power:g}"
+    return text if len(text) < AXIS else text.removeprefix("0")
 
 
 def _upwards(bar: Bar, row: int, unit: float, brush: Brush) -> tuple[str, Style]:
     eighths = _filled(bar.used, row, unit)
     if eighths == 0:
-        return brush.upwards[row == 0], FAINT
+        return brush.upwards[0], FAINT
     style = Style(color=USED[bar.tariff], reverse=eighths >= brush.reversed_upwards)
     return brush.upwards[eighths], style
 

@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from bridge.terminal.chart import ATTENTION, AXIS, COLOURED, FAINT, GIVEN, PLAIN, USED, Brush, bars, chart
+from bridge.terminal.chart import (
+    ATTENTION,
+    AXIS,
+    COLOURED,
+    FAINT,
+    GIVEN,
+    PLAIN,
+    USED,
+    Brush,
+    bars,
+    chart,
+    highest,
+)
 from bridge.terminal.costs import cost_table
 from bridge.terminal.table import Row, table
 from bridge.text.words import Payload, plain
@@ -22,7 +34,7 @@ _BOLD = Style(bold=True)
 _HEIGHT = 10  # lines of the chart
 _WIDTH = 80  # columns, where the terminal says that it has none
 _AN_HOUR = {"PT15M": 4, "PT1H": 1}  # intervals
-_ASCII = str.maketrans("▁▂▃▄▅▆▇█▔▀—³", "...::###'\"-3")
+_ASCII = str.maketrans("▁▂▃▄▅▆▇█▔▀—─³", "...::###'\"--3")
 
 
 def draw(document: Payload, output: TextIO) -> None:
@@ -105,8 +117,9 @@ def _day(latest: Payload, width: int, brush: Brush) -> Iterator[Text]:
         title.append(f", peak {plain(peak['power'])} {peak['unit']} at {peak['start'][11:16]}", "not bold")
     yield title
     room = max(1, width - AXIS)
-    found = bars(latest["intervals"], room, an_hour=_AN_HOUR[latest["resolution"]])
-    yield from chart(found, _HEIGHT, room, brush)
+    intervals, an_hour = latest["intervals"], _AN_HOUR[latest["resolution"]]
+    reach = highest(intervals, an_hour=an_hour)
+    yield from chart(bars(intervals, room, an_hour=an_hour), reach, _HEIGHT, room, brush)
     yield _legend(latest["intervals"], brush)
 
 

@@ -121,9 +121,9 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     },
     "latest_day_age": {
         "en": "Age of latest day",
-        "nl": "Ouderdom van die dag",
-        "fr": "Âge de ce jour",
-        "de": "Alter dieses Tages",
+        "nl": "Leeftijd laatste dag",
+        "fr": "Âge du dernier jour",
+        "de": "Alter letzter Tag",
     },
     "new_day": {"en": "New day", "nl": "Nieuwe dag", "fr": "Nouveau jour", "de": "Neuer Tag"},
     "problem": {"en": "Problem", "nl": "Probleem", "fr": "Problème", "de": "Problem"},
@@ -135,7 +135,7 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     },
     "mandate_problem": {
         "en": "Mandate to be renewed",
-        "nl": "Mandaat te vernieuwen",
+        "nl": "Mandaat vernieuwen",
         "fr": "Mandat à renouveler",
         "de": "Mandat erneuern",
     },
@@ -143,15 +143,15 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     "version": {"en": "Version", "nl": "Versie", "fr": "Version", "de": "Version"},
     "portal_last_success": {
         "en": "Portal answered",
-        "nl": "Portaal antwoordde",
+        "nl": "Antwoord portaal",
         "fr": "Réponse du portail",
-        "de": "Portal antwortete",
+        "de": "Antwort des Portals",
     },
     "energy_api_last_success": {
         "en": "Energy API answered",
-        "nl": "Energy API antwoordde",
+        "nl": "Antwoord Energy API",
         "fr": "Réponse d'Energy API",
-        "de": "Energy API antwortete",
+        "de": "Antwort Energy API",
     },
     "next_run": {
         "en": "Next run",
@@ -161,7 +161,7 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     },
     "refresh": {
         "en": "Ask Fluvius now",
-        "nl": "Vraag Fluvius nu",
+        "nl": "Fluvius nu bevragen",
         "fr": "Interroger Fluvius",
         "de": "Fluvius jetzt fragen",
     },
@@ -193,8 +193,8 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     "history": {
         "en": "Progress of history",
         "nl": "Voortgang historiek",
-        "fr": "Progrès d'historique",
-        "de": "Verlauf, Fortschritt",
+        "fr": "Avancement historique",
+        "de": "Fortschritt Verlauf",
     },
 }
 

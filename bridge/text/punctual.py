@@ -2,10 +2,14 @@
 
 import socket
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
+import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+
+from bridge.text.hosts import is_this_machine
 
 
 class PunctualAdapter(HTTPAdapter):
@@ -18,6 +22,12 @@ class PunctualAdapter(HTTPAdapter):
     def sockets(self) -> list[socket.socket]:
         """Those that are open now, also where only an answer still knows its own."""
         return list(self._sockets)
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        """As requests does it; what is on this machine is reached without a proxy."""
+        if is_this_machine(urlsplit(request.url or "").hostname or ""):
+            options["proxies"] = {}
+        return super().send(request, *arguments, **options)
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """As requests does it."""

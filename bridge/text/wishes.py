@@ -27,4 +27,4 @@ def _finite(text: str) -> float:
 
 
 def _refuse(text: str) -> Never:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")

@@ -21,6 +21,7 @@ from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
+from bridge.web.reports import Reports
 from bridge.web.sessions import FORM_FIELD, Sessions
 from bridge.web.visit import Visit
 
@@ -56,7 +57,8 @@ class App:
     def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
         self._house, self._door = house, door
         self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
-        self._answers, self._interviews = Answers(), Interviews(lambda: house().now())
+        self._answers, self._reports = Answers(), Reports()
+        self._interviews = Interviews(lambda: house().now())
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
@@ -68,9 +70,9 @@ class App:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_content_length = _LARGEST_FORM
+        request.max_content_length = _LARGEST_FORM  # the memory of a form with files is bounded by Werkzeug
         response = self._answer(request)
-        response.call_on_close(request.close)
+        response.call_on_close(request.close)  # with it the files of a form
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)
@@ -88,6 +90,7 @@ class App:
             token=self._sessions.token(session),
             answers=self._answers,
             interviews=self._interviews,
+            reports=self._reports,
             has_door=self._door.password is not None,
         )
         response = self._guarded(visit)

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request
 
-from bridge.config import WebSettings, is_this_machine
+from bridge.config import WebSettings
+from bridge.text.hosts import is_this_machine
 
 
 @dataclass(frozen=True, slots=True)

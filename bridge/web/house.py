@@ -13,6 +13,7 @@ from bridge.metering.model import Meter
 from bridge.mqtt import Command
 from bridge.service.window import Window
 from bridge.setup.place import Place
+from bridge.web.readings.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class House:
         """
         with readable.reading(self.settings.data_dir) as records:
             yield records
+
+    def history(self, records: Records, meter: Meter) -> History:
+        """A meter's past, and its contracts."""
+        floor = self.settings.capacity_tariff.floor_kw
+        return History(records, meter, self.now(), self.settings.timeline(meter), floor)
 
     def meters(self, records: Records) -> tuple[Meter, ...]:
         """The meters that the bridge follows, as far as it knows them."""

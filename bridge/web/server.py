@@ -65,7 +65,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
         PageError: the address or the port is not to be had.
     """
     connections: dict[int, Any] = {}
-    left: dict[int, Any] = {}
+    held: dict[int, Any] = {}
     try:
         listening = socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
         server: Any = create_server(
@@ -86,18 +86,18 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             f"the page cannot listen on {host} port {port} ({why});"
             " set web.host and web.port to others, or web to false"
         ) from None
-    server.channel_class = _Channel
 
-    def leave() -> None:  # the loop ends when it has none left
-        left.update(connections)
+    def let_go() -> None:  # the loop ends when it has none left
+        held.update(connections)
         connections.clear()
 
+    server.channel_class = _Channel
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:
         yield int(listening.getsockname()[1])
     finally:
-        server.trigger.pull_trigger(leave)
+        server.trigger.pull_trigger(let_go)
         thread.join(2)
         server.task_dispatcher.shutdown(timeout=1)
-        wasyncore.close_all(left, ignore_all=True)  # only now: one of them is what the loop was told by
+        wasyncore.close_all(held, ignore_all=True)  # now, for until they ended the threads used them

@@ -62,6 +62,10 @@ class Speech:
         """Fri 20 Nov, or as it is short elsewhere."""
         return self._first(day, format_skeleton("MMMEd", day, locale=self._locale))
 
+    def weekday(self, day: date) -> str:
+        """Fri, or as it is short elsewhere."""
+        return format_date(day, "ccc", locale=self._locale)
+
     def month(self, month: date) -> str:
         """November 2026."""
         return format_skeleton("yMMMM", month, locale=self._locale)

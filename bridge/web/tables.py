@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from bridge.web.readings import Amounts, Costs, Day, Period, Sum
+from bridge.metering.costs import Price
+from bridge.metering.model import BRUSSELS
+from bridge.web.readings import Amounts, Costs, Day, Period, PriceCurve, Sum
 from bridge.web.speech import Speech
-from bridge.web.vocabulary import Register, names, registers, states, unit
+from bridge.web.vocabulary import PER_KWH, Register, names, part, registers, states, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,42 @@ def of_period(
     net_head = [f"{say.gettext('Net')} (kWh)"] if has_net else []
     cost_head = [say.gettext("Costs")] if has_costs else []
     return Table(caption, [heads[0], *_heads(say, shown), *net_head, *cost_head], rows, foot)
+
+
+def of_price(say: Speech, curve: PriceCurve) -> Table:
+    """What a kilowatt-hour that is consumed now is made of, by tariff."""
+    tariffs = list(curve.parts)
+    rows = [
+        Row(part(say, each), [_price(say, curve.parts[tariff].get(each)) for tariff in tariffs])
+        for each in dict.fromkeys(each for parts in curve.parts.values() for each in parts)
+    ]
+    heads = [f"{names(say)[f'line consumption {tariff}']} ({PER_KWH})" for tariff in tariffs]
+    foot = Row(say.gettext("Together"), [_price(say, curve.now.consumption[tariff]) for tariff in tariffs])
+    return Table(say.gettext("What is in it"), [say.gettext("Part"), *heads], rows, foot)
+
+
+def of_prices(say: Speech, curve: PriceCurve) -> Table:
+    """Today's and tomorrow's prices, quarter-hour by quarter-hour, as far as they are known."""
+    known = [each for each in curve.quarters if each and not each.is_unknown]
+    shown = list(dict.fromkeys(key for each in known for key in _by_side(each)))
+    rows = [
+        Row(
+            f"{say.short_day(each.start.astimezone(BRUSSELS).date())}, {say.time(each.start)}",
+            [_price(say, _by_side(each).get(key)) for key in shown],
+        )
+        for each in known
+    ]
+    heads = [f"{names(say)[f'line {side} {tariff}']} ({PER_KWH})" for side, tariff in shown]
+    return Table(say.gettext("Every quarter-hour"), [say.gettext("From"), *heads], rows)
+
+
+def _by_side(price: Price) -> dict[tuple[str, str], Decimal | None]:
+    sides = ("consumption", price.consumption), ("injection", price.injection)
+    return {(side, tariff): amount for side, prices in sides for tariff, amount in prices.items()}
+
+
+def _price(say: Speech, amount: Decimal | None) -> str:
+    return say.number(amount, 4, always=True)
 
 
 def _heads(say: Speech, shown: Sequence[Register]) -> list[str]:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from bridge.metering.contract import Part
-from bridge.metering.costs import Why
+from bridge.metering.costs import Price, Why
 from bridge.metering.model import Energy
 from bridge.web.readings import Amounts, Lack, State
 from bridge.web.speech import Speech
 
 Register = tuple[str, str]  # side, tariff
 
+PER_KWH = "€/kWh"
 UNITS = {"consumption": "kWh", "injection": "kWh", "volume": "m³"}
 
 
@@ -68,6 +69,40 @@ def lack(say: Speech, what: Lack, energy: Energy) -> str:
     }[what]
 
 
+def sources(say: Speech) -> Mapping[str, str]:
+    """Where readings come from."""
+    return {
+        "portal": say.gettext("Mijn Fluvius"),
+        "energy_api": say.gettext("Energy API"),
+        "file": say.gettext("Files from Mijn Fluvius"),
+    }
+
+
+def resolutions(say: Speech) -> Mapping[str | None, str]:
+    """How finely a meter is read."""
+    return {
+        "PT15M": say.gettext("Quarter-hours"),
+        "PT1H": say.gettext("Hours"),
+        "P1D": say.gettext("Days alone"),
+        None: say.gettext("Not known"),
+    }
+
+
+def mandate_states(say: Speech) -> Mapping[str, str]:
+    """How it is with what a customer allows; other words are Fluvius's own."""
+    return {
+        "Requested": say.gettext("Requested: the customer has not approved it yet"),
+        "Approved": say.gettext("Approved"),
+        "Rejected": say.gettext("Rejected by the customer"),
+        "Finished": say.gettext("Finished: ask the customer for a new one"),
+        "ToBeRenewed": say.gettext("Must be renewed: ask the customer"),
+        "RenewalRequested": say.gettext("The customer was asked"),
+        "Expired": say.gettext("Expired: ask the customer for a new one"),
+        "VH_kwartier_uur": say.gettext("Quarter-hours and hours"),
+        "VH_dag": say.gettext("Days alone"),
+    }
+
+
 def part(say: Speech, part: Part) -> str:
     """A part of the bill."""
     return {
@@ -91,6 +126,17 @@ def why(say: Speech, why: Why) -> str:
         Why.NO_INJECTION: say.gettext("Your prices say nothing of injection."),
         Why.NO_PEAK: say.gettext("The capacity tariff needs a month's peak, and none is known."),
     }[why]
+
+
+def prices(say: Speech, price: Price) -> list[str]:
+    """What a kilowatt-hour costs and brings, as far as it is known."""
+    words = names(say)
+    sides = ("consumption", price.consumption), ("injection", price.injection)
+    return [
+        f"{words[f'line {side} {tariff}']}: {say.number(amount, 4, always=True)} {PER_KWH}"
+        for side, by_tariff in sides
+        for tariff, amount in by_tariff.items()
+    ]
 
 
 def registers(amounts: Sequence[Amounts | None]) -> list[Register]:

@@ -216,7 +216,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
 
 def test_the_log_may_be_json(house: World) -> None:
     house.changes["log.format"] = "json"
-    lines = [json.loads(line) for line in once(house).complaint]
+    lines = [json.loads(line) for line in once(house, "--verbose").complaint]
     assert {"time", "level", "logger", "message"} <= lines[0].keys()
     assert any("complete" in line["message"] for line in lines)
 

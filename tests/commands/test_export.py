@@ -392,6 +392,8 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
         database.execute("DROP TABLE cost")
+        database.execute("DROP VIEW sound_correction")
+        database.execute("DROP TABLE correction")
         for column in ("origin", "estimated"):
             database.execute(f"ALTER TABLE reading DROP COLUMN {column}")
         for column in ("provisional", "reviewed_at", "checksum", "intervals_checksum"):
@@ -411,8 +413,8 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "complaint"),
     [
-        (["--from", "yesterday"], WRONG, "yesterday is no date; write it as 2026-11-20"),
-        (["--to", "2026-02-29"], WRONG, "2026-02-29 is no date"),
+        (["--from", "yesterday"], WRONG, "yesterday is not a date; write it like 2026-11-20"),
+        (["--to", "2026-02-29"], WRONG, "2026-02-29 is not a date"),
         (["--to", "0001-01-01"], WRONG, "not between the years 2000 and 2199"),
         (["--from", "2026-11-12", "--to", "2026-11-11"], WRONG, "--from 2026-11-12 is after --to 2026-11-11"),
         (["--from", "2026-11-22"], WRONG, "--from 2026-11-22 is in the future"),

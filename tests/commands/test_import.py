@@ -91,7 +91,7 @@ def test_a_bad_file_beside_a_good_one_is_said_and_the_good_one_taken(reader: Rea
     (downloads / "a.csv").write_text("Datum;Stand\n", "utf-8")
     ended = reader.types("import", *files(downloads), str(downloads / "none.csv"))
     assert ended.status == COULD_NOT
-    assert "  NO  it is no history of Mijn Fluvius" in ended.out
+    assert "  NO  it is not a history of Mijn Fluvius" in ended.out
     assert "  NO  it cannot be read (No such file or directory)" in ended.out
     assert reader.world.total() == reader.world.truth(HOME["ean"], FIRST, LAST)
     with reader.world.at_work() as (_, fetcher):  # a slip at the keyboard is no problem of the meter

@@ -129,7 +129,7 @@ def test_from_an_account_and_a_pasted_address_to_a_bridge_that_works(house: Worl
     assert PASSWORD not in person.seen
     assert [mode(empty / name) for name in ("fluvius2mqtt.yaml", "secrets.yaml")] == [0o600, 0o600]
     assert PASSWORD not in (empty / "fluvius2mqtt.yaml").read_text("utf-8")
-    settings = load(empty / "fluvius2mqtt.yaml", {})
+    settings = load(empty / "fluvius2mqtt.yaml", {URL: house.simulator.url})
     assert settings.warnings == ()
     assert settings.fluvius.portal
     assert settings.fluvius.portal.password
@@ -158,7 +158,7 @@ def test_a_downloaded_file_is_as_good_as_an_ean_and_a_serial_number(
         person.answers("Prices [later]")
         person.answers("are in [en]")
         assert person.ends() == DONE
-    followed = load(empty / "fluvius2mqtt.yaml", {}).followed
+    followed = load(empty / "fluvius2mqtt.yaml", {URL: house.simulator.url}).followed
     assert [(each.name, each.serial) for each in followed] == [
         ("home", HOME["serial"]),
         ("gas", GAS["serial"]),
@@ -274,7 +274,7 @@ def test_a_file_of_another_company_is_said_and_asked_for_again(
         names_a_broker(person, mosquitto.port)
         person.answers("Which [account]", "2")
         person.answers("Files: ", "other.csv")
-        person.says("other.csv: it is no history of Mijn Fluvius")
+        person.says("other.csv: it is not a history of Mijn Fluvius")
         person.answers("Files: ", str(downloads))
         person.says("Name of electricity meter")
 
@@ -317,7 +317,7 @@ def test_answers_that_the_configuration_would_refuse_are_refused(empty: Path, sc
     script.write_text("mqtt: {port: many}\nfluvius: {portal: {email: me}}\n", "utf-8")
     ended = typed(empty, "init", "--answers", str(script))
     assert ended.status == WRONG
-    assert "mqtt.port: many is no whole number" in ended.error
+    assert "mqtt.port: many is not a whole number" in ended.error
     assert "nothing was written" in ended.error
     assert files(empty) == set()
 

@@ -87,11 +87,11 @@ def test_a_mandate_to_test_with(provider: Provider, capsys: pytest.CaptureFixtur
     ("words", "status", "complaint"),
     [
         (["mandate", "mock", "--reference", "r", "--ean", "1", "--from", "2026-01-01"], 1, "HTTP 400"),
-        ([*REQUEST, "--from", "yesterday"], 2, "yesterday is no date; write it as 2026-11-20"),
+        ([*REQUEST, "--from", "yesterday"], 2, "yesterday is not a date; write it like 2026-11-20"),
         ([*REQUEST, "--from", "2026-02-01", "--to", "2026-01-01"], 2, "is not after --from"),
-        ([*REQUEST, "--from", "2026-01-01", "--eans", "none"], 2, "none is no number of EANs"),
+        ([*REQUEST, "--from", "2026-01-01", "--eans", "none"], 2, "--eans none: write a number of EANs"),
         (["mandate", "request"], 2, "required: --reference, --flow, --from, --service"),
-        (["mandate"], 2, "required: COMMAND"),
+        (["mandate"], 2, "mandate [-h]"),
     ],
 )
 def test_what_cannot_be_done_is_said(

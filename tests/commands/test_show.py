@@ -202,6 +202,25 @@ def test_the_chart_has_injection_below_and_hours_under_it(reader: Reader) -> Non
     assert len(chart[1:-2]) == 10
 
 
+def test_the_chart_has_a_line_of_zero_and_a_round_scale_whatever_the_width(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader.fetch()
+    scales = []
+    for columns in 40, 60, 80, 120, 200:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        chart = reader.types("show", "--meter", "home").out.partition("peak")[2].splitlines()[1:-2]
+        scales.append([line[:3].strip() for line in chart])
+        [zero] = [line for line in chart if line.startswith("  0 ")]
+        assert set(zero[4:]) == {"─"}
+    assert scales == [scales[0]] * 5
+    top, below = float(scales[0][0]), float(scales[0][-1])
+    up, down = scales[0].index("0"), len(scales[0]) - scales[0].index("0") - 1
+    assert top / up == pytest.approx(below / down)
+    peak = max(shown(reader)["home"]["latest"]["intervals"], key=lambda each: each["consumption"])
+    assert top - 2 * top / up < 4 * float(peak["consumption"]) <= top
+
+
 @pytest.mark.parametrize(("morning", "day"), [("2026-10-26", "2026-10-25"), ("2026-03-30", "2026-03-29")])
 def test_days_of_23_and_25_hours_are_drawn(reader: Reader, morning: str, day: str) -> None:
     reader.fetch(f"{morning} 09:00")
@@ -251,9 +270,9 @@ def test_a_terminal_has_colours_unless_nobody_wants_them(reader: Reader) -> None
 @pytest.mark.parametrize(
     ("words", "status", "complaint"),
     [
-        (["--days", "0"], WRONG, "0 is no number of days; write 14, say"),
-        (["--days", "-3"], WRONG, "-3 is no number of days"),
-        (["--days", "many"], WRONG, "many is no number of days"),
+        (["--days", "0"], WRONG, "0 is not a number of days; write a number such as 14"),
+        (["--days", "-3"], WRONG, "-3 is not a number of days"),
+        (["--days", "many"], WRONG, "many is not a number of days"),
         (["--meter", "attic"], WRONG, "there is no meter attic; there are home, gas, shed"),
     ],
 )

@@ -19,7 +19,7 @@ COTTAGE = {"name": "cottage", "ean": "541448820000000022", "serial": "2"}
 GAS = {"name": "gas", "ean": "541448820000000015", "serial": "3", "energy": "gas"}
 CARD = {"from": "2026-01-01", "consumption": {"energy": 0.1342}, "vat": 6}
 GAS_CARD = {**CARD, "energy": "gas"}
-PORTAL = {"portal": {"email": "you@example.com", "password": "hunter2"}}
+PORTAL = {"portal": {"email": "jan@home.test", "password": "hunter2"}}
 ENERGY_API = {
     "energy_api": {
         "tenant_id": "t",
@@ -171,26 +171,26 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     # what is changed on the card, where the one mistake is, and words in it
     ({"from": None}, "from", "is missing; write a date, or an instant"),
     ({"from": "yesterday"}, "from", "yesterday is neither a date nor an instant"),
-    ({"from": "2026-03-29T02:30"}, "from", "is shown twice or never by the clock"),
+    ({"from": "2026-03-29T02:30"}, "from", "comes twice or never on that day"),
     ({"from": "2026-01-01T00:15"}, "from", "is in the middle of an hour; write its beginning"),
     ({"until": "2026-02-01"}, "until", "unknown key; write from, meters, energy"),
     ({"vat": None}, "vat", "is missing; write the percent of VAT on all but injection"),
-    ({"vat": "6%"}, "vat", "'6%' is no number"),
+    ({"vat": "6%"}, "vat", "'6%' is not a number"),
     ({"vat": 600}, "vat", "600 is out of range"),
     ({"energy": "water"}, "energy", "water is unknown; write one of electricity and gas"),
-    ({"meters": "home"}, "meters", "home stands where a list belongs; write a list of names or EANs"),
+    ({"meters": "home"}, "meters", "home is where a list should be; write a list of names or EANs"),
     ({"meters": ["shed"]}, "meters[0]", "is none of the meters; write home, cottage"),
     ({"meters": ["home", "541448820000000008"]}, "meters[1]", "is there twice; write each meter once"),
     ({"meters": ["home", "gas"]}, "meters[1]", "counts gas, and these are prices of electricity"),
     ({"consumption": None}, "consumption", "is missing; write the keys energy, grid and levies"),
-    ({"consumption": 0.13}, "consumption", "text stands where keys belong"),
+    ({"consumption": 0.13}, "consumption", "text is where keys should be"),
     ({RATE: None}, RATE, "is missing; write euros for a kWh without VAT, or the keys high and low, or the"),
-    ({RATE: "dear"}, RATE, "dear is no number; write euros for a kWh without VAT"),
+    ({RATE: "dear"}, RATE, "dear is not a number; write euros for a kWh without VAT"),
     ({RATE: 13.42}, RATE, "13.42 is out of range; write euros for a kWh"),
-    ({RATE: "nan"}, RATE, "nan is no number"),
+    ({RATE: "nan"}, RATE, "nan is not a number"),
     ({RATE: "1e-30"}, RATE, "1e-30 has too many decimals"),
-    ({RATE: [0.1]}, RATE, "a list is no number"),
-    ({RATE: {}}, RATE, "says nothing; write euros for a kWh, or the keys high and low, or the key dynamic"),
+    ({RATE: [0.1]}, RATE, "a list is not a number"),
+    ({RATE: {}}, RATE, "is empty; write euros for a kWh, or the keys high and low, or the key dynamic"),
     ({RATE: {"high": 0.1}}, f"{RATE}.low", "is missing beside high; write euros for a kWh in the low tariff"),
     ({RATE: {"low": 0.1}}, f"{RATE}.high", "is missing beside low"),
     ({RATE: {"low": 0.1, "high": 0.1, "day": 0.1}}, f"{RATE}.day", "unknown key; write high, low, dynamic"),
@@ -203,9 +203,13 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {RATE: {"dynamic": 1}},
         f"{RATE}.dynamic",
-        "text stands where keys belong; write the keys factor, base",
+        "text is where keys should be; write the keys factor, base",
     ),
-    ({RATE: {"dynamic": {"base": 0}}}, f"{RATE}.dynamic.factor", "is missing; write by how much to multiply"),
+    (
+        {RATE: {"dynamic": {"base": 0}}},
+        f"{RATE}.dynamic.factor",
+        "is missing; write by how much to multiply",
+    ),
     (
         {RATE: {"dynamic": {"factor": 1, "per": "day"}}},
         f"{RATE}.dynamic.per",
@@ -222,15 +226,15 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"fees_per_year": 35},
         "fees_per_year",
-        "35 stands where keys belong; write what each fee costs in a year",
+        "35 is where keys should be; write what each fee costs in a year",
     ),
-    ({"fees_per_year": {"supplier": "much"}}, "fees_per_year.supplier", "much is no number"),
+    ({"fees_per_year": {"supplier": "much"}}, "fees_per_year.supplier", "much is not a number"),
     ({"capacity": {"maximum_per_kwh": 0.2}}, "capacity.per_kw_year", "is missing; write euros for a kW"),
     ({"capacity": {"per_kw_year": -1}}, "capacity.per_kw_year", "-1 is out of range"),
     (
         {"capacity": {"per_kw_year": 1, "maximum_per_kwh": "nan"}, "consumption.grid": 0.05},
         "capacity.maximum_per_kwh",
-        "nan is no number",
+        "nan is not a number",
     ),
     ({"capacity": {"per_kw_year": 1, "maximum_per_kwh": 0}}, "capacity.maximum_per_kwh", "0 is out of range"),
     (

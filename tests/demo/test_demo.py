@@ -160,7 +160,7 @@ def test_a_broker_that_is_away_or_refuses_is_said_in_one_line(start: Start, tmp_
     with Mosquitto(tmp_path / "mosquitto", users={"demo": "secret"}) as broker:
         processes = {
             "no MQTT broker answers at localhost:1: Connection refused": start("--broker", "localhost:1"),
-            "turned us away: not authorized": start("--broker", f"localhost:{broker.port}"),
+            "refuses the connection: not authorized": start("--broker", f"localhost:{broker.port}"),
         }
         for words, process in processes.items():
             written, complaints = process.communicate(timeout=10)

@@ -1002,12 +1002,12 @@ def read(descriptor: int) -> bytes:
 @pytest.mark.parametrize(
     ("words", "says_so"),
     [
-        (["--from", ""], "nothing is no date"),
-        (["--from", "soon"], "soon is no date"),
-        (["--from", "2026-02-30"], "2026-02-30 is no date"),
+        (["--from", ""], "nothing is not a date"),
+        (["--from", "soon"], "soon is not a date"),
+        (["--from", "2026-02-30"], "2026-02-30 is not a date"),
         (["--from", "2999-01-01"], "2999-01-01"),
         (["--from", "1999-01-01"], "1999-01-01"),
-        (["--from", "2026-01-01", "--to", ""], "nothing is no date"),
+        (["--from", "2026-01-01", "--to", ""], "nothing is not a date"),
         (["--from", "2026-02-01", "--to", "2026-01-01"], "comes after"),
         (["--from", "2026-01-01", "--to", "2199-01-01"], "not over yet"),
         (["--from", "2026-01-01", "--meter", "attic"], "there is home"),

@@ -305,11 +305,11 @@ def test_a_service_in_trouble_is_not_asked_for_the_rest_either(household: Househ
 # --- what goes wrong
 
 FAULTS: list[tuple[str, dict[str, Any], str]] = [
-    ("unavailable", {}, "trouble of its own (HTTP 503)"),
-    ("unavailable", {"retry_after": 600}, "trouble of its own (HTTP 503)"),
+    ("unavailable", {}, "an error of its own (HTTP 503)"),
+    ("unavailable", {"retry_after": 600}, "an error of its own (HTTP 503)"),
     ("too-many-requests", {"retry_after": 600}, "fewer requests"),
     ("too-many-requests-date", {"retry_after": 600}, "fewer requests"),
-    ("server-error", {}, "trouble of its own (HTTP 500)"),
+    ("server-error", {}, "an error of its own (HTTP 500)"),
     ("bad-request", {}, "of no use"),
     ("maintenance", {}, "a page instead of prices"),
     ("stall", {"seconds": 5}, "does not answer in time"),

@@ -305,7 +305,7 @@ def test_a_wrong_thumbprint(provider: Provider, rsa: tuple[Path, bytes]) -> None
 
 
 def test_a_key_that_is_none(provider: Provider, tmp_path: Path) -> None:
-    (tmp_path / "key.pem").write_text("this is no key")
+    (tmp_path / "key.pem").write_text("this is not a key")
     provider.configure(
         environment="production",
         certificate={"private_key_file": str(tmp_path / "key.pem"), "thumbprint": "AB" * 20},

@@ -494,10 +494,10 @@ def test_a_newer_file_corrects_a_whole_day_once(desk: World, tmp_path: Path) -> 
 
 GOOD = line(*QUARTER)
 BAD = {
-    "another company's": ("Datum;Meterstand\n1-1-2026;12", "it is no history of Mijn Fluvius"),
+    "another company's": ("Datum;Meterstand\n1-1-2026;12", "it is not a history of Mijn Fluvius"),
     "empty": ("", "it is empty"),
     "headings alone": (DUTCH, "it holds no readings"),
-    "a page": ("<html><body>Log in</body></html>", "it is no history of Mijn Fluvius"),
+    "a page": ("<html><body>Log in</body></html>", "it is not a history of Mijn Fluvius"),
     "mixed meters": (
         f"{DUTCH}\n{GOOD}\n{line(*QUARTER, ean=GAS['ean'])}",
         f"it holds several meters, {EAN} and {GAS['ean']}",
@@ -507,7 +507,7 @@ BAD = {
         '- {name: electricity, ean: "541448820000000992", energy: electricity, source: file}',
     ),
     "of the other energy": (f"{DUTCH_GAS}\n{line(*QUARTER, last=';;')}", "it is about gas"),
-    "no EAN": (f"{DUTCH}\n{line(*QUARTER, ean='5414')}", "5414 stands where an EAN"),
+    "no EAN": (f"{DUTCH}\n{line(*QUARTER, ean='5414')}", "5414 is where an EAN"),
     "a rounded EAN": (f"{DUTCH}\n{line(*QUARTER, ean='5,41449E+17')}", "a spreadsheet has rounded its EAN"),
     "decimal points": (f"{DUTCH}\n{line(*QUARTER, volume='0.123')}", "line 2: 0.123 has a decimal point"),
     "thousands": (f"{DUTCH}\n{line(*QUARTER, volume='1.234,5')}", "line 2: 1.234,5 has a decimal point"),
@@ -515,9 +515,9 @@ BAD = {
         f"{DUTCH}\n{line('23:45', '00:00', day='02/01/2026', until_day='02/02/2026')}",
         "a date is written with the day first",
     ),
-    "a month of 14": (f"{DUTCH}\n{line(*QUARTER, day='03/14/2026')}", "is no date with the day first"),
-    "overlapping quarters": (f"{DUTCH}\n{GOOD}\n{line('07:10', '07:20')}", "is no quarter-hour, hour or day"),
-    "quarters beside the clock's": (f"{DUTCH}\n{line('07:05', '07:20')}", "is no quarter-hour, hour or day"),
+    "a month of 14": (f"{DUTCH}\n{line(*QUARTER, day='03/14/2026')}", "is not a date with the day first"),
+    "overlapping quarters": (f"{DUTCH}\n{GOOD}\n{line('07:10', '07:20')}", "is not a quarter-hour, an hour"),
+    "quarters beside the clock's": (f"{DUTCH}\n{line('07:05', '07:20')}", "is not a quarter-hour, an hour"),
     "other columns in the middle": (f"{DUTCH}\n14-03-2026;07\n{GOOD}", "has other columns than the headings"),
     "nothing but a long line": ("x" * 100_000, "its lines are too long"),
 }  # fmt: skip

@@ -362,6 +362,7 @@ def test_a_token_file_of_another_version_costs_a_sign_in_at_most(
 
 @pytest.fixture
 def with_token(desk: World) -> World:
+    desk.changes["fluvius.portal.password"] = None
     desk.changes["fluvius.portal.token"] = desk.simulator.sign_in.issue_access_token(desk.clock())
     return desk
 

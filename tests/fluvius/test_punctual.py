@@ -31,7 +31,7 @@ def test_what_trickles_is_given_up(stage: str) -> None:
     with serving(saying(*STAGES[stage])) as address:
         error = error_of(address)
     assert isinstance(error, TryLater)
-    assert "does not come to the end" in str(error)
+    assert "does not finish its" in str(error)
     assert not error.reached  # so it is not asked again at once
 
 
@@ -48,7 +48,7 @@ def test_a_connection_that_is_kept_is_given_up_too() -> None:
         session = PoliteSession(pause=lambda _: None, exchange_seconds=PATIENCE)
         with closing(session):
             assert session.get(f"http://{address}/").json() == []
-            with pytest.raises(TryLater, match="does not come to the end"):
+            with pytest.raises(TryLater, match="does not finish its"):
                 session.get(f"http://{address}/")
     assert len(seen) == 1
 
@@ -67,7 +67,7 @@ def test_a_proxy_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
         session = PoliteSession(pause=lambda _: None, exchange_seconds=PATIENCE)
-        with closing(session), pytest.raises(TryLater, match="does not come to the end"):
+        with closing(session), pytest.raises(TryLater, match="does not finish its"):
             session.get("https://fluvius.example/")
 
 
@@ -92,7 +92,7 @@ def test_tls_that_trickles_is_given_up(tmp_path: Path, monkeypatch: pytest.Monke
 
     with serving(serve) as address:
         session = PoliteSession(pause=lambda _: None, exchange_seconds=PATIENCE)
-        with closing(session), pytest.raises(TryLater, match="does not come to the end"):
+        with closing(session), pytest.raises(TryLater, match="does not finish its"):
             session.get(f"https://{address}/")
 
 

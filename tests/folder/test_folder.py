@@ -256,7 +256,7 @@ def beat(heart: Heartbeat, now: datetime, **of: Any) -> None:
 def test_a_beating_heart_is_healthy_for_eleven_minutes(tmp_path: Path) -> None:
     beat(Heartbeat(tmp_path), NOW)
     assert heartbeat.problems(tmp_path, NOW + timedelta(minutes=11)) == []
-    assert "not been heard of" in heartbeat.problems(tmp_path, NOW + timedelta(minutes=12))[0]
+    assert "given no sign of life" in heartbeat.problems(tmp_path, NOW + timedelta(minutes=12))[0]
 
 
 def test_no_heart_is_a_problem(tmp_path: Path) -> None:

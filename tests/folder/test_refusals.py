@@ -415,6 +415,7 @@ def test_a_step_that_was_taken_is_noticed_by_who_asks(desk: World) -> None:
 
 @pytest.fixture
 def with_token(desk: World) -> World:
+    desk.changes["fluvius.portal.password"] = None
     desk.changes["fluvius.portal.token"] = desk.simulator.sign_in.issue_access_token(desk.clock())
     desk.clock.pass_by(hours=2)
     return desk

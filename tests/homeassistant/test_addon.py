@@ -37,7 +37,8 @@ from tests.rig.supervisor import (
     manifest,
     of_the_house,
 )
-from tests.rig.world import GAS, HOME
+from tests.rig.world import GAS
+from tests.rig.world import HOME as EXAMPLE
 
 PROJECT = ADDON.parent
 MANIFEST = manifest()
@@ -68,9 +69,10 @@ DOCUMENTED = {
     "options": dict,
     "schema": dict,
 }
-ACCOUNT = {"portal": {"email": "you@example.com", "password": "simulated"}}
+HOME = {**EXAMPLE, "serial": "1SAG1100042063"}  # the example's own is refused
+ACCOUNT = {"portal": {"email": "jan@home.test", "password": "simulated"}}
 OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each option
-    ("fluvius", "portal", "email"): "me@example.com",
+    ("fluvius", "portal", "email"): "an@home.test",
     ("fluvius", "portal", "password"): "open sesame: 007",
     ("meters", 0, "name"): "cottage",
     ("meters", 0, "ean"): GAS["ean"],
@@ -170,7 +172,8 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 @pytest.fixture
 def fluvius() -> Iterator[Simulator]:
     """A Fluvius that lives today, as the add-on does, and is never late."""
-    with Simulator([replace(meter, delay=timedelta(0)) for meter in DEFAULT_METERS]) as simulator:
+    meters = [replace(meter, delay=timedelta(0)) for meter in DEFAULT_METERS]
+    with Simulator(meters, email=ACCOUNT["portal"]["email"]) as simulator:
         yield simulator
 
 
@@ -264,12 +267,12 @@ def test_prices_are_text_on_the_form_and_reach_the_settings(supervisor: Supervis
 @pytest.mark.parametrize(
     ("entry", "mistake"),
     [
-        (PRICES[:-1], "Option prices[0]: line 1, column "),
+        (PRICES[:-1], "Option prices[0]: line 1: the { is not closed"),
         (
             PRICES.replace("0.05", "x"),
-            "Option prices[0].consumption.grid: x is no number; write what the grid",
+            "Option prices[0].consumption.grid: x is not a number; write what the grid",
         ),
-        ("0.13", "Option prices[0]: text stands where keys belong; write a list of prices"),
+        ("0.13", "Option prices[0]: text is where keys should be; write a list of prices"),
     ],
 )
 def test_a_mistake_in_the_text_of_prices_is_told_with_its_path(
@@ -355,6 +358,21 @@ def test_the_pictures_have_the_size_that_home_assistant_shows(picture: str, size
 
 def test_the_examples_in_the_documentation_work(supervisor: Supervisor) -> None:
     household, prices = re.findall("```yaml\n(.*?)```", (ADDON / "DOCS.md").read_text("utf-8"), re.DOTALL)
+    supervisor.fill_in(**yaml.safe_load(household), **yaml.safe_load(prices))
+    with pytest.raises(ConfigError) as caught:
+        load_options(supervisor.options, {})
+    assert [each.partition(":")[0] for each in caught.value.mistakes] == [
+        "Option fluvius.portal.email",
+        "Option fluvius.portal.password",
+        "Option meters[0].ean",
+        "Option meters[0].serial",
+    ]
+    for example, own in (
+        ("you@example.com", "jan@home.test"),
+        ("your password", "simulated"),
+        ("42062", "42063"),
+    ):
+        household = household.replace(example, own)
     supervisor.fill_in(**yaml.safe_load(household), **yaml.safe_load(prices))
     settings = load_options(supervisor.options, {})
     assert [meter.name for meter in settings.followed] == ["home", "gas"]
@@ -457,7 +475,7 @@ def test_the_addon_finds_broker_and_home_assistant_by_itself(
     supervisor: Supervisor, fluvius: Simulator, broker: Mosquitto
 ) -> None:
     supervisor.broker = of_the_house(broker)
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME, GAS])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE, GAS])
     with started(supervisor, fluvius) as running, broker.listen("fluvius/+/day") as ear:
         running.until_says("follows home, gas")
         ear.wait_for(
@@ -503,7 +521,7 @@ def test_a_broker_on_the_page_is_used_and_the_supervisor_is_not_asked(
 ) -> None:
     supervisor.broker = of_the_house(broker) | {"port": 1}
     mine = {"host": "127.0.0.1", "port": broker.port, "username": "me", "password": "my own"}
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME], mqtt=mine, homeassistant={"statistics": False})
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE], mqtt=mine, homeassistant={"statistics": False})
     ended = typed_there(supervisor, "once", fluvius=fluvius)
     assert ended.status == DONE, ended.error
     assert "u'me'" in broker.log
@@ -516,7 +534,7 @@ def test_single_keys_on_the_page_go_before_the_houses_broker(
 ) -> None:
     supervisor.broker = of_the_house(broker)
     mine = {"username": "me", "password": "my own", "base_topic": "energy"}
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME], mqtt=mine)
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE], mqtt=mine)
     assert typed_there(supervisor, "once", fluvius=fluvius).status == DONE
     assert "u'me'" in broker.log
     assert "energy/home/day" in broker.retained()
@@ -537,9 +555,9 @@ def test_single_keys_on_the_page_go_before_the_houses_broker(
         ),
         (("meters", 0, "from"), "soon", "Option meters[0].from: soon is"),
         (("meters",), [], "Option meters: is empty; write a list of meters"),
-        (("schedule", "at"), ["dawn"], "Option schedule.at[0]: dawn is no time of day; write"),
-        (("mqtt", "host"), "mqtt://broker", "Option mqtt.host: is no host name; write"),
-        (("mqtt", "base_topic"), "a/#", "Option mqtt.base_topic: 'a/#' is no topic; write"),
+        (("schedule", "at"), ["dawn"], "Option schedule.at[0]: dawn is not a time of day; write"),
+        (("mqtt", "host"), "mqtt://broker", "Option mqtt.host: is not a host name; write"),
+        (("mqtt", "base_topic"), "a/#", "Option mqtt.base_topic: 'a/#' is not a topic; write"),
         (
             ("fluvius", "portal", "password"),
             "",
@@ -626,7 +644,7 @@ def test_check_tries_broker_home_assistant_and_meters(
     supervisor: Supervisor, fluvius: Simulator, broker: Mosquitto
 ) -> None:
     supervisor.broker = of_the_house(broker)
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME, GAS])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE, GAS])
     ended = typed_there(supervisor, "check", fluvius=fluvius)
     assert ended.status == DONE, ended.out + ended.error
     assert str(broker.port) in ended.out
@@ -634,7 +652,7 @@ def test_check_tries_broker_home_assistant_and_meters(
 
 
 def test_commands_that_need_no_broker_do_not_ask_for_one(supervisor: Supervisor, fluvius: Simulator) -> None:
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE])
     first = (fluvius.latest_day(HOME["ean"]) - timedelta(days=2)).isoformat()
     backfilled = typed_there(supervisor, "backfill", "--from", first, fluvius=fluvius)
     assert backfilled.status == DONE, backfilled.error
@@ -649,7 +667,7 @@ def test_commands_that_need_no_broker_do_not_ask_for_one(supervisor: Supervisor,
 def test_the_watchdog_restarts_what_stands_still_and_nothing_else(
     supervisor: Supervisor, silent_for: timedelta, status: int
 ) -> None:
-    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME])
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[EXAMPLE])
     with claim(supervisor.data):
         beat = Heartbeat(supervisor.data)
         beat.beat(datetime.now(UTC) - silent_for, broker=None, ledger=None, sources={"portal": "refused"})
@@ -657,12 +675,12 @@ def test_the_watchdog_restarts_what_stands_still_and_nothing_else(
 
 
 def test_blanks_that_were_pasted_along_do_not_count_but_in_a_password(supervisor: Supervisor) -> None:
-    account = {"portal": {"email": " you@example.com", "password": " simulated "}}
+    account = {"portal": {"email": " jan@home.test", "password": " simulated "}}
     supervisor.fill_in(fluvius=account, meters=[{**HOME, "serial": f" {HOME['serial']}\n"}])
     settings = load_options(supervisor.options, {})
     assert settings.meters[0].serial == HOME["serial"]
     assert settings.fluvius.portal
-    assert settings.fluvius.portal.email == "you@example.com"
+    assert settings.fluvius.portal.email == "jan@home.test"
     assert settings.fluvius.portal.password == SecretStr(" simulated ")
 
 

@@ -381,7 +381,7 @@ def test_amounts_are_kept_to_the_billionth(ledger: Ledger, given: str, kept: str
 
 @pytest.mark.parametrize("amount", ["-0.001", "1000000000", "1E+20"])
 def test_what_is_no_amount_is_not_kept(ledger: Ledger, amount: str) -> None:
-    with pytest.raises(ValueError, match="no amount of energy"):
+    with pytest.raises(ValueError, match="not an amount of energy"):
         ledger.answers.record_days(HOME, daily(kwh(TOTAL=5), BEFORE) + daily(kwh(TOTAL=amount)), NOW)
     assert ledger.days.facts(HOME, [BEFORE])[0].daily == {}
 
@@ -614,10 +614,10 @@ def use(path: Path) -> list[Any]:
 
 
 def test_a_file_of_garbage_is_said_and_left_alone(path: Path) -> None:
-    path.write_bytes(b"this is no ledger " * 1000)
+    path.write_bytes(b"this is not a ledger " * 1000)
     with pytest.raises(LedgerError, match=r"ledger\.sqlite is damaged or no ledger\. Restore a backup"):
         Ledger(path)
-    assert path.read_bytes() == b"this is no ledger " * 1000
+    assert path.read_bytes() == b"this is not a ledger " * 1000
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
@@ -677,7 +677,7 @@ def test_somebody_else_s_database_is_left_alone(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE states (entity TEXT)")
     before = path.read_bytes()
-    with pytest.raises(LedgerError, match=r"is no ledger of fluvius2mqtt; set data_dir"):
+    with pytest.raises(LedgerError, match=r"is not a ledger of fluvius2mqtt; set data_dir"):
         Ledger(path)
     assert path.read_bytes() == before
 

@@ -188,6 +188,8 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
         database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
         database.execute("DROP TABLE cost")
+        database.execute("DROP VIEW sound_correction")
+        database.execute("DROP TABLE correction")
         for column in ("origin", "estimated"):
             database.execute(f"ALTER TABLE reading DROP COLUMN {column}")
         database.execute("PRAGMA user_version = 6")

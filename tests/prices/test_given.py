@@ -80,8 +80,8 @@ def test_a_price_that_is_null_is_left_out() -> None:
         ([{"start": "2026-11-20T00:00:00+01:00"}], "needs a start and a price"),
         (listed("0.1", 0.2), "is a text; publish a number"),
         (listed(85.2, 90), "perhaps it is in EUR/MWh"),
-        (listed(True, 0.2), "True is no price"),
-        (listed([], 0.2), "is no price"),
+        (listed(True, 0.2), "True is not a price"),
+        (listed([], 0.2), "is not a price"),
         (listed(float("nan"), 0.2), "not JSON"),
         (listed(0.1, 0.2, start="2026-11-20T00:00:00"), "write it with its offset"),
         ([{"start": 1_795_000_000, "price": 0.1}], "write it with its offset"),
@@ -89,7 +89,7 @@ def test_a_price_that_is_null_is_left_out() -> None:
         ([{"start": "0001-01-01T00:00:00+14:00", "price": 0.1}], "write it with its offset"),
         (listed(0.1, 0.2, start="2026-11-20T00:07:00+01:00"), "cannot begin at"),
         (listed(0.1, 0.2, start="1726-11-20T00:00:00+01:00"), "there was no market at 1726-11-20"),
-        (listed(0.1, 0.2, start="2027-11-20T00:00:00+01:00"), "nobody knows the price of 2027-11-20"),
+        (listed(0.1, 0.2, start="2027-11-20T00:00:00+01:00"), "nobody can know the price of 2027-11-20"),
     ],
 )
 def test_what_is_no_list_of_prices_is_refused_with_what_to_publish(content: Any, words: str) -> None:

@@ -76,7 +76,7 @@ def test_one_question_is_one_request(simulator: Simulator, service: str) -> None
 
 
 REFUSALS: list[tuple[str, dict[str, Any], tuple[type[PricesError], str]]] = [
-    ("unavailable", {}, (TryLater, "trouble of its own (HTTP 503)")),
+    ("unavailable", {}, (TryLater, "an error of its own (HTTP 503)")),
     ("too-many-requests", {}, (TryLater, "asks for fewer requests")),
     ("maintenance", {}, (TryLater, "shows a page instead of prices")),
     ("cut", {}, (TryLater, "cut the connection")),
@@ -133,7 +133,7 @@ def test_what_trickles_is_given_up(service: str, stage: str, monkeypatch: pytest
     monkeypatch.setattr(http, "_EXCHANGE_SECONDS", 0.4)
     with (
         serving(saying(*STAGES[stage])) as address,
-        pytest.raises(TryLater, match="does not come to the end") as caught,
+        pytest.raises(TryLater, match="does not finish its") as caught,
     ):
         ask(SERVICES[service], days(DAY), NOW, token="secret", url=f"http://{address}")
     assert not caught.value.reached

@@ -71,7 +71,11 @@ def ingress(app: str) -> Iterator[Panel]:
             asked = HTTPConnection(place.hostname or "", place.port, timeout=10)
             try:
                 path = self.path.removeprefix(PREFIX)
-                asked.request(self.command, path, self.rfile.read(length) or None, headers)
+                if body := self.rfile.read(length):  # passed on as it comes, for the app wants it so
+                    pieces = {**headers, "Transfer-Encoding": "chunked"}
+                    asked.request(self.command, path, iter([body]), pieces, encode_chunked=True)
+                else:
+                    asked.request(self.command, path, headers=headers)
                 answer = asked.getresponse()
                 kept = {name: each for name, each in answer.getheaders() if name.lower() not in ANSWERED}
                 kind = answer.headers.get_content_type()

@@ -70,6 +70,7 @@ class Supervisor:
             "SUPERVISOR_URL": f"http://127.0.0.1:{self.port}",
             "ADDON_OPTIONS": str(self.options),
             "FLUVIUS2MQTT_WEB__PORT": str(self.page),
+            "FLUVIUS2MQTT_IMPORT_DIR": str(self.data.parent / "share"),  # this machine has no /share
         }
 
     def fill_in(self, **filled_in: Any) -> None:

@@ -156,7 +156,8 @@ def test_a_bridge_whose_thread_cannot_be_had_again_stands_still_for_who_listens_
         eventually(lambda: not bridge._broker.alive and bridge._broker.problem)
         home.clock.pass_by(minutes=12)
         assert (
-            "has not been heard of" in heartbeat.problems(home.data_dir, home.clock(), only_silence=True)[0]
+            "has given no sign of life"
+            in heartbeat.problems(home.data_dir, home.clock(), only_silence=True)[0]
         )
         monkeypatch.undo()
         eventually(lambda: heartbeat.problems(home.data_dir, home.clock()) == [])

@@ -22,6 +22,7 @@ fluvius:
   portal:
     email: you@example.com
     password: plain text   # to be moved one day
+    url: http://127.0.0.1:1
 
 # Both meters
 meters:

@@ -18,7 +18,9 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 def answered(folder: Path, password: str = "secret", name: str = "home") -> Answers:
     answers = Answers(folder / "fluvius2mqtt.yaml", {})
     answers.tree = {
-        "fluvius": {"portal": {"email": "you@example.com", "password": password}},
+        "fluvius": {
+            "portal": {"email": "you@example.com", "password": password, "url": "http://127.0.0.1:1"}
+        },
         "meters": [{**HOME, "name": name}],
     }
     return answers

@@ -32,7 +32,7 @@ from tests.rig.world import HOME, World
 FORGED = "2026-11-21 09:00:00 ERROR all is well"
 EVIL = f"no\x1b[31m \x1b]0;title\x07\r\n{FORGED}\u2028\x85{FORGED}\x9b2J\x7f\u202e\u200d\x00\t end"
 HARMLESS = f"no ]0;title {FORGED} {FORGED} end"
-A_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (INFO|WARNING|ERROR) .*")
+A_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} (INFO|WARNING|ERROR) .*")
 
 
 def shows_only_itself(text: str) -> bool:

@@ -9,7 +9,7 @@ from bridge.service.keeper import Keeper
 from bridge.service.window import Window
 from tests.rig.mosquitto import eventually
 from tests.rig.pages import Browser, page_of, words_of
-from tests.rig.world import World
+from tests.rig.world import GAS, HOME, World
 
 pytestmark = pytest.mark.usefixtures("_quick")
 
@@ -79,6 +79,15 @@ def test_two_people_at_once_have_an_answer_each(home: World) -> None:
         said = [words_of(browser.get(path)) for path in both]
     assert "Done" in said[0]
     assert "Not done" in said[1]
+
+
+def test_a_bridge_that_is_busy_says_so_and_is_not_kept_from_its_work(home: World) -> None:
+    home.meters = [HOME, GAS]
+    home.changes = {"schedule.lookback_days": 5}
+    home.simulator.fault("stall", seconds=0.2)
+    with home.running() as bridge, page_of(home, wish=bridge.wish) as browser:
+        eventually(lambda: home.simulator.count("readings"), 10)
+        assert "Not done busy just now; ask again in a minute" in answered(browser, "refresh")
 
 
 def test_without_a_bridge_that_is_said_at_once(desk: World) -> None:

@@ -119,8 +119,8 @@ def test_it_is_sent_while_it_is_read(desk: World) -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"from": "2026-11-19", "to": "2026-11-16"}, "--from 2026-11-19 is after --to 2026-11-16"),
-        ({"from": "yesterday"}, "yesterday is no date"),
+        ({"from": "2026-11-19", "to": "2026-11-16"}, "from, 2026-11-19, comes after to, 2026-11-16"),
+        ({"from": "yesterday"}, "yesterday is not a date"),
         ({"to": "2020-01-01"}, "nothing of these days is known of home"),
         ({"meter": "<b>attic</b>"}, "there is no meter <b>attic</b>"),
         ({"costs": "1"}, "there are no prices in the configuration"),

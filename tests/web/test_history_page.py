@@ -70,6 +70,20 @@ def test_what_cannot_be_fetched_is_said(home: World, fields: dict[str, str], why
         assert f"Not done {why}" in words_of(browser.get(path))
 
 
+def test_a_name_with_markup_is_only_a_name(desk: World) -> None:
+    name = '<script>alert("1")</script>'
+    desk.meters = [HOME | {"name": name}, GAS]
+    with desk.ledger() as ledger:
+        ledger.jobs.begin_backfill(
+            desk.settings.followed[0], date(2026, 1, 1), date(2026, 2, 1), desk.clock()
+        )
+    with page_of(desk) as browser:
+        for path in "/data/history", "/data/export":
+            page = browser.get(path)
+            assert name in words_of(page)
+            assert "<script>alert" not in page.text
+
+
 def test_a_household_of_files_is_shown_the_way_to_them(desk: World) -> None:
     desk.meters = [{"name": "home", "ean": HOME["ean"], "source": "file"}]
     desk.changes = {"fluvius": {}}

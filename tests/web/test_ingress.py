@@ -2,7 +2,7 @@
 
 from bridge.web.doors import Door
 from tests.rig.ingress import ingress
-from tests.rig.pages import Browser, linked, page_of
+from tests.rig.pages import Browser, linked, page_of, words_of
 from tests.rig.world import GAS, HOME, World
 
 SUPERVISOR = Door(only_from="127.0.0.1")
@@ -37,3 +37,14 @@ def test_a_form_counts_where_browsers_are_told_not_to_say_where_they_come_from(d
         assert forged.status_code == 403
         elsewhere = inside.post("/sign-in", headers={"Origin": "http://attacker.example"})
         assert elsewhere.status_code == 403
+
+
+def test_files_that_are_dropped_arrive(desk: World) -> None:
+    desk.fetch()
+    with page_of(desk, door=SUPERVISOR) as app, ingress(app.root) as panel:
+        inside = Browser(panel.port, panel.prefix, Origin="null")
+        sent = inside.post(
+            "/data/import", files={"files": ("history.csv", b"0123456789" * 300_000, "text/csv")}
+        )
+        assert sent.url.endswith("/data/files")
+        assert "history.csv" in words_of(sent)

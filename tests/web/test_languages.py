@@ -35,6 +35,11 @@ def test_a_translation_has_the_placeholders_of_its_sentence(language: str) -> No
             assert sorted(PLACEHOLDER.findall(form)) == sorted(PLACEHOLDER.findall(sentence)), form
 
 
+def test_french_has_its_narrow_spaces_which_break_no_line() -> None:
+    said = [form for each in translated("fr") if each.id for form in forms(each.string)]
+    assert [form for form in said if re.search(r"[ \w][;:?!]( |$)", form)] == []
+
+
 @pytest.mark.parametrize(
     ("language", "written"),
     [

@@ -152,7 +152,7 @@ def a_curve(prices: Sequence[str | None], now: int = 33) -> PriceCurve:
     )
     present = quarters[now]
     assert present
-    return PriceCurve(present, {}, quarters, start, tomorrow, end, end)
+    return PriceCurve(present, {}, quarters, start, tomorrow, end, end, is_dynamic=True)
 
 
 def a_price(start: datetime, price: Decimal) -> Price:
@@ -166,6 +166,26 @@ def draw_prices(curve: PriceCurve) -> Picture:
 def the_path(seen: Picture, look: str) -> str:
     [path] = [each for each in seen.every("path") if each.get("class") == look]
     return path.get("d", "")
+
+
+# --- peaks
+
+
+def test_peaks_stand_beside_each_other_and_what_is_billed_at_least_on_those_below_it() -> None:
+    months = meterday.months_until(date(2026, 11, 1), 3)
+    said = {
+        "months": [{"month": "2026-10", "peak": Decimal("1.5")}],
+        "month": "2026-11",
+        "peak": Decimal(5),
+        "floor": Decimal("2.5"),
+    }
+    names = {"consumption high": "peak", "consumption low": "at least", "hole": "unknown"}
+    told = caption(unit="kW", names=names)
+    seen = Picture(drawings.peaks(months, said, told, lambda each: f"{each:%b}", lambda each: f"{each:%b}"))
+    assert seen.told == ["Sep: unknown", "Oct: peak 1.5 kW, at least 2.5 kW", "Nov: peak 5 kW"]
+    assert seen.heights("consumption high") == [30, 100]
+    assert seen.heights("consumption low") == [20]
+    assert seen.legend == ["peak", "at least", "unknown"]
 
 
 # --- columns

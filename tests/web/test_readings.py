@@ -497,6 +497,13 @@ def test_prices_of_today_and_tomorrow_go_below_zero_and_end_where_nothing_is_kno
     assert sum(each for each in parts.values() if each is not None) == curve.now.consumption[Tariff.TOTAL]
 
 
+def test_prices_are_known_as_long_as_those_of_both_directions_are(ledger: Ledger) -> None:
+    prices = Timeline((replace(FIXED, injection=Dynamic(Decimal(1), Decimal(0), Per.QUARTER_HOUR)),))
+    curve = price_curve(history(ledger, timeline=prices))
+    assert curve
+    assert (curve.known_until, curve.has_tomorrow, curve.changes) == (curve.start, False, True)
+
+
 @pytest.mark.parametrize(("today", "quarters"), [("2026-03-28", 188), ("2026-10-25", 196)])
 def test_prices_know_the_clock(ledger: Ledger, today: str, quarters: int) -> None:
     now = datetime.fromisoformat(f"{today}T09:00:00+00:00")

@@ -20,5 +20,5 @@ def test_it_ends_in_good_order_while_it_is_answering(desk: World) -> None:
 
 
 def _visit(root: str) -> None:
-    with suppress(requests.ConnectionError):  # it may come too late
+    with suppress(requests.RequestException):  # it may come too late
         requests.get(root + "/static/style.css", timeout=3)

@@ -26,6 +26,7 @@ language: nl
 schedule: {at: ["07:00"]}
 homeassistant: {discovery_prefix: ha}
 """
+ELSEWHERE = {"FLUVIUS2MQTT_FLUVIUS__PORTAL__URL": "http://127.0.0.1:1"}
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def both(supervisor: Supervisor, **filled_in: Any) -> dict[str, Any]:
     """What a run reads of options and the page's file."""
     supervisor.fill_in(**filled_in)
     (supervisor.data / "fluvius2mqtt.yaml").write_text(WRITTEN, "utf-8")
-    settings = load_options(supervisor.options, {})
+    settings = load_options(supervisor.options, ELSEWHERE)
     portal = settings.fluvius.portal
     assert portal
     return {
@@ -98,7 +99,7 @@ def test_what_is_among_the_options_goes_first_and_no_password_goes_elsewhere(sup
 def test_a_page_file_that_cannot_be_used_blocks_no_start(supervisor: Supervisor, damage: str) -> None:
     supervisor.fill_in(fluvius={"portal": {"email": "me@example.com", "password": "x"}}, meters=[HOME])
     (supervisor.data / "fluvius2mqtt.yaml").write_text(damage, "utf-8")
-    settings = load_options(supervisor.options, {})
+    settings = load_options(supervisor.options, ELSEWHERE)
     assert settings.is_set_up
     assert [each for each in settings.warnings if "what the page wrote is left out" in each]
 
@@ -107,7 +108,7 @@ def test_wrong_options_are_told_beside_a_file_of_the_page(supervisor: Supervisor
     supervisor.fill_in(meters=[{"ean": "12"}])
     (supervisor.data / "fluvius2mqtt.yaml").write_text(WRITTEN, "utf-8")
     with pytest.raises(ConfigError, match=r"Option meters\[0\]\.ean"):
-        load_options(supervisor.options, {})
+        load_options(supervisor.options, ELSEWHERE)
 
 
 def test_from_nothing_to_readings_in_the_panel(

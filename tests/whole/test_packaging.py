@@ -116,6 +116,8 @@ def test_compose_gives_the_bridge_a_broker_and_its_passwords(tmp_path: Path) -> 
         (tmp_path / name).write_text(f"{name}'s password\n", "utf-8")
     for variable, value in service["environment"].items():
         environ[variable] = value.replace("/run/secrets/", f"{tmp_path}/")
+    environ["FLUVIUS2MQTT_FLUVIUS__PORTAL__EMAIL"] = "jan@home.test"
+    environ["FLUVIUS2MQTT_METERS__0__SERIAL"] = "1SAG1100042063"
     settings = load(PROJECT / "config.example.yaml", environ)
     assert (settings.mqtt.host, settings.mqtt.username) == ("mosquitto", "bridge")
     assert settings.mqtt.password

@@ -198,7 +198,7 @@ def test_the_addon_tells_no_secret(
         supervisor.broker = of_the_house(broker) | {"username": "bridge", "password": BROKER_PASSWORD}
         supervisor.answer = answer
         supervisor.fill_in(
-            fluvius={"portal": {"email": "you@example.com", "password": PASSWORD}},
+            fluvius={"portal": {"email": today.sign_in.email, "password": PASSWORD}},
             meters=[HOME],
             log={"level": "debug"},
         )

@@ -67,7 +67,7 @@ def documents(path: Path) -> Iterator[Document]:
     try:
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            raise Unusable("it is no file")
+            raise Unusable("it is not a file")
         with path.open("rb") as file:
             head = file.read(4)
         if head not in _ARCHIVES:
@@ -123,7 +123,7 @@ def _decoded(binary: IO[bytes]) -> io.TextIOWrapper:
     if not head.strip():
         raise Unusable("it is empty")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
-        raise Unusable("it is no CSV file")
+        raise Unusable("it is not a CSV file")
     try:
         head.decode("utf-8")
         encoding = "utf-8-sig"

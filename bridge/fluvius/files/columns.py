@@ -79,7 +79,7 @@ class Table:
         missing = [_HEADINGS[name][0] for name in self._required if name in absent]
         if missing:
             raise Unusable(
-                "it is no history of Mijn Fluvius: it lacks "
+                "it is not a history of Mijn Fluvius: it lacks "
                 + (f"the column {missing[0]}" if len(missing) == 1 else f"the columns {', '.join(missing)}")
             )
         self._width = len(headings)
@@ -119,7 +119,7 @@ def ean_of(written: str) -> str:
         return digits
     if re.fullmatch(r"[0-9][.,]?[0-9]*E\+?17", digits, re.IGNORECASE):
         return ""
-    raise Unusable(f"{clean(written, 30)} stands where an EAN of 18 digits belongs")
+    raise Unusable(f"{clean(written, 30)} is where an EAN of 18 digits should be")
 
 
 def _plain(heading: str) -> str:

@@ -26,7 +26,7 @@ def amount_of(volume: str) -> Decimal:
             f"{clean(volume, 30)} has a decimal point where Fluvius writes a comma: a spreadsheet has changed"
             " the file; download it again"
         )
-    raise ValueError(f"{clean(volume, 30)} is no amount")
+    raise ValueError(f"{clean(volume, 30)} is not an amount")
 
 
 @lru_cache(maxsize=16)  # the registers of a slot stand next to each other
@@ -54,10 +54,10 @@ def slot_of(
     said = " ".join(written[:2]), " ".join(written[2:])
     if abs(until - since) > _TOO_LONG:
         raise ValueError(
-            f"from {said[0]} until {said[1]} is no quarter-hour, hour or day: a date is written with the day"
-            " first (01-02-2024 is the first of February); download the file again"
+            f"from {said[0]} until {said[1]} is not a quarter-hour, an hour or a day: a date is written"
+            " with the day first (01-02-2024 is the first of February); download the file again"
         )
-    raise ValueError(f"from {said[0]} until {said[1]} is no quarter-hour, hour or day")
+    raise ValueError(f"from {said[0]} until {said[1]} is not a quarter-hour, an hour or a day")
 
 
 def _instants(wall: datetime) -> list[datetime]:
@@ -73,14 +73,14 @@ def _date(written: str) -> date:
     elif found := re.fullmatch(r"\s*([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})\s*", written):
         year, month, day = map(int, found.groups())
     else:
-        raise ValueError(f"{clean(written, 30) or 'nothing'} is no date")
+        raise ValueError(f"{clean(written, 30) or 'nothing'} is not a date")
     try:
         if not 2000 <= year < 2200:
             raise ValueError  # noqa: TRY301 - said below
         return date(year, month, day)
     except ValueError:
         raise ValueError(
-            f"{clean(written, 30)} is no date with the day first; download the file again"
+            f"{clean(written, 30)} is not a date with the day first; download the file again"
         ) from None
 
 
@@ -93,4 +93,4 @@ def _time(written: str) -> time:
             return time(hour, minute, second)
     except ValueError:
         pass
-    raise ValueError(f"{clean(written, 30) or 'nothing'} is no time of day")
+    raise ValueError(f"{clean(written, 30) or 'nothing'} is not a time of day")

@@ -164,7 +164,7 @@ def _submit_credentials(http: PoliteSession, page: Page, settings: PortalSetting
     if code == _LOCKED:
         raise AccountLocked(_LOCKED_WORDS)
     if code not in _REFUSALS and not status.startswith("4"):  # it did not get as far as the password
-        raise TryLater(f"Fluvius could not look at the password {said}")
+        raise TryLater(f"Fluvius did not get as far as the password {said}")
     raise CredentialsRefused(_REFUSALS.get(code, f"Fluvius does not accept the sign-in {said}"))
 
 

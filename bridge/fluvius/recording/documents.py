@@ -42,7 +42,7 @@ def decoded(text: str | bytes) -> Any:
     """
 
     def refuse(name: str) -> None:
-        raise ValueError(f"{name} is no number")
+        raise ValueError(f"{name} is not a number")
 
     return json.loads(text, parse_float=Decimal, parse_constant=refuse)
 

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from bridge.config import ConfigError
-from bridge.config.asked import day
+from bridge.config.asked import UsageError, day
 from bridge.exporting import Export, Wanted
 from bridge.fetching.readable import NothingKnown
 from bridge.metering.meterday import ONE_DAY
@@ -60,10 +60,13 @@ def _wanted(visit: Visit) -> Wanted:
     if form not in _FORMS or resolution not in ("day", "interval"):
         raise BadRequest
     format_, decimal = _FORMS[form]
+    first, last = _day(given.get("from")), _day(given.get("to"))
+    if first and last and first > last:
+        raise UsageError(f"from, {first}, comes after to, {last}")
     return Wanted(
         "json" if format_ == "json" else "csv",
-        _day(given.get("from")),
-        _day(given.get("to")),
+        first,
+        last,
         given.get("meter") or None,
         "interval" if resolution == "interval" else "day",
         costs=bool(given.get("costs")),

@@ -1,4 +1,4 @@
-"""The meters, and for each in words what its status knows."""
+"""The meters, for each until when it is known."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,7 +6,6 @@ from datetime import date
 from werkzeug.wrappers import Response
 
 from bridge.ledger import Records
-from bridge.metering import meterday
 from bridge.metering.model import Meter
 from bridge.metering.progress import Progress
 from bridge.web.visit import Visit
@@ -47,20 +46,9 @@ def overview(visit: Visit) -> Response:
     return visit.page("meters.html", rows=rows, found=len(meters), wanted=wanted, number=number, pages=pages)
 
 
-def one(visit: Visit, name: str) -> Response:
-    """One meter in words."""
-    with visit.meter(name) as (records, meter):
-        row = _row(visit, records, meter)
-        return visit.page("meter.html", row=row, now=visit.house.now(), yesterday=_yesterday(visit, meter))
-
-
 def _row(visit: Visit, records: Records, meter: Meter) -> Row:
     latest = records.days.latest_complete_day(meter)
     return Row(meter, latest.date if latest else None, visit.house.window.progress.get(meter.ean))
-
-
-def _yesterday(visit: Visit, meter: Meter) -> date:
-    return meterday.day_of(visit.house.now(), meter.energy) - meterday.ONE_DAY
 
 
 def _is_meant(meter: Meter, wanted: str) -> bool:

@@ -111,11 +111,8 @@ def years(visit: Visit, name: str) -> Response:
 
 @contextmanager
 def _history(visit: Visit, name: str) -> Iterator[History]:
-    settings = visit.house.settings
     with visit.meter(name) as (records, meter):
-        yield History(
-            records, meter, visit.house.now(), settings.timeline(meter), settings.capacity_tariff.floor_kw
-        )
+        yield visit.house.history(records, meter)
 
 
 def _day_page(visit: Visit, history: History, on: date) -> Response:

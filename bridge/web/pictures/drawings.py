@@ -13,6 +13,7 @@ from markupsafe import Markup
 from bridge.metering.costs import Price
 from bridge.metering.model import Direction, Energy, Tariff
 from bridge.publishing.scale import hours_of_the_clock
+from bridge.text.words import Payload
 from bridge.web.pictures.columns import Block, Column, columns, middles
 from bridge.web.pictures.curve import Line, Now, curve
 from bridge.web.pictures.frame import Caption, Mark
@@ -81,6 +82,37 @@ def period(
             )
         )
     return columns(drawn, middles([label(row.first) for row in period.rows]), caption)
+
+
+def peaks(
+    months: Sequence[date],
+    said: Payload,
+    caption: Caption,
+    when: Callable[[date], str],
+    label: Callable[[date], str],
+) -> Markup:
+    """Monthly peaks, and what is billed where one lies below the floor.
+
+    Args:
+        months: by their first days, oldest first, the present one last.
+        said: the payload of `peak`.
+        caption: as for `day`; the floor, as far as it lies above a peak, is `consumption low`.
+        when: how a month is told.
+        label: the same below it, as short as can be.
+    """
+    known = {each["month"]: each["peak"] for each in [*said["months"], said]}
+    drawn = [_peak(when(first), known.get(f"{first:%Y-%m}"), said["floor"], caption) for first in months]
+    return columns(drawn, middles([label(first) for first in months]), caption)
+
+
+def _peak(when: str, peak: Decimal | None, floor: Decimal, caption: Caption) -> Column:
+    if peak is None:
+        return Column(_said(when, [], caption, caption.names.get("hole")), is_hole=True)
+    counted = Block("consumption high", peak)
+    if peak >= floor:
+        return Column(_said(when, [counted], caption), [counted])
+    words = _said(when, [counted, Block("consumption low", floor)], caption)
+    return Column(words, [counted, Block("consumption low", floor - peak)])
 
 
 def prices(

@@ -140,3 +140,19 @@ class PriceCurve:
     tomorrow: datetime  # where it begins
     end: datetime  # tomorrow's
     known_until: datetime  # from here on, a price of a quarter-hour is not known
+    is_dynamic: bool  # it follows the day-ahead price, today or tomorrow
+
+    @property
+    def changes(self) -> bool:
+        """Whether not all quarter-hours cost and bring the same, as far as anybody knows."""
+        return self.is_dynamic or any(each is None or not each.is_as(self.now) for each in self.quarters)
+
+    @property
+    def has_a_course(self) -> bool:
+        """Whether there is something to draw."""
+        return self.changes and any(each and not each.is_unknown for each in self.quarters)
+
+    @property
+    def has_tomorrow(self) -> bool:
+        """Whether all prices of tomorrow are known."""
+        return self.known_until >= self.end

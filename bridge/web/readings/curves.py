@@ -37,9 +37,12 @@ def price_curve(history: History) -> PriceCurve | None:
         start=start,
         tomorrow=tomorrow,
         end=end,
+        is_dynamic=any(
+            span.contract and span.contract.is_dynamic for span in history.timeline.during(start, end)
+        ),
         known_until=max(known, default=start - _QUARTER_HOUR) + _QUARTER_HOUR,
     )
 
 
 def _is_known(price: Price) -> bool:
-    return None not in price.consumption.values()
+    return None not in {*price.consumption.values(), *price.injection.values()}

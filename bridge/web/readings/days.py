@@ -37,6 +37,12 @@ def day(history: History, on: date) -> Day:
     return _complete(history, blank) if facts.complete else _incomplete(history, blank, facts)
 
 
+def lacking(history: History, days: Sequence[date]) -> dict[date, Lack | None]:
+    """What each of some days lacks; None of one that became complete."""
+    facts = history.records.days.facts(history.meter, days, history.now) if days else ()
+    return {each.date: None if each.complete else _lack(each, history.meter) for each in facts}
+
+
 def _complete(history: History, blank: Day) -> Day:
     records, meter, on = history.records, history.meter, blank.on
     known = records.days.complete_day(meter, on)

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
-from bridge.commands.findings import Finding
 from bridge.config import Settings
 from bridge.fetching.mandates import allowed, made_by
 from bridge.fluvius.errors import FluviusError
@@ -11,6 +10,7 @@ from bridge.fluvius.source import AtOnce, Stepwise
 from bridge.metering import completeness
 from bridge.metering.mandate import Mandate
 from bridge.metering.model import Energy, Meter
+from bridge.setup.finding import Finding
 
 _TWO_MONTHS = timedelta(days=62)
 
