@@ -132,6 +132,7 @@ def _words(language: Language) -> Mapping[str, str]:
             "Make one in Home Assistant, as an administrator: your profile (bottom left), Security,"
             " Long-lived access tokens."
         ),
+        "What it costs": _("What it costs"),
         "If you like, what each day and month costs. You can also write prices into the file later.": _(
             "If you like, what each day and month costs. You can also do this later."
         ),
