@@ -145,7 +145,7 @@ def test_what_is_not_whole_is_found(chromium: Chromium, html: str, fault: str) -
 
 
 # What is no page to be read, and where a form leads.
-OTHERS = {"log", "readings", "save_report", "report_file", "asked"}
+OTHERS = {"log", "readings", "save_report", "report_file", "asked", "setup"}
 READ = [name for name, page in PAGES.items() if "GET" in page.methods and name not in OTHERS]
 
 

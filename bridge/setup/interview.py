@@ -85,11 +85,6 @@ class Interview:
         ]
         return [path for path in dict.fromkeys(named) if self._folder and self._folder in path.parents]
 
-    @property
-    def given(self) -> list[str]:
-        """The names of all files that were given."""
-        return sorted(path.name for path in self._folder.iterdir()) if self._folder else []
-
     def step(self) -> Step | None:
         """What is asked now; None when nothing is left to ask."""
         passed = {step.name for step, _ in self.passed}

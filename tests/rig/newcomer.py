@@ -39,6 +39,7 @@ class Newcomer:
     def __init__(self, keeper: Keeper, place: Place, port: int, clock: Clock | None = None) -> None:
         self.keeper, self.place, self.clock = keeper, place, clock or Clock()
         self.browser = Browser(port)
+        self.browser.session.headers["Accept-Language"] = "en"
         self.seen: list[str] = []
         self.browser.session.hooks["response"].append(
             lambda response, *_, **__: self.seen.append(f"{response.headers}\n{response.text}")

@@ -5,6 +5,8 @@ import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bridge.config import load
 from bridge.metering.model import BRUSSELS
 from bridge.simulator import Simulator
@@ -78,8 +80,10 @@ def test_a_newcomer_with_an_account(tmp_path: Path, today: Simulator, mosquitto:
 
 
 def test_a_newcomer_with_two_files_and_no_account(
-    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "aside").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "aside"))
     first = YESTERDAY - timedelta(days=2)
     given = []
     for language, meter in ("nl", HOME), ("en", GAS):
@@ -91,7 +95,12 @@ def test_a_newcomer_with_two_files_and_no_account(
         newcomer.answer(source="files")
         newcomer.answer(*given)
         assert f"electricity meter {HOME['ean']}, gas meter {GAS['ean']}" in newcomer.words
+        assert list((tmp_path / "aside").iterdir())
+        newcomer.answer(do="back")
+        assert "Given so far: home.csv, gas.csv" in newcomer.words
+        newcomer.answer()
         to_the_end(newcomer).answer(do="write")
+        assert not list((tmp_path / "aside").iterdir())
         picture_of(newcomer, "home")
         picture_of(newcomer, "gas")
         eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
@@ -137,6 +146,47 @@ def test_a_broker_that_is_away_is_said_and_may_be_kept(tmp_path: Path) -> None:
         newcomer.answer(do="back")
         assert newcomer.form("setup").fields["mqtt.host"] == "127.0.0.1:1"
         assert not [each for each in newcomer.seen if "planted" in each]
+
+
+def test_what_is_not_a_file_of_mijn_fluvius_is_said_and_not_kept(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    (tmp_path / "holiday.csv").write_text("a,b\n1,2\n", "utf-8")
+    with arriving(tmp_path) as newcomer:
+        newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}").answer(source="files")
+        newcomer.answer()
+        assert "write the name of a file" in newcomer.words
+        newcomer.answer(tmp_path / "holiday.csv")
+        assert "holiday.csv:" in newcomer.words
+        assert "Your files" in newcomer.words
+
+
+def test_names_of_files_on_the_bridges_machine_are_not_taken(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    writer = Writer(today, HOME["ean"])
+    there = writer.write(tmp_path / "there.csv", writer.days(YESTERDAY, YESTERDAY))
+    with arriving(tmp_path, at(today)) as newcomer:
+        newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}").answer(source="files")
+        newcomer.answer(files=str(there))
+        assert "Your files" in newcomer.words
+        newcomer.answer(do="back").answer(source="account").answer(email=EMAIL, password=PASSWORD)
+        newcomer.answer(ean=str(there), serial="1")
+        assert "Your meter" in newcomer.words
+        assert HOME["ean"] not in newcomer.words
+
+
+def test_whoever_goes_back_may_take_the_other_way(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    writer = Writer(today, HOME["ean"])
+    file = writer.write(tmp_path / "home.csv", writer.days(YESTERDAY, YESTERDAY))
+    with arriving(tmp_path) as newcomer:
+        newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}").answer(source="account")
+        newcomer.answer(do="back").answer(source="files").answer(file)
+        to_the_end(newcomer)
+        assert "portal" not in newcomer.page.text
+        assert "source: file" in newcomer.words
 
 
 def test_a_folder_that_cannot_be_written_is_said_with_the_text_to_copy(

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+from pathlib import Path
 
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
@@ -11,7 +12,7 @@ from bridge.config import ConfigError
 from bridge.folder.claim import make
 from bridge.folder.files import OutputError
 from bridge.service.imports import dropped
-from bridge.setup.interview import Interview
+from bridge.setup.interview import ChangedMeanwhile, Interview
 from bridge.setup.meters import ean_in
 from bridge.setup.questions import Step
 from bridge.setup.sections import first_start
@@ -96,6 +97,9 @@ def _written(visit: Visit, interview: Interview) -> Response:
         interview.write()
     except OutputError as error:
         return _page(visit, interview, 503, cannot=str(error))
+    except ChangedMeanwhile:
+        visit.interviews.end(visit.session.number)  # the next one begins with what stands there now
+        raise
     settings = interview.place.load()
     if interview.files:
         make(settings.data_dir)
@@ -120,6 +124,7 @@ def _page(visit: Visit, interview: Interview, status: int = 200, cannot: str = "
         title=wording.title(language, step),
         asked=interview.asked(step),
         told=lambda text: wording.told(language, text),
+        names_of=lambda text: [Path(each).name for each in shlex.split(text)],
         takes_files=lambda key: bool(_TAKES_FILES.fullmatch(key)),
         is_first_start=interview.subject == FIRST_START,
         largest=LARGEST,
