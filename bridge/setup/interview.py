@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from difflib import unified_diff
 from pathlib import Path
 from tempfile import mkdtemp
@@ -18,14 +19,46 @@ from bridge.setup.changing import HIDDEN, changed, hidden
 from bridge.setup.meters import files_named
 from bridge.setup.place import Place
 from bridge.setup.questions import Question, Step
+from bridge.setup.steps import ACCOUNT
 from bridge.setup.tries import Found, Traces, data_dir_of
 from bridge.setup.writer import anew, entries, put_in_place
+from bridge.text.words import local
+
+_MOST, _WITHIN = 3, timedelta(days=1)
 
 Route = Callable[[Answers], Iterator[Step]]
 
 
 class ChangedMeanwhile(ConfigError):
     """Somebody else changed the file since the first question."""
+
+
+class Refusals:
+    """Sign-ins that were refused lately: a few more would lock the account, whoever begins again.
+
+    Args:
+        now: the present instant, aware.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now, self._at = now, list[datetime]()
+
+    def standing(self) -> Found | None:
+        """What forbids another try; None if nothing does."""
+        if len(self._at) < _MOST or abs(self._now() - self._at[-_MOST]) >= _WITHIN:
+            return None
+        words = (
+            f"Fluvius refused {_MOST} sign-ins within a day, and is not asked again before"
+            f" {local(self._at[-_MOST] + _WITHIN)}: another one may lock the account"
+        )
+        return Found(works=False, words=words, is_final=True)
+
+    def heard(self, found: Found) -> None:
+        """What came of a try."""
+        if found.is_refused:
+            self._at.append(self._now())
+        elif found.works:
+            self._at.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +79,19 @@ class Interview:
         place: where the configuration is.
         answers: what stands there.
         route: the steps, each of which follows from the answers before it.
+        refusals: of all interviews.
     """
 
-    def __init__(self, subject: str, place: Place, answers: Answers, route: Route) -> None:
+    def __init__(
+        self, subject: str, place: Place, answers: Answers, route: Route, refusals: Refusals
+    ) -> None:
         self.subject, self.place, self.answers = subject, place, answers
         self.lock = threading.Lock()
         self.turn = 0  # which answer is awaited: one that is sent twice counts once
         self.found: Found | None = None  # by the latest try, whether of this step or the one before
         self.passed: list[tuple[Step, Answers]] = []  # and what was answered before each
         self.wants_more = False  # there is a question that follows from the answers
-        self._route = route
+        self._route, self._refusals = route, refusals
         self._before = answers.copy().tree
         self._digest = place.digest()
         self._traces = Traces(data_dir_of(answers))
@@ -122,7 +158,7 @@ class Interview:
         if self._problems or self.wants_more:
             return
         if step.attempt:
-            self.found = step.attempt(trial)
+            self.found = self._tried_now(step, step.attempt, trial)
             self.answers.asides |= trial.asides
             if not self.found.works:
                 self._tried = trial
@@ -208,6 +244,15 @@ class Interview:
             problem = question.take(trial, question.default)
         if problem and question.key in given:
             self._problems[question.key] = problem
+
+    def _tried_now(self, step: Step, attempt: Callable[[Answers], Found], trial: Answers) -> Found:
+        if step.name != ACCOUNT:
+            return attempt(trial)
+        if standing := self._refusals.standing():
+            return standing
+        found = attempt(trial)
+        self._refusals.heard(found)
+        return found
 
     def _forget_secrets(self, step: Step) -> None:
         for question in step.questions(self.answers.copy()):

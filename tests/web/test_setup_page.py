@@ -121,6 +121,13 @@ def test_a_refused_password_is_asked_for_again_at_most_twice(
         newcomer.look("/setup")  # whoever reloads asks nobody
         assert today.count("self-asserted") == 3
         assert ("do", "keep") not in newcomer.form("setup").buttons
+        newcomer.answer(email=EMAIL, password="planted 4")
+        to_the_account(newcomer.press("leave"), mosquitto).answer(email=EMAIL, password="planted 5")
+        assert "refused 3 sign-ins within a day" in newcomer.words
+        assert today.count("self-asserted") == 3
+        newcomer.later(hours=24)
+        to_the_account(newcomer, mosquitto).answer(email=EMAIL, password="planted 6")
+        assert "refused 3 sign-ins within a day" not in newcomer.words
         assert not [each for each in newcomer.seen if "planted" in each]
 
 

@@ -47,7 +47,9 @@ def leave(visit: Visit) -> Response:
 def _first_start(visit: Visit) -> Interview:
     place = visit.house.place
     route = first_start(place, visit.speech.language)
-    return visit.interviews.begin(visit.session.number, Interview(FIRST_START, place, place.answers(), route))
+    return visit.interviews.begin(
+        visit.session.number, Interview(FIRST_START, place, place.answers(), route, visit.interviews.refusals)
+    )
 
 
 def _answered(visit: Visit, interview: Interview) -> Response:
