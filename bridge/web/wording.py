@@ -165,7 +165,7 @@ def _words(language: Language) -> Mapping[str, str]:
         "Capacity tariff: euros for a kW and year": _("Capacity tariff: euros for a kW and year"),
         "A kWh into the grid brings": _("A kWh into the grid brings"),
         "Euros, such as 0.03. Press Enter if the meter injects nothing.": _(
-            "Euros, such as 0.03; or nothing, where the meter injects nothing."
+            "Euros, such as 0.03; leave it empty where the meter injects nothing."
         ),
         "Fixed fees: euros a year, all together": _("Fixed fees: euros a year, all together"),
         "VAT in percent": _("VAT in percent"),

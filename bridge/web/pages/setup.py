@@ -12,8 +12,9 @@ from bridge.config import ConfigError
 from bridge.folder.claim import make
 from bridge.folder.files import OutputError
 from bridge.service.imports import dropped
-from bridge.setup.interview import ChangedMeanwhile, Interview
+from bridge.setup.interview import Asked, ChangedMeanwhile, Interview
 from bridge.setup.meters import ean_in
+from bridge.setup.prices import NOTHING
 from bridge.setup.questions import Step
 from bridge.setup.sections import first_start
 from bridge.web import uploads, wording
@@ -126,11 +127,18 @@ def _page(visit: Visit, interview: Interview, status: int = 200, cannot: str = "
         title=wording.title(language, step),
         asked=interview.asked(step),
         told=lambda text: wording.told(language, text),
+        shown=_shown,
         names_of=lambda text: [Path(each).name for each in shlex.split(text)],
         takes_files=lambda key: bool(_TAKES_FILES.fullmatch(key)),
         is_first_start=interview.subject == FIRST_START,
         largest=LARGEST,
     )
+
+
+def _shown(each: Asked) -> str:
+    """What stands in a field: no path of a file, and nothing for what means nothing."""
+    is_path = bool(_TAKES_FILES.fullmatch(each.question.key)) and "/" in each.text and "://" not in each.text
+    return "" if is_path or each.text == NOTHING else each.text
 
 
 def _review(visit: Visit, interview: Interview, status: int, cannot: str) -> Response:
