@@ -5,12 +5,15 @@ Nothing here knows where it is held. The page holds it, a step at a time.
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import unified_diff
 from pathlib import Path
-from tempfile import mkdtemp
+from secrets import token_hex
+from tempfile import gettempdir, mkdtemp
 
 from bridge.config import ConfigError
 from bridge.config.text import read
@@ -24,6 +27,7 @@ from bridge.setup.tries import Found, Traces, data_dir_of
 from bridge.setup.writer import anew, entries, put_in_place
 from bridge.text.words import local
 
+_PREFIX = "fluvius2mqtt-asked-"
 _MOST, _WITHIN = 3, timedelta(days=1)
 
 Route = Callable[[Answers], Iterator[Step]]
@@ -87,7 +91,7 @@ class Interview:
     ) -> None:
         self.subject, self.place, self.answers = subject, place, answers
         self.lock = threading.Lock()
-        self.turn = 0  # which answer is awaited: one that is sent twice counts once
+        self._mark, self._turn = token_hex(4), 0
         self.found: Found | None = None  # by the latest try, whether of this step or the one before
         self.passed: list[tuple[Step, Answers]] = []  # and what was answered before each
         self.wants_more = False  # there is a question that follows from the answers
@@ -101,6 +105,11 @@ class Interview:
         self._folder: Path | None = None  # of files
 
     @property
+    def turn(self) -> str:
+        """Which answer is awaited: one that is sent twice counts once, and none in another interview."""
+        return f"{self._mark}-{self._turn}"
+
+    @property
     def is_new(self) -> bool:
         """Whether there was no file when it began."""
         return not self._digest
@@ -109,7 +118,8 @@ class Interview:
     def folder(self) -> Path:
         """Where files are put that are given as an answer."""
         if self._folder is None:
-            self._folder = Path(mkdtemp(prefix="fluvius2mqtt-"))
+            _remove_what_was_left()
+            self._folder = Path(mkdtemp(prefix=_PREFIX))
         return self._folder
 
     @property
@@ -147,7 +157,7 @@ class Interview:
         step = self.step()
         if step is None:
             return
-        self.turn += 1
+        self._turn += 1
         self.found, self._tried, self._problems = None, None, {}
         trial = self.answers.copy()
         self.wants_more = False
@@ -171,13 +181,13 @@ class Interview:
         """Go on with what did not work: it may be that it will."""
         step = self.step()
         if step and self._tried and self.may_be_kept:
-            self.turn += 1
+            self._turn += 1
             self.found = None
             self._pass(step, self._tried)
 
     def go_back(self) -> None:
         """To the step before; what was answered is proposed again."""
-        self.turn += 1
+        self._turn += 1
         self.found, self._tried, self._problems, self.wants_more = None, None, {}, False
         if self.passed:
             asides = self.answers.asides
@@ -262,6 +272,14 @@ class Interview:
     def _pass(self, step: Step, answers: Answers) -> None:
         self.passed.append((step, self.answers))
         self.answers, self._tried = answers, None
+
+
+def _remove_what_was_left() -> None:
+    """By a process that was ended in the middle."""
+    for each in Path(gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if abs(time.time() - each.stat().st_mtime) > _WITHIN.total_seconds():
+                shutil.rmtree(each, ignore_errors=True)
 
 
 def _difference(old: str, new: str) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from bridge.config import load
 from bridge.simulator import Simulator
 from tests.rig.commands import PASSWORD
+from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.newcomer import Newcomer, arriving
 from tests.rig.world import GAS, HOME
@@ -103,6 +104,29 @@ def test_a_meter_comes_and_goes(at_home: Newcomer) -> None:
     at_home.answer(do="write")
     assert [each.ean for each in load(at_home.place.file, {}).meters] == [HOME["ean"], GAS["ean"]]
     at_home.look("/settings").press("remove", ean=GAS["ean"]).answer(do="write")
+    assert file_of(at_home) == before
+
+
+def test_the_energy_dashboards_token_is_tried(at_home: Newcomer, core: Core) -> None:
+    at_home.look("/settings").press("change/statistics").answer(statistics="yes")
+    at_home.answer(url=core.url, token="planted wrong")
+    assert "That does not work" in at_home.words
+    at_home.answer(url=core.url, token=TOKEN)
+    assert "takes statistics" in at_home.words
+    at_home.answer(do="write")
+    assert "# Of the Christmas of last year\nlanguage: en\n\nhomeassistant:\n" in file_of(at_home)
+    assert core.url in at_home.words
+    assert not [each for each in at_home.seen if TOKEN in each or "planted" in each]
+
+
+def test_a_form_of_another_change_counts_for_nothing(at_home: Newcomer) -> None:
+    before = file_of(at_home)
+    review = at_home.look("/settings").press("change/language").answer(language="nl").page
+    at_home.look("/settings").press("change/schedule").answer(at="07:00")
+    at_home.page = review  # in another tab
+    at_home.answer(do="write")
+    assert "What will change" in at_home.words
+    assert "07:00" in at_home.words
     assert file_of(at_home) == before
 
 

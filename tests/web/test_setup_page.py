@@ -1,6 +1,7 @@
 """From an empty folder to yesterday's picture, with clicks and typing alone."""
 
 import json
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +85,9 @@ def test_a_newcomer_with_two_files_and_no_account(
 ) -> None:
     (tmp_path / "aside").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "aside"))
+    left = tmp_path / "aside" / "fluvius2mqtt-asked-x"  # by a process that was killed
+    left.mkdir()
+    os.utime(left, (0, 0))
     first = YESTERDAY - timedelta(days=2)
     given = []
     for language, meter in ("nl", HOME), ("en", GAS):
@@ -95,7 +99,8 @@ def test_a_newcomer_with_two_files_and_no_account(
         newcomer.answer(source="files")
         newcomer.answer(*given)
         assert f"electricity meter {HOME['ean']}, gas meter {GAS['ean']}" in newcomer.words
-        assert list((tmp_path / "aside").iterdir())
+        assert len(list((tmp_path / "aside").iterdir())) == 1
+        assert not left.exists()
         newcomer.answer(do="back")
         assert "Given so far: home.csv, gas.csv" in newcomer.words
         newcomer.answer()
@@ -194,6 +199,28 @@ def test_whoever_goes_back_may_take_the_other_way(
         to_the_end(newcomer)
         assert "portal" not in newcomer.page.text
         assert "source: file" in newcomer.words
+
+
+def test_what_the_environment_says_is_not_asked(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    said = {"FLUVIUS2MQTT_MQTT__HOST": "127.0.0.1", "FLUVIUS2MQTT_MQTT__PORT": str(mosquitto.port)}
+    with arriving(tmp_path, said | {"FLUVIUS2MQTT_LANGUAGE": "en"}) as newcomer:
+        assert "Where readings come from" in newcomer.look().words
+
+
+def test_a_first_start_keeps_the_comments_of_a_file_that_has_the_page_alone(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    writer = Writer(today, HOME["ean"])
+    file = writer.write(tmp_path / "home.csv", writer.days(YESTERDAY, YESTERDAY))
+    with arriving(
+        tmp_path, text="# for the telephone too\nweb: true  # one day with a password\n"
+    ) as newcomer:
+        newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}").answer(source="files").answer(file)
+        newcomer.answer().answer(statistics="no").answer(prices="later").answer(language="en")
+        newcomer.answer(do="write")
+        eventually(lambda: newcomer.keeper.window.status is not None, 20)
+    text = (tmp_path / "fluvius2mqtt.yaml").read_text("utf-8")
+    assert text.startswith("# for the telephone too\nweb: true  # one day with a password\n\nmqtt:\n")
 
 
 def test_a_folder_that_cannot_be_written_is_said_with_the_text_to_copy(

@@ -56,7 +56,7 @@ def _first_start(visit: Visit) -> Interview:
 def _answered(visit: Visit, interview: Interview) -> Response:
     """Each turn counts once: not again for whoever clicks twice, reloads, or has two tabs."""
     form = visit.request.form
-    if form.get("turn") != str(interview.turn):
+    if form.get("turn") != interview.turn:
         return visit.to("setup")
     match form.get("do"):
         case "answer":
