@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import sys
@@ -47,9 +48,15 @@ def _passwords_that_are_easy_to_guess() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_log(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A command in this process leaves its log as it is, for the tests after it."""
     monkeypatch.setattr("bridge.commands.starting.log_to_terminal", lambda *_: None)
+    loggers = [logging.getLogger(name) for name in ("bridge", "urllib3", None)]
+    before = [(each.level, list(each.handlers)) for each in loggers]
+    yield
+    for each, (level, handlers) in zip(loggers, before, strict=True):
+        each.setLevel(level)
+        each.handlers[:] = handlers
 
 
 @pytest.fixture(autouse=True)

@@ -38,9 +38,9 @@ def report(settings: Settings, path: Path, *, yes: bool) -> int:
         manifest = made.manifest()
         _agree(path, made, manifest, yes=yes)
         made.write(file.buffer, manifest)
-    print(f"{path} is written, for this user alone. To look through it: unzip -p {path} | less")
+    print(f"{path} is written, for this user alone. To look through it:\n  unzip -p {path} | less")
     print(
-        "It is meant for a public bug report: https://github.com/fluvius2mqtt/fluvius2mqtt/issues/new/choose"
+        "It is meant for a public bug report:\n  https://github.com/fluvius2mqtt/fluvius2mqtt/issues/new/choose"
     )
     return status
 

@@ -15,7 +15,7 @@ from bridge.ledger import Damaged, Ledger
 from bridge.ledger.slots import NEW, REPLACED, THE_SAME
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
-from bridge.metering.model import Energy, Meter
+from bridge.metering.model import Meter
 from bridge.text.foreign import clean
 from bridge.text.words import local
 
@@ -105,10 +105,16 @@ class Importer:
             self._change_note(meter, not_imported=f"{outcome.name} was not imported: {outcome.error}")
 
     def _keep_all(self, history: History, outcome: Outcome) -> None:
-        meter = outcome.meter = self._followed(history.ean, history.energy)
+        meter = outcome.meter = self._followed(history)
         now = self._now().replace(microsecond=0)
+        today = meterday.day_of(now, meter.energy)
         touched: set[date] = set()
         for day in history.days():
+            if day.date > today and (day.daily or day.intervals):
+                raise Unusable(
+                    f"it holds {day.date}, and today is {today}: is the clock of this machine right, and is"
+                    " the file as Mijn Fluvius gave it?"
+                )
             with self._ledger.checks.proving_once():
                 self._keep(meter, day, now, outcome.tally)
             touched.add(day.date)
@@ -143,15 +149,18 @@ class Importer:
             ]
             self._ledger.answers.settle(meter, days, now, silent)
 
-    def _followed(self, ean: str, energy: Energy) -> Meter:
+    def _followed(self, history: History) -> Meter:
+        ean, energy = history.ean, history.energy
         for meter in self._meters:
             if meter.ean == ean and meter.energy is energy:
                 return meter
         if any(meter.ean == ean for meter in self._meters):
             raise Unusable(f"it is about {energy}, and the meter {ean} of the configuration is not")
+        has_account = history.serial.isalnum() and any(each.source == "portal" for each in self._meters)
+        source = f'serial: "{history.serial}", source: portal' if has_account else "source: file"
         raise Unusable(
             f"the meter {ean} is not in the configuration; write below meters:"
-            f' - {{name: {energy}, ean: "{ean}", energy: {energy}, source: file}}'
+            f' - {{name: {energy}, ean: "{ean}", energy: {energy}, {source}}}'
         )
 
     def _note(self, outcome: Outcome) -> None:

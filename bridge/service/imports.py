@@ -3,6 +3,7 @@
 import logging
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -142,8 +143,14 @@ class Imports:
             folder.mkdir(exist_ok=True)
             place = free(folder, path)
             words = "".join(f"{each.name}: {each.words}\n" for each in outcomes)
-            place.with_name(f"{place.name}.txt").write_text(words, "utf-8")
-            path.rename(place)
+            beside = place.with_name(f"{place.name}.txt")
+            try:
+                beside.write_text(words, "utf-8")
+                path.rename(place)
+            except OSError:
+                with suppress(OSError):
+                    beside.unlink(missing_ok=True)
+                raise
         except OSError as error:
             self._say(f"{clean(path)} was read and cannot be moved to {folder} ({error.strerror})")
             if mark:

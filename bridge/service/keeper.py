@@ -80,7 +80,11 @@ class Keeper:
         """One bridge, until something is new."""
         self.window = Window()
         settings = self.settings
-        if not settings.is_set_up or self._is_told_to_stop:
+        if self._is_told_to_stop:
+            return
+        if not settings.is_set_up:
+            waiting = f"; files in {settings.import_dir} wait until then" if settings.import_dir else ""
+            log.warning("no meter is configured yet, and nothing is fetched%s", waiting)
             return
         path = settings.data_dir / "ledger.sqlite"
         with claim(settings.data_dir), Ledger(path, stream=settings.mqtt.stream) as ledger:

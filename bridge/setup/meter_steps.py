@@ -147,8 +147,9 @@ def _take_meter(answers: Answers, text: str, *, index: int) -> str | None:
 
 
 def _take_meters_in(answers: Answers, text: str, index: int) -> str | None:
+    named = files_named(text)
     try:
-        found = meters_in(files_named(text))
+        found = meters_in(named)
     except Unusable as error:
         return f"{error}. Or write the 18 digits of the EAN"
     del answers.tree.setdefault("meters", [])[index:]
@@ -160,6 +161,7 @@ def _take_meters_in(answers: Answers, text: str, index: int) -> str | None:
             del answers.tree["meters"][index:]
             return f"meter {each.ean}: {problem}"
         answers.asides[f"from a file {place}"] = YES
+    answers.files = list(dict.fromkeys([*answers.files, *(each.resolve() for each in named)]))
     return None
 
 

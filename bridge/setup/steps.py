@@ -8,13 +8,13 @@ from importlib.util import find_spec
 from bridge.config import MqttSettings
 from bridge.setup import tries
 from bridge.setup.answers import Answers
+from bridge.setup.broker_questions import broker_questions
 from bridge.setup.meter_steps import NO, YES, files, meters_of_account, names
 from bridge.setup.prices import price_questions
 from bridge.setup.questions import Question, Step, aside, setting
 
 ACCOUNT, FILES = "account", "files"
 LANGUAGE_NAMES = {"en": "English", "nl": "Nederlands", "fr": "français", "de": "Deutsch"}
-_PORTS = {"mqtt": "", "mqtts": "8883"}
 
 
 def steps(answers: Answers, nearby: Sequence[MqttSettings], environ: Mapping[str, str]) -> Iterator[Step]:
@@ -45,7 +45,7 @@ def broker(nearby: Sequence[MqttSettings]) -> Step:
     return Step(
         "broker",
         "Your MQTT broker",
-        partial(_broker, nearby=nearby),
+        partial(broker_questions, nearby=nearby),
         f"Where readings are published. Found nearby: {found}.",
         tries.broker,
         "Trying the broker",
@@ -91,43 +91,6 @@ _ABOUT_ACCOUNT = (
     "The password is tried once now, and goes to no one but Fluvius. It is kept in secrets.yaml, which only"
     " you can read."
 )
-
-
-def _broker(answers: Answers, *, nearby: Sequence[MqttSettings]) -> Iterator[Question]:
-    host = answers.at("mqtt", "host") or (nearby[0].host if nearby else "localhost")
-    port = answers.at("mqtt", "port") or (str(nearby[0].port) if nearby else "1883")
-    yield Question(
-        "mqtt.host",
-        "Address",
-        partial(_take_broker, nearby=nearby),
-        "A name or an IP address; with its port where that is not 1883, and mqtts:// where it is encrypted.",
-        host if port == "1883" else f"{host}:{port}",
-    )
-    if answers.asides.get("broker") != "of the Supervisor":
-        yield setting(answers, ("mqtt", "username"), "User name", hint="Press Enter if it takes anyone.")
-        if answers.at("mqtt", "username"):
-            yield setting(answers, ("mqtt", "password"), "Password", is_secret=True)
-        else:
-            answers.put(("mqtt", "password"), None)
-
-
-def _take_broker(answers: Answers, text: str, *, nearby: Sequence[MqttSettings]) -> str | None:
-    found = re.fullmatch(r"(?:(mqtts?)://)?(\[[0-9a-fA-F:]+\]|[^:/\s]+)(?::([0-9]+))?/?", text.strip())
-    if not found:
-        return "write a name or an IP address, such as 192.168.1.5 or 192.168.1.5:1883"
-    port = found[3] or _PORTS[found[1] or "mqtt"]
-    if not isinstance(answers.at("mqtt", "tls"), dict):  # which says more than we ask
-        answers.put(("mqtt", "tls"), "true" if found[1] == "mqtts" or port == "8883" else "")
-    problem = answers.try_to_put(("mqtt", "port"), port) or answers.try_to_put(
-        ("mqtt", "host"), found[2].strip("[]")
-    )
-    if not problem and (known := next((each for each in nearby if each.username), None)):
-        answers.asides.pop("broker", None)
-        if (known.host, known.port) == (found[2], int(port or 1883)):  # as Home Assistant's Supervisor says
-            answers.asides["broker"] = "of the Supervisor"
-            answers.put(("mqtt", "username"), known.username)
-            answers.put(("mqtt", "password"), known.password.get_secret_value() if known.password else "")
-    return problem
 
 
 def _source(answers: Answers) -> Iterator[Question]:

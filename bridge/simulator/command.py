@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -80,18 +81,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _replay(arguments: argparse.Namespace) -> int:
     if arguments.fault or arguments.customers != "0":
-        sys.stderr.write("simulate: --replay answers what was recorded; leave --fault and --customers out\n")
+        sys.stderr.write("fluvius2mqtt: --replay has its own answers; leave --fault and --customers out\n")
         return 2
     clock = Meters((), None)
     try:
+        port = _number("--port", arguments.port, 0, 65535)
         if arguments.today:
-            clock.set_today(parse_moment_or_date(arguments.today))
+            clock.set_today(_moment(arguments.today))
         recording = read(arguments.replay)
     except (ValueError, UnusableError) as error:
-        what = arguments.replay if isinstance(error, UnusableError) else "--today"
-        sys.stderr.write(f"simulate: {what}: {error}\n")
+        what = f"{arguments.replay}: " if isinstance(error, UnusableError) else ""
+        sys.stderr.write(f"fluvius2mqtt: {what}{error}\n")
         return 2
-    replay = Replay(recording, clock.now, port=arguments.port, host=arguments.host)
+    replay = Replay(recording, clock.now, port=port, host=arguments.host)
     return _serve(replay, lambda: introduction(replay))
 
 
@@ -111,6 +113,15 @@ def _serve(served: Served, introduction: Callable[[], str]) -> int:
     return 0
 
 
+def _moment(text: str) -> date | datetime:
+    try:
+        return parse_moment_or_date(text)
+    except ValueError:
+        raise ValueError(
+            f"--today {text}: write a date such as 2026-11-21, or 2026-11-21T09:00:00+01:00"
+        ) from None
+
+
 def _prepared(arguments: argparse.Namespace) -> Simulator:
     """A simulator as the options want it.
 
@@ -121,12 +132,7 @@ def _prepared(arguments: argparse.Namespace) -> Simulator:
     customers = _number("--customers", arguments.customers, 0, MOST_METERS)
     simulator = Simulator(host=arguments.host, port=port)
     if arguments.today:
-        try:
-            simulator.set_today(parse_moment_or_date(arguments.today))
-        except ValueError:
-            raise ValueError(
-                f"--today {arguments.today}: write a date such as 2026-11-21, or 2026-11-21T09:00:00+01:00"
-            ) from None
+        simulator.set_today(_moment(arguments.today))
     simulator.energy_api.add_meters(customers)
     for text in arguments.fault:
         name, options = parse_fault(text)

@@ -57,6 +57,7 @@ def _words(language: Language) -> Mapping[str, str]:
         ),
         "User name": _("User name"),
         "Press Enter if it takes anyone.": _("Leave it empty if the broker takes anyone."),
+        "Write - if it takes anyone.": _("Leave it empty if the broker takes anyone."),
         "Password": _("Password"),
         "Where readings come from": _("Where readings come from"),
         "Which": _("Which way suits you?"),

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bridge.folder.claim import claim
 from tests.rig.commands import (
@@ -92,7 +93,7 @@ def test_a_bad_file_beside_a_good_one_is_said_and_the_good_one_taken(reader: Rea
     ended = reader.types("import", *files(downloads), str(downloads / "none.csv"))
     assert ended.status == COULD_NOT
     assert "  NO  it is not a history of Mijn Fluvius" in ended.out
-    assert "  NO  it cannot be read (No such file or directory)" in ended.out
+    assert "  NO  it cannot be read (No such file or directory)\n" in ended.out
     assert reader.world.total() == reader.world.truth(HOME["ean"], FIRST, LAST)
     with reader.world.at_work() as (_, fetcher):  # a slip at the keyboard is no problem of the meter
         assert [fetcher.progress(meter).error for meter in fetcher.meters] == [None, None]
@@ -108,6 +109,24 @@ def test_a_meter_that_is_not_configured_is_offered_as_a_line(reader: Reader, dow
     file.write_text(text, "utf-8")
     pasted = typed(reader.world.folder, "import", "--config", str(file), str(downloads / "gas.csv"))
     assert (pasted.status, "NO " in pasted.out) == (DONE, False)
+
+
+def test_where_there_is_an_account_it_is_offered_as_one_of_that(reader: Reader, downloads: Path) -> None:
+    reader.world.meters, reader.world.changes = [HOME], {}
+    ended = reader.types("import", str(downloads / "gas.csv"))
+    offered = ended.out[ended.out.index("- {") :].splitlines()[0]
+    assert yaml.safe_load(offered) == [
+        {"name": "gas", "ean": GAS["ean"], "energy": "gas", "serial": GAS["serial"], "source": "portal"}
+    ]
+
+
+def test_amounts_of_days_to_come_are_not_believed(reader: Reader, downloads: Path) -> None:
+    text = (downloads / "home.csv").read_text("utf-8")
+    (downloads / "home.csv").write_text(text.replace("-11-2026", "-11-2126"), "utf-8")
+    ended = reader.types("import", str(downloads / "home.csv"))
+    assert ended.status == COULD_NOT
+    assert "  NO  it holds 2126-11-01, and today is" in ended.out
+    assert not shown(reader)
 
 
 def test_beside_a_running_bridge_the_files_go_into_its_folder_or_it_must_stop(

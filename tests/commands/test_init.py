@@ -157,6 +157,7 @@ def test_a_downloaded_file_is_as_good_as_an_ean_and_a_serial_number(
         person.answers("Write them?")
         person.answers("Prices [later]")
         person.answers("are in [en]")
+        assert "576" in person.says(LAST_LINE)  # its history is taken too
         assert person.ends() == DONE
     followed = load(empty / "fluvius2mqtt.yaml", {URL: house.simulator.url}).followed
     assert [(each.name, each.serial) for each in followed] == [
@@ -264,6 +265,17 @@ def test_a_broker_that_is_away_is_said_at_once_and_may_be_kept(empty: Path) -> N
         person.answers("User name")
         person.answers("(again/keep)", "k")
         person.says("Which [account]")
+
+
+def test_a_user_name_of_the_broker_that_was_a_slip_can_be_taken_back(empty: Path) -> None:
+    with at_a_terminal(empty, "init") as person:
+        person.answers("Address [", "127.0.0.1:1")
+        person.answers("User name", "bob")
+        person.answers("Password: (it is not shown) ", "a slip")
+        person.answers("(again/keep)")
+        person.answers("Address [127.0.0.1:1]")
+        person.answers("User name [bob]", "-")
+        assert "Password" not in person.says("(again/keep)")
 
 
 def test_a_file_of_another_company_is_said_and_asked_for_again(

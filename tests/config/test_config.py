@@ -302,11 +302,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"web.host": "http://x", "web.password": "x"},
         "web.host",
-        "is no host name; write the address",
+        "is not a host name; write the address",
     ),
     ({"web.host": "0.0.0.0"}, "web.password", "is missing, and others than this machine reach the page"),
     ({"web.host": "192.168.1.10", "web.password": ""}, "web.password", "is missing, and others"),
-    ({"web.password": ["x"]}, "web.password", "a list stands where text belongs"),
+    ({"web.password": ["x"]}, "web.password", "a list is where text should be"),
     ({"web.user": "x"}, "web.user", "unknown key; write host, port, password"),
     ({"web": False, "fluvius": None, "meters": None}, "fluvius", "no source of readings"),
     ({"meter": []}, "meter", "unknown key; did you mean meters?"),

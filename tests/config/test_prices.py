@@ -372,8 +372,8 @@ def test_prices_come_from_the_environment_too(tmp_path: Path) -> None:
     assert found.fees_per_year == {"supplier": Decimal(35)}
 
 
-def test_the_example_in_the_readme_works(tmp_path: Path) -> None:
-    about = (Path(__file__).parents[2] / "README.md").read_text("utf-8").partition("## What it costs")[2]
+def test_the_example_in_the_documents_works(tmp_path: Path) -> None:
+    about = (Path(__file__).parents[2] / "docs" / "costs.md").read_text("utf-8")
     prices = yaml.load(about.partition("```yaml\n")[2].partition("```")[0], yaml.BaseLoader)["prices"]
     settings = loaded(tmp_path, *prices)
     home, _, gas = map(settings.timeline, settings.followed)

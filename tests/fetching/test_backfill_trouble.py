@@ -370,7 +370,7 @@ def test_a_wrong_serial_costs_few_requests_and_is_said(desk: World) -> None:
     job = work(desk)
     assert job
     assert job.state == "failed"
-    assert "does not know meter another" in str(job.words)
+    assert "does not know meter ANOTHER" in str(job.words)
     assert desk.simulator.count("readings") < 30
 
 

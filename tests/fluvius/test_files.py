@@ -504,7 +504,7 @@ BAD = {
     ),
     "no meter of ours": (
         f"{DUTCH}\n{line(*QUARTER, ean='541448820000000992')}",
-        '- {name: electricity, ean: "541448820000000992", energy: electricity, source: file}',
+        '- {name: electricity, ean: "541448820000000992", energy: electricity, serial: "1SAG',
     ),
     "of the other energy": (f"{DUTCH_GAS}\n{line(*QUARTER, last=';;')}", "it is about gas"),
     "no EAN": (f"{DUTCH}\n{line(*QUARTER, ean='5414')}", "5414 is where an EAN"),

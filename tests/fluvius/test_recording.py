@@ -191,6 +191,15 @@ def test_a_mistake_of_ours_is_noticed_in_the_end() -> None:
     assert kept.leaks() == [PERSON["e-mail"]]
 
 
+@pytest.mark.parametrize("word", ["someone", "example", "cookie"])
+def test_a_password_that_is_a_word_of_ours_is_no_leak(word: str) -> None:
+    kept = Recorder(NOW, known=[word])
+    form = {"password": word, "login": "jan@home.test"}
+    kept.answered("POST", "https://mine.test/x", {"data": form}, NOW, answer("", **{"Set-Cookie": "mine=1"}))
+    assert kept.leaks() == []
+    assert kept.exchanges[0]["request"]["form"]["password"] == "password-1"
+
+
 # What may be kept
 
 

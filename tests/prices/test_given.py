@@ -128,5 +128,5 @@ def test_the_market_s_first_day_is_taken() -> None:
 
 
 def test_nobody_knows_prices_of_another_century() -> None:
-    with pytest.raises(NotUnderstood, match="nobody knows the price"):
+    with pytest.raises(NotUnderstood, match="nobody can know the price"):
         read(listed(*[0.1] * 96, start="2900-01-01T00:00:00+01:00"))

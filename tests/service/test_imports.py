@@ -163,6 +163,19 @@ def test_a_file_that_cannot_be_put_away_is_imported_once_and_said_once(
     assert home.total() == home.truth(HOME["ean"], FIRST, LAST)
 
 
+def test_a_file_that_cannot_be_put_away_leaves_no_text_beside_where_it_would_be(
+    home: World, inbox: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:  # as a share does on which files may be made, and not be taken away
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with home.running():
+        put(home, inbox)
+        until(home, lambda: "cannot be moved" in caplog.text)
+    assert [*(inbox / "done").iterdir()] == []
+
+
 def test_a_folder_that_is_not_there_is_said_and_changes_nothing(
     home: World, inbox: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

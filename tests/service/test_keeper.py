@@ -58,6 +58,14 @@ def test_it_waits_while_nothing_is_configured_and_touches_nothing(nothing: Setti
     assert not nothing.data_dir.exists()
 
 
+def test_files_for_which_nothing_is_configured_yet_are_said_to_wait(
+    nothing: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with keeping(nothing.model_copy(update={"import_dir": nothing.data_dir / "inbox"})):
+        eventually(lambda: "inbox wait until then" in caplog.text)
+    assert "no meter is configured yet" in caplog.text
+
+
 def test_it_takes_over_a_configuration_and_then_another(
     nothing: Settings, house: World, mosquitto: Mosquitto
 ) -> None:

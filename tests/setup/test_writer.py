@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.config import ConfigError, load
 from bridge.setup.answers import Answers
 from bridge.setup.writer import COMMENTS, write
-from tests.rig.world import HOME
+from tests.rig.world import SHED
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
@@ -18,10 +18,8 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 def answered(folder: Path, password: str = "secret", name: str = "home") -> Answers:
     answers = Answers(folder / "fluvius2mqtt.yaml", {})
     answers.tree = {
-        "fluvius": {
-            "portal": {"email": "you@example.com", "password": password, "url": "http://127.0.0.1:1"}
-        },
-        "meters": [{**HOME, "name": name}],
+        "fluvius": {"portal": {"email": "me@home.be", "password": password}},
+        "meters": [{**SHED, "name": name}],
     }
     return answers
 

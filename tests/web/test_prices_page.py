@@ -203,7 +203,7 @@ def test_a_card_can_be_a_file_and_is_shown_to_be_edited(priced: Reader) -> None:
         assert "vat: 12" in said
         assert "Together" in said
         files = {"file": ("green.jpg", b"\xff\xd8\xff")}
-        assert "The file is no text." in words_of(
+        assert "The file is not a text." in words_of(
             browser.post("/prices/compare", {"card": ""}, files=files, headers=ENGLISH)
         )
 
@@ -258,8 +258,8 @@ def test_mistakes_of_a_card_are_told_as_those_of_the_configuration(
     ("first", "last", "complaint"),
     [
         ("2026-11-12", "2026-11-11", "The first day comes after the last one."),
-        ("yesterday", "", "That is no date."),
-        ("", "0001-01-01", "That is no date."),
+        ("yesterday", "", "That is not a date."),
+        ("", "0001-01-01", "That is not a date."),
     ],
 )
 def test_impossible_days_are_said_to_be(priced: Reader, first: str, last: str, complaint: str) -> None:

@@ -23,8 +23,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
 ASK_FIRST = {"remove"}, {"check", "--report"}  # and are answered with yes
-TRIED_ELSEWHERE = {"init", "demo"}  # tests/commands/test_init.py, tests/demo
-OF_OTHERS = {"cd", "curl", "loginctl", "mkdir", "nano", "openssl", "sqlite3", "systemctl"}
+TRIED_ELSEWHERE = {"init", "demo", "simulate"}  # commands/test_init.py, demo, simulator
+OF_OTHERS = {"cd", "curl", "gh", "loginctl", "mkdir", "nano", "openssl", "sqlite3", "systemctl"}
 
 
 class Command(NamedTuple):

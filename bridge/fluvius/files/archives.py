@@ -55,7 +55,7 @@ class Document:
                 f"the archive cannot be read ({error}); is it whole, without a password?"
             ) from None
         except OSError as error:
-            raise Unusable(f"it cannot be read ({error.strerror or error}); let this user read it") from None
+            raise _unreadable(error) from None
 
 
 def documents(path: Path) -> Iterator[Document]:
@@ -81,7 +81,12 @@ def documents(path: Path) -> Iterator[Document]:
     except zipfile.BadZipFile:
         raise Unusable("the archive is not whole; download it again") from None
     except OSError as error:
-        raise Unusable(f"it cannot be read ({error.strerror or error}); let this user read it") from None
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> Unusable:
+    advice = "; let this user read it" if isinstance(error, PermissionError) else ""
+    return Unusable(f"it cannot be read ({error.strerror or error}){advice}")
 
 
 def _within(archive: zipfile.ZipFile) -> Iterator[Document]:

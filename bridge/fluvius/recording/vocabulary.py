@@ -49,7 +49,7 @@ _OF_SIGN_INS = """
     alg aud authorize complex devicecode exp expires ext iat iss jti jwt kid me nbf nonce oid reference
     references remember sub tid tx typ uid ver
 """
-_OURS = "characters cookies failure cut silence unreachable"
+_OURS = "characters com cookie cookies cut example failure silence someone unreachable"
 WORDS = frozenset(f"{_OF_PAGES} {_OF_FIELDS} {_OF_SENTENCES} {_OF_SIGN_INS} {_OURS}".split())
 
 # Whole values that are the same for everybody.
