@@ -23,8 +23,10 @@ from bridge.web.doors import Door
 from bridge.web.pages import PAGES
 from tests.rig.cards import FIXED
 from tests.rig.chromium import started
+from tests.rig.commands import PASSWORD
 from tests.rig.ingress import ingress
 from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.newcomer import arriving
 from tests.rig.pages import Browser, linked, page_of
 from tests.rig.world import GAS, HOME, Clock, World
 
@@ -143,7 +145,7 @@ def test_what_is_not_whole_is_found(chromium: Chromium, html: str, fault: str) -
 
 
 # What is no page to be read, and where a form leads.
-OTHERS = {"log", "readings", "save_report", "report_file", "asked"}
+OTHERS = {"log", "readings", "save_report", "report_file", "asked", "setup"}
 READ = [name for name, page in PAGES.items() if "GET" in page.methods and name not in OTHERS]
 
 
@@ -258,3 +260,35 @@ def test_every_page_works_in_home_assistants_frame(chromium: Chromium, site: Sit
         frame.goto(f"{root}/state")
         frame.get_by_role("button", name="Publish again").click()
         frame.get_by_text("everything is on the broker again").wait_for()
+
+
+def test_from_an_empty_folder_to_yesterdays_picture(
+    chromium: Chromium, tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    """With clicks and typing alone; each question is whole."""
+    at = {"FLUVIUS2MQTT_FLUVIUS__PORTAL__URL": today.url}
+    answers = [
+        ("Your MQTT broker", {"Address": f"127.0.0.1:{mosquitto.port}"}),
+        ("Where readings come from", {}),
+        ("Your account", {"E-mail address": "me@example.com", "Password": PASSWORD}),
+        ("Your meter", {"EAN, or the address": HOME["ean"], "Serial number": HOME["serial"]}),
+        ("Another meter?", {}),
+        ("Names", {}),
+        ("Home Assistant's Energy dashboard", {}),
+        ("What it costs", {}),
+        ("Language", {}),
+        ("What will be written", {}),
+    ]
+    today.sign_in.email = "me@example.com"
+    with arriving(tmp_path, at) as newcomer, looking(chromium, locale="en-GB") as tab:
+        tab.goto(newcomer.browser.root)
+        for heading, typed in answers:
+            tab.get_by_role("heading", level=1, name=heading).wait_for()
+            assert faults_of(tab) + violations_of(tab) == []
+            for label, text in typed.items():
+                tab.get_by_label(label).first.fill(text)
+            tab.locator("main button").first.click()
+        tab.locator("main svg").first.wait_for(timeout=40_000)
+        assert tab.inner_text("h1") == "home"
+        tab.goto(f"{newcomer.browser.root}/settings")
+        assert faults_of(tab) + violations_of(tab) == []

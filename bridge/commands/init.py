@@ -16,9 +16,10 @@ from bridge.fluvius.files.columns import Unusable
 from bridge.setup import tries
 from bridge.setup.answers import Answers
 from bridge.setup.finding import Finding
+from bridge.setup.meter_steps import take_files
 from bridge.setup.meters import meant_by, meters_in
 from bridge.setup.questions import Question, Step
-from bridge.setup.steps import steps, take_files
+from bridge.setup.steps import steps
 from bridge.setup.writer import write
 from bridge.terminal.paragraphs import paragraph
 from bridge.text.endings import COULD_NOT, REFUSED, WRONG, ForTheUser
@@ -130,7 +131,7 @@ def _ask(answers: Answers) -> None:
     )
     if os.path.lexists(answers.file) and not _agrees(f"{answers.file} is there already. Replace it?"):
         raise NotWritten(f"{answers.file} stays as it is")
-    for step in steps(answers, os.environ):
+    for step in steps(answers, tries.brokers_nearby(os.environ), os.environ):
         _take_step(step, answers)
 
 

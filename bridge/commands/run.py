@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from bridge.commands.starting import settings_for
 from bridge.config import WebSettings
@@ -29,7 +30,7 @@ def command(arguments: argparse.Namespace) -> int:
     """Run the bridge; returns when it was told to stop."""
     settings = settings_for(arguments, may_be_empty=True)
     keeper = Keeper(settings, is_seen=settings.page is not None)
-    with _page(settings.page, keeper) if settings.page else nullcontext():
+    with _page(settings.page, keeper, arguments.config) if settings.page else nullcontext():
         ended = _until_told_to_stop(keeper.run, keeper.stop)
     if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
         logging.shutdown()
@@ -38,9 +39,10 @@ def command(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _page(page: WebSettings, keeper: Keeper) -> Iterator[None]:
+def _page(page: WebSettings, keeper: Keeper, config: Path | None) -> Iterator[None]:
     """Meanwhile, the page is there."""
     try:
+        from bridge.setup.place import place_of  # noqa: PLC0415
         from bridge.web import doors, server  # noqa: PLC0415 - an extra, and megabytes
         from bridge.web.house import House  # noqa: PLC0415
         from bridge.web.sessions import kept_key  # noqa: PLC0415
@@ -48,6 +50,7 @@ def _page(page: WebSettings, keeper: Keeper) -> Iterator[None]:
         raise ForTheUser(
             f"the page needs {error.name}: pip install 'fluvius2mqtt[web]'; or set web to false"
         ) from None
+    place = place_of(config, os.environ)
     lines = LastLines()
     logging.getLogger().addHandler(lines)
     is_panel = supervisor.is_there(os.environ)
@@ -55,7 +58,15 @@ def _page(page: WebSettings, keeper: Keeper) -> Iterator[None]:
     host = "0.0.0.0" if is_panel else page.host  # noqa: S104 - the door lets the Supervisor alone in
 
     def house() -> House:
-        return House(keeper.settings, keeper.window, keeper.wish, lines.lines)
+        return House(
+            keeper.settings,
+            keeper.window,
+            keeper.wish,
+            lines.lines,
+            place=place,
+            take_over=keeper.take_over,
+            trouble=keeper.trouble,
+        )
 
     key = kept_key(keeper.settings.data_dir / "page.key")
     with server.served(house, door, key, host=host, port=page.port) as port:

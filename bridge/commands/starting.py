@@ -7,6 +7,7 @@ import signal
 from importlib.util import find_spec
 
 from bridge.config import ConfigError, Settings, find, load
+from bridge.config.paths import PREFIX
 from bridge.homeassistant import supervisor
 from bridge.text.log_lines import JsonLines, PlainLines
 
@@ -35,7 +36,11 @@ def settings_for(
     if not arguments.config and supervisor.is_there(os.environ):
         settings = supervisor.load(os.environ, connects=connects)
     else:
-        settings = load(find(arguments.config, os.environ), os.environ)
+        file = find(arguments.config, os.environ)
+        has_page = any(name.startswith(f"{PREFIX}WEB") for name in os.environ)
+        if may_be_empty and has_page and file and not os.path.lexists(file):
+            file = None  # the page will write it
+        settings = load(file, os.environ)
     log_to_terminal("debug" if arguments.verbose else level or settings.log.level, settings.log.format)
     if not (settings.is_set_up or may_be_empty):
         raise ConfigError("nothing is configured yet; the page asks, while `fluvius2mqtt run` runs")

@@ -40,6 +40,7 @@ __all__ = [
     "TlsSettings",
     "WebSettings",
     "find",
+    "home",
     "load",
     "load_options",
     "schema",
@@ -85,6 +86,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
 def load_options(file: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in an add-on's options and in the environment, which goes first.
 
+    What the page wrote fills in what is not filled in among the options. Where it cannot be used, it is left
+    out and warned of: no start fails for it.
+
     Args:
         file: the `options.json` that the Supervisor writes: JSON is YAML. The data is kept beside it.
         environ: the environment's variables.
@@ -92,13 +96,36 @@ def load_options(file: Path, environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: with every mistake that was found, in the words of the add-on's page.
     """
-    draft = Draft(file, is_addon=True)
-    draft.add_options(file)
-    draft.add_variables(environ)
-    settings = draft.settings()
-    if draft.mistakes or not settings:
-        raise ConfigError(*draft.mistakes)
-    return settings
+    written = file.with_name(FILE)
+    mistakes: list[str] = []
+    for below in [written, None] if os.path.lexists(written) else [None]:
+        draft = Draft(file, is_addon=True)
+        try:
+            draft.add_options(file, _written(below) if below else {}, below)
+        except ConfigError as error:
+            mistakes = list(error.mistakes)
+            continue
+        draft.add_variables(environ)
+        draft.warnings += [f"what the page wrote is left out: {each}" for each in mistakes]
+        if (settings := draft.settings()) and not draft.mistakes:
+            return settings
+        mistakes = draft.mistakes
+    raise ConfigError(*mistakes)
+
+
+def _written(file: Path) -> dict[str, Any]:
+    draft = Draft(file)
+    draft.add_file(file)
+    draft.must_be_right()
+    return draft.tree
+
+
+def home(explicit: Path | None, environ: Mapping[str, str]) -> Path:
+    """Where the configuration is, or where it will be: in the container in the folder for it, else here."""
+    if found := find(explicit, environ):
+        return found
+    mounted = Path("/config")
+    return (mounted if mounted.is_dir() and os.access(mounted, os.W_OK) else Path()) / FILE
 
 
 def _nowhere(environ: Mapping[str, str]) -> str:

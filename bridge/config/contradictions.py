@@ -19,7 +19,7 @@ _OFF = {"false", "off", "no", "n", "f", "0", ""}  # as the environment may say i
 
 def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
     """Where keys do not go together, and why."""
-    portal, energy_api = at(tree, "fluvius", "portal"), at(tree, "fluvius", "energy_api")
+    portal, energy_api = _portal(tree), at(tree, "fluvius", "energy_api")
     sources = {name for name, there in (("portal", portal), ("energy_api", energy_api)) if there is not None}
     meters = at(tree, "meters")
     if not (sources or _are_all_of_files(meters) or _the_page_asks(tree)):
@@ -63,6 +63,13 @@ def _mqtt_contradictions(mqtt: Any) -> Iterator[tuple[KeyPath, str]]:
     for key, other in pairwise(("cert_file", "key_file", "cert_file")):
         if at(tls, other) and not at(tls, key):
             yield ("mqtt", "tls", key), f"is missing beside {other}; {advice(('mqtt', 'tls', key))}"
+
+
+def _portal(tree: Any) -> Any:
+    """The account; where only the address is known, and the page asks for the rest, there is none yet."""
+    portal = at(tree, "fluvius", "portal")
+    is_address_alone = isinstance(portal, dict) and portal.keys() == {"url"}
+    return None if is_address_alone and _the_page_asks(tree) else portal
 
 
 def _the_page_asks(tree: Any) -> bool:

@@ -36,6 +36,12 @@ ADDON_DEFAULTS: dict[KeyPath, str] = {
     ("import_dir",): "/share/fluvius2mqtt",
     ("web",): "true",
 }
+_TOGETHER: dict[
+    KeyPath, str
+] = {  # a password is that of one place: the whole section is filled in, or none of it
+    ("mqtt",): "host",
+    ("fluvius", "portal"): "email",
+}
 
 
 @dataclass
@@ -99,17 +105,36 @@ class Draft:
             raise ConfigError(f"{self.file}: holds no keys; write them as in config.example.yaml")
         self.tree = tree or {}
 
-    def add_options(self, file: Path) -> None:
-        """What was filled in on an add-on's page, and an add-on's own defaults for the rest."""
+    def add_options(
+        self, file: Path, below: dict[str, Any] | None = None, said_by: Path | None = None
+    ) -> None:
+        """What was filled in on an add-on's form, and an add-on's own defaults for the rest.
+
+        Args:
+            file: the options.
+            below: what holds where nothing is filled in, or the form's default stands.
+            said_by: the file in which that stands.
+        """
         self.add_file(file)
         self.tree = filled_in(self.tree)
         if isinstance(prices := self.tree.get("prices"), list):
             self.tree["prices"] = [
                 self.unfolded(("prices", place), each) for place, each in enumerate(prices)
             ]
+        self._fill(below or {}, (), str(said_by))
         for path, value in ADDON_DEFAULTS.items():
             if at(self.tree, *path) is None:
                 self.put(path, value, "the add-on")
+
+    def _fill(self, below: dict[str, Any], path: KeyPath, said_by: str) -> None:
+        for key, value in below.items():
+            here = (*path, key)
+            said = at(self.tree, *here)
+            if isinstance(value, dict) and isinstance(said, dict):
+                if here not in _TOGETHER or at(said, _TOGETHER[here]) is None:
+                    self._fill(value, here, said_by)
+            elif said is None or is_default(here, said):
+                self.put(here, value, said_by)
 
     def unfolded(self, path: KeyPath, written: Any) -> Any:
         """What a form holds as text, because it nests deeper than forms do."""
@@ -227,6 +252,15 @@ class Draft:
         here[path[-1]] = value
         self.variables[path] = variable
 
+    def must_be_right(self) -> None:
+        """Raise what is wrong so far.
+
+        Raises:
+            ConfigError: with every mistake.
+        """
+        if self.mistakes:
+            raise ConfigError(*self.mistakes)
+
     def settings(self) -> Settings | None:
         """The settings, or mistakes. Single values and contradictions are looked at in one go."""
         settings = self.validated(Settings, contradictions(self.tree))
@@ -249,3 +283,12 @@ class Draft:
             reasons.setdefault(path, conflict)
         self.mistakes += [f"{self.where(path)}: {why}" for path, why in reasons.items() if why]
         return found
+
+
+def is_default(path: KeyPath, value: Any) -> bool:
+    """Whether a form's value is the one that it begins with, and so nobody's wish."""
+    info = KEYS.get(anywhere(path))
+    usual: Any = ADDON_DEFAULTS.get(path, info.default if info else None)
+    if isinstance(usual, tuple):
+        return bool(usual) and value == list(usual)
+    return str(value).lower() == str(usual).lower()

@@ -155,7 +155,8 @@ class Settings(Section):
     @property
     def is_set_up(self) -> bool:
         """Whether there is anything to do; without it, the page asks."""
-        return bool(self.fluvius.portal or self.fluvius.energy_api or self.meters)
+        portal = self.fluvius.portal
+        return bool((portal and (portal.email or portal.token)) or self.fluvius.energy_api or self.meters)
 
     @property
     def page(self) -> WebSettings | None:

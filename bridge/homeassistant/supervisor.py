@@ -33,7 +33,7 @@ class SupervisorError(Quoting):
 
 def is_there(environment: Mapping[str, str]) -> bool:
     """Whether this is the add-on."""
-    return bool(environment.get(TOKEN)) and os.access(_options(environment), os.F_OK)
+    return bool(environment.get(TOKEN)) and os.access(options(environment), os.F_OK)
 
 
 def websocket(environment: Mapping[str, str]) -> str:
@@ -60,7 +60,7 @@ def load(environment: Mapping[str, str], *, connects: bool) -> Settings:
         ConfigError: the options are wrong, or there is no broker.
         SupervisorError: the Supervisor does not answer as it should.
     """
-    settings = load_options(_options(environment), environment)
+    settings = load_options(options(environment), environment)
     if not connects or not settings.is_set_up or "host" in settings.mqtt.model_fields_set:
         return settings
     written = settings.mqtt.model_dump(exclude_unset=True)
@@ -71,7 +71,8 @@ def load(environment: Mapping[str, str], *, connects: bool) -> Settings:
     return settings.model_copy(update={"mqtt": mqtt})
 
 
-def _options(environment: Mapping[str, str]) -> Path:
+def options(environment: Mapping[str, str]) -> Path:
+    """Where what was filled in stands."""
     return Path(environment.get(_OPTIONS) or "/data/options.json")
 
 

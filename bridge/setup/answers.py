@@ -18,6 +18,7 @@ class Answers:
     Args:
         file: the configuration file, which need not be there; relative paths are relative to it.
         environ: the environment's variables, which go before the file's keys as they do in a run.
+        options: an add-on's options, which go before them too.
 
     Attributes:
         tree: the configuration's keys, passwords too.
@@ -25,11 +26,17 @@ class Answers:
         asides: answers that are not written: which way was taken.
     """
 
-    def __init__(self, file: Path, environ: Mapping[str, str]) -> None:
-        self.file, self._environ = file, environ
+    def __init__(self, file: Path, environ: Mapping[str, str], options: Path | None = None) -> None:
+        self.file, self._environ, self._options = file, environ, options
         self.tree: dict[str, Any] = {}
         self.files: list[Path] = []
         self.asides: dict[str, str] = {}
+
+    def copy(self) -> "Answers":
+        """The same answers, to go on with another way."""
+        other = Answers(self.file, self._environ, self._options)
+        other.tree, other.files, other.asides = deepcopy(self.tree), list(self.files), dict(self.asides)
+        return other
 
     def at(self, *path: str | int) -> Any:
         """The answer at a path of the configuration; None where there is none."""
@@ -78,7 +85,7 @@ class Answers:
         Raises:
             ConfigError: they cannot be used.
         """
-        draft = self._draft()
+        draft = self._draft_of_a_run(self.tree)
         draft.add_variables(self._environ)
         found = draft.validated(Settings, ())
         if draft.mistakes or not found:
@@ -96,12 +103,22 @@ class Answers:
             ConfigError: with every mistake.
         """
         draft = Draft(self.file, secrets=dict(secrets))
-        draft.tree = parse(text, draft.secret)
+        written = parse(text, draft.secret)
+        mistakes, draft = draft.mistakes, self._draft_of_a_run(written)
+        draft.mistakes += mistakes
         draft.add_variables(self._environ)
-        draft.add_short_names(self._environ)
+        if not self._options:
+            draft.add_short_names(self._environ)
         draft.settings()
         if draft.mistakes:
             raise ConfigError(*draft.mistakes)
+
+    def _draft_of_a_run(self, tree: dict[str, Any]) -> Draft:
+        if self._options is None:
+            return Draft(self.file, tree=deepcopy(tree))
+        draft = Draft(self._options, is_addon=True)
+        draft.add_options(self._options, deepcopy(tree), self.file)
+        return draft
 
     def _draft(self) -> Draft:
         return Draft(self.file, tree=deepcopy(self.tree))

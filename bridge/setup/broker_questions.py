@@ -1,7 +1,7 @@
 """What is asked of the broker."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from bridge.config import MqttSettings
@@ -11,7 +11,7 @@ from bridge.setup.questions import Question, setting
 _PORTS = {"mqtt": "", "mqtts": "8883"}
 
 
-def broker_questions(answers: Answers, *, nearby: list[MqttSettings]) -> Iterator[Question]:
+def broker_questions(answers: Answers, *, nearby: Sequence[MqttSettings]) -> Iterator[Question]:
     """Its address, and the account that it knows.
 
     Args:
@@ -37,12 +37,13 @@ def broker_questions(answers: Answers, *, nearby: list[MqttSettings]) -> Iterato
             answers.put(("mqtt", "password"), None)
 
 
-def _take_broker(answers: Answers, text: str, *, nearby: list[MqttSettings]) -> str | None:
+def _take_broker(answers: Answers, text: str, *, nearby: Sequence[MqttSettings]) -> str | None:
     found = re.fullmatch(r"(?:(mqtts?)://)?(\[[0-9a-fA-F:]+\]|[^:/\s]+)(?::([0-9]+))?/?", text.strip())
     if not found:
         return "write a name or an IP address, such as 192.168.1.5 or 192.168.1.5:1883"
     port = found[3] or _PORTS[found[1] or "mqtt"]
-    answers.put(("mqtt", "tls"), "true" if found[1] == "mqtts" or port == "8883" else "")
+    if not isinstance(answers.at("mqtt", "tls"), dict):  # which says more than we ask
+        answers.put(("mqtt", "tls"), "true" if found[1] == "mqtts" or port == "8883" else "")
     problem = answers.try_to_put(("mqtt", "port"), port) or answers.try_to_put(
         ("mqtt", "host"), found[2].strip("[]")
     )

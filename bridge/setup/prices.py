@@ -11,7 +11,8 @@ from bridge.metering.model import BRUSSELS, Energy
 from bridge.setup.answers import Answers
 from bridge.setup.questions import Question, aside
 
-_LATER, ALL_IN, PARTS = "later", "all-in", "parts"
+NOTHING = "nothing"
+LATER, ALL_IN, PARTS = "later", "all-in", "parts"
 _A_PRICE = "euros as a number, such as 0.31"
 _WANTED = {"per_kw_year": "euros, such as 48.10", "fees": "euros, such as 53.56", "vat": "percent, such as 6"}
 _MARKET = re.compile(r"market\s+(\S+)(?:\s+(\S+))?")
@@ -25,13 +26,13 @@ def price_questions(answers: Answers) -> Iterator[Question]:
         "prices",
         "Prices",
         {
-            _LATER: "not now",
+            LATER: "not now",
             ALL_IN: "one price for a kWh, with everything in it",
             PARTS: "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included",
         },
     )
     answers.put(("prices",), None)
-    if answers.asides["prices"] == _LATER:
+    if answers.asides["prices"] == LATER:
         return
     now = datetime.now(UTC).astimezone(BRUSSELS)
     yield Question(
@@ -90,7 +91,7 @@ def _parts(path: KeyPath, energy: Energy) -> Iterator[Question]:
 
 def _injection(path: KeyPath) -> Question:
     hint = "Euros, such as 0.03. Press Enter if the meter injects nothing."
-    return _price((*path, "injection", "energy"), "A kWh into the grid brings", hint, "nothing")
+    return _price((*path, "injection", "energy"), "A kWh into the grid brings", hint, NOTHING)
 
 
 def _price(path: KeyPath, words: str, hint: str = "", default: str = "") -> Question:
@@ -100,7 +101,7 @@ def _price(path: KeyPath, words: str, hint: str = "", default: str = "") -> Ques
 def _take_price(answers: Answers, text: str, *, path: KeyPath) -> str | None:
     written = text.strip().lower()
     section, key = path[2], path[-1]
-    if written == "nothing" and section == "injection":
+    if written == NOTHING and section == "injection":
         answers.put(path[:-1], None)
         return None
     if written == "0" and key in {"per_kw_year", "fees", "grid", "levies"}:

@@ -65,7 +65,7 @@ _MEANS_SOMETHING = {"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
 
 
 def write(answers: Answers) -> list[Path]:
-    """Write the configuration and its secrets, both or none; returns the files.
+    """Write the configuration anew and its secrets, both or none; returns the files.
 
     Both are their owner's alone (mode 0600). What is in secrets.yaml stays there as it is.
 
@@ -73,26 +73,39 @@ def write(answers: Answers) -> list[Path]:
         ConfigError: what would be written could not be used, or secrets.yaml cannot be read.
         OutputError: they cannot be written; what was there is still there.
     """
+    return put_in_place(anew(answers))
+
+
+def anew(answers: Answers) -> dict[Path, str]:
+    """The texts of a new configuration and of what is added to secrets.yaml, the configuration's first.
+
+    Raises:
+        ConfigError: what would be written could not be used, or secrets.yaml cannot be read.
+    """
     secrets_file = answers.file.parent / SECRETS
     kept = read(secrets_file) if os.path.lexists(secrets_file) else ""
-    known = _entries(secrets_file, kept)
+    known = entries(secrets_file, kept)
     names: dict[KeyPath, str] = {}
     new: dict[str, str] = {}
-    for path, value in _secrets_of(answers.tree):
-        names[path] = name = _free_name(path, value, known | new)
+    for path, value in secrets_of(answers.tree):
+        names[path] = name = free_name(path, value, known | new)
         if name not in known:
             new[name] = value
     text = HEADING + "\n" + "\n\n".join("\n".join(each) for each in _sections(answers.tree, names)) + "\n"
     secrets = kept + "\n" * (bool(kept) and not kept.endswith("\n"))
     secrets += "".join(f"{name}: {quoted(value)}\n" for name, value in new.items())
-    if _entries(secrets_file, secrets) != known | new:
+    if entries(secrets_file, secrets) != known | new:
         raise ConfigError(f"{secrets_file}: nothing can be added to it; write `name: value`, a line each")
     answers.prove(text, known | new)
-    return _written({answers.file: text, **({secrets_file: secrets} if new else {})})
+    return {answers.file: text, **({secrets_file: secrets} if new else {})}
 
 
-def _written(texts: dict[Path, str]) -> list[Path]:
-    """All of them, or none: each is put into its place when all are whole. The first comes last."""
+def put_in_place(texts: dict[Path, str]) -> list[Path]:
+    """All of them, or none: each is put into its place when all are whole. The first comes last.
+
+    Raises:
+        OutputError: they cannot be written; what was there is still there.
+    """
     (configuration, text), *others = texts.items()
     path = configuration
     try:
@@ -116,7 +129,12 @@ def _real(path: Path) -> Path:
     return path.resolve() if path.is_symlink() else path
 
 
-def _entries(file: Path, text: str) -> dict[str, str]:
+def entries(file: Path, text: str) -> dict[str, str]:
+    """What stands in secrets.yaml, by its names.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         entries = parse(text, lambda _: "") or {}
     except ConfigError as error:
@@ -126,12 +144,13 @@ def _entries(file: Path, text: str) -> dict[str, str]:
     return entries
 
 
-def _secrets_of(tree: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+def secrets_of(tree: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """The secrets among some keys, and where they stand."""
     if isinstance(tree, dict | list):
         for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-            yield from _secrets_of(value, (*path, key))
+            yield from secrets_of(value, (*path, key))
     elif isinstance(tree, str) and tree and _is(SecretStr, path):
-        yield path, tree
+        yield path, str(tree)
 
 
 def _is(kind: type, path: KeyPath) -> bool:
@@ -139,7 +158,7 @@ def _is(kind: type, path: KeyPath) -> bool:
     return info is not None and kind in kinds(info.annotation)
 
 
-def _free_name(path: KeyPath, value: str, known: dict[str, str]) -> str:
+def free_name(path: KeyPath, value: str, known: dict[str, str]) -> str:
     """A name for a secret that no other one has; what stands in secrets.yaml may be somebody else's."""
     base = _NAMES.get(path, str(path[-1]))
     name, number = base, 1
@@ -151,10 +170,17 @@ def _free_name(path: KeyPath, value: str, known: dict[str, str]) -> str:
 
 def _sections(tree: dict[str, Any], names: dict[KeyPath, str]) -> Iterator[list[str]]:
     for key in _in_order(tree, ()):
-        yield list(_lines({key: tree[key]}, (), names))
+        yield list(lines({key: tree[key]}, (), names))
 
 
-def _lines(tree: dict[str, Any], path: KeyPath, names: dict[KeyPath, str]) -> Iterator[str]:
+def lines(tree: dict[str, Any], path: KeyPath, names: dict[KeyPath, str]) -> Iterator[str]:
+    """Keys as lines of YAML, with comments.
+
+    Args:
+        tree: the keys and their values.
+        path: below which they stand.
+        names: of the secrets.
+    """
     for key in _in_order(tree, path):
         here, value = (*path, key), tree[key]
         if comment := COMMENTS.get(here):
@@ -163,18 +189,19 @@ def _lines(tree: dict[str, Any], path: KeyPath, names: dict[KeyPath, str]) -> It
             yield f"{key}: !secret {names[here]}"
         elif isinstance(value, dict):
             yield f"{_scalar(key, here)}:"
-            yield from (f"  {line}" for line in _lines(value, here, names))
+            yield from (f"  {line}" for line in lines(value, here, names))
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             yield f"{key}:"
             for place, each in enumerate(value):
-                yield from _item(_lines(each, (*here, place), names))
+                yield from item(lines(each, (*here, place), names))
         elif isinstance(value, list):
             yield f"{key}: [{', '.join(_scalar(each, here) for each in value)}]"
         else:
             yield f"{_scalar(key, ())}: {_scalar(value, here)}"
 
 
-def _item(lines: Iterable[str]) -> Iterator[str]:
+def item(lines: Iterable[str]) -> Iterator[str]:
+    """Lines as an entry of a list."""
     mark = "- "
     for line in lines:
         if line.startswith("#"):

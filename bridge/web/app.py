@@ -18,6 +18,7 @@ from bridge.text.endings import ForTheUser
 from bridge.web.answers import Answers
 from bridge.web.doors import Door, is_from_elsewhere
 from bridge.web.house import House
+from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
 from bridge.web.reports import Reports
@@ -57,6 +58,7 @@ class App:
         self._house, self._door = house, door
         self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
         self._answers, self._reports = Answers(), Reports()
+        self._interviews = Interviews(lambda: house().now())
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
@@ -76,6 +78,7 @@ class App:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:
+        self._interviews.tidy()
         if self._door.is_shut(request):
             return Response("This page is not for you.\n", 403, mimetype="text/plain")
         session = self._sessions.of(request)
@@ -86,6 +89,7 @@ class App:
             session,
             token=self._sessions.token(session),
             answers=self._answers,
+            interviews=self._interviews,
             reports=self._reports,
             has_door=self._door.password is not None,
         )

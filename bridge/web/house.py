@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
-from bridge.config import Settings
+from bridge.config import FILE, Settings
 from bridge.fetching import readable
 from bridge.ledger import Records
 from bridge.metering.model import Meter
 from bridge.mqtt import Command
 from bridge.service.window import Window
+from bridge.setup.place import Place
 from bridge.web.readings.history import History
 
 
@@ -23,6 +25,9 @@ class House:
     wish: Callable[[Command], None]  # from any thread
     log: Callable[[], Sequence[str]]  # its last lines, oldest first
     now: Callable[[], datetime] = lambda: datetime.now(UTC)  # aware
+    place: Place = field(default_factory=lambda: Place(Path(FILE), {}))  # where the settings are kept
+    take_over: Callable[[Settings], None] = lambda _: None  # go on with others
+    trouble: str | None = None  # why the bridge did not start with the latest
 
     @contextmanager
     def records(self) -> Iterator[Records]:

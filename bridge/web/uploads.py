@@ -20,7 +20,7 @@ _BROKEN_OFF = 3600.0  # seconds after which nobody sends a file any more
 _naming = threading.Lock()
 
 
-def keep(folder: Path, name: str, content: IO[bytes]) -> None:
+def keep(folder: Path, name: str, content: IO[bytes]) -> Path:
     """Put a file into a folder, readable by its owner alone (mode 0600); whole, or not at all.
 
     Args:
@@ -40,7 +40,7 @@ def keep(folder: Path, name: str, content: IO[bytes]) -> None:
             with part.open("wb") as file:
                 shutil.copyfileobj(content, file, 1024 * 1024)
             with _naming:
-                part.replace(free(folder, Path(harmless(name))))
+                return part.replace(free(folder, Path(harmless(name))))
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:

@@ -21,6 +21,7 @@ from bridge.metering.model import Meter
 from bridge.web import vocabulary
 from bridge.web.answers import Answers
 from bridge.web.house import House
+from bridge.web.interviews import Interviews
 from bridge.web.reports import Reports
 from bridge.web.sessions import FORM_FIELD, Session
 from bridge.web.speech import LANGUAGES, Language, Speech, speech
@@ -38,6 +39,7 @@ class Visit:
     session: Session
     token: str  # of forms
     answers: Answers  # to what was asked for on the page
+    interviews: Interviews  # about the configuration
     reports: Reports
     has_door: bool  # whether one can sign out
 

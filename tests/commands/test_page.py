@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.rig.commands import COULD_NOT, DONE, WRONG, command, run, typed
+from tests.rig.commands import COULD_NOT, DONE, WRONG, command, environment, run, started, typed
 from tests.rig.mosquitto import eventually, free_ports
 from tests.rig.world import World
 
@@ -29,6 +29,18 @@ def test_run_waits_with_the_page_while_nothing_is_configured(house: World) -> No
         ended, seconds = running.terminate()
     assert (ended.status, seconds < 2) == (DONE, True)
     assert not (house.data_dir / "ledger.sqlite").exists()
+
+
+def test_run_waits_for_the_page_to_write_the_file_that_it_was_told_of(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    words = "run", "--config", str(tmp_path / "new.yaml")
+    process = started(tmp_path, words, environment(FLUVIUS2MQTT_WEB__PORT=str(port)), tmp_path / "log")
+    try:
+        eventually(lambda: "Your MQTT broker" in page(port, "/"), 20)
+    finally:
+        process.kill()
+        process.wait(10)
+    assert {each.name for each in tmp_path.iterdir()} == {"log"}
 
 
 def page(port: int, path: str) -> str:

@@ -14,6 +14,8 @@ from bridge.web.pages import (
     prices,
     readings,
     report,
+    settings,
+    setup,
     state,
 )
 from bridge.web.uploads import LARGEST
@@ -39,6 +41,11 @@ PAGES: Mapping[str, Page] = {
     "import": Page("/data/import", files.take, POST, largest=LARGEST),
     "export": Page("/data/export", export.show),
     "readings": Page("/data/export/readings", export.readings),
+    "setup": Page("/setup", setup.show, BOTH, largest=LARGEST),
+    "leave": Page("/setup/leave", setup.leave, POST),
+    "settings": Page("/settings", settings.show),
+    "change": Page("/settings/change/<name>", settings.change, POST),
+    "remove": Page("/settings/remove", settings.remove, POST),
     "state": Page("/state", state.show),
     "log": Page("/state/log", state.log_lines),
     "ask": Page("/state/ask/<name>", asking.ask, POST),

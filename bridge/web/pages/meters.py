@@ -24,6 +24,8 @@ class Row:
 
 def home(visit: Visit) -> Response:
     """The latest day of the only meter, or all of them."""
+    if not visit.house.settings.is_set_up:
+        return visit.to("setup")
     with visit.house.records() as records:
         meters = visit.house.meters(records)
     if len(meters) == 1:

@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from bridge.metering.meterday import ONE_DAY
-from bridge.metering.model import BRUSSELS
+from bridge.metering.model import BRUSSELS, Meter
 from bridge.web import tables, vocabulary
 from bridge.web.pictures import drawings
 from bridge.web.pictures.frame import Caption
@@ -131,6 +131,7 @@ def _day_page(visit: Visit, history: History, on: date) -> Response:
         "day.html",
         shown=shown,
         is_yesterday=is_yesterday,
+        is_awaited=history.latest is None and _is_first_fetch(visit, history.meter),
         picture=drawings.day(shown, caption, say.time),
         table=tables.of_day(say, shown) if shown.slots else None,
         lack=shown.lacks and vocabulary.lack(say, shown.lacks, history.meter.energy),
@@ -139,6 +140,12 @@ def _day_page(visit: Visit, history: History, on: date) -> Response:
         on=shown.next and visit.url("day", name=name, on=shown.next),
         at=on,
     )
+
+
+def _is_first_fetch(visit: Visit, meter: Meter) -> bool:
+    """Whether nobody heard yet what there is of a meter."""
+    progress = visit.house.window.progress.get(meter.ean)
+    return meter.source != "file" and (progress is None or not (progress.last_success or progress.error))
 
 
 def _said_of(visit: Visit, shown: Day) -> str:

@@ -23,7 +23,7 @@ const renew = async () => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const old of moving()) {
       const now = page.getElementById(old.id);
-      if (!now) continue;
+      if (!now) return location.reload(); // something else has come in its place
       if (now.innerHTML !== old.innerHTML) old.replaceChildren(...now.childNodes);
       if (!("live" in now.dataset)) delete old.dataset.live;
     }
@@ -55,3 +55,11 @@ if (drop) {
     if (isTooLarge) event.preventDefault();
   });
 }
+
+// A try takes a while: its button is not to be pressed again.
+const question = document.getElementById("question");
+question?.addEventListener("submit", () => {
+  document.getElementById("trying").hidden = false;
+  setTimeout(() => question.querySelectorAll("button").forEach((button) => (button.disabled = true)));
+});
+addEventListener("pageshow", () => question?.querySelectorAll("button").forEach((button) => (button.disabled = false)));

@@ -1,0 +1,195 @@
+"""What was set up is changed later: shown, tried, and written into the file that people edit by hand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.config import load
+from bridge.simulator import Simulator
+from tests.rig.commands import PASSWORD
+from tests.rig.core import TOKEN, Core
+from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.newcomer import Newcomer, arriving
+from tests.rig.world import GAS, HOME
+
+BY_HAND = """\
+# The bridge in the cellar
+web: true
+mqtt: {{host: 127.0.0.1, port: {port}}}   # Mosquitto
+fluvius:
+  portal:
+    email: you@example.com
+    password: !secret mine
+    url: {url}
+
+meters:
+  # under the stairs
+  - name: home
+    ean: "541448820000000008"
+    serial: 1SAG1100042062
+
+# Of the Christmas of last year
+language: en
+"""
+
+
+@contextmanager
+def living(folder: Path, fluvius: Simulator, port: int, **environ: str) -> Iterator[Newcomer]:
+    """A bridge that was set up by hand."""
+    (folder / "secrets.yaml").write_text(f"# mine alone\nmine: {PASSWORD}\n", "utf-8")
+    with arriving(folder, environ, BY_HAND.format(port=port, url=fluvius.url)) as newcomer:
+        yield newcomer
+
+
+def file_of(newcomer: Newcomer) -> str:
+    return newcomer.place.file.read_text("utf-8")
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, today: Simulator, mosquitto: Mosquitto) -> Iterator[Newcomer]:
+    with living(tmp_path, today, mosquitto.port) as newcomer:
+        yield newcomer
+        assert not [each for each in newcomer.seen if PASSWORD in each]
+
+
+def test_another_name_is_shown_written_and_taken_over(at_home: Newcomer, mosquitto: Mosquitto) -> None:
+    before = file_of(at_home)
+    eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
+    at_home.look("/settings").press("change/names").answer(name="Mémé")
+    assert "What will change" in at_home.words
+    assert "+ - name: Mémé" in at_home.words
+    assert file_of(at_home) == before
+    at_home.answer(do="write")
+    assert file_of(at_home) == before.replace("name: home", "name: Mémé")
+    assert "Mémé" in at_home.words
+    eventually(lambda: "fluvius/meme/day" in mosquitto.retained(), 20)
+    eventually(lambda: "fluvius/home/day" not in mosquitto.retained(), 20)  # what was called so is gone
+
+
+def test_a_new_password_is_tried_and_goes_to_the_secrets(at_home: Newcomer, today: Simulator) -> None:
+    before = file_of(at_home)
+    at_home.look("/settings").press("change/account").answer(password="planted wrong")
+    assert "That does not work" in at_home.words
+    today.sign_in.password = "planted right"
+    at_home.answer(password="planted right")
+    assert "Fluvius knows you" in at_home.words
+    at_home.answer(do="write")
+    secrets = at_home.place.file.with_name("secrets.yaml").read_text("utf-8")
+    assert secrets == '# mine alone\nmine: "planted right"\n'
+    assert file_of(at_home) == before
+    assert not [each for each in at_home.seen if "planted" in each]
+
+
+def test_prices_from_a_day_on_come_beside_those_before(at_home: Newcomer) -> None:
+    for day, price in ("2026-01-01", "0,31"), ("2026-06-01", "0.29 0.21"), ("2026-06-01", "0.28"):
+        at_home.look("/settings").press("change/prices").answer(prices="all-in")
+        assert "There is more to answer now" in at_home.words
+        at_home.answer(**{"from": day, "prices.0.consumption.energy": price}).answer(do="write")
+    prices = load(at_home.place.file, {}).prices
+    assert [(each.since, str(each.consumption.energy)) for each in prices] == [
+        ("2026-01-01", "0.31"),
+        ("2026-06-01", "0.28"),
+    ]
+    assert "# Of the Christmas of last year\nlanguage: en\n" in file_of(at_home)
+    assert "2026-06-01, electricity" in at_home.words
+
+
+def test_a_meter_comes_and_goes(at_home: Newcomer) -> None:
+    before = file_of(at_home)
+    at_home.look("/settings").press("change/meters")
+    at_home.answer(ean=GAS["ean"], serial=GAS["serial"], energy="gas")
+    assert "days up to" in at_home.words
+    at_home.answer(do="write")
+    assert [each.ean for each in load(at_home.place.file, {}).meters] == [HOME["ean"], GAS["ean"]]
+    at_home.look("/settings").press("remove", ean=GAS["ean"]).answer(do="write")
+    assert file_of(at_home) == before
+
+
+def test_the_energy_dashboards_token_is_tried(at_home: Newcomer, core: Core) -> None:
+    at_home.look("/settings").press("change/statistics").answer(statistics="yes")
+    at_home.answer(url=core.url, token="planted wrong")
+    assert "That does not work" in at_home.words
+    at_home.answer(url=core.url, token=TOKEN)
+    assert "takes statistics" in at_home.words
+    at_home.answer(do="write")
+    assert "# Of the Christmas of last year\nlanguage: en\n\nhomeassistant:\n" in file_of(at_home)
+    assert core.url in at_home.words
+    assert not [each for each in at_home.seen if TOKEN in each or "planted" in each]
+
+
+def test_a_form_of_another_change_counts_for_nothing(at_home: Newcomer) -> None:
+    before = file_of(at_home)
+    review = at_home.look("/settings").press("change/language").answer(language="nl").page
+    at_home.look("/settings").press("change/schedule").answer(at="07:00")
+    at_home.page = review  # in another tab
+    at_home.answer(do="write")
+    assert "What will change" in at_home.words
+    assert "07:00" in at_home.words
+    assert file_of(at_home) == before
+
+
+def test_language_and_schedule(at_home: Newcomer) -> None:
+    at_home.look("/settings").press("change/language").answer(language="nl").answer(do="write")
+    at_home.look("/settings").press("change/schedule").answer(at="7 uur")
+    assert 'class="bad"' in at_home.page.text
+    at_home.answer(at="07:00, 19:30").answer(do="write")
+    assert "07:00 19:30" in at_home.words
+    assert "Nederlands" in at_home.words
+    assert at_home.keeper.settings.schedule.at == ("07:00", "19:30")
+
+
+def test_a_file_that_was_changed_by_hand_meanwhile_is_left_alone(at_home: Newcomer) -> None:
+    at_home.look("/settings").press("change/language").answer(language="nl")
+    by_hand = file_of(at_home).replace("# Mosquitto", "# EMQX")
+    at_home.place.file.write_text(by_hand, "utf-8")
+    form = at_home.form("setup")
+    refused = at_home.browser.session.post(at_home.page.url, data=form.fields | {"do": "write"}, timeout=9)
+    assert "was changed meanwhile" in refused.text
+    assert file_of(at_home) == by_hand
+    at_home.look("/settings").press("change/language").answer(language="nl").answer(do="write")
+    assert file_of(at_home) == by_hand.replace("language: en", "language: nl")
+
+
+def test_of_two_who_change_at_once_the_second_is_told(at_home: Newcomer) -> None:
+    other = Newcomer(at_home.keeper, at_home.place, at_home.browser.port)
+    for each, language in (at_home, "nl"), (other, "fr"):
+        each.look("/settings").press("change/language").answer(language=language)
+    at_home.answer(do="write")
+    refused = other.browser.session.post(
+        other.page.url, data=other.form("setup").fields | {"do": "write"}, timeout=9
+    )
+    assert "was changed meanwhile" in refused.text
+    assert "language: nl" in file_of(at_home)
+
+
+@pytest.mark.parametrize("damage", ["mqtt: [", "- a list\n", "\0"])
+def test_a_damaged_file_is_said_and_stays(at_home: Newcomer, damage: str) -> None:
+    at_home.place.file.write_text(damage, "utf-8")
+    at_home.look("/settings")
+    form = at_home.form("change/language")
+    answer = at_home.browser.session.post(
+        f"{at_home.browser.root}/settings/change/language", data=form.fields, timeout=9
+    )
+    assert "fluvius2mqtt.yaml" in answer.text
+    assert file_of(at_home) == damage
+
+
+def test_what_a_variable_says_is_said_and_not_changed_here(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    with living(tmp_path, today, mosquitto.port, FLUVIUS2MQTT_LANGUAGE="fr") as newcomer:
+        newcomer.look("/settings")
+        assert "Said by FLUVIUS2MQTT_LANGUAGE" in newcomer.words
+        fields = {"form": newcomer.browser.token()}
+        url = f"{newcomer.browser.root}/settings/change/language"
+        assert newcomer.browser.session.post(url, data=fields, timeout=9).status_code == 404
+
+
+def test_answers_are_forgotten_after_an_hour(at_home: Newcomer) -> None:
+    at_home.look("/settings").press("change/language")
+    at_home.later(minutes=59)
+    assert "Language" in at_home.look("/setup").words
+    at_home.later(minutes=61)
+    assert at_home.look("/setup").page.url.endswith("/settings")
