@@ -14,6 +14,7 @@ import yaml
 from bridge.config import load
 from bridge.metering.model import BRUSSELS
 from bridge.simulator import Simulator
+from tests.rig.chance import often
 from tests.rig.commands import (
     COULD_NOT,
     DONE,
@@ -216,7 +217,7 @@ QUESTIONS = [
 ]
 
 
-@pytest.mark.parametrize("last", range(len(QUESTIONS)))
+@pytest.mark.parametrize("last", range(0, len(QUESTIONS), often(4, soak=1)))
 def test_ctrl_c_at_any_question_leaves_nothing(house: World, empty: Path, last: int) -> None:
     with at_a_terminal(empty, "init", **{URL: house.simulator.url}) as person:
         for question, answer in QUESTIONS[:last]:
