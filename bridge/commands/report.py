@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from bridge import URL
 from bridge.commands.findings import show
 from bridge.config import Settings
 from bridge.config.asked import UsageError
@@ -39,9 +40,7 @@ def report(settings: Settings, path: Path, *, yes: bool) -> int:
         _agree(path, made, manifest, yes=yes)
         made.write(file.buffer, manifest)
     print(f"{path} is written, for this user alone. To look through it:\n  unzip -p {path} | less")
-    print(
-        "It is meant for a public bug report:\n  https://github.com/fluvius2mqtt/fluvius2mqtt/issues/new/choose"
-    )
+    print(f"It is meant for a public bug report:\n  {URL}/issues/new/choose")
     return status
 
 
