@@ -4,7 +4,7 @@ import argparse
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,11 +84,8 @@ def _findings(settings: Settings, *, signed_in: bool) -> Iterator[Finding]:
         return
     yield from price_findings(settings, lambda: datetime.now(UTC))
     yield from file_findings(settings)
-    http = PoliteSession()
-    try:
+    with closing(PoliteSession()) as http:
         yield from visit.fluvius(settings, http, signed_in=signed_in)
-    finally:
-        http.close()
     yield from _odd_answers(settings, http.seen)
 
 

@@ -1,6 +1,7 @@
 """A visit to Fluvius, recorded for a public bug report, without what tells who or how much."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import IO
 
@@ -41,14 +42,11 @@ class Report:
 
     def visit(self) -> Iterator[Finding]:
         """Ask Fluvius, once; yields what works."""
-        http = PoliteSession()
-        http.recorder = self._recorder
-        try:
+        with closing(PoliteSession()) as http:
+            http.recorder = self._recorder
             for finding in visit.fluvius(self._settings, http, whole=True):
                 self._found.append(finding)
                 yield finding
-        finally:
-            http.close()
 
     def prove_asked(self, status: int = COULD_NOT) -> None:
         """Whether there is anything of it.

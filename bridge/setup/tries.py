@@ -2,8 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -89,7 +89,7 @@ def sign_in(answers: Answers) -> Found:
     try:
         settings = answers.settings()
         make(settings.data_dir)
-        with _session() as http:
+        with closing(PoliteSession()) as http:
             open_access(settings, http, _now, asked=True).try_sign_in()
     except CredentialsRefused as error:
         answers.asides["refused"] = str(refused + 1)
@@ -107,7 +107,7 @@ def meter(answers: Answers, index: int) -> Found:
         return Found(works=True, words="not asked: there was no sign-in; `fluvius2mqtt check` asks")
     try:
         settings = answers.settings()
-        with _session() as http:
+        with closing(PoliteSession()) as http:
             source = open_portal(settings, http, Nothing(), _now, asked=True)
             days = settings.schedule.lookback_days
             return Found(*readings_of(source, settings.followed[index], _now(), days))
@@ -194,15 +194,6 @@ class Traces:
                     path.unlink(missing_ok=True)
                     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
             self._folder.rmdir()
-
-
-@contextmanager
-def _session() -> Iterator[PoliteSession]:
-    http = PoliteSession()
-    try:
-        yield http
-    finally:
-        http.close()
 
 
 def _now() -> datetime:
