@@ -64,6 +64,10 @@ class Visit:
         """Have the browser go there."""
         return Response(status=303, headers={"Location": self.url(endpoint, **values)})
 
+    def ask(self, command: str, /, **request: str) -> str:
+        """Ask the bridge for something; returns the mark by which its answer is found."""
+        return self.answers.ask(self.house.wish, command, self.house.now(), **request)
+
     @contextmanager
     def meter(self, name: str) -> Iterator[tuple[Records, Meter]]:
         """The ledger, and the meter of that name in it.

@@ -33,7 +33,7 @@ def ask(visit: Visit, name: str) -> Response:
     """Ask, and show what comes of it."""
     if name not in _COMMANDS:
         raise NotFound
-    return visit.to("asked", mark=visit.answers.ask(visit.house.wish, name, visit.house.now()))
+    return visit.to("asked", mark=visit.ask(name))
 
 
 def asked(visit: Visit, mark: str) -> Response:

@@ -1,6 +1,6 @@
 """History that someone wants from Fluvius: how far it has come, what is in its way, and how to stop it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -57,16 +57,12 @@ def fetch(visit: Visit) -> Response:
     """Ask for it."""
     given = {name: visit.request.form.get(name, "").strip() for name in ("from", "to", "meter")}
     request = {name: value for name, value in given.items() if value}
-    return visit.to("history", asked=_ask(visit, "backfill", **request))
+    return visit.to("history", asked=visit.ask("backfill", **request))
 
 
 def stop(visit: Visit) -> Response:
     """Have all of it stopped."""
-    return visit.to("history", asked=_ask(visit, "stop_history"))
-
-
-def _ask(visit: Visit, name: str, **request: str) -> str:
-    return visit.answers.ask(visit.house.wish, name, visit.house.now(), **request)
+    return visit.to("history", asked=visit.ask("stop_history"))
 
 
 def _known(visit: Visit) -> tuple[Sequence[Meter], Jobs]:
@@ -79,7 +75,7 @@ def _known(visit: Visit) -> tuple[Sequence[Meter], Jobs]:
     return meters, Jobs(list(_named(meters, open_)), list(_named(meters, reversed(ended))))
 
 
-def _named(meters: Sequence[Meter], backfills: "Iterator[Backfill] | Sequence[Backfill]") -> Iterator[Job]:
+def _named(meters: Sequence[Meter], backfills: Iterable[Backfill]) -> Iterator[Job]:
     labels = {(each.ean, each.energy): each.label for each in meters}
     for each in backfills:
         yield Job(labels.get((each.ean, each.energy), each.ean), each)
