@@ -1,15 +1,17 @@
 """Months, years and all of them out of the ledger, for their pages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
 from bridge.ledger.calendar import By, Counted, together
 from bridge.metering import meterday
+from bridge.metering.costs import BilledDay
 from bridge.web.readings import FIRST, LAST, Comparison, Period, State, Sum
 from bridge.web.readings.history import History, amounts_of, costs_of
 
 Span = tuple[date, date]  # both included
+Billed = Mapping[date, BilledDay]
 _NOTHING = Counted(0, 0, {})
 
 
@@ -24,27 +26,14 @@ def month(history: History, month: date) -> Period:
         LedgerError: the ledger cannot be read, or a day is not as it was written.
     """
     days = meterday.span(month, meterday.last_of(month))
-    period = _period(history, [(day, day) for day in days], By.DAY)
-    before, after = history.neighbours(days[0], days[-1])
-    return replace(
-        period,
-        previous=before and meterday.month_of(before),
-        next=after and meterday.month_of(after),
-        comparison=_comparison(history, period, By.DAY),
-    )
+    return _beside_the_year_before(history, [(day, day) for day in days], By.DAY, meterday.month_of)
 
 
 def year(history: History, year: int) -> Period:
     """A year by its months, beside the year before; raises as `month` does."""
     months = [date(year, number, 1) for number in range(1, 13)]
-    period = _period(history, [(each, meterday.last_of(each)) for each in months], By.MONTH)
-    before, after = history.neighbours(period.sum.first, period.sum.last)
-    return replace(
-        period,
-        previous=before and before.replace(month=1, day=1),
-        next=after and after.replace(month=1, day=1),
-        comparison=_comparison(history, period, By.MONTH),
-    )
+    spans = [(each, meterday.last_of(each)) for each in months]
+    return _beside_the_year_before(history, spans, By.MONTH, lambda day: day.replace(month=1, day=1))
 
 
 def years(history: History) -> Period | None:
@@ -54,15 +43,30 @@ def years(history: History) -> Period | None:
     if first is None or last is None:
         return None
     every = range(first.year, last.year + 1)
-    return _period(history, [(date(each, 1, 1), date(each, 12, 31)) for each in every], By.YEAR)
+    spans = [(date(each, 1, 1), date(each, 12, 31)) for each in every]
+    return _period(history, spans, By.YEAR, history.bills(*_whole(spans)))
 
 
-def _period(history: History, spans: Sequence[Span], by: By) -> Period:
+def _beside_the_year_before(
+    history: History, spans: Sequence[Span], by: By, begin: Callable[[date], date]
+) -> Period:
+    """Consecutive spans, and where the periods around them begin that one may go on to."""
+    billed = history.bills(*_whole(spans))
+    period = _period(history, spans, by, billed)
+    before, after = history.neighbours(period.sum.first, period.sum.last)
+    return replace(
+        period,
+        previous=before and begin(before),
+        next=after and begin(after),
+        comparison=_comparison(history, period, by, billed),
+    )
+
+
+def _period(history: History, spans: Sequence[Span], by: By, billed: Billed) -> Period:
     """Consecutive spans, and all of them together."""
-    whole = spans[0][0], spans[-1][1]
+    whole = _whole(spans)
     counted = history.records.calendar.counted(history.meter, *whole, by)
     complete = history.records.days.complete_days(history.meter, *whole)
-    billed = history.bills(*whole)
     every = together(counted.values())
 
     def of(span: Span, counted: Counted) -> Sum:
@@ -82,10 +86,12 @@ def _period(history: History, spans: Sequence[Span], by: By) -> Period:
     return Period(history.meter, of(whole, every), rows)
 
 
-def _comparison(history: History, period: Period, by: By) -> Comparison | None:
+def _comparison(history: History, period: Period, by: By, billed: Billed) -> Comparison | None:
     """None where nothing is known of the year before."""
     spans = [_a_year_before(row.first, row.last) for row in period.rows]
-    before = _period(history, [span for span in spans if span], by)
+    known = [span for span in spans if span]
+    billed_before = history.bills(*_whole(known))
+    before = _period(history, known, by, billed_before)
     if not before.sum.days:
         return None
     by_first = {row.first: row for row in before.rows}
@@ -94,10 +100,14 @@ def _comparison(history: History, period: Period, by: By) -> Comparison | None:
     both = {day: span[0] for day in now if (span := _a_year_before(day, day)) and span[0] in then}
     return Comparison(
         rows=tuple(span and by_first[span[0]] for span in spans),
-        this=_alone(history, period.sum, {day: now[day] for day in both}),
-        that=_alone(history, before.sum, {day: then[day] for day in both.values()}),
+        this=_alone(period.sum, {day: now[day] for day in both}, billed),
+        that=_alone(before.sum, {day: then[day] for day in both.values()}, billed_before),
         is_whole=len(both) == (period.sum.last - period.sum.first).days + 1,
     )
+
+
+def _whole(spans: Sequence[Span]) -> Span:
+    return spans[0][0], spans[-1][1]
 
 
 def _a_year_before(first: date, last: date) -> Span | None:
@@ -109,10 +119,9 @@ def _a_year_before(first: date, last: date) -> Span | None:
     return begin, begin if first == last else meterday.last_of(begin)
 
 
-def _alone(history: History, whole: Sum, days: Mapping[date, Counted]) -> Sum:
+def _alone(whole: Sum, days: Mapping[date, Counted], billed: Billed) -> Sum:
     """Some complete days of a span, as if there were no others."""
     every = together(days.values())
-    billed = history.bills(whole.first, whole.last) if days else {}
     return Sum(
         whole.first,
         whole.last,
