@@ -1,7 +1,8 @@
 """What a meter counted: a day, a month by its days, a year by its months, all years."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 
 from werkzeug.exceptions import NotFound
@@ -38,22 +39,10 @@ def month(visit: Visit, name: str, of: str) -> Response:
     with _history(visit, name) as history:
         shown = periods.month(history, first)
     say = visit.speech
-    heads = [say.gettext("Day"), *(say.short_day(row.first) for row in shown.rows)]
-    urls = [visit.url("day", name=name, on=row.first) if row.days else None for row in shown.rows]
-    picture = drawings.period(
-        shown, _caption(visit, shown, say.month(first)), say.short_day, lambda each: str(each.day)
+    by_day = _Rows(
+        "day", say.gettext("Day"), say.gettext("By day"), say.short_day, lambda each: str(each.day)
     )
-    return visit.page(
-        "period.html",
-        shown=shown,
-        kind="month",
-        title=say.month(first),
-        picture=picture,
-        table=tables.of_period(say, shown, heads, urls, say.gettext("By day")),
-        back=shown.previous and visit.url("month", name=name, of=f"{shown.previous:%Y-%m}"),
-        on=shown.next and visit.url("month", name=name, of=f"{shown.next:%Y-%m}"),
-        at=first,
-    )
+    return _period_page(visit, shown, "month", say.month(first), by_day, at=first)
 
 
 def year(visit: Visit, name: str, of: int) -> Response:
@@ -63,22 +52,8 @@ def year(visit: Visit, name: str, of: int) -> Response:
     with _history(visit, name) as history:
         shown = periods.year(history, of)
     say = visit.speech
-    heads = [say.gettext("Month"), *(say.month(row.first) for row in shown.rows)]
-    urls = [
-        visit.url("month", name=name, of=f"{row.first:%Y-%m}") if row.days else None for row in shown.rows
-    ]
-    picture = drawings.period(shown, _caption(visit, shown, str(of)), say.month, say.month_name)
-    return visit.page(
-        "period.html",
-        shown=shown,
-        kind="year",
-        title=str(of),
-        picture=picture,
-        table=tables.of_period(say, shown, heads, urls, say.gettext("By month")),
-        back=shown.previous and visit.url("year", name=name, of=shown.previous.year),
-        on=shown.next and visit.url("year", name=name, of=shown.next.year),
-        at=date(of, 1, 1),
-    )
+    by_month = _Rows("month", say.gettext("Month"), say.gettext("By month"), say.month, say.month_name)
+    return _period_page(visit, shown, "year", str(of), by_month, at=date(of, 1, 1))
 
 
 def years(visit: Visit, name: str) -> Response:
@@ -91,22 +66,55 @@ def years(visit: Visit, name: str) -> Response:
     title = say.gettext("All years")
     if shown is None:
         return visit.page("no_readings.html", meter=meter, title=title, at=at)
-    heads = [say.gettext("Year"), *(str(row.first.year) for row in shown.rows)]
-    urls = [visit.url("year", name=name, of=row.first.year) if row.days else None for row in shown.rows]
-    picture = drawings.period(
-        shown, _caption(visit, shown, title), lambda each: str(each.year), lambda each: str(each.year)
-    )
+    by_year = _Rows("year", say.gettext("Year"), say.gettext("By year"), _year, _year)
+    return _period_page(visit, shown, "years", title, by_year, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What a period is told by."""
+
+    page: str  # of one of them
+    head: str
+    caption: str  # of them all
+    told: Callable[[date], str]  # each by its first day
+    label: Callable[[date], str]  # the same, as short as can be
+
+
+def _period_page(visit: Visit, shown: Period, kind: str, title: str, by: _Rows, *, at: date) -> Response:
     return visit.page(
         "period.html",
         shown=shown,
-        kind="years",
+        kind=kind,
         title=title,
-        picture=picture,
-        table=tables.of_period(say, shown, heads, urls, say.gettext("By year")),
-        back=None,
-        on=None,
+        picture=drawings.period(shown, _caption(visit, shown, title), by.told, by.label),
+        table=tables.of_period(
+            visit.speech,
+            shown,
+            [by.head, *(by.told(row.first) for row in shown.rows)],
+            [_url(visit, by.page, shown, row.first) if row.days else None for row in shown.rows],
+            by.caption,
+        ),
+        back=shown.previous and _url(visit, kind, shown, shown.previous),
+        on=shown.next and _url(visit, kind, shown, shown.next),
         at=at,
     )
+
+
+def _url(visit: Visit, page: str, shown: Period, first: date) -> str:
+    """Of the day, the month or the year that begins then."""
+    name = shown.meter.name
+    match page:
+        case "day":
+            return visit.url(page, name=name, on=first)
+        case "month":
+            return visit.url(page, name=name, of=f"{first:%Y-%m}")
+        case _:
+            return visit.url(page, name=name, of=first.year)
+
+
+def _year(day: date) -> str:
+    return str(day.year)
 
 
 @contextmanager
