@@ -80,25 +80,25 @@ class Interview:
 
     Args:
         subject: what it is about.
-        place: where the configuration is.
-        answers: what stands there.
+        place: where the configuration is, from which it sets out.
         route: the steps, each of which follows from the answers before it.
         refusals: of all interviews.
+
+    Raises:
+        ConfigError: what stands there cannot be read.
     """
 
-    def __init__(
-        self, subject: str, place: Place, answers: Answers, route: Route, refusals: Refusals
-    ) -> None:
-        self.subject, self.place, self.answers = subject, place, answers
+    def __init__(self, subject: str, place: Place, route: Route, refusals: Refusals) -> None:
+        self.subject, self.place, self.answers = subject, place, place.answers()
         self.lock = threading.Lock()
         self._mark, self._turn = token_hex(4), 0
         self.found: Found | None = None  # by the latest try, whether of this step or the one before
         self.passed: list[tuple[Step, Answers]] = []  # and what was answered before each
         self.wants_more = False  # there is a question that follows from the answers
         self._route, self._refusals = route, refusals
-        self._before = answers.copy().tree
+        self._before = self.answers.copy().tree
         self._digest = place.digest()
-        self._traces = Traces(data_dir_of(answers))
+        self._traces = Traces(data_dir_of(self.answers))
         self._typed: dict[tuple[str, str], str] = {}  # by step and question
         self._problems: dict[str, str] = {}
         self._tried: Answers | None = None  # what did not work, and may be kept all the same

@@ -49,7 +49,7 @@ def _first_start(visit: Visit) -> Interview:
     place = visit.house.place
     route = first_start(place, visit.speech.language)
     return visit.interviews.begin(
-        visit.session.number, Interview(FIRST_START, place, place.answers(), route, visit.interviews.refusals)
+        visit.session.number, Interview(FIRST_START, place, route, visit.interviews.refusals)
     )
 
 
