@@ -52,6 +52,11 @@ def picture_of(newcomer: Newcomer, name: str) -> None:
     eventually(lambda: "<svg" in newcomer.browser.get(path).text, 40)
 
 
+def published(mosquitto: Mosquitto, *topics: str) -> None:
+    """A picture is there once the ledger has its day, and that is published a moment later."""
+    eventually(lambda: mosquitto.retained().keys() >= set(topics), 20)
+
+
 def test_a_newcomer_with_an_account(tmp_path: Path, today: Simulator, mosquitto: Mosquitto) -> None:
     with arriving(tmp_path, at(today)) as newcomer:
         to_the_account(newcomer, mosquitto)
@@ -71,9 +76,8 @@ def test_a_newcomer_with_an_account(tmp_path: Path, today: Simulator, mosquitto:
         newcomer.answer(do="write")
         picture_of(newcomer, "home")
         picture_of(newcomer, "gas")
-        retained = mosquitto.retained()
-        assert retained["fluvius/home/day/date"] == str(YESTERDAY)
-        assert {"fluvius/gas/day", "fluvius/home/intervals"} <= retained.keys()
+        published(mosquitto, "fluvius/gas/day", "fluvius/home/intervals")
+        assert mosquitto.retained()["fluvius/home/day/date"] == str(YESTERDAY)
         assert not [each for each in newcomer.seen if PASSWORD in each]
     for name in "fluvius2mqtt.yaml", "secrets.yaml":
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
@@ -108,7 +112,7 @@ def test_a_newcomer_with_two_files_and_no_account(
         assert not list((tmp_path / "aside").iterdir())
         picture_of(newcomer, "home")
         picture_of(newcomer, "gas")
-        eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
+        published(mosquitto, "fluvius/home/day", "fluvius/gas/day")
         assert json.loads(mosquitto.retained()["fluvius/gas/day"])["date"] == str(YESTERDAY)
     assert not load(tmp_path / "empty" / "fluvius2mqtt.yaml", {}).fluvius.portal
 
