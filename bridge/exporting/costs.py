@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from bridge.exporting.portions import in_csv, in_json, number
+from bridge.exporting.portions import in_csv, in_json, number, whose
 from bridge.ledger.day_ahead import KnownPrices
 from bridge.metering import meterday
 from bridge.metering.contract import Contract, Part, Timeline
@@ -18,7 +18,6 @@ from bridge.metering.costs import BilledDay, Price, price_at
 from bridge.metering.model import OF_THE_CONNECTION, Direction, Meter, Register, Tariff, Unit
 from bridge.metering.pricing import EXACT
 from bridge.publishing.costs import CURRENCY, in_words, rounded
-from bridge.text.foreign import cell
 from bridge.text.words import local, to_json
 
 _AMOUNTS = (*map(str, Part), "total")
@@ -78,11 +77,10 @@ def cost_lines(
 
 
 def csv_text(lines: Iterable[CostLine], *, point: str, delimiter: str) -> Iterator[str]:
-    """A column for each part; EANs that are no numbers, or spreadsheets round them."""
+    """A column for each part."""
     rows = (
         (
-            f"EAN {meter}" if meter == ean else cell(meter),
-            f"EAN {ean}",
+            *whose(meter, ean),
             *(number(each, point) if not isinstance(each, str) else each for each in others),
         )
         for meter, ean, *others in lines

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from bridge.exporting.portions import in_csv, in_json, number
+from bridge.exporting.portions import in_csv, in_json, number, whose
 from bridge.metering.model import Unit
-from bridge.text.foreign import cell
 from bridge.text.words import plain
 
 _WORDS = ("false", "true")
@@ -32,13 +31,12 @@ class Line(NamedTuple):
 
 
 def csv_text(lines: Iterable[Line], *, point: str, delimiter: str, costs: bool = False) -> Iterator[str]:
-    """ASCII, or spreadsheets ask for an encoding; and EANs that are no numbers, or they round them."""
+    """ASCII, or spreadsheets ask for an encoding."""
     rows = (
         (
-            f"EAN {meter}" if meter == ean else cell(meter),
-            f"EAN {ean}",
+            *whose(meter, ean),
             *slot,
-            plain(amount).replace(".", point),
+            number(amount, point),
             "m3" if unit is Unit.M3 else unit,
             _WORDS[validated],
             _WORDS[complete],

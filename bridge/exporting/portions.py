@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
 
+from bridge.text.foreign import cell
 from bridge.text.words import plain
 
 _LINES = 500
@@ -34,6 +35,12 @@ def in_json(objects: Iterable[str]) -> Iterator[str]:
         yield before + ",\n".join(portion)
         before = ",\n"
     yield "\n]\n" if before.startswith(",") else "[]\n"
+
+
+def whose(meter: str, ean: str) -> tuple[str, str]:
+    """The name of a meter and its EAN, for a spreadsheet: not as numbers, or it rounds them."""
+    written = f"EAN {ean}"
+    return written if meter == ean else cell(meter), written
 
 
 def number(amount: Decimal | None, point: str) -> str:
