@@ -186,9 +186,7 @@ def _span(records: Records, meter: Meter, wanted: Wanted, now: datetime) -> Span
     if first > last and (meter.since or meter.until):
         raise NothingKnown(f"nothing of these days lies within the bounds of {meter.label} (from, until)")
     if max(first, known[0]) > min(last, known[1]):
-        raise NothingKnown(
-            f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}"
-        )
+        raise readable.nothing_known(meter, known)
     if wanted.resolution == "interval" and records.readings.first_with_intervals(meter) is None:
         raise NothingKnown(f"no {INTERVALS[meter.energy]} are known of {meter.label}, only days")
     return Span(meter, first, last)

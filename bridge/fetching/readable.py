@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from bridge.config import Settings
@@ -63,3 +63,8 @@ def nothing_fetched(meters: Sequence[Meter] = ()) -> NothingKnown:
     return NothingKnown(
         f"nothing was fetched yet{names}; start the bridge, or `fluvius2mqtt backfill --from 2026-01-01`"
     )
+
+
+def nothing_known(meter: Meter, known: tuple[date, date]) -> NothingKnown:
+    """Nothing is known of the days that were asked for, but of others."""
+    return NothingKnown(f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}")

@@ -15,7 +15,6 @@ from functools import cached_property
 from bridge.config import ConfigError, PriceSettings
 from bridge.config.prices import timeline
 from bridge.fetching import readable
-from bridge.fetching.readable import NothingKnown
 from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.contract import Timeline
@@ -172,9 +171,7 @@ def _span(records: Records, meter: Meter, first: date | None, last: date | None)
     last = min(last or known[1], known[1])
     first, last = meterday.span_within(meter, max(first or last - timedelta(_YEAR - 1), known[0]), last)
     if first > last:
-        raise NothingKnown(
-            f"nothing of these days is known of {meter.label}, only of {known[0]} to {known[1]}"
-        )
+        raise readable.nothing_known(meter, known)
     return first, last
 
 
