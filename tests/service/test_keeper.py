@@ -1,8 +1,5 @@
 """A bridge is kept running through changes of its configuration, and waited for while there is none."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ from bridge.mqtt import Command
 from bridge.service.keeper import Keeper
 from bridge.text.endings import ForTheUser
 from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.newcomer import keeping
 from tests.rig.world import World
 
 
@@ -20,21 +18,6 @@ from tests.rig.world import World
 def nothing(tmp_path: Path) -> Settings:
     """What a first start has: the page, and no more."""
     return load(None, {"FLUVIUS2MQTT_WEB": "true", "FLUVIUS2MQTT_DATA_DIR": str(tmp_path / "data")})
-
-
-@contextmanager
-def keeping(settings: Settings) -> Iterator[Keeper]:
-    """A keeper at work, until the end of the block."""
-    keeper = Keeper(settings, is_seen=True)
-    thread = threading.Thread(target=keeper.run, name="keeper")
-    thread.start()
-    try:
-        yield keeper
-        assert thread.is_alive()
-    finally:
-        keeper.stop()
-        thread.join(5)
-        assert not thread.is_alive(), "the keeper does not stop"
 
 
 def states(mosquitto: Mosquitto) -> dict[str, str]:
@@ -51,7 +34,7 @@ def named(house: World, base: str) -> Settings:
 
 
 def test_it_waits_while_nothing_is_configured_and_touches_nothing(nothing: Settings) -> None:
-    with keeping(nothing) as keeper:
+    with keeping(Keeper(nothing, is_seen=True)) as keeper:
         keeper.wish(Command("refresh", b""))  # of which nobody knows
         assert keeper.trouble is None
         assert keeper.window.status is None
@@ -61,7 +44,8 @@ def test_it_waits_while_nothing_is_configured_and_touches_nothing(nothing: Setti
 def test_files_for_which_nothing_is_configured_yet_are_said_to_wait(
     nothing: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with keeping(nothing.model_copy(update={"import_dir": nothing.data_dir / "inbox"})):
+    settings = nothing.model_copy(update={"import_dir": nothing.data_dir / "inbox"})
+    with keeping(Keeper(settings, is_seen=True)):
         eventually(lambda: "inbox wait until then" in caplog.text)
     assert "no meter is configured yet" in caplog.text
 
@@ -69,7 +53,7 @@ def test_files_for_which_nothing_is_configured_yet_are_said_to_wait(
 def test_it_takes_over_a_configuration_and_then_another(
     nothing: Settings, house: World, mosquitto: Mosquitto
 ) -> None:
-    with keeping(nothing) as keeper:
+    with keeping(Keeper(nothing, is_seen=True)) as keeper:
         keeper.take_over(named(house, "first"))
         eventually(lambda: states(mosquitto) == {"first": "online"}, 20)
         seen = keeper.window
@@ -83,7 +67,7 @@ def test_it_takes_over_a_configuration_and_then_another(
 def test_what_cannot_start_is_told_and_the_next_one_starts(
     nothing: Settings, house: World, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    with keeping(nothing) as keeper:
+    with keeping(Keeper(nothing, is_seen=True)) as keeper:
         house.changes["data_dir"] = str(tmp_path / "taken")
         with claim(tmp_path / "taken"):
             keeper.take_over(house.settings)
@@ -97,7 +81,7 @@ def test_what_cannot_start_is_told_and_the_next_one_starts(
 def test_going_back_to_nothing_leaves_nothing_to_be_seen(
     nothing: Settings, house: World, mosquitto: Mosquitto
 ) -> None:
-    with keeping(named(house, "first")) as keeper:
+    with keeping(Keeper(named(house, "first"), is_seen=True)) as keeper:
         eventually(lambda: keeper.window.status is not None, 20)
         keeper.take_over(nothing)
         eventually(lambda: states(mosquitto) == {"first": "offline"}, 20)
@@ -123,7 +107,7 @@ def test_whoever_was_told_to_stop_before_does_not_begin(
 def test_the_last_of_many_configurations_counts(
     house: World, nothing: Settings, mosquitto: Mosquitto
 ) -> None:
-    with keeping(nothing) as keeper:
+    with keeping(Keeper(nothing, is_seen=True)) as keeper:
         for base in "a", "b", "c", "d":
             keeper.take_over(named(house, base))
         eventually(lambda: states(mosquitto) == {"d": "online"}, 20)
