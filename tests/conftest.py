@@ -13,6 +13,7 @@ import pytest
 pytest.register_assert_rewrite("tests.rig")  # their assertions tell as much as those of a test
 
 from bridge.folder import refusals
+from bridge.ledger import Ledger
 from bridge.simulator import DEFAULT_METERS, Simulator
 from bridge.simulator.household import quarters_of
 from tests.rig.chance import often
@@ -78,6 +79,13 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that lets everyone in."""
     with Mosquitto(tmp_path / "mosquitto") as broker:
         yield broker
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty one."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        yield ledger
 
 
 @pytest.fixture

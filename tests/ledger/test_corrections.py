@@ -4,7 +4,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -36,12 +35,6 @@ from tests.rig.readings import (
 from tests.rig.registers import HIGH, INJECTED, LOW, TOTAL, VOLUME, kwh
 from tests.rig.world import HOME as AT_HOME
 from tests.rig.world import World
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    with Ledger(path) as ledger:
-        yield ledger
 
 
 def correction(register: Register, was: Any, became: Any, at: datetime, on: date = DAY) -> Correction:

@@ -2,7 +2,6 @@
 
 import random
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -22,17 +21,6 @@ SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
 
 def priced(start: datetime, *prices: str) -> dict[datetime, Decimal]:
     return {start + QUARTER * i: Decimal(price) for i, price in enumerate(prices)}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    with Ledger(path) as ledger:
-        yield ledger
 
 
 def test_a_price_is_kept_exactly(ledger: Ledger) -> None:

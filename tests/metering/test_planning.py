@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -387,12 +386,6 @@ class Household:
             for start in meterday.intervals_of(day, self.energy):
                 amount = Decimal(length / timedelta(hours=1))
                 yield Reading(start, start + length, TOTAL, amount, validated=True, serial="A")
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        yield ledger
 
 
 def runs(days: int, since: datetime = NOW) -> list[datetime]:

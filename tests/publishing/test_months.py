@@ -4,11 +4,9 @@ The truth is the simulator's own; what Fluvius says of peaks comes from it over 
 """
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -510,12 +508,6 @@ def test_what_fluvius_says_of_the_month_under_way_counts_for_days_the_ledger_doe
 # --- peaks: those of the ledger
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        yield ledger
-
-
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 
 
@@ -773,7 +765,7 @@ def test_a_difference_is_one_that_missing_days_do_not_explain(
 
 
 def test_a_difference_goes_when_the_ledger_is_corrected(ledger: Ledger) -> None:
-    months: Sequence[date] = months_until(NOVEMBER, 13)
+    months = months_until(NOVEMBER, 13)
     for day in span(OCTOBER, date(2026, 10, 31)):
         day_with(ledger, day, {40: "3"})
     ledger.peaks.keep_peaks(

@@ -1,7 +1,7 @@
 """What the reading pages show, out of ledgers as they come about."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -33,17 +33,6 @@ FIXED = Contract(
     vat=Decimal(6),
 )
 BOTH = kwh(HIGH="0.1", LOW="0.2", INJECTED_HIGH="0.05", INJECTED_LOW="0.01")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    with Ledger(path) as ledger:
-        yield ledger
 
 
 def history(
@@ -456,10 +445,10 @@ def test_what_something_cost_is_unknown_where_a_price_is(ledger: Ledger) -> None
     assert costs.why
 
 
-def test_a_day_that_rotted_is_said_and_not_shown(ledger: Ledger, path: Path) -> None:
+def test_a_day_that_rotted_is_said_and_not_shown(ledger: Ledger, tmp_path: Path) -> None:
     whole_day(ledger, BOTH)
     whole_day(ledger, BOTH, BEFORE)
-    with closing(sqlite3.connect(path)) as database, database:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database, database:
         start = int(meterday.start_of(DAY, Energy.ELECTRICITY).timestamp())
         database.execute("UPDATE reading SET amount = amount + 1 WHERE start = ?", (start,))
     with pytest.raises(Damaged):
@@ -469,9 +458,9 @@ def test_a_day_that_rotted_is_said_and_not_shown(ledger: Ledger, path: Path) -> 
     assert shown(ledger, BEFORE).amounts
 
 
-def test_so_is_a_day_that_was_not_complete(ledger: Ledger, path: Path) -> None:
+def test_so_is_a_day_that_was_not_complete(ledger: Ledger, tmp_path: Path) -> None:
     ledger.answers.record_days(HOME, daily(BOTH), NOW)
-    with closing(sqlite3.connect(path)) as database, database:
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as database, database:
         database.execute("UPDATE reading SET amount = amount + 1")
     with pytest.raises(Damaged):
         shown(ledger)
