@@ -139,19 +139,13 @@ def _told(visit: Visit, asked: Asked, records: Records, meters: Sequence[Meter])
 def _table(say: Speech, found: Comparison) -> Table:
     """A row for each part, the total, and by how much the card differs."""
     rows = [
-        Row(vocabulary.part(say, part), amounts)
+        Row(vocabulary.part(say, part), [_euros(say, _signed(part, each)) for each in found.sums])
         for part in Part
         if any(each.parts[part] for each in found.sums)
-        for amounts in [[_euros(say, _signed(part, each)) for each in found.sums]]
     ]
+    not_compared = [""] * (len(found.columns) - len(found.differences))
     differences = [
-        Row(
-            head,
-            [
-                *[""] * (len(found.columns) - len(amounts)),
-                *(_euros(say, each) for each in amounts),
-            ],
-        )
+        Row(head, [*not_compared, *(_euros(say, each) for each in amounts)])
         for head, amounts in (
             (say.gettext("Difference"), found.differences),
             (say.gettext("In a year"), found.differences_in_a_year),
