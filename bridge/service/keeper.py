@@ -27,9 +27,7 @@ class Keeper:
     def __init__(self, settings: Settings, *, is_seen: bool = False) -> None:
         self.settings = settings
         self.window = Window()
-        self.trouble: str | None = (
-            None  # why the bridge did not start with the configuration that was taken over
-        )
+        self.trouble: str | None = None  # why the bridge did not start with what was taken over
         self._is_seen = is_seen
         self._bridge: Bridge | None = None
         self._news = threading.Event()
