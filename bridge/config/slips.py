@@ -17,6 +17,7 @@ _ENTRY = re.compile(rf"(?:- )*{_KEY} *:(?: |$)")
 _WITHOUT_SPACE = re.compile(rf"(?:- )*{_KEY}:(?=[^\s:/])")
 _WITHOUT_COLON = re.compile(rf"(?:- )*{_KEY}(?: +[^\s:=]|$)")
 _KNOWN = {str(path[-1]) for path in KEYS}
+_IN_QUOTES = re.compile(r""""(?:\\.|[^"\\])*"|'(?:''|[^'])*'""")  # where every character is meant
 _BACKSLASH = "in double quotes a backslash begins a code; write single quotes, or / instead of it"
 _QUOTES = "put quotes around it"
 
@@ -26,7 +27,7 @@ def unseen(text: str) -> str | None:
     space = f"[{_LOOKS_LIKE_A_SPACE}]"
     matters = re.compile(rf"^[\s-]*{space}|: *{space}|^ *[\w-]+{space}+:|{space}\s*$|{space} *#")
     for number, line in enumerate(text.split("\n"), 1):
-        if not line.lstrip().startswith("#") and matters.search(line):
+        if not line.lstrip().startswith("#") and matters.search(_IN_QUOTES.sub('""', line)):
             return (
                 f"line {number}{_named(line)}: holds a character that looks like a space and is none, as web"
                 " pages have them; delete it, and type a space"

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.config import ConfigError, load
@@ -25,6 +25,8 @@ def answered(folder: Path, password: str = "secret", name: str = "home") -> Answ
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
+@example("\u00a0#")  # looks like a space, and is meant
+@example("it's: \u00a0\u00a0")
 def test_a_password_is_kept_to_the_letter(tmp_path_factory: pytest.TempPathFactory, password: str) -> None:
     folder = tmp_path_factory.mktemp("written")
     write(answered(folder, password))
