@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from datetime import UTC, datetime
 from getpass import getpass
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ from bridge.setup.finding import Finding
 from bridge.setup.meter_steps import take_files
 from bridge.setup.meters import meant_by, meters_in
 from bridge.setup.questions import Question, Step
+from bridge.setup.sign_ins import SignIns
 from bridge.setup.steps import steps
 from bridge.setup.writer import write
 from bridge.terminal.paragraphs import paragraph
@@ -131,7 +133,8 @@ def _ask(answers: Answers) -> None:
     )
     if os.path.lexists(answers.file) and not _agrees(f"{answers.file} is there already. Replace it?"):
         raise NotWritten(f"{answers.file} stays as it is")
-    for step in steps(answers, tries.brokers_nearby(os.environ), os.environ):
+    sign_ins = SignIns(lambda: datetime.now(UTC))
+    for step in steps(answers, tries.brokers_nearby(os.environ), os.environ, sign_ins):
         _take_step(step, answers)
 
 

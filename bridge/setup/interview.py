@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from difflib import unified_diff
 from pathlib import Path
 from secrets import token_hex
@@ -22,47 +22,17 @@ from bridge.setup.changing import HIDDEN, changed, hidden
 from bridge.setup.meters import files_named
 from bridge.setup.place import Place
 from bridge.setup.questions import Question, Step
-from bridge.setup.steps import ACCOUNT
 from bridge.setup.tries import Found, Traces, data_dir_of
 from bridge.setup.writer import anew, entries, put_in_place
-from bridge.text.words import local
 
 _PREFIX = "fluvius2mqtt-asked-"
-_MOST, _WITHIN = 3, timedelta(days=1)
+_LEFT_AFTER = timedelta(days=1)
 
 Route = Callable[[Answers], Iterator[Step]]
 
 
 class ChangedMeanwhile(ConfigError):
     """Somebody else changed the file since the first question."""
-
-
-class Refusals:
-    """Sign-ins that were refused lately: a few more would lock the account, whoever begins again.
-
-    Args:
-        now: the present instant, aware.
-    """
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now, self._at = now, list[datetime]()
-
-    def standing(self) -> Found | None:
-        """What forbids another try; None if nothing does."""
-        if len(self._at) < _MOST or abs(self._now() - self._at[-_MOST]) >= _WITHIN:
-            return None
-        words = (
-            f"Fluvius refused {_MOST} sign-ins within a day, and is not asked again before"
-            f" {local(self._at[-_MOST] + _WITHIN)}: another one may lock the account"
-        )
-        return Found(works=False, words=words, is_final=True)
-
-    def heard(self, found: Found) -> None:
-        """What came of a try."""
-        if found.is_refused:
-            self._at.append(self._now())
-        elif found.works:
-            self._at.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +52,19 @@ class Interview:
         subject: what it is about.
         place: where the configuration is, from which it sets out.
         route: the steps, each of which follows from the answers before it.
-        refusals: of all interviews.
 
     Raises:
         ConfigError: what stands there cannot be read.
     """
 
-    def __init__(self, subject: str, place: Place, route: Route, refusals: Refusals) -> None:
+    def __init__(self, subject: str, place: Place, route: Route) -> None:
         self.subject, self.place, self.answers = subject, place, place.answers()
         self.lock = threading.Lock()
         self._mark, self._turn = token_hex(4), 0
         self.found: Found | None = None  # by the latest try, whether of this step or the one before
         self.passed: list[tuple[Step, Answers]] = []  # and what was answered before each
         self.wants_more = False  # there is a question that follows from the answers
-        self._route, self._refusals = route, refusals
+        self._route = route
         self._before = self.answers.copy().tree
         self._digest = place.digest()
         self._traces = Traces(data_dir_of(self.answers))
@@ -168,7 +137,7 @@ class Interview:
         if self._problems or self.wants_more:
             return
         if step.attempt:
-            self.found = self._tried_now(step, step.attempt, trial)
+            self.found = step.attempt(trial)
             self.answers.asides |= trial.asides
             if not self.found.works:
                 self._tried = trial
@@ -190,10 +159,7 @@ class Interview:
         self._turn += 1
         self.found, self._tried, self._problems, self.wants_more = None, None, {}, False
         if self.passed:
-            asides = self.answers.asides
             _, self.answers = self.passed.pop()
-            if "refused" in asides:
-                self.answers.asides["refused"] = asides["refused"]
 
     def texts(self) -> dict[Path, str]:
         """What would be written, the configuration first.
@@ -255,15 +221,6 @@ class Interview:
         if problem and question.key in given:
             self._problems[question.key] = problem
 
-    def _tried_now(self, step: Step, attempt: Callable[[Answers], Found], trial: Answers) -> Found:
-        if step.name != ACCOUNT:
-            return attempt(trial)
-        if standing := self._refusals.standing():
-            return standing
-        found = attempt(trial)
-        self._refusals.heard(found)
-        return found
-
     def _forget_secrets(self, step: Step) -> None:
         for question in step.questions(self.answers.copy()):
             if question.is_secret:
@@ -278,7 +235,7 @@ def _remove_what_was_left() -> None:
     """By a process that was ended in the middle."""
     for each in Path(gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            if abs(time.time() - each.stat().st_mtime) > _WITHIN.total_seconds():
+            if abs(time.time() - each.stat().st_mtime) > _LEFT_AFTER.total_seconds():
                 shutil.rmtree(each, ignore_errors=True)
 
 

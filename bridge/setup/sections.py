@@ -12,6 +12,7 @@ from bridge.setup.meter_steps import NO, YES, files, meter, names
 from bridge.setup.place import Place
 from bridge.setup.prices import LATER, price_questions
 from bridge.setup.questions import Question, Step
+from bridge.setup.sign_ins import SignIns
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {  # and the key whose value tells where it comes from
     "account": ("fluvius", "portal", "email"),
@@ -25,19 +26,20 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {  # and the key whose value tells whe
 }
 
 
-def first_start(place: Place, spoken: str) -> Route:
+def first_start(place: Place, spoken: str, sign_ins: SignIns) -> Route:
     """All that is asked, without what is said elsewhere already.
 
     Args:
         place: where the configuration will be.
         spoken: the language that is proposed.
+        sign_ins: try the account.
     """
     said = {name for name, path in SECTIONS.items() if place.who_says(*path)}
     said |= {"statistics"} if place.options else set()  # of its own Home Assistant
     nearby = [] if "broker" in said else tries.brokers_nearby(place.environ)
 
     def route(answers: Answers) -> Iterator[Step]:
-        for step in steps.steps(answers, nearby, {"LANG": spoken}):
+        for step in steps.steps(answers, nearby, {"LANG": spoken}, sign_ins):
             if step.name in said:
                 answers.asides.setdefault(step.name, NO)
             else:
@@ -46,10 +48,10 @@ def first_start(place: Place, spoken: str) -> Route:
     return route
 
 
-def section(name: str, place: Place, spoken: str) -> Route:
+def section(name: str, place: Place, spoken: str, sign_ins: SignIns) -> Route:
     """What is asked to change one of `SECTIONS`."""
     routes: Mapping[str, Callable[[], Route]] = {
-        "account": lambda: _only(steps.account()),
+        "account": lambda: _only(steps.account(sign_ins)),
         "meters": lambda: _another_meter(place.answers()),
         "names": lambda: _only(names()),
         "prices": lambda: _only(Step("prices", "", _new_prices)),

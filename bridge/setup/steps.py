@@ -12,25 +12,29 @@ from bridge.setup.broker_questions import broker_questions
 from bridge.setup.meter_steps import NO, YES, files, meters_of_account, names
 from bridge.setup.prices import price_questions
 from bridge.setup.questions import Question, Step, aside, setting
+from bridge.setup.sign_ins import SignIns
 
 ACCOUNT, FILES = "account", "files"
 LANGUAGE_NAMES = {"en": "English", "nl": "Nederlands", "fr": "français", "de": "Deutsch"}
 
 
-def steps(answers: Answers, nearby: Sequence[MqttSettings], environ: Mapping[str, str]) -> Iterator[Step]:
+def steps(
+    answers: Answers, nearby: Sequence[MqttSettings], environ: Mapping[str, str], sign_ins: SignIns
+) -> Iterator[Step]:
     """The steps one after the other: each follows from the answers to those before it.
 
     Args:
         answers: what was answered; read anew for each step.
         nearby: brokers that may be meant.
         environ: the environment's variables: which language is spoken.
+        sign_ins: try the account.
     """
     yield broker(nearby)
     yield Step("source", "Where readings come from", _source)
     if answers.asides["source"] == FILES:
         yield files()
     else:
-        yield account()
+        yield account(sign_ins)
         yield from meters_of_account(answers)
     if len(answers.at("meters") or ()):
         yield names()
@@ -52,9 +56,9 @@ def broker(nearby: Sequence[MqttSettings]) -> Step:
     )
 
 
-def account() -> Step:
+def account(sign_ins: SignIns) -> Step:
     """The account, tried."""
-    return Step("account", "Your account", _account, _ABOUT_ACCOUNT, tries.sign_in, "Signing in")
+    return Step(ACCOUNT, "Your account", _account, _ABOUT_ACCOUNT, sign_ins.attempt, "Signing in")
 
 
 def energy_dashboard(answers: Answers) -> Iterator[Step]:

@@ -26,7 +26,6 @@ from bridge.setup.broker import try_broker
 
 _USUAL_BROKERS = ("localhost", "homeassistant.local")
 _PATIENCE = 1.5  # seconds, for all of them: a name on the home network takes a moment, or for ever
-_MOST_SIGN_INS = 3  # that are refused: more may lock the account
 _KEPT_OF_TRIES = ("token.json", "home-assistant.json")
 
 
@@ -84,7 +83,6 @@ def broker(answers: Answers) -> Found:
 
 def sign_in(answers: Answers) -> Found:
     """Whether Fluvius knows this account: asked once, and a refusal is remembered as every command does."""
-    refused = int(answers.asides.get("refused", "0"))
     answers.asides.pop("signed_in", None)
     try:
         settings = answers.settings()
@@ -92,8 +90,7 @@ def sign_in(answers: Answers) -> Found:
         with closing(PoliteSession()) as http:
             open_access(settings, http, _now, asked=True).try_sign_in()
     except CredentialsRefused as error:
-        answers.asides["refused"] = str(refused + 1)
-        is_final = isinstance(error, AccountLocked) or refused + 1 >= _MOST_SIGN_INS
+        is_final = isinstance(error, AccountLocked)
         return Found(works=False, words=str(error), is_final=is_final, is_refused=True)
     except (ConfigError, FluviusError, FolderError) as error:
         return Found(works=False, words=str(error))

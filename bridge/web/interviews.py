@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bridge.setup.interview import Interview, Refusals
+from bridge.setup.interview import Interview
+from bridge.setup.sign_ins import SignIns
 
 _REMEMBERED = timedelta(hours=1)
 _MOST = 20
@@ -19,7 +20,7 @@ class Interviews:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self.refusals = Refusals(now)
+        self.sign_ins = SignIns(now)
         self._lock = threading.Lock()
         self._held: dict[str, tuple[Interview, datetime]] = {}  # by session, the latest last
 

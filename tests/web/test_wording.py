@@ -1,6 +1,7 @@
 """All that the set-up asks is asked on the page in the visitor's language."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from bridge.setup.answers import Answers
 from bridge.setup.place import Place
 from bridge.setup.questions import Question, Step
 from bridge.setup.sections import SECTIONS, section
+from bridge.setup.sign_ins import SignIns
 from bridge.setup.steps import steps
 from bridge.web.wording import title, told
 from tests.rig.world import GAS, HOME
 
+SIGN_INS = SignIns(lambda: datetime.now(UTC))
 CHOSEN = {"statistics": "yes", "more 1": "yes", "more 2": "no"}
 
 
@@ -21,7 +24,7 @@ def texts(folder: Path, nearby: list[MqttSettings], **chosen: str) -> Iterator[s
     """What is asked of somebody who answers like this."""
     answers = Answers(folder / "fluvius2mqtt.yaml", {})
     answers.tree = {"mqtt": {"host": "localhost", "username": "me"}}
-    for step in steps(answers, nearby, {}):
+    for step in steps(answers, nearby, {}, SIGN_INS):
         yield from of_step(step)
         for question in step.questions(answers):
             yield from of_question(question)
@@ -60,7 +63,7 @@ def test_nor_one_of_the_settings(tmp_path: Path, name: str) -> None:
     answers = place.answers()
     answers.asides["statistics"] = "yes"
     answers.tree["meters"] = [HOME]
-    step = next(section(name, place, "en")(answers))
+    step = next(section(name, place, "en", SIGN_INS)(answers))
     assert title("nl", step)
     asked = [*of_step(step)]
     for question in step.questions(answers):

@@ -42,15 +42,15 @@ def change(visit: Visit, name: str) -> Response:
     place = visit.house.place
     if name not in SECTIONS or place.who_says(*SECTIONS[name]):
         raise NotFound
-    route = section(name, place, visit.speech.language)
-    visit.interviews.begin(visit.session.number, Interview(name, place, route, visit.interviews.refusals))
+    route = section(name, place, visit.speech.language, visit.interviews.sign_ins)
+    visit.interviews.begin(visit.session.number, Interview(name, place, route))
     return visit.to("setup")
 
 
 def remove(visit: Visit) -> Response:
     """Begin to remove a meter: what follows is shown before it is written."""
     place, ean = visit.house.place, visit.request.form.get("ean", "")
-    interview = Interview("meters", place, lambda _: iter(()), visit.interviews.refusals)
+    interview = Interview("meters", place, lambda _: iter(()))
     meters = interview.answers.at("meters") or []
     left = [each for each in meters if each.get("ean") != ean]
     if len(left) == len(meters) or place.who_says("meters"):

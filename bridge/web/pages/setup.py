@@ -47,10 +47,8 @@ def leave(visit: Visit) -> Response:
 
 def _first_start(visit: Visit) -> Interview:
     place = visit.house.place
-    route = first_start(place, visit.speech.language)
-    return visit.interviews.begin(
-        visit.session.number, Interview(FIRST_START, place, route, visit.interviews.refusals)
-    )
+    route = first_start(place, visit.speech.language, visit.interviews.sign_ins)
+    return visit.interviews.begin(visit.session.number, Interview(FIRST_START, place, route))
 
 
 def _answered(visit: Visit, interview: Interview) -> Response:
