@@ -9,7 +9,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import Forbidden, HTTPException, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, MapAdapter, Rule
 from werkzeug.wrappers import Request, Response
 
 from bridge.fetching.readable import NothingKnown
@@ -22,7 +22,7 @@ from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
 from bridge.web.reports import Reports
-from bridge.web.sessions import FORM_FIELD, Sessions
+from bridge.web.sessions import FORM_FIELD, Session, Sessions
 from bridge.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -64,18 +64,38 @@ class App:
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
             + [Rule("/sign-out", endpoint="sign_out", methods=["POST"])],
             strict_slashes=False,
+            merge_slashes=False,
         )
         self._static = {path.name: path.read_bytes() for path in sorted(_STATIC.iterdir())}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         request = Request(environ)
-        request.max_content_length = _LARGEST_FORM  # the memory of a form with files is bounded by Werkzeug
+        request.max_content_length = self.largest(request)  # Werkzeug puts files aside, not into memory
         response = self._answer(request)
         response.call_on_close(request.close)  # with it the files of a form
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)
+
+    def largest(self, request: Request) -> int:
+        """How many bytes of a request are worth receiving: a form's, or a file's of who may give one."""
+        session = self._sessions.of(request)
+        if self._door.is_shut(request) or is_from_elsewhere(request) or self._must_sign_in(session):
+            return _LARGEST_FORM
+        if request.mimetype != "multipart/form-data":  # others go into memory
+            return _LARGEST_FORM
+        try:
+            endpoint, _ = self._urls(request).match()
+        except HTTPException:
+            return _LARGEST_FORM
+        return PAGES[endpoint].largest if endpoint in PAGES else _LARGEST_FORM
+
+    def _urls(self, request: Request) -> MapAdapter:
+        return self._rules.bind("", path_info=request.path, default_method=request.method)
+
+    def _must_sign_in(self, session: Session) -> bool:
+        return self._door.password is not None and not session.signed_in
 
     def _answer(self, request: Request) -> Response:
         self._interviews.tidy()
@@ -85,7 +105,7 @@ class App:
         visit = Visit(
             request,
             self._house(),
-            self._rules.bind_to_environ(request.environ),
+            self._urls(request),
             session,
             token=self._sessions.token(session),
             answers=self._answers,
@@ -117,10 +137,8 @@ class App:
         endpoint, values = visit.urls.match()
         if endpoint == "static":
             return self._file(visit.request, values["name"])
-        if endpoint != "sign_in" and self._door.password is not None and not visit.session.signed_in:
+        if endpoint != "sign_in" and self._must_sign_in(visit.session):
             return visit.to("sign_in")
-        if endpoint in PAGES and visit.request.mimetype == "multipart/form-data":  # others go into memory
-            visit.request.max_content_length = PAGES[endpoint].largest
         if visit.request.method == "POST":
             self._must_be_ours(visit)
         if endpoint == "sign_in":

@@ -59,9 +59,23 @@ def is_from_elsewhere(request: Request) -> bool:
     origin = request.headers.get("Origin")
     if origin == "null" and "X-Ingress-Path" in request.headers:  # which no form can say
         return False  # Home Assistant has browsers tell nobody where they come from
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+    return origin is not None and _address(origin) != request.headers.get("Host")
 
 
 def _is_called_as_this_machine(request: Request) -> bool:
-    name = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-    return is_this_machine(name)
+    return is_this_machine(_host(f"//{request.headers.get('Host', '')}"))
+
+
+def _host(address: str) -> str:
+    """Without its port; nothing of what is no address."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:  # half of an IPv6 address
+        return ""
+
+
+def _address(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

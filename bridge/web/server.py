@@ -6,17 +6,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
+from functools import partial
 from socket import AF_INET, AF_INET6
 from typing import Any
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import create_server
-from waitress.task import ErrorTask
 
 from bridge.text.endings import ForTheUser
 from bridge.web.app import App
+from bridge.web.channels import Channel
 from bridge.web.doors import Door
 from bridge.web.house import House
 from bridge.web.uploads import LARGEST
@@ -24,23 +23,7 @@ from bridge.web.uploads import LARGEST
 log = logging.getLogger(__name__)
 
 _THREADS = 4
-
-
-class _TooLarge(ErrorTask):
-    """Says in our words what waitress says of a request that it does not take."""
-
-    def execute(self) -> None:
-        error: Any = self.request.error  # type: ignore[attr-defined]  # of the parser
-        if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            error.body = (
-                f"That is more than {LARGEST // 1024**2} MB, and more than any history of Mijn Fluvius."
-                " Go back, and choose another file."
-            )
-        super().execute()
-
-
-class _Channel(HTTPChannel):
-    error_task_class = _TooLarge
+_PATIENCE = 60  # seconds, with a connection on which nothing moves
 
 
 class PageError(ForTheUser):
@@ -66,17 +49,18 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
     """
     connections: dict[int, Any] = {}
     held: dict[int, Any] = {}
+    app = App(house, door, key)
     try:
         listening = socket.create_server((host, port), family=AF_INET6 if ":" in host else AF_INET)
         server: Any = create_server(
-            App(house, door, key),
+            app,
             map=connections,
             sockets=[listening],
             threads=_THREADS,
             ident=None,
             max_request_body_size=LARGEST,
             outbuf_high_watermark=1024 * 1024,  # what is sent while it is read waits for who takes it
-            channel_timeout=60,
+            channel_timeout=_PATIENCE,
             connection_limit=100,
             clear_untrusted_proxy_headers=True,
         )
@@ -91,7 +75,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
         held.update(connections)
         connections.clear()
 
-    server.channel_class = _Channel
+    server.channel_class = partial(Channel, app)
     thread = threading.Thread(target=server.run, name="page", daemon=True)
     thread.start()
     try:

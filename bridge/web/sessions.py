@@ -1,6 +1,7 @@
 """Who is signed in, and that a form is one of ours: signed cookies, so that nothing has to be kept here."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from hmac import compare_digest
@@ -12,10 +13,10 @@ from werkzeug.wrappers import Request, Response
 
 from bridge.folder.files import whole
 
-COOKIE = "fluvius2mqtt"
 FORM_FIELD = "form"
 
 _A_MONTH = 30 * 24 * 3600  # seconds
+_KEY_LENGTH = 32  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,13 @@ class Sessions:
 
     def __init__(self, key: bytes, password: str | None) -> None:
         of_this_password = sha256(f"{password}".encode()).hexdigest()
+        self._cookie = f"fluvius2mqtt-{sha256(key).hexdigest()[:8]}"  # each bridge of a host has its own
         self._cookies = URLSafeTimedSerializer(key, salt=f"session {of_this_password}")
         self._forms = URLSafeTimedSerializer(key, salt="form")
 
     def of(self, request: Request) -> Session:
         """The browser that asks."""
-        said = _opened(self._cookies, request.cookies.get(COOKIE, ""))
+        said = _opened(self._cookies, request.cookies.get(self._cookie, ""))
         match said:
             case [str(number), bool(signed_in)]:
                 return Session(number, signed_in)
@@ -59,7 +61,7 @@ class Sessions:
     def keep(self, session: Session, response: Response) -> None:
         """Have the browser bring it again."""
         text = self._cookies.dumps([session.number, session.signed_in])
-        response.set_cookie(COOKIE, text, max_age=_A_MONTH, httponly=True, samesite="Lax", path="/")
+        response.set_cookie(self._cookie, text, max_age=_A_MONTH, httponly=True, samesite="Lax", path="/")
 
     def token(self, session: Session) -> str:
         """What a form of ours carries, in this browser only."""
@@ -73,14 +75,13 @@ class Sessions:
 
 def kept_key(path: Path) -> bytes:
     """The secret that is kept in a file, so that nobody has to sign in again after a restart."""
-    try:
-        if path.exists():
-            return bytes.fromhex(path.read_text("ascii"))
-        key = secrets.token_bytes(32)
-        with whole(path) as file:
-            file.write(key.hex())
-    except (OSError, ValueError):  # it serves until the bridge ends
-        return secrets.token_bytes(32)
+    with suppress(OSError, ValueError):
+        known = bytes.fromhex(path.read_text("ascii"))
+        if len(known) == _KEY_LENGTH:
+            return known
+    key = secrets.token_bytes(_KEY_LENGTH)
+    with suppress(OSError), whole(path) as file:  # unwritten, it serves until the bridge ends
+        file.write(key.hex())
     return key
 
 

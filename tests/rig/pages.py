@@ -55,6 +55,7 @@ def page_of(
     wish: Callable[[Command], None] = lambda _: None,
     door: Door = OPEN,
     log: Sequence[str] = (),
+    key: bytes = b"key",
 ) -> Iterator[Browser]:
     """The page of a household."""
     seen = window or Window()
@@ -62,7 +63,7 @@ def page_of(
     def house() -> House:
         return House(world.settings, seen, wish, lambda: log, world.clock)
 
-    with served(house, door, b"key", host="127.0.0.1", port=0) as port:
+    with served(house, door, key, host="127.0.0.1", port=0) as port:
         yield Browser(port)
 
 

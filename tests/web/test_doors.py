@@ -1,11 +1,17 @@
 """Who may see the page, and whose forms count."""
 
+import stat
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 import requests
 
 from bridge.web.doors import Door
+from bridge.web.patience import Patience
+from bridge.web.sessions import kept_key
 from tests.rig.pages import Browser, page_of, words_of
-from tests.rig.world import World
+from tests.rig.world import Clock, World
 
 PASSWORD = Door("open sesame")
 
@@ -17,6 +23,25 @@ def test_a_page_without_a_password_answers_only_to_names_of_this_machine(desk: W
             assert browser.get("/state", headers={"Host": name}).status_code == 403, name
         for name in "localhost", "localhost:8087", "127.0.0.1", "[::1]:8087":
             assert browser.get("/state", headers={"Host": name}).status_code == 200, name
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "]", "::1", "a b", "\xff", "%00"])
+def test_a_broken_host_or_origin_is_nobody(desk: World, host: str, caplog: pytest.LogCaptureFixture) -> None:
+    with page_of(desk) as browser:
+        assert browser.get("/state", headers={"Host": host}).status_code == 403
+        answer = browser.post("/state/ask/refresh", headers={"Origin": f"http://{host}"})
+        assert answer.status_code == 403
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "path", ["//meters", "/meters//home", "/meters/home/year/" + "9" * 5000, "/meters/home/year/99999"]
+)
+def test_an_odd_path_leads_nowhere(desk: World, path: str, caplog: pytest.LogCaptureFixture) -> None:
+    with page_of(desk) as browser:
+        answer = browser.get(path, allow_redirects=False)
+    assert answer.status_code == (200 if path == "//meters" else 404)  # slashes before it are the server's
+    assert "Traceback" not in caplog.text
 
 
 def test_the_panel_answers_to_the_supervisor_alone(desk: World) -> None:
@@ -69,6 +94,42 @@ def test_a_password_is_not_guessed_at(desk: World) -> None:
         assert browser.post("/sign-in", {"password": "open sesame"}).status_code == 429
         desk.clock.pass_by(seconds=6)
         assert browser.post("/sign-in", {"password": "open sesame"}).status_code == 200
+
+
+def test_a_wrong_password_is_forgiven_in_time_and_strangers_lock_nobody_out(clock: Clock) -> None:
+    patience = Patience(clock)
+    patience.right("10.0.0.1")
+    for number in range(100):
+        patience.wrong(f"10.0.1.{number}")
+    assert patience.pause("10.0.2.1") == timedelta(minutes=15)
+    assert patience.pause("10.0.0.1") == timedelta()
+    clock.pass_by(minutes=15)
+    assert patience.pause("10.0.2.1") == timedelta()
+    patience.wrong("10.0.2.1")
+    assert patience.pause("10.0.2.2") == timedelta(minutes=15)
+    clock.pass_by(minutes=61)
+    patience.wrong("10.0.2.1")
+    assert patience.pause("10.0.2.2") == timedelta()
+
+
+def test_a_key_that_is_empty_or_cut_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "page.key"
+    for broken in "", "abcd", "not hexadecimal":
+        file.write_text(broken)
+        key = kept_key(file)
+        assert len(key) == 32
+        assert kept_key(file) == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_two_bridges_on_one_host_keep_their_visitors_apart(desk: World) -> None:
+    """A browser sends a cookie to every port of a host."""
+    with page_of(desk, door=PASSWORD) as browser, page_of(desk, door=PASSWORD, key=b"other") as other:
+        other.session = browser.session
+        for each in browser, other:
+            each.post("/sign-in", {"password": "open sesame"})
+        for each in browser, other:
+            assert each.get("/state").url.endswith("/state")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import socket
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -14,7 +15,9 @@ import requests
 
 from bridge.exporting import Export, Wanted
 from bridge.fetching import readable
+from bridge.web import server
 from bridge.web.pages import export
+from tests.rig.mosquitto import eventually
 from tests.rig.pages import Browser, page_of, words_of
 from tests.rig.reading import Reader
 from tests.rig.world import GAS, HOME, World
@@ -106,6 +109,21 @@ def test_downloads_that_stand_still_leave_the_page_to_others(desk: World) -> Non
         assert refused.status_code == 503
         assert "others are downloading just now" in words_of(refused)
         assert download(browser).status_code == 200
+
+
+def test_a_download_that_nobody_takes_is_ended(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with desk.ledger() as ledger:
+        fill(ledger, desk.meter(), until=date(2026, 11, 20), days=400)
+    monkeypatch.setattr(server, "_PATIENCE", 0.2)
+    asked = b"GET /data/export/readings?resolution=interval HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with page_of(desk) as browser, socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.connect(("127.0.0.1", browser.port))
+        line.sendall(asked)
+        assert line.recv(9) == b"HTTP/1.1 "
+        eventually(lambda: export._under_way._value < 2, 10)
+        eventually(lambda: export._under_way._value == 2, 10)
+        assert browser.get("/state").status_code == 200
 
 
 def test_it_is_sent_while_it_is_read(desk: World) -> None:

@@ -17,6 +17,7 @@ import requests
 
 from bridge.service.window import Window
 from bridge.web import uploads
+from bridge.web.doors import Door
 from tests.rig.files import Writer
 from tests.rig.mosquitto import eventually
 from tests.rig.pages import Browser, page_of, words_of
@@ -24,6 +25,7 @@ from tests.rig.world import HOME, World
 
 pytestmark = pytest.mark.usefixtures("_quick")
 
+TOO_MUCH = "HTTP/1.1 413 "
 FIRST, LAST = date(2026, 11, 10), date(2026, 11, 19)
 
 
@@ -194,13 +196,43 @@ def test_a_folder_that_cannot_be_made_is_said(desk: World) -> None:
 
 
 def test_what_is_too_large_is_answered_before_it_is_sent(desk: World) -> None:
-    with page_of(desk) as browser, socket.create_connection(("127.0.0.1", browser.port), 5) as line:
-        line.sendall(b"POST /data/import HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2147483648\r\n\r\n")
+    with page_of(desk) as browser:
+        answer = announced(browser, 2 * 1024**3)
+    assert TOO_MUCH in answer
+    assert "more than 256 MB" in answer
+
+
+def test_a_file_is_not_received_before_its_sender_signed_in(desk: World) -> None:
+    a_history = 200 * 1024**2
+    with page_of(desk, door=Door("open sesame")) as browser:
+        answer = announced(browser, a_history)
+        assert TOO_MUCH in answer
+        assert "has to be signed in" in answer
+        browser.post("/sign-in", {"password": "open sesame"})
+        ((name, value),) = browser.session.cookies.items()
+        signed_in = f"Cookie: {name}={value}"
+        assert TOO_MUCH not in announced(browser, a_history, signed_in)
+        assert TOO_MUCH in announced(browser, a_history, signed_in, "Sec-Fetch-Site: cross-site")
+        assert TOO_MUCH in announced(browser, a_history, signed_in, "Origin: http://attacker.example")
+        assert TOO_MUCH in announced(browser, a_history, signed_in, path="/prices/compare")
+
+
+def announced(browser: Browser, length: int, *more: str, path: str = "/data/import") -> str:
+    """What is answered to the head of a file that is to come."""
+    head = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: multipart/form-data; boundary=x",
+        f"Content-Length: {length}",
+        *more,
+    ]
+    with socket.create_connection(("127.0.0.1", browser.port), 5) as line:
+        line.sendall("".join(f"{each}\r\n" for each in [*head, ""]).encode())
+        line.shutdown(socket.SHUT_WR)
         answer = b""
         while part := line.recv(4096):
             answer += part
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"more than 256 MB" in answer
+    return answer.decode()
 
 
 def test_a_stranger_and_another_site_put_nothing_anywhere(desk: World) -> None:
