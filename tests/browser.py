@@ -240,8 +240,13 @@ def test_signing_in_is_whole_and_works(chromium: Chromium, tmp_path: Path) -> No
                 tab.get_by_role("button", name="Sign in").click()
                 assert tab.inner_text("h1") == heading
                 assert faults_of(tab) + violations_of(tab) == []
-            tab.get_by_role("button", name="Sign out").click()
-            assert tab.inner_text("h1") == "Sign in"
+            tab.goto(f"{browser.root}/state")
+            elsewhere = tab.context.new_page()
+            elsewhere.goto(browser.root)
+            elsewhere.get_by_role("button", name="Sign out").click()
+            assert elsewhere.inner_text("h1") == "Sign in"
+            tab.bring_to_front()
+            tab.wait_for_url("**/sign-in")  # and no page within the log
 
 
 def test_every_page_works_in_home_assistants_frame(chromium: Chromium, site: Site) -> None:

@@ -1,15 +1,18 @@
 "use strict";
 
 // Everything works without this; it only spares people reloading.
+const asked = async (url) => {
+  const answer = document.hidden ? null : await fetch(url).catch(() => null);
+  if (answer?.redirected) location.reload(); // to sign in again
+  return answer?.ok && !answer.redirected ? answer.text() : null;
+};
+
 const log = document.getElementById("log");
 if (log) {
   log.scrollTop = log.scrollHeight;
   setInterval(async () => {
-    if (document.hidden) return;
-    const answer = await fetch(log.dataset.source);
-    if (!answer.ok) return;
-    const lines = await answer.text();
-    if (lines === log.textContent) return;
+    const lines = await asked(log.dataset.source);
+    if (lines === null || lines === log.textContent) return;
     log.textContent = lines;
     log.scrollTop = log.scrollHeight;
   }, 3000);
@@ -18,9 +21,9 @@ if (log) {
 // What moves is replaced by what the same page says of it now, until nothing does any more.
 const moving = () => document.querySelectorAll("[data-live]");
 const renew = async () => {
-  const answer = document.hidden ? null : await fetch(location.href).catch(() => null);
-  if (answer?.ok) {
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const text = await asked(location.href);
+  if (text !== null) {
+    const page = new DOMParser().parseFromString(text, "text/html");
     for (const old of moving()) {
       const now = page.getElementById(old.id);
       if (!now) return location.reload(); // something else has come in its place
