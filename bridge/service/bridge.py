@@ -189,8 +189,7 @@ class Bridge:
         self._beat()
         for event in self._inbox.events(within=seconds):
             self._heed(event)
-        if self._view.is_stale:
-            self._view.everything()
+        self._view.catch_up()
         self._greeting.go_on()
 
     def _publish_bridge(self) -> None:

@@ -1,6 +1,6 @@
 """What stands on the broker: a view of the ledger, which can be published again at any time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -57,31 +57,18 @@ class View:
         self._published_on: date | None = None
         self._backfill_shown = now()
 
-    @property
-    def is_stale(self) -> bool:
-        """Whether something is missing there, or it is of yesterday."""
-        return bool(self.unpublished) or self._published_on != self._today()
-
     def everything(self) -> None:
         """Publish all meters, and what the bridge says of itself."""
-        self.unpublished = "the bridge was interrupted while it published"
+        self._publish()
+        self._show_all_the_same(self._fetcher.meters)
+
+    def catch_up(self) -> None:
+        """Publish again if something is missing there, or it is of yesterday."""
         if self._published_on != self._today():
-            self._published_on = self._today()
-            self.broker.try_again()
-        with self._trouble.endured() as troubles:
-            self.publisher.migrate(self._fetcher.meters)
-            for meter in self.publisher.most_urgent_first(self._fetcher.meters):
-                self._between()
-                try:
-                    self.publisher.meter(meter, self._progress(meter))
-                except Damaged as error:  # the other meters are not
-                    self._trouble.found_damage(error)
-            self.publisher.bridge(self._report())
-            self.publisher.remove_all_but(self._fetcher.meters)
-            self._answer_for_backfills()
-        self.unpublished = "; ".join(map(str, troubles)) or None
-        if troubles and self._window:
-            self._show_all_the_same()
+            self.everything()
+        elif self.unpublished:
+            self._publish()
+            self._show_all_the_same(())  # of meters nothing is new
 
     def again(self) -> None:
         """Publish everything, whatever stands there."""
@@ -121,17 +108,37 @@ class View:
         with self._trouble.endured():
             self.publisher.respond(name, answer)
 
+    def _publish(self) -> None:
+        self.unpublished = "the bridge was interrupted while it published"
+        if self._published_on != self._today():
+            self._published_on = self._today()
+            self.broker.try_again()
+        with self._trouble.endured() as troubles:
+            self.publisher.migrate(self._fetcher.meters)
+            for meter in self.publisher.most_urgent_first(self._fetcher.meters):
+                self._between()
+                try:
+                    self.publisher.meter(meter, self._progress(meter))
+                except Damaged as error:  # the other meters are not
+                    self._trouble.found_damage(error)
+            self.publisher.bridge(self._report())
+            self.publisher.remove_all_but(self._fetcher.meters)
+            self._answer_for_backfills()
+        self.unpublished = "; ".join(map(str, troubles)) or None
+
     def _progress(self, meter: Meter) -> Progress:
         progress = self._fetcher.progress(meter)
         if self._window:
             self._window.progress[meter.ean] = progress
         return progress
 
-    def _show_all_the_same(self) -> None:
+    def _show_all_the_same(self, meters: Iterable[Meter]) -> None:
         """To whoever looks through the window, what the broker could not be given."""
+        if not (self.unpublished and self._window):
+            return
         with self._trouble.endured():
             self._report()
-            for meter in self._fetcher.meters:
+            for meter in meters:
                 self._progress(meter)
 
     def _report(self) -> BridgeStatus:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import pytest
 from paho.mqtt import client as paho
 
 from bridge.folder import heartbeat
-from bridge.mqtt import Broker, client
+from bridge.mqtt import Broker, Command, client
+from bridge.publishing.publisher import BridgeStatus
+from bridge.service.window import Window
 from bridge.setup import broker as broker_check
 from tests.rig.connection import both_protocols, no_room
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.oddbroker import CONNECT, PUBLISH, OddBroker, Packet, slow_line, usual
 from tests.rig.waiting import until_healthy, until_published
-from tests.rig.world import World, says
+from tests.rig.world import GAS, HOME, World, says
 
 STATE = "fluvius/bridge/state"
 
@@ -214,3 +217,26 @@ def test_a_check_that_is_cut_off_leaves_nothing(home: World) -> None:
         will = next(each for each in odd.received if each.kind == CONNECT).body
         assert b"\x00\x14fluvius/bridge/check\x00\x00" in will
         assert will[7] & 0b0011_1100 == 0b0010_1100  # retained, QoS 1, will
+
+
+def test_a_broker_that_is_away_costs_no_look_at_every_meter_again_and_again(desk: World) -> None:
+    """One is tried to be published, and no other is looked at before something is new."""
+    window = Window()
+    desk.meters = [HOME, GAS]
+
+    def is_another_than(before: BridgeStatus | None) -> bool:
+        return window.status is not before
+
+    def is_left_alone() -> bool:
+        latest = window.progress.get(GAS["ean"])
+        for _ in range(3):
+            before = window.status
+            bridge.wish(Command("backfill", b"nonsense"))
+            eventually(partial(is_another_than, before), 10)
+        return latest is not None and window.progress[GAS["ean"]] is latest
+
+    with desk.running(window=window) as bridge:
+        eventually(is_left_alone, 15)
+        latest = window.progress[GAS["ean"]]
+        desk.clock.pass_by(days=1)
+        eventually(lambda: window.progress[GAS["ean"]] is not latest, 10)
