@@ -4,11 +4,12 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
@@ -24,7 +25,7 @@ from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.reports import Reports
 from bridge.web.sessions import FORM_FIELD, Session
-from bridge.web.speech import LANGUAGES, Language, Speech, speech
+from bridge.web.speech import LANGUAGES, Speech, speech
 
 _HERE = Path(__file__).parent
 
@@ -57,7 +58,7 @@ class Visit:
 
     def page(self, template: str, /, status: int = 200, **values: object) -> Response:
         """A page of HTML."""
-        html = _templates(self.speech.language).get_template(template).render(self._common() | values)
+        html = _templates().get_template(template).render(self._common() | values)
         return Response(html, status, mimetype="text/html")
 
     def to(self, endpoint: str, /, **values: object) -> Response:
@@ -96,10 +97,21 @@ class Visit:
         }
 
 
-@lru_cache
-def _templates(language: Language) -> Environment:
-    spoken = speech(language)
-    templates = Environment(
+@pass_context
+def _gettext(context: Context, words: str) -> str:
+    say: Speech = context["say"]
+    return say.gettext(words)
+
+
+@pass_context
+def _ngettext(context: Context, one: str, many: str, count: int) -> str:
+    say: Speech = context["say"]
+    return say.ngettext(one, many, count)
+
+
+@cache
+def _templates() -> Environment:
+    templates: Any = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -107,6 +119,5 @@ def _templates(language: Language) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    installed: Any = templates  # the methods are the extension's
-    installed.install_gettext_callables(spoken.gettext, spoken.ngettext, newstyle=True)
-    return templates
+    templates.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # the extension's
+    return cast("Environment", templates)
