@@ -95,7 +95,7 @@ class Household:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_SILENCE_SECONDS", 4.0)
+    monkeypatch.setattr(http, "_SILENCE_SECONDS", 1.0)
 
 
 @pytest.fixture
@@ -312,7 +312,7 @@ FAULTS: list[tuple[str, dict[str, Any], str]] = [
     ("server-error", {}, "an error of its own (HTTP 500)"),
     ("bad-request", {}, "of no use"),
     ("maintenance", {}, "a page instead of prices"),
-    ("stall", {"seconds": 5}, "does not answer in time"),
+    ("stall", {"seconds": 3}, "does not answer in time"),
     ("cut", {}, "cut the connection"),
     ("replace", {"body": b"85.2"}, "of no use"),
     ("prices-null", {}, "steps, from"),

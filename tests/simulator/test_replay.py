@@ -53,7 +53,7 @@ ENERGY_API: list[tuple[str, dict[str, Any]]] = [
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A silence is not waited for, and pauses are as short as chance makes them."""
-    monkeypatch.setattr(http, "_SILENCE_SECONDS", 2.0)
+    monkeypatch.setattr(http, "_SILENCE_SECONDS", 1.0)
     monkeypatch.setattr(random, "uniform", lambda *_: 0.0)
 
 
