@@ -7,6 +7,7 @@ from bridge.ledger.answers import Answers
 from bridge.ledger.bills import Bills
 from bridge.ledger.bounds import Bounds
 from bridge.ledger.calendar import Calendar
+from bridge.ledger.changes import Changes
 from bridge.ledger.checksums import Checksums, Seals
 from bridge.ledger.corrections import Correction, Corrections, KnownCorrections
 from bridge.ledger.costs import Costs, KnownCosts
@@ -85,6 +86,7 @@ class Ledger(Records):
         checks, notes = Seals(store), Notes(store)
         self._hold(store, checks, notes, Prices(store))
         self.jobs, self.reviews = Jobs(store), Reviews(store)
+        self.changes = Changes(store, checks, notes)
         self.outbox = Outbox(store, checks, self.readings, stream=stream)
         self.costs = Costs(
             store,
