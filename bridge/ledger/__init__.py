@@ -7,7 +7,7 @@ from bridge.ledger.answers import Answers
 from bridge.ledger.bills import Bills
 from bridge.ledger.bounds import Bounds
 from bridge.ledger.calendar import Calendar
-from bridge.ledger.changes import Changes
+from bridge.ledger.changes import Changes, KnownChanges
 from bridge.ledger.checksums import Checksums, Seals
 from bridge.ledger.corrections import Correction, Corrections, KnownCorrections
 from bridge.ledger.costs import Costs, KnownCosts
@@ -49,6 +49,7 @@ class Records:
         self.calendar = Calendar(store, checks, self.days)
         self.corrections = KnownCorrections(store)
         self.jobs = KnownJobs(store)
+        self.changes = KnownChanges(store, notes)
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +75,7 @@ class Ledger(Records):
     peaks: Peaks
     corrections: Corrections
     jobs: Jobs
+    changes: Changes
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
         """Open or create.

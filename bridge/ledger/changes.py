@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.errors import reporting_damage
-from bridge.ledger.notes import Notes
+from bridge.ledger.notes import KnownNotes, Notes
 from bridge.ledger.part import Part
 from bridge.ledger.store import Store
 from bridge.ledger.units import seconds_of
@@ -93,11 +93,34 @@ class ChangedDay:
     slots: Sequence[Counted]  # its intervals
 
 
-class Changes(Part):
-    """The list. Nothing is on it while nobody keeps it."""
+class KnownChanges(Part):
+    """The list as it is read. Nothing is on it while nobody keeps it."""
+
+    def __init__(self, store: Store, notes: KnownNotes) -> None:
+        super().__init__(store)
+        self._known_notes = notes
+
+    @property
+    def known_name(self) -> str | None:
+        """By which databases tell this ledger from others, if one was told anything."""
+        name = self._known_notes.recall(_NAME)
+        return name if isinstance(name, str) else None
+
+    def waiting(self, after: int) -> int:
+        """How many changes come after a number."""
+        if not self._is_kept():
+            return 0
+        return int(self._rows("SELECT COUNT(*) FROM change WHERE number > ?", (after,))[0][0])
+
+    def _is_kept(self) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_schema WHERE name = 'change'"))
+
+
+class Changes(KnownChanges):
+    """The list as it is kept."""
 
     def __init__(self, store: Store, checks: Checksums, notes: Notes) -> None:
-        super().__init__(store)
+        super().__init__(store, notes)
         self._checks, self._notes = checks, notes
         if self._is_kept():
             self._begin_edition()
@@ -133,8 +156,7 @@ class Changes(Part):
     @property
     def name(self) -> str:
         """By which databases tell this ledger from others."""
-        name = self._notes.recall(_NAME)
-        return name if isinstance(name, str) else self.take_another_name()
+        return self.known_name or self.take_another_name()
 
     def take_another_name(self) -> str:
         """Be another ledger: of what a database was told under the old name, this one knows too little."""
@@ -148,10 +170,6 @@ class Changes(Part):
             "SELECT token FROM edition WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
         )
         return Place(number, tokens[0][0]) if number and tokens else THE_START
-
-    def waiting(self, after: int) -> int:
-        """How many changes come after a number."""
-        return int(self._rows("SELECT COUNT(*) FROM change WHERE number > ?", (after,))[0][0])
 
     def are_waiting(self, after: int) -> bool:
         """Whether there are any."""
@@ -208,9 +226,6 @@ class Changes(Part):
             " (COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0) + 1, ?)",
             (secrets.token_hex(8),),
         )
-
-    def _is_kept(self) -> bool:
-        return bool(self._rows("SELECT 1 FROM sqlite_schema WHERE name = 'change'"))
 
 
 def _within(rows: Sequence[Counted], start: int, end: int) -> Sequence[Counted]:

@@ -6,14 +6,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
 
-from tests.rig.mosquitto import eventually, free_ports
+from tests.rig.mosquitto import Certificates, eventually, free_ports
 
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: float(place.parent.name))
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -97,10 +98,32 @@ class PostgreSQL:
         for each in self._every():
             os.kill(each, signal.SIGCONT)
 
+    @contextmanager
+    def encrypting(self, certificates: Certificates) -> Iterator[None]:
+        """With TLS, for whoever wants it."""
+        for source, name in (
+            (certificates.certificate("server"), "server.crt"),
+            (certificates.key("server"), "server.key"),
+        ):
+            shutil.copy(source, self._data / name)
+            (self._data / name).chmod(0o600)
+            if self._as:
+                os.chown(self._data / name, self._as["user"], self._as["group"])
+        self._set_ssl("on")
+        try:
+            yield
+        finally:
+            self._set_ssl("off")
+
     def ask(self, statement: str, *parameters: object, dsn: str | None = None) -> list[Any]:
         with psycopg.connect(dsn or self.dsn, autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), parameters or None)
             return cursor.fetchall() if cursor.description else []
+
+    def _set_ssl(self, value: str) -> None:
+        self.ask(f"ALTER SYSTEM SET ssl = {value}")
+        self.ask("SELECT pg_reload_conf()")
+        eventually(lambda: self.ask("SHOW ssl") == [(value,)])
 
     def _every(self) -> list[int]:
         """Its processes, the first one first."""
