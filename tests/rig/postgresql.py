@@ -18,7 +18,13 @@ from tests.rig.mosquitto import Certificates, eventually, free_ports
 
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: float(place.parent.name))
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
-_SMALL = ("shared_buffers=16MB", "max_connections=20", "wal_level=minimal", "max_wal_senders=0")
+_SMALL = (
+    "shared_buffers=16MB",
+    "max_connections=20",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "recovery_init_sync_method=syncfs",
+)
 
 
 class PostgreSQL:
