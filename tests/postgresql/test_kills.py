@@ -1,4 +1,4 @@
-"""The power cut at any moment, here or there: the tables are the ledger row by row, and nothing is there twice."""
+"""The power cut at any moment, here or there: the tables are the ledger, row by row."""
 
 import multiprocessing
 import random
