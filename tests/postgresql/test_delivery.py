@@ -346,3 +346,27 @@ def test_intervals_that_do_not_add_up_are_in_the_table_and_not_in_the_view(
     delivered(ledger, postgresql.dsn)
     assert postgresql.ask("SELECT count(*) FROM fluvius.readings") == [(96,)]
     assert postgresql.ask("SELECT count(*) FROM fluvius.intervals") == [(0,)]
+
+
+@pytest.mark.parametrize("hypertable", ["auto", "never"])
+def test_timescaledb_is_asked_to_keep_the_readings_where_it_is(
+    postgresql: PostgreSQL, ledger: Ledger, hypertable: str
+) -> None:
+    """A stand-in that has its name, and writes down what it is asked."""
+    postgresql.ask(
+        "CREATE SCHEMA timescale; CREATE TABLE timescale.asked AS SELECT '' AS what WHERE false;"
+        "CREATE FUNCTION timescale.create_hypertable("
+        " relation regclass, time_column_name name, chunk_time_interval anyelement) RETURNS void LANGUAGE sql"
+        " AS 'INSERT INTO timescale.asked VALUES (concat_ws('' '', $1, $2, $3))';"
+        "SET allow_system_table_mods = on;"
+        "INSERT INTO pg_extension VALUES (99999, 'timescaledb', 10, 'timescale'::regnamespace, false, '2')"
+    )
+    try:
+        sink = Sink(settings(postgresql.dsn, hypertable=hypertable), ledger, lambda: NOW)
+        sink.step()
+        assert sink.health.last_error is None
+        asked = [("readings start 7 days",)] if hypertable == "auto" else []
+        assert [tuple(row) for row in postgresql.ask("SELECT what FROM timescale.asked")] == asked
+    finally:
+        postgresql.ask("SET allow_system_table_mods = on; DELETE FROM pg_extension WHERE oid = 99999")
+        postgresql.ask("DROP SCHEMA timescale CASCADE")
