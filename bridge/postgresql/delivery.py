@@ -47,6 +47,7 @@ def _write(connection: Connection, table: Table, rows: list[str]) -> None:
     connection.execute(table.make_incoming().encode())
     with connection.cursor().copy(table.copy().encode()) as copy:
         copy.write("\n".join(rows) + "\n")
-    connection.execute(table.upsert().encode())
     if table.part and "revision" in table.content:
-        connection.execute(table.empty_what_is_gone().encode())
+        for *key, revision in connection.execute(table.gone().encode()).fetchall():
+            connection.execute(table.empty().encode(), [revision, *key])
+    connection.execute(table.upsert().encode())
