@@ -71,9 +71,9 @@ class Table:
             f" SELECT ean, min({at}), max({at}) FROM {incoming} GROUP BY ean, date"
             ") AS day (meter, first, last) CROSS JOIN LATERAL ("
             f" SELECT {key}, revision FROM {self.name} WHERE ean = meter AND {at} BETWEEN first AND last"
-            f" AND amount IS NOT NULL OFFSET 0"
-            f") AS known JOIN (SELECT {slot}, max(revision) AS revision FROM {incoming} GROUP BY {slot}) AS slot"
-            f" USING ({slot}) WHERE known.revision <= slot.revision"
+            " AND amount IS NOT NULL OFFSET 0"
+            f") AS known JOIN (SELECT {slot}, max(revision) AS revision FROM {incoming} GROUP BY {slot})"
+            f" AS slot USING ({slot}) WHERE known.revision <= slot.revision"
             f" AND NOT EXISTS (SELECT 1 FROM {incoming} AS said WHERE {same})"
         )
 

@@ -23,10 +23,10 @@ PASSWORD = "correct-horse"
 def role(postgresql: PostgreSQL) -> str:
     """Someone with a password who may read and write the tables that there will be, and no more."""
     postgresql.ask(
-        f"DO $$ BEGIN CREATE ROLE bridge LOGIN PASSWORD '{PASSWORD}';"
+        f"DO $$ BEGIN CREATE ROLE clerk LOGIN PASSWORD '{PASSWORD}';"
         " EXCEPTION WHEN duplicate_object THEN NULL; END $$"
     )
-    return postgresql.dsn_of(f"bridge:{PASSWORD}")
+    return postgresql.dsn_of(f"clerk:{PASSWORD}")
 
 
 def said(desk: World, dsn: str) -> str:
@@ -52,7 +52,7 @@ def test_a_wrong_password_an_unknown_database_and_a_closed_port_are_told(
     desk: World, postgresql: PostgreSQL, role: str
 ) -> None:
     assert said(desk, role + "-wrong").startswith("NO ")
-    wrong = said(desk, postgresql.dsn_of("bridge:battery-staple"))
+    wrong = said(desk, postgresql.dsn_of("clerk:battery-staple"))
     assert wrong.startswith("NO the password or the user name in dsn is wrong (")
     assert "battery" not in wrong
     assert 'database "nowhere" does not exist' in said(desk, postgresql.dsn_of("admin", "nowhere"))
@@ -96,10 +96,10 @@ def test_the_least_rights_will_do_once_the_owner_made_the_tables(
 ) -> None:
     assert said(desk, role).startswith("NO the user lacks rights: see docs/postgresql.md (")
     assert said(desk, postgresql.dsn).startswith("ok ")
-    postgresql.ask("GRANT USAGE ON SCHEMA fluvius TO bridge")
-    postgresql.ask("GRANT SELECT ON ALL TABLES IN SCHEMA fluvius TO bridge")
-    assert "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO bridge" in said(desk, role)
-    postgresql.ask("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO bridge")
+    postgresql.ask("GRANT USAGE ON SCHEMA fluvius TO clerk")
+    postgresql.ask("GRANT SELECT ON ALL TABLES IN SCHEMA fluvius TO clerk")
+    assert "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO clerk" in said(desk, role)
+    postgresql.ask("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO clerk")
     assert said(desk, role).startswith("ok ")
     whole_day(ledger, kwh(TOTAL=1))
     whole_day(ledger, kwh(TOTAL=1), AFTER)
