@@ -40,7 +40,6 @@ _TRIGGERS = {  # a day is sealed whenever a reading of it was written
     ),
     "of_peak": ("INSERT ON peak", "WHEN new.source != 'ledger'", "'peak', new.meter, new.month"),
     "of_cost": ("INSERT ON cost", "", "'cost', new.meter, new.date"),
-    "of_priced_day": ("UPDATE OF priced ON cost", "", "'cost', new.meter, new.date"),
 }
 _TABLES = {
     # the last change of each meter's day, month's peak and day's costs

@@ -1,12 +1,34 @@
 """The whole bridge, with a database."""
 
+import argparse
+import subprocess
+import sys
+
 import pytest
 
+from bridge.commands.starting import settings_for
+from bridge.config import ConfigError
 from tests.rig.deliveries import assert_equal
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.requests import ask
 from tests.rig.world import World, says
+
+
+def test_psycopg_is_loaded_by_nobody_who_has_no_database() -> None:
+    script = "import sys, bridge.commands.check, bridge.service.bridge; sys.exit('psycopg' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_database_without_psycopg_is_told_what_to_install(
+    hut: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hut.changes["sinks.postgresql"] = {"dsn": "postgresql://localhost/energy"}
+    monkeypatch.setattr(
+        "bridge.commands.starting.find_spec", lambda name: None if name == "psycopg" else name
+    )
+    with pytest.raises(ConfigError, match=r"pip install 'fluvius2mqtt\[postgresql\]'"):
+        settings_for(argparse.Namespace(config=hut.write_configuration(), verbose=False))
 
 
 def assert_all_is_there(home: World, postgresql: PostgreSQL) -> None:

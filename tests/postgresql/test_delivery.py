@@ -1,5 +1,6 @@
 import logging
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -8,8 +9,9 @@ from threading import Barrier, Thread
 import pytest
 
 from bridge.ledger import Ledger
+from bridge.metering.contract import Contract, Timeline
 from bridge.metering.mandate import Mandate
-from bridge.metering.model import Energy
+from bridge.metering.model import Energy, Peak
 from bridge.postgresql import schema
 from bridge.postgresql.sink import Sink
 from tests.rig.deliveries import (
@@ -321,6 +323,43 @@ def test_a_first_start_with_a_full_ledger_tells_how_far_it_is(
         assert_equal(postgresql, ledger)
     assert "4 changes delivered, 2 to go" in caplog.text
     assert "all is there: 6 changes" in caplog.text
+
+
+def test_costs_arrive_part_by_part_and_again_when_a_price_changes(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    whole_day(ledger, kwh(TOTAL="0.1"))
+    card = Contract(since=NOW - timedelta(days=9), energy=Decimal("0.25"), grid=Decimal("0.05"))
+    dearer = replace(card, energy=Decimal("0.5"), vat=Decimal(6))
+    known = []
+    for each in (card, dearer, replace(dearer, since=NOW)):
+        ledger.costs.bring_up_to_date(HOME, Timeline((each,)))
+        delivered(ledger, postgresql.dsn)
+        known.append(dict(postgresql.ask("SELECT part, amount FROM fluvius.costs WHERE date = %s", DAY)))
+    assert [costs["energy"] for costs in known] == [Decimal("2.4"), Decimal("4.8"), None]
+    assert [costs["vat"] for costs in known[:2]] == [0, Decimal("0.3168")]
+
+
+def test_a_peak_is_fluvius_own_word_once_it_is_known(postgresql: PostgreSQL, ledger: Ledger) -> None:
+    whole_day(ledger, kwh(TOTAL="0.1"))
+    delivered(ledger, postgresql.dsn)
+    peaks = "SELECT month, kw, source FROM fluvius.peaks"
+    month = DAY.replace(day=1)
+    assert postgresql.ask(peaks) == [(month, Decimal("0.4"), "ledger")]
+    said = Peak(NOW - timedelta(days=2), Decimal("3.25"), "portal")
+    ledger.peaks.keep_peaks(HOME, [said], month + timedelta(days=31))
+    delivered(ledger, postgresql.dsn)
+    assert postgresql.ask(peaks) == [(month, Decimal("3.25"), "portal")]
+
+
+def test_bounds_move_a_peak_and_no_reading(postgresql: PostgreSQL, ledger: Ledger) -> None:
+    whole_day(ledger, kwh(TOTAL="0.1"), BEFORE)
+    whole_day(ledger, kwh(TOTAL="0.2"))
+    bounded = replace(HOME, until=daily(kwh(TOTAL=1))[0].start)
+    sink = Sink(settings(postgresql.dsn), ledger, lambda: NOW, meters=lambda: [bounded])
+    sink.step()
+    assert_equal(postgresql, ledger)
+    assert postgresql.ask("SELECT kw FROM fluvius.peaks") == [(Decimal("0.4"),)]
 
 
 def test_views_say_what_people_want(postgresql: PostgreSQL, ledger: Ledger) -> None:
