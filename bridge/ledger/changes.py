@@ -124,10 +124,10 @@ class Changes(KnownChanges):
         if self._is_kept():
             self._begin_edition()
 
-    def keep(self) -> None:
-        """Note from now on what changes; the first time, everything is new."""
+    def keep(self) -> bool:
+        """Note from now on what changes; the first time, all is new. Says whether it was noted before."""
         if self._is_kept():
-            return
+            return True
         with self._store.transaction():
             for table, columns in _TABLES.items():
                 self._execute(f"CREATE TABLE {table} ({columns})")
@@ -141,6 +141,7 @@ class Changes(KnownChanges):
             self._begin_edition()
             for rows in _EVERYTHING:
                 self._execute(f"INSERT INTO change (what, meter, at) {rows}")
+        return False
 
     def stop(self) -> None:
         """Nobody wants to know any more."""

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
-from typing import Self
 
 import psycopg
 
@@ -43,12 +42,6 @@ class Database:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of it."""

@@ -16,7 +16,11 @@ from bridge.text.deadline import all_within
 from bridge.text.hosts import is_this_machine
 
 PATIENCE = 30.0  # seconds for a batch, with a database that says nothing: nobody else is served meanwhile
-_OPENING: dict[str, Any] = {"connect_timeout": 5, "application_name": "fluvius2mqtt"}
+_OPENING: dict[str, Any] = {
+    "connect_timeout": 5,
+    "application_name": "fluvius2mqtt",
+    "client_encoding": "utf8",  # whatever the database has: units are more than ASCII
+}
 _WORDS = {  # of the server or of libpq: what to do
     "password authentication failed": "the password or the user name in dsn is wrong",
     "no password supplied": "it wants a password: write it into dsn, or into a file (dsn_file, passfile)",
@@ -72,7 +76,11 @@ def transaction(connection: psycopg.Connection, schema: str) -> Iterator[None]:
     """
 
     def sockets() -> list[socket.socket]:
-        return [socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)]
+        return (
+            []
+            if connection.closed
+            else [socket.fromfd(connection.fileno(), socket.AF_INET, socket.SOCK_STREAM)]
+        )
 
     with explained(), all_within(PATIENCE, sockets) as is_cut:
         try:

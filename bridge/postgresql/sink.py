@@ -51,12 +51,11 @@ class Sink:
         self._database: Database | None = None
         self._told: Iterable[Mandate] | None = None  # the mandates; None: nothing since the start
         self._delivered, self._said_at = 0, 0.0
-        note = ledger.notes.recall(NOTE)
+        note = ledger.notes.recall(NOTE) if ledger.changes.keep() else None
         note = note if isinstance(note, dict) else {}
         self.health = SourceHealth.from_note(note)
         self.health.retry_at = None  # the configuration may be another one
         self._number = int(note.get("number", 0))
-        ledger.changes.keep()
 
     @property
     def waiting(self) -> int:

@@ -35,12 +35,15 @@ class Table:
         return f"COPY incoming_{self.name} ({self.columns}) FROM STDIN"
 
     def upsert(self) -> str:
-        """Take over what wins; whatever is the same is not touched."""
+        """Take over what wins; whatever is the same is not touched.
+
+        Each once: an EAN that was of gas by mistake, and is of electricity now, may come twice.
+        """
         key = _listed(self.slot + self.part)
         updates = ", ".join(f"{each} = excluded.{each}" for each in map(_quoted, self.content))
         return (
             f"INSERT INTO {self.name} AS known ({self.columns})"  # noqa: S608 - our own words
-            f" SELECT {self.columns} FROM incoming_{self.name} ORDER BY {key}"
+            f" SELECT DISTINCT ON ({key}) {self.columns} FROM incoming_{self.name} ORDER BY {key}"
             f" ON CONFLICT ({key}) DO UPDATE SET {updates} WHERE {self._wins()}"
         )
 

@@ -63,6 +63,38 @@ def test_a_gas_hour_belongs_to_its_gas_day(postgresql: PostgreSQL, ledger: Ledge
     ]
 
 
+def test_a_database_of_another_encoding_takes_every_unit(postgresql: PostgreSQL, ledger: Ledger) -> None:
+    for encoding in ("latin1", "sql_ascii"):
+        postgresql.ask(f"CREATE DATABASE {encoding} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+        ledger.answers.record_days(STOVE, daily(kwh(TOTAL=24, VOLUME=2), meter=STOVE), NOW)
+        delivered(ledger, postgresql.dsn_of("admin", encoding))
+        dsn = postgresql.dsn_of("admin", encoding) + "?client_encoding=utf8"
+        assert postgresql.ask("SELECT volume FROM fluvius.daily", dsn=dsn) == [(2,)]
+        postgresql.ask(f"DROP DATABASE {encoding} WITH (FORCE)")
+
+
+def test_one_ean_of_two_energies_keeps_nothing_waiting(postgresql: PostgreSQL, ledger: Ledger) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    mistaken = replace(HOME, energy=Energy.GAS)
+    ledger.answers.record_days(mistaken, daily(kwh(TOTAL=24), meter=mistaken), NOW)
+    delivered(ledger, postgresql.dsn)
+    assert len(readings(postgresql)) == 96
+    assert postgresql.ask("SELECT count(*) FROM fluvius.days WHERE date = %s", DAY) == [(1,)]
+
+
+def test_who_had_a_database_and_has_one_again_tells_everything(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    delivered(ledger, postgresql.dsn)
+    ledger.changes.stop()
+    whole_day(ledger, kwh(TOTAL=2), now=LATER)
+    sink = opened(ledger, postgresql.dsn)
+    assert sink.waiting == 1
+    sink.step()
+    assert_equal(postgresql, ledger)
+
+
 def test_corrections_up_and_down_arrive_as_higher_revisions(postgresql: PostgreSQL, ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
     delivered(ledger, postgresql.dsn)
