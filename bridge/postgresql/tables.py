@@ -63,21 +63,22 @@ class Table:
     def gone(self) -> str:
         """Find what is known of a slot that is said without it: its key, and the slot's revision.
 
-        Asked day by day (OFFSET 0 keeps it so), each by the index: a plan for all of them at once would read
-        the whole table for each batch.
+        Known rows are read day by day, each by the index (OFFSET 0 keeps it so), and laid beside the incoming
+        ones. Nothing is joined: the planner knows nothing of a table that was filled just now, and a wrong
+        guess would read all of one for each row of the other.
         """
         key, slot, (_, at) = _listed(self.slot + self.part), _listed(self.slot), self.slot
-        incoming = f"incoming_{self.name}"
-        same = " AND ".join(f"said.{each} = known.{each}" for each in self.slot + self.part)
         return (
-            f"SELECT {key}, slot.revision FROM ("  # noqa: S608 - our own words
-            f" SELECT ean, min({at}), max({at}) FROM {incoming} GROUP BY ean, date"
-            ") AS day (meter, first, last) CROSS JOIN LATERAL ("
-            f" SELECT {key}, revision FROM {self.name} WHERE ean = meter AND {at} BETWEEN first AND last"
-            " AND amount IS NOT NULL OFFSET 0"
-            f") AS known JOIN (SELECT {slot}, max(revision) AS revision FROM {incoming} GROUP BY {slot})"
-            f" AS slot USING ({slot}) WHERE known.revision <= slot.revision"
-            f" AND NOT EXISTS (SELECT 1 FROM {incoming} AS said WHERE {same})"
+            f"SELECT {key}, said FROM ("  # noqa: S608 - our own words
+            f" SELECT {key}, max(known) AS known, max(max(said)) OVER (PARTITION BY {slot}) AS said,"
+            f" max(said) IS NULL AS is_gone FROM ("
+            f" SELECT {key}, NULL AS known, revision AS said FROM incoming_{self.name} UNION ALL"
+            f" SELECT {key}, revision, NULL FROM ("
+            f" SELECT ean, min({at}), max({at}) FROM incoming_{self.name} GROUP BY ean, date"
+            f") AS day (meter, first, last) CROSS JOIN LATERAL ("
+            f" SELECT {key}, revision FROM {self.name}"
+            f" WHERE ean = meter AND {at} BETWEEN first AND last AND amount IS NOT NULL OFFSET 0"
+            f") AS of_day) AS every GROUP BY {key}) AS each WHERE is_gone AND known <= said"
         )
 
     def empty(self) -> str:
