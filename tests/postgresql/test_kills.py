@@ -18,7 +18,7 @@ from tests.rig.postgresql import PostgreSQL
 from tests.rig.readings import BEFORE, DAY, HOME, NOW, interval, whole_day
 from tests.rig.registers import kwh
 
-KILLS = often(8, soak=100)
+KILLS = often(6, soak=100)
 DAYS = 12  # that change each time
 
 pytestmark = [pytest.mark.chance, pytest.mark.timeout(often(120, soak=1200))]
