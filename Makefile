@@ -8,15 +8,15 @@ export PATH := $(PATH):/usr/sbin
 demo: .venv/installed
 	$(BIN)/fluvius2mqtt demo
 
-test: .venv/installed mosquitto
+test: .venv/installed mosquitto postgresql
 	$(BIN)/pytest -n auto --dist worksteal
 
 # Without what is left to chance: years, kills, odd answers.
-quick: .venv/installed mosquitto
+quick: .venv/installed mosquitto postgresql
 	$(BIN)/pytest -n auto --dist worksteal -m 'not chance'
 
 # With what is left to chance tried far more often.
-soak: .venv/installed mosquitto
+soak: .venv/installed mosquitto postgresql
 	SOAK=1 $(BIN)/pytest -n auto --dist worksteal --timeout 1200
 
 check: .venv/installed
@@ -29,7 +29,7 @@ format: .venv/installed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/installed mosquitto chromium
+bench: .venv/installed mosquitto postgresql chromium
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/python -m tests.bench
 
@@ -42,6 +42,11 @@ bench: .venv/installed mosquitto chromium
 .PHONY: mosquitto
 mosquitto:
 	@command -v mosquitto >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y mosquitto; }
+
+# Debian's, with what it is started by; no server of the machine's own has to run.
+.PHONY: postgresql
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y postgresql; }
 
 # HASS="command of an installed Home Assistant" or PYTHON_FOR_HASS=python3.14 choose another one.
 interop: .venv/installed mosquitto chromium
@@ -82,7 +87,7 @@ lock: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: \
 	  --generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock \
-	  --extra homeassistant --extra energy-api --extra demo --extra web pyproject.toml -
+	  --extra homeassistant --extra energy-api --extra demo --extra postgresql --extra web pyproject.toml -
 
 # Known weaknesses of what the image is made of, as PyPI tells them, and of the workflows. Without PyPI it fails, for
 # "not found" is no answer: that is what --strict is for.

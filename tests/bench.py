@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from bridge.config import load
+from bridge.config.sinks import PostgresqlSettings
 from bridge.fetching.due import Occasion
 from bridge.fetching.energy_api import record_at_once
 from bridge.fluvius.energy_api import headpoints
@@ -39,6 +40,7 @@ from bridge.ledger import Ledger, Records
 from bridge.metering.contract import ByTariff, Capacity, Contract, Dynamic, Per, Timeline
 from bridge.metering.meterday import ONE_DAY, day_of, intervals_of, month_of, months_until, span, start_of
 from bridge.metering.model import Energy, Meter
+from bridge.postgresql.sink import Sink
 from bridge.publishing import chart, monthly, payloads
 from bridge.service.bridge import Bridge
 from bridge.simulator import EnergyApi
@@ -49,6 +51,7 @@ from tests.rig.chromium import first_paints
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually, free_ports
 from tests.rig.pages import page_of
+from tests.rig.postgresql import PostgreSQL
 from tests.rig.world import HOME, Clock, World
 from tests.rig.years import TEN_YEARS, fill
 
@@ -135,6 +138,7 @@ def measure(stage: Stage) -> Iterator[Figure]:
     yield from a_year_of_statistics(stage)
     yield from what_it_cost(stage)
     yield from the_energy_api(stage)
+    yield from a_database(stage)
 
 
 def starts(stage: Stage) -> Iterator[Figure]:
@@ -600,6 +604,45 @@ def provider(stage: Stage, fluvius: FluviusNextDoor, name: str) -> World:
         "schedule.lookback_days": 5,
     }
     return world
+
+
+def a_database(stage: Stage) -> Iterator[Figure]:
+    """A real PostgreSQL as it is installed: a first start, then new days of many meters."""
+    world, yesterday = stage.world("database"), stage.clock().date() - ONE_DAY
+    world.meters = [
+        {"name": f"meter-{number}", "ean": f"5414488200002{number:05}", "serial": f"1SAG{number:05}"}
+        for number in range(500)
+    ]
+    meters = world.settings.followed
+    with PostgreSQL(lasts=True) as database, world.ledger() as ledger:
+        fill(ledger, *meters, until=yesterday, days=11)
+        wanted = PostgresqlSettings.model_validate({"dsn": database.dsn})
+        sink = Sink(wanted, ledger, stage.clock, meters=lambda: meters)
+        seconds = seconds_of(partial(deliver, sink))
+        ((count,),) = database.ask("SELECT count(*) FROM fluvius.readings")
+        yield Figure(
+            f"a first start with PostgreSQL, {count / 1e6:.2f} million readings",
+            "< 60 s for a million",
+            f"{seconds:.1f} s",
+            seconds / count < 60 / 1e6,
+        )
+        rates = []
+        for day in span(yesterday + ONE_DAY, yesterday + 5 * ONE_DAY):
+            fill(ledger, *meters, until=day, days=1)
+            rates.append(len(meters) * 192 / seconds_of(partial(deliver, sink)))
+        rate = statistics.median(rates)
+        yield Figure(
+            f"new days of {len(meters)} meters into PostgreSQL",
+            "> 20000 readings/s",
+            f"{rate:.0f} readings/s (median of {len(rates)}, worst {min(rates):.0f})",
+            rate > 20000,
+        )
+
+
+def deliver(sink: Sink) -> None:
+    while sink.is_due():
+        sink.step()
+    assert sink.health.last_error is None
 
 
 def import_everything(url: str, token: str, ledger: Ledger, meter: Meter) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bridge.commands import ledger_check
+from bridge.commands.database_check import database_findings
 from bridge.commands.file_check import file_findings
 from bridge.commands.findings import show
 from bridge.commands.price_check import price_findings
@@ -84,6 +85,7 @@ def _findings(settings: Settings, *, signed_in: bool) -> Iterator[Finding]:
         return
     yield from price_findings(settings, lambda: datetime.now(UTC))
     yield from file_findings(settings)
+    yield from database_findings(settings)
     with closing(PoliteSession()) as http:
         yield from visit.fluvius(settings, http, signed_in=signed_in)
     yield from _odd_answers(settings, http.seen)

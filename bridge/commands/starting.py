@@ -46,6 +46,8 @@ def settings_for(
         raise ConfigError("nothing is configured yet; the page asks, while `fluvius2mqtt run` runs")
     if settings.fluvius.energy_api and find_spec("msal") is None:
         raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")
+    if settings.sinks.postgresql and find_spec("psycopg") is None:
+        raise ConfigError("sinks.postgresql: needs psycopg; run: pip install 'fluvius2mqtt[postgresql]'")
     for warning in settings.warnings:
         log.warning("%s", warning)
     return settings

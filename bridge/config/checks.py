@@ -43,6 +43,25 @@ def _topic(value: str) -> str:
     return value
 
 
+def dsn(value: SecretStr) -> SecretStr:
+    """A database's address as libpq takes it; what it would misread it would also tell, password and all."""
+    text = value.get_secret_value()
+    if not re.match(r"postgres(ql)?://", text):
+        if "=" not in text:
+            raise _wrong("is not the address of a database")
+        return value
+    place = urlsplit(text)
+    if place.netloc.count("@") > 1 or "@" in place.path + place.query + place.fragment:
+        raise _wrong("has a character in its password that must be written otherwise (@ as %40, / as %2F)")
+    return value
+
+
+def schema(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
+        raise _wrong("{it} is not the name of a schema")
+    return value
+
+
 def email(value: str) -> str:
     if not re.fullmatch(r"[^\s@]+@[^\s@]+", value):
         raise _wrong("is not an e-mail address")

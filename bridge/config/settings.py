@@ -1,7 +1,8 @@
 """Every key there is: the file, the environment variables, the messages and the JSON Schema come from here.
 
 A description completes the sentence "write ..." in a message. The keys below `mqtt` are in `broker`, those
-below `fluvius` and `meters` in `fluvius`, those below `prices` and `day_ahead` in `prices`.
+below `fluvius` and `meters` in `fluvius`, those below `prices` and `day_ahead` in `prices`, those below
+`sinks` in `sinks`.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from bridge.config.checks import Flag, LocalPath, Secret, Time, Topic
 from bridge.config.fluvius import FluviusSettings, MeterSettings
 from bridge.config.prices import DayAheadSettings, PriceSettings, timeline
 from bridge.config.section import Section
+from bridge.config.sinks import SinkSettings
 from bridge.metering.contract import Timeline
 from bridge.metering.model import Meter
 
@@ -127,6 +129,7 @@ class Settings(Section):
     web: Annotated[Flag | Annotated[WebSettings, Tag("(keys)")], Discriminator(checks.form)] = Field(
         default=False, description="True for a page on this machine, false, or the keys host, port, password"
     )
+    sinks: SinkSettings = Field(default=SinkSettings(), description="The key postgresql")
     language: Literal["en", "nl", "fr", "de"] = Field(
         default="en",
         description="The language of names in Home Assistant and of the page, one of en, nl, fr and de",

@@ -1,7 +1,7 @@
 """Which meters the mandates make, kept across restarts."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -51,6 +51,7 @@ class MandateBook:
         note = ledger.notes.recall(_NOTE) or {}
         self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
         self._by_ean = kept(ledger)
+        self._every = tuple(self._by_ean.values())
         self._warned: set[str] = set()
 
     @property
@@ -66,6 +67,8 @@ class MandateBook:
     def update(self, mandates: Sequence[Mandate], now: datetime) -> None:
         """Know these mandates, and no others."""
         self._asked_at, self._by_ean = now, best(mandates, now)
+        if self._every != (every := tuple(self._by_ean.values())):
+            self._every = every
         notes = [mandate.to_note() for mandate in self._by_ean.values()]
         self._ledger.notes.remember(_NOTE, {"asked_at": now.isoformat(), "mandates": notes})
         self._warn(now)
@@ -79,6 +82,11 @@ class MandateBook:
     def of(self, meter: Meter) -> Mandate | None:
         """A meter's mandate, if it needs one."""
         return self._by_ean.get(meter.ean) if SOURCES[meter.source].needs_mandate else None
+
+    @property
+    def known(self) -> Collection[Mandate]:
+        """All of them; the same object until they are others."""
+        return self._every
 
     def reference(self, meter: Meter) -> str:
         """By which Fluvius knows a meter's mandate; empty where it needs none."""

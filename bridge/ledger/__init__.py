@@ -7,6 +7,7 @@ from bridge.ledger.answers import Answers
 from bridge.ledger.bills import Bills
 from bridge.ledger.bounds import Bounds
 from bridge.ledger.calendar import Calendar
+from bridge.ledger.changes import Changes, KnownChanges
 from bridge.ledger.checksums import Checksums, Seals
 from bridge.ledger.corrections import Correction, Corrections, KnownCorrections
 from bridge.ledger.costs import Costs, KnownCosts
@@ -48,6 +49,7 @@ class Records:
         self.calendar = Calendar(store, checks, self.days)
         self.corrections = KnownCorrections(store)
         self.jobs = KnownJobs(store)
+        self.changes = KnownChanges(store, notes)
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +75,7 @@ class Ledger(Records):
     peaks: Peaks
     corrections: Corrections
     jobs: Jobs
+    changes: Changes
 
     def __init__(self, path: Path, *, stream: bool = False) -> None:
         """Open or create.
@@ -85,6 +88,7 @@ class Ledger(Records):
         checks, notes = Seals(store), Notes(store)
         self._hold(store, checks, notes, Prices(store))
         self.jobs, self.reviews = Jobs(store), Reviews(store)
+        self.changes = Changes(store, checks, notes)
         self.outbox = Outbox(store, checks, self.readings, stream=stream)
         self.costs = Costs(
             store,

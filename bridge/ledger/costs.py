@@ -134,7 +134,7 @@ class Costs(KnownCosts):
             ]
             if others:  # of which fees or the capacity tariff may be other ones
                 self._restate(meter, min(others))
-            for run in _runs(stale):
+            for run in meterday.runs(stale):
                 for start, end in _in_months(*run):
                     self._work_out(meter, timeline, start, end, basis)
 
@@ -202,18 +202,6 @@ def _bases(meter: Meter, timeline: Timeline, first: date, last: date) -> Iterato
         holds = [spans[0].contract] if len(spans) == 1 else [*spans]
         cut = bounds if start in meterday.cut_days(meter) else ()
         yield start, end - ONE_DAY, hashlib.sha256(repr((holds, cut)).encode()).hexdigest()[:24]
-
-
-def _runs(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """Days that follow each other, as spans."""
-    run: list[date] = []
-    for day in days:
-        if run and day - run[-1] != ONE_DAY:
-            yield run[0], run[-1]
-            run = []
-        run.append(day)
-    if run:
-        yield run[0], run[-1]
 
 
 def _in_months(first: date, last: date) -> Iterator[tuple[date, date]]:

@@ -5,6 +5,7 @@ A meter day is named after the local date (Europe/Brussels) on which it starts. 
 that go in or come out are aware and in UTC; only names of days are local.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
@@ -79,6 +80,18 @@ def latest_settled(now: datetime, energy: Energy) -> date:
 def span(first: date, last: date) -> list[date]:
     """All dates from the first to the last, both included; none when they are the wrong way round."""
     return [first + ONE_DAY * i for i in range((last - first).days + 1)]
+
+
+def runs(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """Days in order of time, as spans of those that follow each other."""
+    run: list[date] = []
+    for day in days:
+        if run and day - run[-1] != ONE_DAY:
+            yield run[0], run[-1]
+            run = []
+        run.append(day)
+    if run:
+        yield run[0], run[-1]
 
 
 def month_of(day: date) -> date:

@@ -34,6 +34,7 @@ PARTS = {
     Direction.CONSUMPTION: (Part.ENERGY, Part.GRID, Part.LEVIES),
     Direction.INJECTION: (Part.COMPENSATION,),
 }
+PARTS_OF_A_DAY = (*PARTS[Direction.CONSUMPTION], Part.VAT, *PARTS[Direction.INJECTION])
 
 
 class Why(StrEnum):
@@ -114,7 +115,7 @@ class _Pricing:
         self._hour_of = _hours_of(start, end, meter.energy)
         self._spans = timeline.during(self._first, end)
         self._prices: dict[Dynamic, Mapping[datetime, Decimal]] = {}
-        self._parts = dict.fromkeys((*PARTS[Direction.CONSUMPTION], Part.VAT, Part.COMPENSATION), _NOTHING)
+        self._parts = dict.fromkeys(PARTS_OF_A_DAY, _NOTHING)
         self._why: set[Why] = set()
 
     def result(self) -> PricedDay:

@@ -21,6 +21,7 @@ from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssis
 from bridge.publishing.publisher import Publisher
 from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
+from bridge.service.deliveries import DatabaseWaits, Deliveries, open_sink
 from bridge.service.errands import Errands
 from bridge.service.greeting import Greeting, births
 from bridge.service.imports import Imports, dropped
@@ -94,6 +95,7 @@ class Bridge:
         self._agenda = Agenda(settings.schedule, fetcher.visits, trouble, now)
         self._heartbeat = Heartbeat(settings.data_dir)
         self._backfills = backfills = Backfills(ledger, fetcher, now, trouble)
+        sink = open_sink(settings, ledger, fetcher, now)
         status = Status(
             settings,
             started=now(),
@@ -102,6 +104,7 @@ class Bridge:
             publisher=publisher,
             recorder=recorder,
             pricing=pricing,
+            sink=sink,
             trouble=trouble,
             now=now,
             next_run=self._agenda.next_run,
@@ -129,7 +132,10 @@ class Bridge:
             window=window,
         )
         self._statistics = Statistics(recorder, fetcher, view, trouble)
-        self._errands = Errands(pricing, imports, self._statistics, backfills, view)
+        self._deliveries = deliveries = Deliveries(sink, view, trouble)
+        self._errands = Errands(
+            pricing, imports, self._statistics, deliveries, backfills=backfills, view=view
+        )
         wishes = BackfillRequests(ledger, fetcher, backfills, now=now, trouble=trouble, changed=view.bridge)
         self._requests = Requests(
             fetcher, view, self._statistics, backfills=wishes, trouble=trouble, now=now, cycle=self._cycle
@@ -138,7 +144,7 @@ class Bridge:
 
     def run(self) -> None:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
-        with self._broker, suppress(Stopped):
+        with self._deliveries, self._broker, suppress(Stopped):
             self._attend(_GREETING)
             self._backfills.say_how_to_get_more(self._settings.schedule.lookback_days)
             self._statistics.doubt()
@@ -161,11 +167,15 @@ class Bridge:
         """
         cycle = Cycle(Occasion.ONCE, self._now())
         self._publisher.outlive_the_bridge()
-        with self._broker, suppress(Stopped):
+        with self._deliveries, self._broker, suppress(Stopped):
             self._attend(greeting)
             self._backfills.say_how_to_get_more(self._settings.schedule.lookback_days)
             self._imports.everything()
             cycle = self._cycle(Occasion.ONCE)
+            try:
+                self._deliveries.everything(self._go_on)
+            except DatabaseWaits as error:
+                cycle.errors.append(error)
             if self._view.unpublished:
                 away = BrokerAway(self._broker.problem or self._view.unpublished)
                 log.error("%s What was fetched is kept, and published next time.", away)
@@ -238,7 +248,8 @@ class Bridge:
     def _until_next(self) -> float:
         if self._errands.wait():
             return 0.0
-        plans = self._statistics.retry_at, self._greeting.next_at, self._pricing.next_at
+        tries = self._statistics.retry_at, self._deliveries.retry_at
+        plans = *tries, self._greeting.next_at, self._pricing.next_at
         return min(self._agenda.seconds_until_next(*plans), _LOOK_AROUND)
 
     def _cycle(self, occasion: Occasion) -> Cycle:

@@ -1,6 +1,7 @@
-"""What is done between two cycles: prices, files, statistics, history."""
+"""What is done between two cycles: prices, files, statistics, a database, history."""
 
 from bridge.service.backfills import Backfills
+from bridge.service.deliveries import Deliveries
 from bridge.service.imports import Imports
 from bridge.service.pricing import Pricing
 from bridge.service.statistics import Statistics
@@ -14,19 +15,27 @@ class Errands:
         pricing: another quarter-hour's price, and those of tomorrow.
         imports: files that were put into a folder.
         statistics: what Home Assistant did not take yet.
+        deliveries: what a database was not told yet.
         backfills: history that someone wants.
         view: what is published of it.
     """
 
     def __init__(
-        self, pricing: Pricing, imports: Imports, statistics: Statistics, backfills: Backfills, view: View
+        self,
+        pricing: Pricing,
+        imports: Imports,
+        statistics: Statistics,
+        deliveries: Deliveries,
+        *,
+        backfills: Backfills,
+        view: View,
     ) -> None:
         self._pricing, self._imports, self._statistics = pricing, imports, statistics
-        self._backfills, self._view = backfills, view
+        self._deliveries, self._backfills, self._view = deliveries, backfills, view
 
     def wait(self) -> bool:
         """Whether one is there that goes on at once."""
-        return self._backfills.is_due() or self._imports.is_due()
+        return self._backfills.is_due() or self._imports.is_due() or self._deliveries.is_due()
 
     def run_one(self) -> None:
         """The next one, if any is due."""
@@ -37,6 +46,8 @@ class Errands:
                 self._show_history()
         elif self._statistics.is_due:
             self._statistics.bring_up_to_date()
+        elif self._deliveries.is_due():
+            self._deliveries.step()
         elif self._backfills.is_due():
             self._work_on_backfill()
 

@@ -11,6 +11,7 @@ from bridge.homeassistant import advice
 from bridge.homeassistant.recorder import Recorder
 from bridge.ledger.health import SourceHealth
 from bridge.metering.model import BRUSSELS, Backfill
+from bridge.postgresql.sink import Sink
 from bridge.publishing.publisher import BridgeStatus, Publisher
 from bridge.service.backfills import Backfills
 from bridge.service.pricing import Pricing
@@ -25,7 +26,8 @@ class Condition:
     """How everything is that the bridge depends on; the texts are for the user, empty where all is well."""
 
     now: datetime  # aware
-    parts: Mapping[str, SourceHealth]  # portal, energy_api, statistics, day_ahead
+    parts: Mapping[str, SourceHealth]  # portal, energy_api, statistics, day_ahead, postgresql
+    waiting: int = 0  # days, peaks and costs that the database does not have yet
     left_out: str = ""  # what the broker does not take
     ledger_unusable: str = ""
     ledger_damaged: str = ""
@@ -33,6 +35,8 @@ class Condition:
     def health(self) -> Payload:
         """For `bridge/health`: each part by its name."""
         report: Payload = {name: part.to_payload(self.now) for name, part in self.parts.items()}
+        if "postgresql" in report:
+            report["postgresql"]["waiting"] = self.waiting
         if self.left_out:
             report["broker"] = {"state": "limited", "last_error": self.left_out}
         if trouble := self.ledger_unusable or self.ledger_damaged:
@@ -91,6 +95,7 @@ class Status:
         publisher: what the broker does not take.
         recorder: of Home Assistant, if there is one.
         pricing: how day-ahead prices do.
+        sink: how the database does, if there is one.
         trouble: with the ledger.
         now: the present instant, aware.
         next_run: when Fluvius is asked next.
@@ -106,13 +111,14 @@ class Status:
         publisher: Publisher,
         recorder: Recorder | None,
         pricing: Pricing,
+        sink: Sink | None,
         trouble: Trouble,
         now: Callable[[], datetime],
         next_run: Callable[[], datetime],
     ) -> None:
         self._settings, self._started, self._fetcher, self._backfills = settings, started, fetcher, backfills
         self._publisher, self._recorder, self._pricing = publisher, recorder, pricing
-        self._trouble, self._now, self._next_run = trouble, now, next_run
+        self._sink, self._trouble, self._now, self._next_run = sink, trouble, now, next_run
 
     def report(self) -> BridgeStatus:
         """How everything is."""
@@ -133,10 +139,12 @@ class Status:
         others = {
             "statistics": self._recorder.health if self._recorder else None,
             "day_ahead": self._pricing.health,
+            "postgresql": self._sink.health if self._sink else None,
         }
         return Condition(
             self._now(),
             {**self._fetcher.health, **{name: each for name, each in others.items() if each}},
+            waiting=self._sink.waiting if self._sink else 0,
             left_out=self._publisher.left_out,
             ledger_unusable=self._trouble.unusable or "",
             ledger_damaged=self._trouble.damaged or "",

@@ -114,3 +114,10 @@ def test_only_what_stands_on_the_page_can_be_asked_for_there_and_only_by_its_for
         foreign = browser.post("/state/ask/refresh", headers={"Origin": "http://attacker.example"})
         assert foreign.status_code == 403
     assert asked == []
+
+
+def test_what_a_database_lacks_is_said(home: World) -> None:
+    home.changes = {"sinks.postgresql": {"dsn": "postgresql://127.0.0.1:1/energy"}}
+    with at_work(home) as browser:
+        eventually(lambda: "PostgreSQL Cannot be reached" in words_of(browser.get("/state")))
+        assert "changes are not there yet" in words_of(browser.get("/state"))

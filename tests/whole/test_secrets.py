@@ -18,6 +18,7 @@ from tests.rig.supervisor import Supervisor, in_the_addon, of_the_house
 from tests.rig.world import GAS, HOME, Clock, World
 
 BROKER_PASSWORD = "a password of the broker"
+DATABASE_PASSWORD = "password-of-the-database"
 MONTH = f"{datetime.now(UTC) - timedelta(days=9):%Y-%m-%d}"
 COMMANDS = [
     ["once"],
@@ -84,6 +85,7 @@ def house(tmp_path: Path, today: Simulator, broker: Mosquitto, core: Core) -> Wo
         "mqtt.username": "bridge",
         "mqtt.password": BROKER_PASSWORD,
         "homeassistant.statistics": {"url": core.url, "token": TOKEN},
+        "sinks.postgresql.dsn": f"postgresql://bridge:{DATABASE_PASSWORD}@127.0.0.1:1/energy",
         "schedule.lookback_days": 5,
         "log.level": "debug",
     }
@@ -94,7 +96,14 @@ def house(tmp_path: Path, today: Simulator, broker: Mosquitto, core: Core) -> Wo
 def configured(world: World) -> list[str]:
     """The secrets in the configuration."""
     api = world.changes["fluvius"]["energy_api"]
-    return [PASSWORD, api["client_secret"], api["subscription_key"], BROKER_PASSWORD, TOKEN]
+    return [
+        PASSWORD,
+        api["client_secret"],
+        api["subscription_key"],
+        BROKER_PASSWORD,
+        DATABASE_PASSWORD,
+        TOKEN,
+    ]
 
 
 def told(world: World, words: list[str], env: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -129,6 +138,7 @@ def test_no_command_tells_a_secret(house: World, broker: Mosquitto, core: Core, 
         output = "\n".join(told(house, words) for words in COMMANDS)
     assert core.imports
     assert "signing in" in output
+    assert "NO  postgresql     connection failed" in output
     assert ears.found_in(output + on(ear.messages), *configured(house)) == []
 
 
@@ -137,6 +147,7 @@ WRONG = {
     "FLUVIUS2MQTT_FLUVIUS__ENERGY_API__CLIENT_SECRET": "wrong secret of the client",
     "FLUVIUS2MQTT_FLUVIUS__ENERGY_API__SUBSCRIPTION_KEY": "wrong key of the subscription",
     "FLUVIUS2MQTT_MQTT__PASSWORD": "wrong password of the broker",
+    "FLUVIUS2MQTT_SINKS__POSTGRESQL__DSN": "postgresql://bridge:wrong-password@127.0.0.1:1/energy",
     "FLUVIUS2MQTT_HOMEASSISTANT__STATISTICS__TOKEN": "wrong token of Home Assistant",
 }
 
@@ -165,7 +176,7 @@ def test_no_command_tells_a_secret_from_a_file_that_is_refused(
     assert "does not accept this password" in output
     assert "refuses us" in output
     assert core.sign_ins
-    assert ears.found_in(output + on(ear.messages), *WRONG.values()) == []
+    assert ears.found_in(output + on(ear.messages), *WRONG.values(), "wrong-password") == []
 
 
 def test_neither_a_token_nor_a_key_of_the_users_own_is_told(

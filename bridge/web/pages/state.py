@@ -23,6 +23,7 @@ class Part:
     advice: str | None = None
     not_before: str | None = None
     requests_today: int | None = None
+    waiting: int = 0  # what a database was not told yet
 
     @property
     def is_good(self) -> bool:
@@ -66,4 +67,5 @@ def _parts(visit: Visit) -> Iterator[Part]:
             advice=part.get("advice"),
             not_before=part.get("not_before"),
             requests_today=part.get("requests_today"),
+            waiting=part.get("waiting", 0),
         )

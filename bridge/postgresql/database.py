@@ -1,0 +1,91 @@
+"""A database to which one ledger speaks, batch by batch."""
+
+import logging
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
+
+import psycopg
+
+from bridge.config.sinks import PostgresqlSettings
+from bridge.ledger import Ledger
+from bridge.ledger.changes import THE_START
+from bridge.metering.mandate import Mandate
+from bridge.postgresql import delivery, door, schema
+from bridge.postgresql.batch import Batch, Known, lines_of
+
+log = logging.getLogger(__name__)
+
+_AT_MOST = 60  # changes at once: a day has some 200 to 400 readings
+
+
+class Database:
+    """Connected, until something goes wrong.
+
+    Args:
+        settings: where it is.
+        ledger: who speaks to it.
+
+    Attributes:
+        place: how far it was told.
+
+    Raises:
+        DatabaseAway: from every method: it does not take it.
+        LedgerError: from every method: the ledger cannot be used.
+    """
+
+    def __init__(self, settings: PostgresqlSettings, ledger: Ledger) -> None:
+        self._settings, self._ledger = settings, ledger
+        self._connection = door.enter(settings.dsn.get_secret_value())
+        try:
+            self._name, self.place = ledger.changes.name, THE_START
+            self._find_place()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it."""
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+    def deliver(self, known: Known) -> int:
+        """Tell it the oldest changes; returns how many they were.
+
+        Args:
+            known: finds a meter as it is configured.
+        """
+        changes = self._ledger.changes.next(self.place.number, _AT_MOST)
+        if not changes:
+            return 0
+        batch = Batch(self._ledger, changes, known)
+        after = self._ledger.changes.place(changes[-1].number)
+        with self._transaction():
+            delivery.move(self._connection, self._name, self.place, after)
+            delivery.write(self._connection, batch.lines)
+        self.place = after
+        for each in batch.damaged:
+            log.error("postgresql: %s is left out: the ledger is damaged there", each)
+        return len(changes)
+
+    def tell_mandates(self, mandates: Iterable[Mandate]) -> None:
+        """Tell it the mandates as they are."""
+        with self._transaction():
+            delivery.write(self._connection, lines_of(mandates))
+
+    def _find_place(self) -> None:
+        """Make or find the tables, and how far they have come."""
+        changes = self._ledger.changes
+        with self._transaction():
+            schema.bring_up_to_date(
+                self._connection, self._settings.schema_, hypertable=self._settings.hypertable == "auto"
+            )
+            place = delivery.place_of(self._connection, self._name)
+            if place and place != changes.place(place.number):
+                log.warning("postgresql: this ledger, or the database, is not the one that it was")
+                self._name, place = changes.take_another_name(), None
+            if place is None:
+                delivery.begin(self._connection, self._name)
+        self.place = place or THE_START
+
+    def _transaction(self) -> AbstractContextManager[None]:
+        return door.transaction(self._connection, self._settings.schema_)

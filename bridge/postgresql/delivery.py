@@ -1,0 +1,53 @@
+"""What is written into the database, together with how far it was told then."""
+
+from psycopg import Connection
+
+from bridge.ledger.changes import THE_START, Place
+from bridge.postgresql.batch import Lines
+from bridge.postgresql.errors import DatabaseAway
+from bridge.postgresql.tables import Table
+
+
+def place_of(connection: Connection, ledger: str) -> Place | None:
+    """How far a ledger has told the database; None for one that it does not know."""
+    found = connection.execute(
+        "SELECT number, edition FROM deliveries WHERE ledger = %s", [ledger]
+    ).fetchone()
+    return Place(*found) if found else None
+
+
+def begin(connection: Connection, ledger: str) -> None:
+    """Know a ledger, which has told nothing yet."""
+    connection.execute("INSERT INTO deliveries VALUES (%s, %s, %s, now())", [ledger, *THE_START])
+
+
+def move(connection: Connection, ledger: str, before: Place, after: Place) -> None:
+    """A ledger has told more: done first, so that whoever else speaks for it waits, and is too late.
+
+    Raises:
+        DatabaseAway: somebody else was quicker.
+    """
+    moved = connection.execute(
+        "UPDATE deliveries SET number = %s, edition = %s, at = now()"
+        " WHERE ledger = %s AND number = %s AND edition = %s",
+        [*after, ledger, *before],
+    )
+    if moved.rowcount != 1:
+        raise DatabaseAway("somebody else spoke to it for this ledger meanwhile")
+
+
+def write(connection: Connection, lines: Lines) -> None:
+    """Take over what is new, or other than it was."""
+    for table, rows in lines.items():
+        if rows:
+            _write(connection, table, rows)
+
+
+def _write(connection: Connection, table: Table, rows: list[str]) -> None:
+    connection.execute(table.make_incoming().encode())
+    with connection.cursor().copy(table.copy().encode()) as copy:
+        copy.write("\n".join(rows) + "\n")
+    if table.part and "revision" in table.content:
+        for *key, revision in connection.execute(table.gone().encode()).fetchall():
+            connection.execute(table.empty().encode(), [revision, *key])
+    connection.execute(table.upsert().encode())

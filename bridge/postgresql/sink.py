@@ -1,0 +1,148 @@
+"""When the database is told what changed, and how that went."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bridge.config.sinks import PostgresqlSettings
+from bridge.ledger import Ledger, LedgerError
+from bridge.ledger.health import SourceHealth, State
+from bridge.metering.mandate import Mandate
+from bridge.metering.model import Meter
+from bridge.postgresql.errors import DatabaseAway, DatabaseRefuses
+from bridge.text.words import local
+
+if TYPE_CHECKING:
+    from bridge.postgresql.database import Database
+
+log = logging.getLogger(__name__)
+
+NOTE = "postgresql"
+_PROGRESS = 10.0  # seconds between two lines of the log
+
+
+class Sink:
+    """Keeps a database up to date with the ledger. What fails is tried again later, and nothing is lost.
+
+    It is looked at once after each start, and connected to while something waits.
+
+    Args:
+        settings: where it is.
+        ledger: the truth, which notes what changes.
+        now: the present instant, aware.
+        meters: the meters as they are configured; another object where they are others.
+        mandates: likewise.
+    """
+
+    def __init__(
+        self,
+        settings: PostgresqlSettings,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        *,
+        meters: Callable[[], Sequence[Meter]] = tuple,
+        mandates: Callable[[], Iterable[Mandate]] = tuple,
+    ) -> None:
+        self._settings, self._ledger, self._now = settings, ledger, now
+        self._meters, self._mandates = meters, mandates
+        self._followed: tuple[Sequence[Meter], dict[str, Meter]] = (), {}
+        self._database: Database | None = None
+        self._told: Iterable[Mandate] | None = None  # the mandates; None: nothing since the start
+        self._delivered, self._said_at = 0, 0.0
+        note = ledger.notes.recall(NOTE) if ledger.changes.keep() else None
+        note = note if isinstance(note, dict) else {}
+        self.health = SourceHealth.from_note(note)
+        self.health.retry_at = None  # the configuration may be another one
+        self._number = int(note.get("number", 0))
+
+    @property
+    def waiting(self) -> int:
+        """How many days, peaks and costs the database does not have yet, as far as known."""
+        return self._ledger.changes.waiting(self._number)
+
+    def is_due(self) -> bool:
+        """Whether something waits, and the database may be asked."""
+        again = self.health.retry_at
+        return (again is None or self._now() >= again) and (
+            self._told is not self._mandates() or self._ledger.changes.are_waiting(self._number)
+        )
+
+    def step(self) -> bool:
+        """Deliver a batch; says whether there is news for whoever looks on.
+
+        Raises:
+            LedgerError: the ledger cannot be used; it is tried again later.
+        """
+        self.health.last_attempt = self._now()
+        try:
+            self._deliver()
+            self.health.succeeded(self._now())
+            is_news = self._say_how_far()
+        except DatabaseAway as error:
+            self._postpone(error)
+            again = self.health.retry_at and local(self.health.retry_at)
+            log.warning("postgresql: %s; %d changes wait until %s", error, self.waiting, again)
+            is_news = True
+        except LedgerError as error:
+            self._postpone(error)
+            raise
+        self._ledger.notes.remember(NOTE, {**self.health.to_note(), "number": self._number})
+        return is_news
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _deliver(self) -> None:
+        if self._database is None:
+            self._database = open_database(self._settings, self._ledger)
+            self._number = self._database.place.number
+        if self._told is not (mandates := self._mandates()):
+            self._database.tell_mandates(mandates)
+            self._told = mandates
+        self._delivered += self._database.deliver(self._known)
+        self._number = self._database.place.number
+
+    def _known(self, meter: Meter) -> Meter:
+        """A meter as it is configured."""
+        if self._followed[0] is not (meters := self._meters()):
+            self._followed = meters, {each.ean: each for each in meters}
+        configured = self._followed[1].get(meter.ean)
+        return configured if configured and configured.energy is meter.energy else meter
+
+    def _say_how_far(self) -> bool:
+        """What a first start has done, now and then, and when all is told."""
+        if not self._ledger.changes.are_waiting(self._number):
+            if self._said_at:
+                log.info("postgresql: all is there: %d changes", self._delivered)
+            self._delivered, self._said_at = 0, 0.0
+            self.close()  # there may be nothing to tell for hours
+            return True
+        if is_time := time.monotonic() - self._said_at > _PROGRESS:
+            log.info("postgresql: %d changes delivered, %d to go", self._delivered, self.waiting)
+            self._said_at = time.monotonic()
+        return is_time
+
+    def _postpone(self, error: Exception) -> None:
+        self.close()
+        self.health.postponed(str(error), self._now(), asked_for=None, reached=False)
+        if isinstance(error, DatabaseRefuses):
+            self.health.state = State.REFUSED
+
+
+def open_database(settings: PostgresqlSettings, ledger: Ledger) -> "Database":
+    """The database, connected.
+
+    Raises:
+        DatabaseAway: it cannot be had.
+        LedgerError: the ledger cannot be used.
+    """
+    try:
+        from bridge.postgresql.database import Database  # noqa: PLC0415 - psycopg is an extra
+    except ImportError as error:
+        raise DatabaseRefuses(f"psycopg cannot be used: {error}") from error
+    return Database(settings, ledger)

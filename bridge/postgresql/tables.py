@@ -1,0 +1,113 @@
+"""The tables as they are written: what of an incoming row replaces what is known."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, or what of it is written together.
+
+    Attributes:
+        name: of the table.
+        slot: the columns of what is said as a whole, such as a quarter-hour of a meter.
+        part: the columns that tell its rows apart, such as the register.
+        content: the others. With a revision, the higher one wins.
+        final: which of them, once true, no older copy of a ledger takes back at the same revision.
+    """
+
+    name: str
+    slot: tuple[str, ...]
+    part: tuple[str, ...]
+    content: tuple[str, ...]
+    final: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> str:
+        """All of them, in the order in which rows have them."""
+        return _listed(self.slot + self.part + self.content)
+
+    def make_incoming(self) -> str:
+        """A table of the same columns, for one transaction."""
+        return f"CREATE TEMPORARY TABLE incoming_{self.name} (LIKE {self.name}) ON COMMIT DROP"
+
+    def copy(self) -> str:
+        """Fill that."""
+        return f"COPY incoming_{self.name} ({self.columns}) FROM STDIN"
+
+    def upsert(self) -> str:
+        """Take over what wins; whatever is the same is not touched.
+
+        Each once: an EAN that was of gas by mistake, and is of electricity now, may come twice.
+        """
+        key = _listed(self.slot + self.part)
+        updates = ", ".join(f"{each} = excluded.{each}" for each in map(_quoted, self.content))
+        return (
+            f"INSERT INTO {self.name} AS known ({self.columns})"  # noqa: S608 - our own words
+            f" SELECT DISTINCT ON ({key}) {self.columns} FROM incoming_{self.name} ORDER BY {key}"
+            f" ON CONFLICT ({key}) DO UPDATE SET {updates} WHERE {self._wins()}"
+        )
+
+    def _wins(self) -> str:
+        theirs, known = (
+            ", ".join(f"{side}.{_quoted(each)}" for each in self.content) for side in ("excluded", "known")
+        )
+        differs = f"({theirs}) IS DISTINCT FROM ({known})"
+        if "revision" not in self.content:
+            return differs
+        as_final = "".join(f" AND excluded.{each} >= known.{each}" for each in self.final)
+        return (
+            "excluded.revision > known.revision"
+            f" OR (excluded.revision = known.revision AND {differs}{as_final})"
+        )
+
+    def gone(self) -> str:
+        """Find what is known of a slot that is said without it: its key, and the slot's revision.
+
+        Known rows are read day by day, each by the index (OFFSET 0 keeps it so), and laid beside the incoming
+        ones. Nothing is joined: the planner knows nothing of a table that was filled just now, and a wrong
+        guess would read all of one for each row of the other.
+        """
+        key, slot, (_, at) = _listed(self.slot + self.part), _listed(self.slot), self.slot
+        return (
+            f"SELECT {key}, said FROM ("  # noqa: S608 - our own words
+            f" SELECT {key}, max(known) AS known, max(max(said)) OVER (PARTITION BY {slot}) AS said,"
+            f" max(said) IS NULL AS is_gone FROM ("
+            f" SELECT {key}, NULL AS known, revision AS said FROM incoming_{self.name} UNION ALL"
+            f" SELECT {key}, revision, NULL FROM ("
+            f" SELECT ean, min({at}), max({at}) FROM incoming_{self.name} GROUP BY ean, date"
+            f") AS day (meter, first, last) CROSS JOIN LATERAL ("
+            f" SELECT {key}, revision FROM {self.name}"
+            f" WHERE ean = meter AND {at} BETWEEN first AND last AND amount IS NOT NULL OFFSET 0"
+            f") AS of_day) AS every GROUP BY {key}) AS each WHERE is_gone AND known <= said"
+        )
+
+    def empty(self) -> str:
+        """A row of those has no amount any more, for nothing is ever deleted."""
+        key = " AND ".join(f"{each} = %s" for each in self.slot + self.part)
+        return f"UPDATE {self.name} SET amount = NULL, revision = %s WHERE {key}"  # noqa: S608 - our own words
+
+
+def _listed(columns: tuple[str, ...]) -> str:
+    return ", ".join(map(_quoted, columns))
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'  # "end" is a word of SQL
+
+
+_REGISTER = ("direction", "tariff", "unit")
+_COUNTED = ("amount", "validated", "provisional", "estimated", "revision")
+
+METERS = Table("meters", ("ean",), (), ("energy", "name"))
+MANDATES = Table(
+    "mandates",
+    ("ean", "reference"),
+    (),
+    ("energy", "status", "service", "since", "until", "expires", "renewal"),
+)
+READINGS = Table("readings", ("ean", "start"), _REGISTER, (*_COUNTED, "end", "date"), final=("validated",))
+DAYS = Table(
+    "days", ("ean", "date"), _REGISTER, (*_COUNTED, "complete", "in_doubt"), final=("validated", "complete")
+)
+PEAKS = Table("peaks", ("ean", "month"), (), ("start", "kw", "source"))
+COSTS = Table("costs", ("ean", "date"), ("part",), ("amount",))
