@@ -67,6 +67,17 @@ class HomeAssistantSettings(Section):
     )
 
 
+class LedgerSettings(Section):
+    """What is kept of what was read."""
+
+    keep_months: int | None = Field(
+        default=None,
+        ge=14,  # costs look back twelve months, and peaks too; the latest may still lack days in the next
+        le=1200,
+        description="For how many months quarter-hours are kept, the one under way among them, 14 at least",
+    )
+
+
 class CapacityTariffSettings(Section):
     """How peaks are billed."""
 
@@ -125,6 +136,7 @@ class Settings(Section):
     capacity_tariff: CapacityTariffSettings = Field(
         default=CapacityTariffSettings(), description="The key floor_kw"
     )
+    ledger: LedgerSettings = Field(default=LedgerSettings(), description="The key keep_months")
     web: Annotated[Flag | Annotated[WebSettings, Tag("(keys)")], Discriminator(checks.form)] = Field(
         default=False, description="True for a page on this machine, false, or the keys host, port, password"
     )

@@ -1,8 +1,9 @@
-"""What is done between two cycles: prices, files, statistics, history."""
+"""What is done between two cycles: prices, files, statistics, history, and room made for more."""
 
 from bridge.service.backfills import Backfills
 from bridge.service.imports import Imports
 from bridge.service.pricing import Pricing
+from bridge.service.retention import Retention
 from bridge.service.statistics import Statistics
 from bridge.service.view import View
 
@@ -15,18 +16,26 @@ class Errands:
         imports: files that were put into a folder.
         statistics: what Home Assistant did not take yet.
         backfills: history that someone wants.
+        retention: what is too old to be kept.
         view: what is published of it.
     """
 
     def __init__(
-        self, pricing: Pricing, imports: Imports, statistics: Statistics, backfills: Backfills, view: View
+        self,
+        pricing: Pricing,
+        imports: Imports,
+        statistics: Statistics,
+        *,
+        backfills: Backfills,
+        retention: Retention,
+        view: View,
     ) -> None:
         self._pricing, self._imports, self._statistics = pricing, imports, statistics
-        self._backfills, self._view = backfills, view
+        self._backfills, self._retention, self._view = backfills, retention, view
 
     def wait(self) -> bool:
         """Whether one is there that goes on at once."""
-        return self._backfills.is_due() or self._imports.is_due()
+        return self._backfills.is_due() or self._imports.is_due() or self._retention.is_due()
 
     def run_one(self) -> None:
         """The next one, if any is due."""
@@ -39,6 +48,8 @@ class Errands:
             self._statistics.bring_up_to_date()
         elif self._backfills.is_due():
             self._work_on_backfill()
+        elif self._retention.is_due():
+            self._retention.step()
 
     def _price(self) -> None:
         """Another quarter-hour's price holds, and perhaps tomorrow's are known."""

@@ -396,7 +396,7 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         database.execute("DROP TABLE correction")
         for column in ("origin", "estimated"):
             database.execute(f"ALTER TABLE reading DROP COLUMN {column}")
-        for column in ("provisional", "reviewed_at", "checksum", "intervals_checksum"):
+        for column in ("provisional", "reviewed_at", "checksum", "intervals_checksum", "dropped"):
             database.execute(f"ALTER TABLE day DROP COLUMN {column}")
         database.execute("DROP INDEX day_in_doubt")
         database.execute("ALTER TABLE day DROP COLUMN disagrees")

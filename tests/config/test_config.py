@@ -298,6 +298,12 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"mqtt": "port 1883"}, "mqtt", "a colon is missing after port"),
     ({"mqtt": "password hunter2"}, "mqtt", "a colon is missing after password"),
     ({"web": "sometimes"}, "web", "text is neither true nor false; write true for a page"),
+    (
+        {"ledger.keep_months": 13},
+        "ledger.keep_months",
+        "13 is out of range; write for how many months quarter-hours are kept, the one under way",
+    ),
+    ({"ledger": 14}, "ledger", "write the key keep_months"),
     ({"web.port": 0}, "web.port", "0 is out of range; write the page's port, a number from 1 to 65535"),
     (
         {"web.host": "http://x", "web.password": "x"},

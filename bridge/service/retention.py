@@ -1,0 +1,90 @@
+"""Quarter-hours that are older than is kept are dropped, once a day and a little at a time."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+
+from bridge.fetching.due import month_under_way
+from bridge.ledger import Damaged, Ledger
+from bridge.ledger.retention import Lacks
+from bridge.metering import meterday
+from bridge.metering.model import BRUSSELS, Meter
+from bridge.service.trouble import Trouble
+
+log = logging.getLogger(__name__)
+
+
+class Retention:
+    """Goes through all meters of the ledger, also those that nobody follows any more.
+
+    Args:
+        keep_months: how many months are kept, the one under way among them; None: all.
+        ledger: out of which they are dropped.
+        followed: gives the meters that are followed, with their bounds.
+        sinks: who has to have everything of a day first.
+        trouble: with the ledger.
+        now: the present instant, aware.
+    """
+
+    def __init__(
+        self,
+        keep_months: int | None,
+        ledger: Ledger,
+        followed: Callable[[], Iterable[Meter]],
+        sinks: Iterable[Lacks],
+        *,
+        trouble: Trouble,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._keep_months, self._ledger, self._followed = keep_months, ledger, followed
+        self._sinks, self._trouble, self._now = tuple(sinks), trouble, now
+        self._steps: Iterator[None] = iter(())
+        self._begun_on: date | None = None
+        self._is_done = True
+
+    def is_due(self) -> bool:
+        """Whether there is a step to be made: today's round is not over, or has not begun."""
+        if self._keep_months is None:
+            return False
+        today = self._now().astimezone(BRUSSELS).date()
+        if self._begun_on != today:
+            self._begun_on, self._is_done, self._steps = today, False, self._round(self._keep_months)
+        return not self._is_done
+
+    def step(self) -> None:
+        """A month of a meter, or a little room that is given back. After trouble, tomorrow."""
+        with self._trouble.endured() as troubles:
+            self._is_done = next(self._steps, self) is self
+        self._is_done = self._is_done or bool(troubles)
+
+    def everything(self, go_on: Callable[[], None]) -> None:
+        """Today's round, to its end.
+
+        Args:
+            go_on: called between two steps; may raise to end this.
+        """
+        while self.is_due():
+            self.step()
+            go_on()
+
+    def _round(self, keep_months: int) -> Iterator[None]:
+        retention, dropped = self._ledger.retention, 0
+        for meter in self._meters():
+            kept_from = meterday.months_until(month_under_way(meter.energy, self._now()), keep_months)[0]
+            for month in retention.months(meter, kept_from):
+                try:
+                    dropped += len(retention.drop(meter, month, self._sinks))
+                except Damaged as error:  # the other months are not
+                    self._trouble.found_damage(error)
+                yield
+            yield
+        if dropped:
+            log.info("the quarter-hours of %d days were dropped, for they are older than is kept", dropped)
+        while retention.give_back():
+            yield
+
+    def _meters(self) -> list[Meter]:
+        followed = {(meter.ean, meter.energy): meter for meter in self._followed()}
+        return [
+            followed.get((meter.ean, meter.energy), meter) for meter in self._ledger.checks.known_meters()
+        ]
