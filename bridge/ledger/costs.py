@@ -85,10 +85,7 @@ class KnownCosts(Part):
     def _without_intervals(
         self, meter: Meter, timeline: Timeline, first: date, last: date
     ) -> dict[date, tuple[PricedDay, bool]]:
-        """What was worked out of days while their intervals were there, under the same contracts.
-
-        Each stands in its first hour; and it is current unless the day's own amounts were corrected since.
-        """
+        """What dropped intervals cost under these contracts; whether the day's amounts are still the same."""
         rows = self._rows(
             "SELECT cost.date, basis, priced, crc, cost.checksum IS day.checksum FROM day JOIN cost"
             " ON cost.meter = day.meter AND cost.date = day.date"

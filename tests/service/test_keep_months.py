@@ -96,12 +96,29 @@ def test_statistics_that_are_made_anew_come_to_the_same(world: World, core: Core
     world.clock.move_to(LATER)
     world.once()
     before, ends = sums(core), {name: max(rows.items()) for name, rows in core.statistics.items()}
+    in_home_assistant = hours(core)
     assert dropped(world) == {*OLD}
     with world.ledger() as ledger:
         ledger.outbox.restate(ledger.store.names.meter(world.meter()), 0)
     world.once()
     assert sums(core) == before
+    assert hours(core) == in_home_assistant, "which knows them still"
     assert {name: max(rows.items()) for name, rows in core.statistics.items()} == ends
+    core.asked.clear()
+    world.once()
+    assert core.imports == []
+
+
+def test_statistics_that_were_lost_come_to_the_same_by_days(world: World, core: Core) -> None:
+    world.once()
+    world.clock.move_to(LATER)
+    world.once()
+    before = sums(core)
+    core.loses(start_of(FIRST, Energy.ELECTRICITY))
+    world.once()
+    assert {each: round(total, 6) for each, total in sums(core).items()} == {
+        each: round(total, 6) for each, total in before.items()
+    }
     core.asked.clear()
     world.once()
     assert core.imports == []
