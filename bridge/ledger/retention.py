@@ -100,6 +100,7 @@ class Retention(Part):
         ((mode,),) = self._rows("PRAGMA auto_vacuum")
         if mode != _INCREMENTAL:
             return False
-        self._rows(f"PRAGMA incremental_vacuum({_PAGES})")
+        with self._store.explained():  # a script, for of a query Python would give back the first page alone
+            self._store.db.executescript(f"PRAGMA incremental_vacuum({_PAGES})")
         ((free,),) = self._rows("PRAGMA freelist_count")
         return bool(free)
