@@ -130,21 +130,10 @@ class Bridge:
             window=window,
         )
         self._statistics = Statistics(recorder, ledger, fetcher, view, trouble)
-        self._retention = Retention(
-            settings.ledger.keep_months,
-            ledger,
-            lambda: fetcher.meters,
-            [ledger.outbox.days_unstreamed, self._statistics.days_lacking],
-            trouble=trouble,
-            now=now,
-        )
+        sinks = ledger.outbox.days_unstreamed, self._statistics.days_lacking
+        self._retention = Retention(settings, ledger, fetcher, sinks, trouble=trouble, now=now)
         self._errands = Errands(
-            pricing,
-            imports,
-            self._statistics,
-            backfills=backfills,
-            retention=self._retention,
-            view=view,
+            pricing, imports, self._statistics, backfills=backfills, retention=self._retention, view=view
         )
         wishes = BackfillRequests(ledger, fetcher, backfills, now=now, trouble=trouble, changed=view.bridge)
         self._requests = Requests(

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 
+from bridge.config import Settings
+from bridge.fetching.cycle import Fetcher
 from bridge.fetching.due import month_under_way
 from bridge.ledger import Damaged, Ledger
 from bridge.ledger.retention import Lacks
@@ -13,14 +15,16 @@ from bridge.service.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
+_AT_ONCE = 50  # meters that are looked through
+
 
 class Retention:
     """Goes through all meters of the ledger, also those that nobody follows any more.
 
     Args:
-        keep_months: how many months are kept, the one under way among them; None: all.
+        settings: how many months are kept, the one under way among them.
         ledger: out of which they are dropped.
-        followed: gives the meters that are followed, with their bounds.
+        fetcher: knows the meters that are followed, with their bounds.
         sinks: who has to have everything of a day first.
         trouble: with the ledger.
         now: the present instant, aware.
@@ -28,15 +32,15 @@ class Retention:
 
     def __init__(
         self,
-        keep_months: int | None,
+        settings: Settings,
         ledger: Ledger,
-        followed: Callable[[], Iterable[Meter]],
+        fetcher: Fetcher,
         sinks: Iterable[Lacks],
         *,
         trouble: Trouble,
         now: Callable[[], datetime],
     ) -> None:
-        self._keep_months, self._ledger, self._followed = keep_months, ledger, followed
+        self._keep_months, self._ledger, self._fetcher = settings.ledger.keep_months, ledger, fetcher
         self._sinks, self._trouble, self._now = tuple(sinks), trouble, now
         self._steps: Iterator[None] = iter(())
         self._begun_on: date | None = None
@@ -69,7 +73,7 @@ class Retention:
 
     def _round(self, keep_months: int) -> Iterator[None]:
         retention, dropped = self._ledger.retention, 0
-        for meter in self._meters():
+        for number, meter in enumerate(self._meters()):
             kept_from = meterday.months_until(month_under_way(meter.energy, self._now()), keep_months)[0]
             for month in retention.months(meter, kept_from):
                 try:
@@ -77,14 +81,15 @@ class Retention:
                 except Damaged as error:  # the other months are not
                     self._trouble.found_damage(error)
                 yield
-            yield
+            if number % _AT_ONCE == 0:
+                yield
         if dropped:
             log.info("the quarter-hours of %d days were dropped, for they are older than is kept", dropped)
         while retention.give_back():
             yield
 
     def _meters(self) -> list[Meter]:
-        followed = {(meter.ean, meter.energy): meter for meter in self._followed()}
+        followed = {(meter.ean, meter.energy): meter for meter in self._fetcher.meters}
         return [
             followed.get((meter.ean, meter.energy), meter) for meter in self._ledger.checks.known_meters()
         ]
