@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ SECRETS = "/run/secrets/"
 IMAGE = (ROOT / "Dockerfile").read_text("utf-8")
 HEALTHCHECK = json.loads(re.findall(r"^HEALTHCHECK .*CMD (.*)$", IMAGE, re.MULTILINE)[0])
 MOUNTED = dict(re.findall(r"(FLUVIUS2MQTT_\w+)=(\S+)", IMAGE))  # by the image itself
+[DSN] = re.findall(r"postgresql://[^\s,]+", (ROOT / "examples/compose.yaml").read_text("utf-8"))
 COMPOSE = yaml.safe_load((ROOT / "examples/compose.yaml").read_text("utf-8"))
 OURS = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]["fluvius2mqtt"]["image"]
 KUBERNETES = {
@@ -52,6 +54,11 @@ def is_known(variable: str) -> bool:
     return {path_of(variable), path_of(variable.removesuffix("_FILE"))} & KEYS.keys() != set()
 
 
+def made_up(names: Iterable[str], dsn: str) -> dict[str, str]:
+    """Secrets; a database's address is as the example says."""
+    return dict.fromkeys(names, "a secret") | {"postgresql": dsn}
+
+
 def are_apart(found: list[Settings]) -> None:
     """Bridges that share all meters, and nothing else."""
     assert [(each.shard.index, each.shard.of) for each in found] == [
@@ -72,7 +79,7 @@ def are_apart(found: list[Settings]) -> None:
 
 def test_the_pods_of_kubernetes_are_the_shards(tmp_path: Path) -> None:
     text = KUBERNETES["ConfigMap"]["data"]["fluvius2mqtt.yaml"]
-    secrets = dict.fromkeys(KUBERNETES["Secret"]["stringData"], "a secret")
+    secrets = made_up(KUBERNETES["Secret"]["stringData"], KUBERNETES["Secret"]["stringData"]["postgresql"])
     found = []
     for ordinal in range(STATEFUL["replicas"]):
         labels = {"metadata.labels['apps.kubernetes.io/pod-index']": str(ordinal)}
@@ -123,7 +130,7 @@ def test_what_kubernetes_names_is_there() -> None:
 def test_the_bridges_of_compose_are_the_shards(tmp_path: Path) -> None:
     text = (ROOT / "examples/provider.yaml").read_text("utf-8")
     found = [
-        settings(tmp_path, text, each["environment"], dict.fromkeys(each["secrets"], "a secret"))
+        settings(tmp_path, text, each["environment"], made_up(each["secrets"], DSN))
         for each in BRIDGES.values()
     ]
     are_apart(found)
@@ -151,9 +158,7 @@ def test_what_compose_names_is_there() -> None:
 
 
 def test_compose_leads_to_its_database() -> None:
-    text = (ROOT / "examples/compose.yaml").read_text("utf-8")
-    [dsn] = re.findall(r"postgresql://[^\s,]+", text)
-    address = urlsplit(dsn)
+    address = urlsplit(DSN)
     database = COMPOSE["services"][address.hostname]
     assert re.fullmatch(r"timescale/timescaledb:\d+\.\d+\.\d+-pg\d+", database["image"])
     assert address.username == database["environment"]["POSTGRES_USER"]
