@@ -1,5 +1,6 @@
 """Several bridges that share one contract: each meter is one's, whatever their number becomes."""
 
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -149,6 +150,36 @@ def test_its_topics_leave_with_it_before_or_after_it_comes_to_the_other(
         levels.append({topic.split("/")[1] for topic in mosquitto.retained() if f"/{GAS_EAN}/" in topic})
         provider.clock.pass_by(hours=1)
     assert levels == [{"shard-0"}, {"shard-0", "shard-4"}, {"shard-4"}]
+
+
+def test_a_new_shard_may_begin_with_a_copy_of_the_ledger_of_the_one_that_had_its_meters(
+    provider: Provider, mosquitto: Mosquitto
+) -> None:
+    provider.api.forget_mandates()
+    eans = provider.api.add_meters(20)
+    provider.world.broker_port = mosquitto.port
+    shards = Shards(provider)
+    stay, go = ({ean for ean in eans if Shard(index, 8).has(ean)} for index in (1, 5))
+    assert stay
+    assert go
+
+    def once(index: int, of: int) -> dict[str, set[str]]:
+        settings = shards.settings(index, of)
+        with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
+            Bridge(settings, ledger, now=provider.clock, pause=lambda _: None).once()
+        topics = [topic.split("/") for topic in mosquitto.retained("fluvius/+/+/day")]
+        return {level: {ean for _, each, ean, _ in topics if each == level} for _, level, _, _ in topics}
+
+    shards.settings(1, 4).data_dir.mkdir(parents=True)
+    assert once(1, 4) == {"shard-1": stay | go}
+    shutil.copytree(provider.world.data_dir / "shard-1", provider.world.data_dir / "shard-5")
+    before = readings(provider.world.data_dir / "shard-1")
+    provider.asked()
+    assert once(5, 8) == {"shard-1": stay | go, "shard-5": go}, "those of the other are the other's"
+    assert provider.asked()["energy"] == 0, "nothing has to be fetched"
+    assert readings(provider.world.data_dir / "shard-5") == before
+    provider.clock.pass_by(hours=1)
+    assert once(1, 8) == {"shard-1": stay, "shard-5": go}
 
 
 def test_what_is_written_down_serves_all_and_each_follows_its_own(shards: Shards) -> None:
