@@ -182,6 +182,30 @@ def test_a_new_shard_may_begin_with_a_copy_of_the_ledger_of_the_one_that_had_its
     assert once(1, 8) == {"shard-1": stay, "shard-5": go}
 
 
+def test_one_bridge_becomes_several_that_go_on_from_its_ledger(
+    provider: Provider, mosquitto: Mosquitto
+) -> None:
+    provider.world.broker_port = mosquitto.port
+    shards = Shards(provider)
+
+    def once(index: int, of: int) -> None:
+        settings = shards.settings(index, of)
+        with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
+            Bridge(settings, ledger, now=provider.clock, pause=lambda _: None).once()
+
+    provider.world.data_dir.mkdir()
+    once(0, 0)
+    alone = {topic.removeprefix("fluvius/") for topic in mosquitto.retained("fluvius/#")}
+    for index in range(2):
+        folder = shards.settings(index, 2).data_dir
+        folder.mkdir()
+        shutil.copy(provider.world.data_dir / "ledger.sqlite", folder)
+        once(index, 2)
+    several = {topic.split("/", 2)[2] for topic in mosquitto.retained("fluvius/#")}
+    assert several == alone
+    assert not [topic for topic in mosquitto.retained("fluvius/#") if "/shard-" not in topic]
+
+
 def test_what_is_written_down_serves_all_and_each_follows_its_own(shards: Shards) -> None:
     shards.world.meters = [
         {"ean": HOME_EAN, "name": "home", "source": "energy_api"},
