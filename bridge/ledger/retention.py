@@ -42,6 +42,14 @@ class Retention(Part):
         self._checks, self._days, self._peaks = checks, days, peaks
 
     @reporting_damage
+    def newest_day(self) -> date | None:
+        """The newest complete day of all meters."""
+        ((newest,),) = self._rows(
+            "SELECT MAX((SELECT MAX(date) FROM day WHERE day.meter = meter.id AND complete = 1)) FROM meter"
+        )
+        return date.fromisoformat(newest) if newest else None
+
+    @reporting_damage
     def months(self, meter: Meter, before: date) -> list[date]:
         """The months before one of which there is something to drop, oldest first, by their first days."""
         rows = self._rows(

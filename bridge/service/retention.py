@@ -16,6 +16,9 @@ from bridge.service.trouble import Trouble
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 50  # meters that are looked through
+_CLOCK_AHEAD = (
+    meterday.ONE_DAY * 31
+)  # of the newest day: one that is further ahead is wrong, or nobody fetches
 
 
 class Retention:
@@ -73,8 +76,13 @@ class Retention:
 
     def _round(self, keep_months: int) -> Iterator[None]:
         retention, dropped = self._ledger.retention, 0
+        newest = retention.newest_day()
+        if newest is None:
+            return
+        believable = meterday.month_of(newest + _CLOCK_AHEAD)
         for number, meter in enumerate(self._meters()):
-            kept_from = meterday.months_until(month_under_way(meter.energy, self._now()), keep_months)[0]
+            latest = min(month_under_way(meter.energy, self._now()), believable)
+            kept_from = meterday.months_until(latest, keep_months)[0]
             for month in retention.months(meter, kept_from):
                 try:
                     dropped += len(retention.drop(meter, month, self._sinks))

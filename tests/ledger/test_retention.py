@@ -18,7 +18,7 @@ from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Meter
 from tests.rig import years
-from tests.rig.readings import DAY, HOME, LATER, NOW, all_intervals, daily, interval, whole_day
+from tests.rig.readings import DAY, HOME, LATER, NOW, STOVE, all_intervals, daily, interval, whole_day
 from tests.rig.registers import HIGH, kwh
 
 UNTIL = date(2026, 11, 20)
@@ -74,6 +74,19 @@ def test_what_was_made_of_them_stays_and_they_are_gone(old: Ledger) -> None:
     assert drop_all(old) == [], "once is enough"
     for _ in old.checks.examination():
         pass
+
+
+def test_the_hours_of_a_gas_day_go_with_it(ledger: Ledger) -> None:
+    each = kwh(TOTAL=1, VOLUME="0.1")
+    for day in DAY - ONE_DAY, DAY:
+        ledger.answers.record_days(STOVE, daily(kwh(TOTAL=24, VOLUME="2.4"), day, STOVE), NOW)
+        hours = [row for n in range(24) for row in interval(n, each, day, STOVE)]
+        ledger.answers.record_intervals(STOVE, day, hours, NOW)
+        ledger.answers.settle(STOVE, [day], NOW)
+    before = ledger.days.intervals(STOVE, DAY), ledger.sums.total(STOVE)
+    assert drop_all(ledger, STOVE, DAY + ONE_DAY) == [DAY - ONE_DAY]
+    assert ledger.days.intervals(STOVE, DAY - ONE_DAY) == []
+    assert (ledger.days.intervals(STOVE, DAY), ledger.sums.total(STOVE)) == before
 
 
 def test_opened_again_it_says_the_same(old: Ledger, tmp_path: Path) -> None:

@@ -165,6 +165,15 @@ def test_the_running_bridge_does_it_in_between_once_a_day(home: World) -> None:
         eventually(lambda: dropped(home) == {*OLD})
 
 
+def test_a_clock_that_is_wrong_drops_nothing(world: World) -> None:
+    del world.changes["homeassistant.statistics"], world.changes["prices"]
+    world.once()
+    world.simulator.fault("unavailable")  # it has no readings of a time that has not come
+    world.clock.move_to("2099-01-01 13:00")
+    world.once()
+    assert dropped(world) == set()
+
+
 def test_without_it_everything_is_kept(world: World) -> None:
     del world.changes["ledger.keep_months"]
     del world.changes["homeassistant.statistics"], world.changes["prices"]
