@@ -19,6 +19,8 @@ from bridge.metering import agreement, completeness, meterday
 from bridge.metering.completeness import DayFacts
 from bridge.metering.model import Energy, Meter, Reading, Register, Tariff, without_bounds
 
+_YOUNG = meterday.ONE_DAY * 365  # what is not older is never dropped, and so nothing has to be read to know
+
 
 class Answers(Part):
     """What is known of days changes with each of them."""
@@ -89,7 +91,8 @@ class Answers(Part):
         intervals that begin to count.
         """
         with self._store.transaction():
-            if self._days.dropped(meter, day, day):
+            is_old = meterday.day_of(now, meter.energy) - day > _YOUNG
+            if is_old and self._days.dropped(meter, day, day):
                 self._leave_out(meter, day, readings, now, tally)
                 return
             written = self._slots.write(meter, readings, now, daily=False, tally=tally)

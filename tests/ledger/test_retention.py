@@ -23,8 +23,8 @@ from tests.rig.registers import HIGH, kwh
 
 UNTIL = date(2026, 11, 20)
 KEPT_FROM = date(2026, 5, 1)
-ALL_BACK = 400  # days
-OLD = UNTIL - timedelta(days=300)
+ALL_BACK = 460  # days
+OLD = UNTIL - timedelta(days=430)
 
 
 def drop_all(ledger: Ledger, meter: Meter = HOME, before: date = KEPT_FROM, **options: Any) -> list[date]:
@@ -42,7 +42,7 @@ def made_of(ledger: Ledger, meter: Meter = HOME) -> list[Any]:
     """All that is made of readings beside quarter-hours themselves."""
     begin = UNTIL - ONE_DAY * ALL_BACK
     now = datetime.combine(UNTIL + ONE_DAY, datetime.min.time(), UTC)
-    months = meterday.months_until(meterday.month_of(UNTIL), 15)
+    months = meterday.months_until(meterday.month_of(UNTIL), 17)
     return [
         ledger.sums.total(meter),
         [ledger.sums.month(meter, month, now) for month in months],
@@ -58,7 +58,7 @@ def made_of(ledger: Ledger, meter: Meter = HOME) -> list[Any]:
 
 @pytest.fixture
 def old(ledger: Ledger) -> Ledger:
-    """A ledger of some thirteen months."""
+    """A ledger of some fifteen months."""
     years.fill(ledger, HOME, until=UNTIL, days=ALL_BACK)
     return ledger
 
@@ -144,7 +144,7 @@ def test_a_damaged_month_is_left_alone(old: Ledger) -> None:
 
 
 def test_a_late_correction_counts_and_asks_for_nothing(old: Ledger) -> None:
-    total, months = old.sums.total(HOME), meterday.months_until(meterday.month_of(UNTIL), 14)
+    total, months = old.sums.total(HOME), meterday.months_until(meterday.month_of(UNTIL), 16)
     peaks = old.peaks.peak_months(HOME, months)
     drop_all(old)
     day = old.days.complete_day(HOME, OLD)
