@@ -105,5 +105,5 @@ def _odd_answers(settings: Settings, now: Seen) -> Iterator[Finding]:
 
 
 def _meters_in_words(settings: Settings) -> str:
-    meters = ", ".join(f"{meter.label} ({meter.energy})" for meter in settings.followed) or "all mandates"
+    meters = settings.followed_in_words("all mandates", lambda meter: f"{meter.label} ({meter.energy})")
     return "; ".join([f"follows {meters}", *settings.warnings])

@@ -38,6 +38,7 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
                 "stands beside certificate; keep one" if proofs else "is missing; write it, or certificate"
             )
             yield ("fluvius", "energy_api", "client_secret"), reason
+        yield from _shard_contradictions(at(energy_api, "shard"))
     yield from _mqtt_contradictions(at(tree, "mqtt"))
     if sources == {"portal"} and meters in (None, []):
         yield ("meters",), f"is empty; {advice(('meters',))}"
@@ -47,6 +48,13 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
         yield from _bounds_contradictions(meters)
     yield from _web_contradictions(at(tree, "web"))
     yield from price_contradictions(tree)
+
+
+def _shard_contradictions(shard: Any) -> Iterator[tuple[KeyPath, str]]:
+    index, of = (str(at(shard, key)) for key in ("index", "of"))
+    if index.isdecimal() and of.isdecimal() and int(index) >= int(of) > 0:
+        path = "fluvius", "energy_api", "shard", "index"
+        yield path, f"is {index}, and {of} shards are counted from 0 to {int(of) - 1}"
 
 
 def _web_contradictions(web: Any) -> Iterator[tuple[KeyPath, str]]:

@@ -267,7 +267,7 @@ class Draft:
         if settings:
             self.warnings += [f"{self.where(path)}: {doubt}" for path, doubt in doubts(settings)]
             settings.warn(self.warnings)
-        return settings
+        return settings and settings.in_its_place()
 
     def validated(self, form: type[_Form], conflicts: Iterable[tuple[KeyPath, str]]) -> _Form | None:
         """What was written, in its form; None where that makes mistakes, which go on the list."""

@@ -42,6 +42,15 @@ class CertificateSettings(Section):
     )
 
 
+class ShardSettings(Section):
+    """This bridge's part of the meters, where several share them."""
+
+    index: int = Field(
+        ge=0, description="This bridge's number, counted from 0; where all share one file, in the environment"
+    )
+    of: int = Field(ge=1, le=10_000, description="How many bridges share the meters, such as 8")
+
+
 class EnergyApiSettings(Section):
     """The contract with Fluvius as an energy service provider."""
 
@@ -64,6 +73,9 @@ class EnergyApiSettings(Section):
     )
     authority: Address | None = Field(
         default=None, description="The address that hands out tokens, https://...; by default from tenant_id"
+    )
+    shard: ShardSettings | None = Field(
+        default=None, description="The keys index and of, where several bridges share the meters"
     )
 
 

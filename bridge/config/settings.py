@@ -5,10 +5,10 @@ below `fluvius` and `meters` in `fluvius`, those below `prices` and `day_ahead` 
 `sinks` in `sinks`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, PrivateAttr, Tag
 
@@ -21,6 +21,7 @@ from bridge.config.section import Section
 from bridge.config.sinks import SinkSettings
 from bridge.metering.contract import Timeline
 from bridge.metering.model import Meter
+from bridge.metering.shard import ALL, Shard
 
 
 class ScheduleSettings(Section):
@@ -65,6 +66,17 @@ class HomeAssistantSettings(Section):
     )
     statistics: Annotated[Flag | Annotated[StatisticsSettings, Tag("(keys)")], Discriminator(checks.form)] = (
         Field(default=False, description="False, in the add-on also true, or the keys url and token")
+    )
+
+
+class LedgerSettings(Section):
+    """What is kept of what was read."""
+
+    keep_months: int | None = Field(
+        default=None,
+        ge=14,  # costs look back twelve months, and peaks too; the latest may still lack days in the next
+        le=1200,
+        description="For how many months quarter-hours are kept, the one under way among them, 14 at least",
     )
 
 
@@ -126,6 +138,7 @@ class Settings(Section):
     capacity_tariff: CapacityTariffSettings = Field(
         default=CapacityTariffSettings(), description="The key floor_kw"
     )
+    ledger: LedgerSettings = Field(default=LedgerSettings(), description="The key keep_months")
     web: Annotated[Flag | Annotated[WebSettings, Tag("(keys)")], Discriminator(checks.form)] = Field(
         default=False, description="True for a page on this machine, false, or the keys host, port, password"
     )
@@ -170,9 +183,50 @@ class Settings(Section):
 
     @property
     def followed(self) -> tuple[Meter, ...]:
-        """The meters as the rest of the bridge knows them."""
+        """This bridge's meters of the configuration, as the rest of it knows them."""
+        return tuple(meter for meter in self.every_meter if self.shard.has(meter.ean))
+
+    @property
+    def every_meter(self) -> tuple[Meter, ...]:
+        """All meters of the configuration, in its order, whichever bridge follows them."""
         only = "portal" if self.fluvius.portal else "energy_api"
         return tuple(meter.followed(only) for meter in self.meters)
+
+    @property
+    def shard(self) -> Shard:
+        """This bridge's part of the meters: all of them, unless several share them."""
+        energy_api = self.fluvius.energy_api
+        part = energy_api.shard if energy_api else None
+        return Shard(part.index, part.of) if part else ALL
+
+    def followed_in_words(
+        self, mandates: str, meter: Callable[[Meter], str] = lambda meter: meter.label
+    ) -> str:
+        """Whom this bridge follows.
+
+        Args:
+            mandates: what to say where the mandates make the meters.
+            meter: what to say of a meter.
+        """
+        words = (", ".join(map(meter, self.followed)) or "nobody") if self.meters else mandates
+        if self.shard is ALL:
+            return words
+        others = len(self.meters) - len(self.followed)
+        left_out = f"; {others} of the configured meters are other shards'" if others else ""
+        return f"{words} ({self.shard}{left_out})"
+
+    def in_its_place(self) -> Self:
+        """The settings of one of several bridges with one file: nothing that it writes is another's too."""
+        if self.shard is ALL:
+            return self
+        name = self.shard.name
+        mqtt = self.mqtt.model_copy(
+            update={
+                "base_topic": f"{self.mqtt.base_topic}/{name}",
+                "client_id": f"{self.mqtt.client_id}-{name}",
+            }
+        )
+        return self.model_copy(update={"mqtt": mqtt, "data_dir": self.data_dir / name})
 
     def timeline(self, meter: Meter) -> Timeline:
         """The contracts of a meter, configured or made by a mandate; without any, its costs are unknown."""

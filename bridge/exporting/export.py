@@ -126,6 +126,7 @@ class Export:
         return [
             *self._missing,
             *(remark for span in self.spans for remark in _gaps(self._records, span, self._now)),
+            *(remark for span in self.spans for remark in _dropped(self._records, span, self._wanted)),
             *(
                 f"{label}: what {count} of these {self._what} cost is not known: {why}"
                 for (label, why), count in self._unknown.items()
@@ -221,3 +222,12 @@ def _gaps(records: Records, span: Span, now: datetime) -> Iterator[str]:
     if count := len(records.days.days_in_doubt(span.meter, span.first, span.last)):
         what = INTERVALS[span.meter.energy]
         yield f"{span.meter.label}: {count} of these {days} days have {what} that do not add up to the day"
+
+
+def _dropped(records: Records, span: Span, wanted: Wanted) -> Iterator[str]:
+    """Of how many days what is wanted is not kept any more."""
+    if wanted.resolution == "interval" and (days := records.days.dropped(span.meter, span.first, span.last)):
+        yield (
+            f"{span.meter.label}: the {INTERVALS[span.meter.energy]} of {len(days)} days, from {min(days)} to"
+            f" {max(days)}, were dropped (ledger.keep_months); the days themselves are known"
+        )

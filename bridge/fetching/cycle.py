@@ -79,7 +79,9 @@ class Fetcher:
         self._settings, self._ledger = settings, ledger
         self._now, self._between, self._finished = now, between, finished
         makes_meters = settings.fluvius.energy_api is not None and not settings.meters
-        self.mandates = MandateBook(ledger, settings.followed, makes_meters=makes_meters)
+        self.mandates = MandateBook(
+            ledger, settings.followed, settings.shard, makes_meters=makes_meters, now=now()
+        )
         self._failed_at: str | None = None  # the EAN at which a run last ended
         self._bounds_kept: set[Meter] = set()
         self.meters = self.mandates.meters(now())
@@ -124,7 +126,7 @@ class Fetcher:
         if postponed := self.visits.too_early("energy_api", cycle.now):
             return postponed
         with self.visits.to("energy_api", cycle.now, asked=True) as visit:
-            visit.trouble = self._learn_mandates(visit, cycle)
+            visit.trouble = self._learn_mandates(visit, cycle, all_of_them=True)
         return visit.error or visit.trouble
 
     def keep_to_bounds(self) -> None:
@@ -164,7 +166,9 @@ class Fetcher:
         with self.visits.to(name, cycle.now, asked=cycle.occasion is Occasion.ASKED) as visit:
             visit.open_source()
             if SOURCES[name].needs_mandate:
-                visit.trouble = self._learn_mandates(visit, cycle)
+                visit.trouble = self._learn_mandates(
+                    visit, cycle, all_of_them=cycle.occasion is Occasion.ASKED
+                )
                 desks = self._due(name, cycle)
             visit.http.longest_pause = min(visit.http.longest_pause, _WHOLE_RUN / (len(desks) or 1))
             outcomes = []
@@ -183,15 +187,20 @@ class Fetcher:
         begin = eans.index(self._failed_at) + 1 if self._failed_at in eans else 0
         return [*desks[begin:], *desks[:begin]]
 
-    def _learn_mandates(self, visit: Visit, cycle: Cycle) -> Exception | None:
+    def _learn_mandates(self, visit: Visit, cycle: Cycle, *, all_of_them: bool = False) -> Exception | None:
         """Who allows what; where Fluvius does not say, what is known stands."""
+        since = None if all_of_them else self.mandates.known_until(cycle.now)
         try:
-            mandates = visit.open_source().mandates()
+            mandates = visit.open_source().mandates(since)
         except (NotYourMeter, ShapeChanged) as error:
+            self.mandates.doubt(cycle.now)
             log.warning("mandates: %s", error)
             cycle.errors.append(error)
             return error
-        self.mandates.update(mandates, cycle.now)
+        if since:
+            self.mandates.change(mandates, cycle.now)
+        else:
+            self.mandates.update(mandates, cycle.now)
         self.meters = self.mandates.meters(self._now())
         return None
 
@@ -212,6 +221,8 @@ class Fetcher:
         except (NotYourMeter, ShapeChanged, Damaged) as error:
             cycle.add_error(meter, error)
             desk.change(error=str(error))
+            if isinstance(error, NotYourMeter) and self.mandates.of(meter):
+                self.mandates.doubt(cycle.now)
             trouble = error
         except FluviusError:
             self._failed_at = meter.ean

@@ -1,9 +1,10 @@
 """Which meters the mandates make, kept across restarts."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bridge.fetching.sources import SOURCES
 from bridge.ledger import Ledger, Records
@@ -11,20 +12,26 @@ from bridge.metering import meterday
 from bridge.metering.mandate import Mandate, best
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Meter
+from bridge.metering.shard import Shard
 
 log = logging.getLogger(__name__)
 
 AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may make us ask Fluvius
 
 _EVERY = timedelta(hours=20)
+_WHOLE_EVERY = timedelta(days=7)  # how often all of them are asked for, and not what changed
+_OVERLAP = timedelta(hours=1)  # clocks differ
 _NOTE = "mandates"
 _NAMED = 5  # in one line of the log
 
 
-def kept(records: Records) -> dict[str, Mandate]:
-    """The mandates that the ledger holds, by EAN."""
-    note = records.notes.recall(_NOTE) or {}
-    return {each["ean"]: Mandate.from_note(each) for each in note.get("mandates", ())}
+def kept(records: Records, shard: Shard, now: datetime) -> dict[str, Mandate]:
+    """The mandates of a shard that the ledger holds, by EAN the best."""
+    return best(_noted(records.notes.recall(_NOTE) or {}, shard), now)
+
+
+def _noted(note: Mapping[str, Any], shard: Shard) -> list[Mandate]:
+    return [Mandate.from_note(each) for each in note.get("mandates", ()) if shard.has(each["ean"])]
 
 
 def made_by(mandates: Iterable[Mandate], now: datetime) -> tuple[Meter, ...]:
@@ -37,20 +44,29 @@ def made_by(mandates: Iterable[Mandate], now: datetime) -> tuple[Meter, ...]:
 
 
 class MandateBook:
-    """What is known of the contract's mandates.
+    """What is known of those of the contract's mandates that are this bridge's.
 
     Args:
         ledger: where they are kept between runs.
         configured: the meters of the configuration.
+        shard: which mandates are this bridge's.
         makes_meters: whether there are none, and the mandates that are good make them.
+        now: the present instant, aware.
     """
 
-    def __init__(self, ledger: Ledger, configured: Sequence[Meter], *, makes_meters: bool) -> None:
-        self._ledger, self._makes_meters = ledger, makes_meters
+    def __init__(
+        self, ledger: Ledger, configured: Sequence[Meter], shard: Shard, *, makes_meters: bool, now: datetime
+    ) -> None:
+        self._ledger, self._shard, self._makes_meters = ledger, shard, makes_meters
         self._configured = sorted(configured, key=lambda meter: SOURCES[meter.source].needs_mandate)
         note = ledger.notes.recall(_NOTE) or {}
-        self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
-        self._by_ean = kept(ledger)
+        is_ours = note.get("shard", str(shard)) == str(shard)
+        self._asked_at, self._whole_at = (
+            datetime.fromisoformat(at) if is_ours and (at := note.get(key)) else None
+            for key in ("asked_at", "whole_at")
+        )
+        self._held = _noted(note, shard)
+        self._by_ean = best(self._held, now)
         self._every = tuple(self._by_ean.values())
         self._warned: set[str] = set()
 
@@ -64,14 +80,42 @@ class MandateBook:
         """Once in each scheduled run while they make the meters (`often`), else once a day."""
         return self._asked_at is None or abs(now - self._asked_at) > (AT_MOST_EVERY if often else _EVERY)
 
+    def known_until(self, now: datetime) -> datetime | None:
+        """Since when to ask for what changed; None: ask for all of them, as once a week."""
+        asked_at, whole_at = self._asked_at, self._whole_at
+        if asked_at is None or whole_at is None or not whole_at <= asked_at <= now < whole_at + _WHOLE_EVERY:
+            return None
+        return asked_at - _OVERLAP
+
+    def doubt(self, now: datetime) -> None:
+        """They may be others: all of them are asked for next, unless they were a short while ago."""
+        if self._whole_at and abs(now - self._whole_at) > _EVERY:
+            self._whole_at = None
+            self._remember()
+
     def update(self, mandates: Sequence[Mandate], now: datetime) -> None:
         """Know these mandates, and no others."""
-        self._asked_at, self._by_ean = now, best(mandates, now)
+        self._whole_at = now if all(each.reference for each in mandates) else None
+        self._know(mandates, now)
+
+    def change(self, mandates: Iterable[Mandate], now: datetime) -> None:
+        """These mandates are new, or other than they were."""
+        known = {_identity(each): each for each in self._held}
+        self._know((known | {_identity(each): each for each in mandates}).values(), now)
+
+    def _know(self, mandates: Iterable[Mandate], now: datetime) -> None:
+        self._held = [each for each in mandates if self._shard.has(each.ean)]
+        self._asked_at, self._by_ean = now, best(self._held, now)
         if self._every != (every := tuple(self._by_ean.values())):
             self._every = every
-        notes = [mandate.to_note() for mandate in self._by_ean.values()]
-        self._ledger.notes.remember(_NOTE, {"asked_at": now.isoformat(), "mandates": notes})
+        self._remember()
         self._warn(now)
+
+    def _remember(self) -> None:
+        asked_at, whole_at = (each and each.isoformat() for each in (self._asked_at, self._whole_at))
+        notes = [each.to_note() for each in self._held]
+        note = {"asked_at": asked_at, "whole_at": whole_at, "shard": str(self._shard), "mandates": notes}
+        self._ledger.notes.remember(_NOTE, note)
 
     def meters(self, now: datetime) -> tuple[Meter, ...]:
         """The meters to follow, with what their mandates allow."""
@@ -113,6 +157,11 @@ class MandateBook:
             )
             more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
             log.warning("mandates have to be renewed by the customer: %s%s", named, more)
+
+
+def _identity(mandate: Mandate) -> tuple[object, ...]:
+    """By what a mandate is known again when it changed: a reference alone may be that of several."""
+    return mandate.ean, mandate.reference, mandate.energy, mandate.service, mandate.since
 
 
 def allowed(meter: Meter, mandate: Mandate | None) -> Meter:

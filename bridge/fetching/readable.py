@@ -45,7 +45,7 @@ def reading(folder: Path) -> Iterator[Records]:
 
 def meters_of(settings: Settings, records: Records, now: datetime) -> tuple[Meter, ...]:
     """The meters that the bridge follows, as far as it knows them."""
-    return followed(settings, lambda: mandates.kept(records), now)
+    return followed(settings, lambda: mandates.kept(records, settings.shard, now), now)
 
 
 def followed(

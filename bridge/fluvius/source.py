@@ -43,8 +43,8 @@ class AtOnce(Protocol):
     All methods make requests and raise `FluviusError`.
     """
 
-    def mandates(self) -> list[Mandate]:
-        """What customers allow."""
+    def mandates(self, since: datetime | None = None) -> list[Mandate]:
+        """What customers allow: all of it, or what changed since an instant (aware)."""
 
     def readings(
         self, meter: Meter, reference: str, first: date, last: date, since: datetime | None

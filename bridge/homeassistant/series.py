@@ -30,7 +30,11 @@ class Exact(Protocol):
     """A number that is never rounded: all of one statistic are `Decimal`, or all are `Fraction`; and 0."""
 
     def __add__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
     def __float__(self) -> float: ...
+
+
+Exactly = Callable[[str], Exact]  # reads such a number
 
 
 class Row(NamedTuple):
@@ -51,7 +55,7 @@ class Series:
     id: str
     name: str
     unit: str
-    exact: Callable[[str], Exact] = Decimal  # reads one of its sums
+    exact: Exactly = Decimal  # reads one of its sums
 
     @property
     def described(self) -> Described:
@@ -84,9 +88,7 @@ class Naming:
         self._base, self.language = base, language
         self._prefix = "fluvius:" if base == "fluvius" else f"fluvius:{identifier(base)}_"
 
-    def series(
-        self, meter: Meter, key: str, words: str, unit: str, exact: Callable[[str], Exact] = Decimal
-    ) -> Series:
+    def series(self, meter: Meter, key: str, words: str, unit: str, exact: Exactly = Decimal) -> Series:
         """A meter's statistic by the end of its id, in words."""
         name = f"{names.told_apart(meter.label, self._base)}: {words}"
         return Series(f"{self._prefix}{meter.ean}_{key}", name, unit, exact)
@@ -129,6 +131,31 @@ def with_idle_hours(rows: Sequence[Row], held: Held, total: Exact) -> list[Row]:
         merged.append(by_start.get(start) or Row(start, 0, total))
         total = merged[-1].sum
     return merged
+
+
+def as_held(rows: Sequence[Row], held: Held, start: datetime, end: datetime, exact: Exactly) -> list[Row]:
+    """The rows, with Home Assistant's hours of a day whose own are not known any more.
+
+    Its hours stay where they come to what the day did; else the day stands in its first hour.
+
+    Args:
+        rows: of the ledger.
+        held: Home Assistant's.
+        start: of the day.
+        end: of the day.
+        exact: reads a sum.
+    """
+    ours = [row for row in rows if start <= row.start < end]
+    theirs = {hour: total for hour, total in sorted(held.items()) if start <= hour < end}
+    if not ours or not ends_with(theirs, ours[-1].sum) or None in theirs.values():
+        return list(rows)
+    total = ours[0].sum - ours[0].state
+    kept = {row.start: row for row in rows if row not in ours}
+    for hour, known in theirs.items():
+        before, total = total, exact(str(known))
+        kept[hour] = Row(hour, total - before, total)
+    kept[hour] = Row(hour, ours[-1].sum - before, ours[-1].sum)
+    return [kept[hour] for hour in sorted(kept)]
 
 
 def ends_with(rows: Held, total: Exact) -> bool:

@@ -19,7 +19,7 @@ import time
 from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import dropwhile
+from itertools import dropwhile, product
 
 from bridge.homeassistant.core import Core
 from bridge.homeassistant.errors import CommandRefused, CoreAway
@@ -31,6 +31,7 @@ from bridge.homeassistant.series import (
     Row,
     RunningSum,
     Series,
+    as_held,
     ends_with,
     exactly,
     same,
@@ -173,6 +174,10 @@ class Statistics:
             at_first = dict(sums)
             rows = self._counted(meter, portion, sums)
             held = self._held(series, start, end)
+            dropped = self._ledger.days.dropped(meter, portion[0], portion[-1])
+            for each, day in product(series, sorted(dropped)):
+                bounds = meterday.bounds_of(meter, day)
+                rows[each] = as_held(rows[each], held[each.id], *bounds, each.exact)
             for each in series:
                 total = at_first.get(each, 0)
                 self._send(each, with_idle_hours(rows[each], held[each.id], total), held[each.id])

@@ -21,6 +21,7 @@ from bridge.ledger.notes import KnownNotes, Notes
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.peaks import KnownPeaks, Peaks
 from bridge.ledger.readings import Readings
+from bridge.ledger.retention import Retention
 from bridge.ledger.reviews import Reviews
 from bridge.ledger.slots import Slots
 from bridge.ledger.store import Store
@@ -101,6 +102,7 @@ class Ledger(Records):
         self.peaks = Peaks(store, checks, self.days, self.outbox)
         self.bills = Bills(self.costs, self.peaks, self.days)
         self.bounds = Bounds(store, self.peaks, self.outbox, notes)
+        self.retention = Retention(store, checks, self.days, self.peaks)
         self.corrections = Corrections(store)
         self.slots = Slots(
             store,

@@ -12,12 +12,14 @@ from bridge.ledger.errors import reporting_damage
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
-from bridge.ledger.slots import Slots, Tally
+from bridge.ledger.slots import DROPPED, Slots, Tally
 from bridge.ledger.store import Store
 from bridge.ledger.units import to_seconds
 from bridge.metering import agreement, completeness, meterday
 from bridge.metering.completeness import DayFacts
 from bridge.metering.model import Energy, Meter, Reading, Register, Tariff, without_bounds
+
+_YOUNG = meterday.ONE_DAY * 365  # what is not older is never dropped, and so nothing has to be read to know
 
 
 class Answers(Part):
@@ -49,7 +51,8 @@ class Answers(Part):
                     continue
                 ((intervals,),) = self._rows(
                     "UPDATE day SET fetched_at = ?, revision = revision + complete,"
-                    " corrected = complete AND intervals > 0, asked_at = IIF(intervals > 0, NULL, asked_at)"
+                    " corrected = complete AND intervals > 0 AND NOT dropped,"
+                    " asked_at = IIF(intervals > 0 AND NOT dropped, NULL, asked_at)"
                     " WHERE meter = ? AND date = ? RETURNING intervals",
                     (to_seconds(now), *key),
                 )
@@ -81,12 +84,17 @@ class Answers(Part):
 
         With `only_new`, what the answer does not hold has not changed. With a `tally` they come out of a
         file: Fluvius was not asked, what became of them is counted there, and a day of which every interval
-        is known has the amounts that they add up to, as long as nobody says them.
+        is known has the amounts that they add up to, as long as nobody says them. Those of a day that were
+        dropped once are not kept again.
 
         A correction that the daily amounts announced already does not raise the revision again, nor do
         intervals that begin to count.
         """
         with self._store.transaction():
+            is_old = meterday.day_of(now, meter.energy) - day > _YOUNG
+            if is_old and self._days.dropped(meter, day, day):
+                self._leave_out(meter, day, readings, now, tally)
+                return
             written = self._slots.write(meter, readings, now, daily=False, tally=tally)
             key = self._ensure_day(meter, day, now)
             known = self._known_of(meter, day)
@@ -166,6 +174,17 @@ class Answers(Part):
         if meterday.cut_days(meter):  # which count by their own rules
             return self._days.facts(meter, days, now)
         return [complete.get(day.date, day) for day in facts]
+
+    def _leave_out(
+        self, meter: Meter, day: date, readings: Sequence[Reading], now: datetime, tally: Tally | None
+    ) -> None:
+        if tally is None:
+            self._execute(
+                "UPDATE day SET asked_at = ? WHERE meter = ? AND date = ?",
+                (to_seconds(now), self._meter(meter), day.isoformat()),
+            )
+        else:
+            tally[DROPPED] += len(readings)
 
     def _summed_up(self, meter: Meter, known: DayFacts, now: datetime) -> DayFacts:
         """The day with the amounts that its intervals add up to, if no interval lacks a flow."""

@@ -175,6 +175,14 @@ class Changes(KnownChanges):
         """Whether there are any."""
         return bool(self._rows("SELECT 1 FROM change WHERE number > ? LIMIT 1", (after,)))
 
+    def days_after(self, number: int, meter: Meter, first: date, last: date) -> set[date]:
+        """The days of a span that changed after a number."""
+        rows = self._rows(
+            "SELECT at FROM change WHERE what = 'day' AND meter = ? AND at BETWEEN ? AND ? AND number > ?",
+            (self._meter(meter), first.isoformat(), last.isoformat(), number),
+        )
+        return {date.fromisoformat(day) for (day,) in rows}
+
     @reporting_damage
     def next(self, after: int, at_most: int) -> list[Change]:
         """The oldest ones after a number."""

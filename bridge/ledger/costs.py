@@ -8,7 +8,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal, localcontext
 from itertools import pairwise
@@ -26,7 +26,7 @@ from bridge.metering import meterday, pricing
 from bridge.metering.contract import Part as BillPart
 from bridge.metering.contract import Timeline
 from bridge.metering.meterday import ONE_DAY
-from bridge.metering.model import Energy, Meter
+from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
 from bridge.metering.pricing import EXACT, DayAhead, Hours, PricedDay, Why
 from bridge.text.words import Payload
 
@@ -70,6 +70,7 @@ class KnownCosts(Part):
         """
         day_ahead: DayAhead = {}
         known_until = date.min
+        kept = self._without_intervals(meter, timeline, first, last)
         for day in self._counted.during(meter, first, last):
             if day.date > known_until and any(each.is_dynamic for each in timeline.contracts):
                 known_until = day.date + ONE_DAY * 31
@@ -77,7 +78,27 @@ class KnownCosts(Part):
                     meterday.start_of(day.date, Energy.ELECTRICITY),
                     meterday.end_of(known_until + ONE_DAY, Energy.ELECTRICITY),
                 )
-            yield pricing.priced(meter, timeline, day, day_ahead)
+            fresh = pricing.priced(meter, timeline, day, day_ahead)
+            known, is_current = kept.get(day.date, (None, False))
+            yield known if known and (is_current or fresh.why) else fresh
+
+    def _without_intervals(
+        self, meter: Meter, timeline: Timeline, first: date, last: date
+    ) -> dict[date, tuple[PricedDay, bool]]:
+        """What dropped intervals cost under these contracts; whether the day's amounts are still the same."""
+        rows = self._rows(
+            "SELECT cost.date, basis, priced, crc, cost.checksum IS day.checksum FROM day JOIN cost"
+            " ON cost.meter = day.meter AND cost.date = day.date"
+            " WHERE day.meter = ? AND dropped AND day.date BETWEEN ? AND ?",
+            (self._meter(meter), first.isoformat(), last.isoformat()),
+        )
+        found = {}
+        for name, basis, text, crc, is_current in rows:
+            day = date.fromisoformat(name)
+            [(*_, holds)] = _bases(meter, timeline, day, day)
+            if text != _NONE and _crc(text) == crc and basis.removeprefix(_FORGOTTEN) == holds:
+                found[day] = _in_the_first_hour(meter, _read(day, text)), bool(is_current)
+        return found
 
     @reporting_damage
     def known(self, meter: Meter, first: date = date.min, last: date = date.max) -> dict[date, DayCosts]:
@@ -248,6 +269,16 @@ def _read(day: date, text: str) -> DayCosts:
     known = json.loads(text)
     registers = {name: Decimal(amount) for name, amount in known["registers"].items()}
     return DayCosts(_priced_day(day, known), registers)
+
+
+def _in_the_first_hour(meter: Meter, costs: DayCosts) -> PricedDay:
+    start = meterday.bounds_of(meter, costs.day.date)[0].replace(minute=0)
+    hours = {
+        Register(Direction(direction), Tariff(tariff), Unit.KWH): {start: cost}
+        for name, cost in costs.registers.items()
+        for direction, tariff in [name.split("_")]
+    }
+    return replace(costs.day, hours=hours)
 
 
 def _priced_day(day: date, known: Payload) -> PricedDay:

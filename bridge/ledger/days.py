@@ -129,6 +129,15 @@ class Days(Part):
         )
         return {date.fromisoformat(day) for (day,) in rows}
 
+    @reporting_damage
+    def dropped(self, meter: Meter, first: date, last: date) -> set[date]:
+        """Which days of a span had intervals that were dropped, for they are old."""
+        rows = self._rows(
+            "SELECT date FROM day WHERE meter = ? AND dropped AND date BETWEEN ? AND ?",
+            (self._meter(meter), first.isoformat(), last.isoformat()),
+        )
+        return {date.fromisoformat(day) for (day,) in rows}
+
     def with_intervals(self, meter: Meter, first: date, last: date) -> set[str]:
         """The complete days of a span that have intervals which count, as the ledger names days."""
         rows = self._rows(

@@ -149,6 +149,10 @@ MIGRATIONS = (
     -- those that are as they were written
     CREATE VIEW sound_correction AS SELECT * FROM correction WHERE checksum = {OF_A_CORRECTION};
     """,  # noqa: S608 - our own words
+    """
+    -- 1 of a day whose intervals were dropped, for they are old: it has as many as it had, and none is here
+    ALTER TABLE day ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

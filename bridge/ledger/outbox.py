@@ -9,7 +9,7 @@ from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
-from bridge.ledger.units import THE_END, to_instant, to_seconds
+from bridge.ledger.units import THE_END, seconds_of, to_instant, to_seconds
 from bridge.metering import meterday
 from bridge.metering.model import Interval, Meter, without_bounds
 
@@ -76,6 +76,14 @@ class Outbox(Part):
         )
         found = self._readings.between(meter, first, last + meterday.interval_length(meter.energy))
         return [each for each in found if each.start in starts]
+
+    def days_unstreamed(self, meter: Meter, first: date, last: date) -> set[date]:
+        """The days of a span of which an interval waits to be streamed."""
+        rows = self._rows(
+            "SELECT start FROM unstreamed WHERE meter = ? AND start >= ? AND start < ?",
+            (self._meter(meter), *seconds_of(meter, first, last)),
+        )
+        return {meterday.day_of(to_instant(start), meter.energy) for (start,) in rows}
 
     def streamed(self, meter: Meter, intervals: Iterable[Interval]) -> None:
         """Forget that these were waiting."""

@@ -44,7 +44,7 @@ class KnownPeaks(Part):
         name = month.isoformat()
         days = {day.isoformat() for day in meterday.span(month, meterday.last_of(month))}
         if ("ledger", name) in known:
-            counted = known["ledger", name]
+            counted = _within(meter, known["ledger", name])
         else:
             has_any = whole & days or month in map(meterday.month_of, meterday.cut_days(meter))
             counted = self._highest(meter, month) if has_any else None
@@ -100,9 +100,25 @@ class Peaks(KnownPeaks):
     def forget(self, meter: Meter, first: date = date.min, last: date = date.max) -> None:
         """What was worked out of days of a span does not count any more."""
         self._execute(
-            "DELETE FROM peak WHERE meter = ? AND source = 'ledger' AND month BETWEEN ? AND ?",
+            "DELETE FROM peak WHERE meter = ?1 AND source = 'ledger' AND month BETWEEN ?2 AND ?3"
+            " AND month NOT IN"
+            " (SELECT substr(date, 1, 7) || '-01' FROM day WHERE meter = ?1 AND dropped AND date >= ?2)",
             (self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()),
         )
+
+    def keep_for_good(self, meter: Meter, month: date) -> None:
+        """Quarter-hours of a month are about to be dropped: what was the highest of them stays the highest.
+
+        What was kept when others of them were dropped is not worked out of those that are left.
+        """
+        found = [self._work_out(meter, month)]
+        if self._days.dropped(meter, month, meterday.last_of(month)):
+            found += self._rows(
+                "SELECT start, amount FROM peak WHERE meter = ? AND source = 'ledger' AND month = ?",
+                (self._meter(meter), month.isoformat()),
+            )
+        start, amount = max(found, key=lambda peak: (peak[1] or 0, -peak[0]))
+        self._keep_peak(meter, month, "ledger", start, amount)
 
     def _highest(self, meter: Meter, month: date) -> Peak | None:
         start, amount = self._work_out(meter, month)

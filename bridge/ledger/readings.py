@@ -30,9 +30,11 @@ class Readings(Part):
 
     @reporting_damage
     def first_with_intervals(self, meter: Meter) -> date | None:
-        """The first day of which an interval is known, whatever the bounds."""
+        """The first day of which an interval is, or was, known, whatever the bounds."""
         ((start,),) = self._rows(
-            "SELECT MIN(start) FROM reading WHERE meter = ? AND daily = 0", (self._meter(meter),)
+            "SELECT MIN(start) FROM (SELECT MIN(start) AS start FROM reading WHERE meter = ?1 AND daily = 0"
+            " UNION ALL SELECT MIN(start) FROM day WHERE meter = ?1 AND dropped)",
+            (self._meter(meter),),
         )
         return None if start is None else meterday.day_of(to_instant(start), meter.energy)
 

@@ -23,6 +23,7 @@ LESS_FINAL, OFFICIAL, OLDER = (
     "Fluvius itself says another",
     "a newer file is known",
 )
+DROPPED = "older than what is kept of such (ledger.keep_months)"
 Tally = Counter[str]  # how many readings became what
 
 

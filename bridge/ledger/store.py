@@ -119,6 +119,7 @@ class Store:
         fresh = self._unfinished()
         try:
             with closing(sqlite3.connect(fresh, isolation_level=None)) as self.db:
+                self.execute("PRAGMA auto_vacuum = INCREMENTAL")  # cannot be had later without a long pause
                 self._migrate()
             _put(fresh, self._path)
         finally:

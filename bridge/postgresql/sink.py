@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from bridge.config.sinks import PostgresqlSettings
@@ -90,6 +90,10 @@ class Sink:
             raise
         self._ledger.notes.remember(NOTE, {**self.health.to_note(), "number": self._number})
         return is_news
+
+    def days_lacking(self, meter: Meter, first: date, last: date) -> set[date]:
+        """The days of a span of which the database does not have everything."""
+        return self._ledger.changes.days_after(self._number, meter, first, last)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -10,6 +10,7 @@ from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.model import Day, Meter
 from bridge.metering.progress import Progress
+from bridge.metering.shard import ALL, Shard
 from bridge.mqtt import Broker, Message, topics
 from bridge.publishing.discovery import MIGRATE, Discovery, as_json
 from bridge.publishing.meter import MeterTopics
@@ -18,6 +19,7 @@ from bridge.publishing.stream import Stream
 from bridge.text.words import Payload, to_json
 
 _TIME_TO_LET_GO = 1.0  # seconds: 2026.11.0 complains if something new comes before it has
+_WHOSE = "shard"  # the note that says which one works with the ledger
 _BRIDGE = "bridge"  # who owns the topics that are no meter's
 
 
@@ -45,6 +47,7 @@ class Publisher:
 
     def __init__(self, broker: Broker, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._base = ledger, settings.mqtt.base_topic
+        _leave_to_others(ledger, settings.shard)
         self._discovery = _discovery(settings)
         self._of_meter = MeterTopics(ledger, settings)
         self._retained = Retained(broker, ledger.outbox)
@@ -150,6 +153,17 @@ class Publisher:
             self._retained.send([Message(topic, MIGRATE) for topic in old])
             time.sleep(_TIME_TO_LET_GO)
             self._retained.remove(old)
+
+
+def _leave_to_others(ledger: Ledger, shard: Shard) -> None:
+    """The topics that a ledger remembers are those of the shard that worked with it: this may be a copy."""
+    name = "" if shard is ALL else shard.name
+    whose = ledger.notes.recall(_WHOSE) or ""
+    if whose == name:
+        return
+    if whose:
+        ledger.outbox.remove_published_topics(ledger.outbox.published_topics())
+    ledger.notes.remember(_WHOSE, name)
 
 
 def _discovery(settings: Settings) -> Discovery | None:

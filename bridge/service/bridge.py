@@ -28,6 +28,7 @@ from bridge.service.imports import Imports, dropped
 from bridge.service.inbox import Inbox, Stopped
 from bridge.service.pricing import Pricing
 from bridge.service.requests import Requests
+from bridge.service.retention import Retention
 from bridge.service.statistics import Statistics, open_recorder
 from bridge.service.status import Status
 from bridge.service.trouble import Trouble
@@ -131,10 +132,18 @@ class Bridge:
             go_on=self._go_on,
             window=window,
         )
-        self._statistics = Statistics(recorder, fetcher, view, trouble)
+        self._statistics = Statistics(recorder, ledger, fetcher, view, trouble)
         self._deliveries = deliveries = Deliveries(sink, view, trouble)
+        sinks = ledger.outbox.days_unstreamed, self._statistics.days_lacking, deliveries.days_lacking
+        self._retention = Retention(settings, ledger, fetcher, sinks, trouble=trouble, now=now)
         self._errands = Errands(
-            pricing, imports, self._statistics, deliveries, backfills=backfills, view=view
+            pricing,
+            imports,
+            self._statistics,
+            deliveries,
+            backfills=backfills,
+            retention=self._retention,
+            view=view,
         )
         wishes = BackfillRequests(ledger, fetcher, backfills, now=now, trouble=trouble, changed=view.bridge)
         self._requests = Requests(
@@ -182,6 +191,7 @@ class Bridge:
                 cycle.errors.append(away)
             if why := self._statistics.why_they_wait:
                 cycle.errors.append(StatisticsWait(why))
+            self._retention.everything(self._go_on)
         return cycle
 
     def wish(self, command: Command) -> None:

@@ -1,12 +1,14 @@
 """A database that takes everything once, where one is wanted: a view of the ledger too."""
 
 from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
 from typing import Self
 
 from bridge.config import Settings
 from bridge.fetching.cycle import Fetcher
 from bridge.ledger import Ledger
+from bridge.metering.model import Meter
 from bridge.postgresql.sink import Sink
 from bridge.service.trouble import Trouble
 from bridge.service.view import View
@@ -43,6 +45,10 @@ class Deliveries:
     def is_due(self) -> bool:
         """Whether something waits, and the database may be asked."""
         return self._sink is not None and self._sink.is_due()
+
+    def days_lacking(self, meter: Meter, first: date, last: date) -> AbstractSet[date]:
+        """The days of a span of which the database does not have everything."""
+        return self._sink.days_lacking(meter, first, last) if self._sink else frozenset()
 
     def step(self) -> None:
         """Hand over a batch."""

@@ -1,9 +1,10 @@
-"""What is done between two cycles: prices, files, statistics, a database, history."""
+"""What is done between two cycles: prices, files, statistics, a database, history, room for more."""
 
 from bridge.service.backfills import Backfills
 from bridge.service.deliveries import Deliveries
 from bridge.service.imports import Imports
 from bridge.service.pricing import Pricing
+from bridge.service.retention import Retention
 from bridge.service.statistics import Statistics
 from bridge.service.view import View
 
@@ -17,6 +18,7 @@ class Errands:
         statistics: what Home Assistant did not take yet.
         deliveries: what a database was not told yet.
         backfills: history that someone wants.
+        retention: what is too old to be kept.
         view: what is published of it.
     """
 
@@ -28,14 +30,17 @@ class Errands:
         deliveries: Deliveries,
         *,
         backfills: Backfills,
+        retention: Retention,
         view: View,
     ) -> None:
         self._pricing, self._imports, self._statistics = pricing, imports, statistics
-        self._deliveries, self._backfills, self._view = deliveries, backfills, view
+        self._deliveries, self._backfills, self._retention = deliveries, backfills, retention
+        self._view = view
 
     def wait(self) -> bool:
         """Whether one is there that goes on at once."""
-        return self._backfills.is_due() or self._imports.is_due() or self._deliveries.is_due()
+        errands = self._backfills, self._imports, self._deliveries, self._retention
+        return any(each.is_due() for each in errands)
 
     def run_one(self) -> None:
         """The next one, if any is due."""
@@ -50,6 +55,8 @@ class Errands:
             self._deliveries.step()
         elif self._backfills.is_due():
             self._work_on_backfill()
+        elif self._retention.is_due():
+            self._retention.step()
 
     def _price(self) -> None:
         """Another quarter-hour's price holds, and perhaps tomorrow's are known."""

@@ -87,8 +87,11 @@ class Keeper:
         path = settings.data_dir / "ledger.sqlite"
         with claim(settings.data_dir), Ledger(path, stream=settings.mqtt.stream) as ledger:
             self._bridge = bridge = Bridge(settings, ledger, window=self.window if self._is_seen else None)
-            followed = ", ".join(meter.label for meter in settings.followed) or "whoever gave a mandate"
-            log.info("fluvius2mqtt %s follows %s", __version__, followed)
+            log.info(
+                "fluvius2mqtt %s follows %s",
+                __version__,
+                settings.followed_in_words("whoever gave a mandate"),
+            )
             try:
                 if not self._news.is_set():
                     bridge.run()

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
 from functools import partial
 
 from bridge.config import Settings
@@ -12,6 +13,8 @@ from bridge.homeassistant.books import books
 from bridge.homeassistant.recorder import Recorder
 from bridge.homeassistant.series import Naming
 from bridge.ledger import Ledger
+from bridge.metering import meterday
+from bridge.metering.model import Meter
 from bridge.publishing.discovery import unique_ids
 from bridge.service.trouble import Trouble
 from bridge.service.view import View
@@ -22,13 +25,22 @@ class Statistics:
 
     Args:
         recorder: of Home Assistant.
+        ledger: of which they are a view.
         fetcher: knows the meters.
         view: shows how it went.
         trouble: with the ledger.
     """
 
-    def __init__(self, recorder: Recorder | None, fetcher: Fetcher, view: View, trouble: Trouble) -> None:
-        self._recorder, self._fetcher, self._view, self._trouble = recorder, fetcher, view, trouble
+    def __init__(
+        self, recorder: Recorder | None, ledger: Ledger, fetcher: Fetcher, view: View, trouble: Trouble
+    ) -> None:
+        self._ledger, self._recorder, self._fetcher, self._view, self._trouble = (
+            ledger,
+            recorder,
+            fetcher,
+            view,
+            trouble,
+        )
         self._asked = False
 
     @property
@@ -49,6 +61,13 @@ class Statistics:
     def why_they_wait(self) -> str | None:
         """Why not all of them are there."""
         return self._recorder.health.last_error if self._recorder else None
+
+    def days_lacking(self, meter: Meter, first: date, last: date) -> AbstractSet[date]:
+        """The days of a span of which Home Assistant lacks something; it is told of followed meters."""
+        since = self._ledger.outbox.restated_since(meter) if self._recorder else None
+        if since is None or meter not in self._fetcher.meters:
+            return frozenset()
+        return {*meterday.span(max(first, meterday.day_of(since, meter.energy)), last)}
 
     def doubt(self, *, all_of_it: bool = False) -> None:
         """Compare them with the ledger the next time."""

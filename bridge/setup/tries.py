@@ -107,7 +107,7 @@ def meter(answers: Answers, index: int) -> Found:
         with closing(PoliteSession()) as http:
             source = open_portal(settings, http, Nothing(), _now, asked=True)
             days = settings.schedule.lookback_days
-            return Found(*readings_of(source, settings.followed[index], _now(), days))
+            return Found(*readings_of(source, settings.every_meter[index], _now(), days))
     except (ConfigError, FluviusError, FolderError) as error:
         return Found(works=False, words=str(error))
 

@@ -33,7 +33,7 @@ def fluvius(
 def _energy_api(settings: Settings, http: PoliteSession, now: Now, *, whole: bool) -> Iterator[Finding]:
     try:
         source = open_energy_api(settings, http, now, asked=True)
-        mandates = source.mandates()
+        mandates = [each for each in source.mandates() if settings.shard.has(each.ean)]
     except (FluviusError, FolderError) as error:
         yield _failure("energy_api", error)
         return

@@ -206,6 +206,22 @@ def test_what_is_not_in_it_is_said_beside_it(reader: Reader) -> None:
     assert "no quarter-hours are known of shed, only days" in written.error
 
 
+def test_quarter_hours_that_were_dropped_are_said_beside_the_others(reader: Reader) -> None:
+    reader.fetch()
+    with reader.world.ledger() as ledger:
+        dropped = ledger.retention.drop(reader.world.meter(), date(2026, 11, 1))
+    assert max(dropped) == date(2026, 11, 19), "all but the latest"
+    days = ["--meter", "home", "--from", "2026-11-14", "--to", "2026-11-20"]
+    ended = reader.types("export", "--format", "csv", "--resolution", "interval", *days)
+    assert {line["date"] for line in lines_of(ended.out)} == {"2026-11-20"}
+    assert ended.error.strip() == (
+        "home: the quarter-hours of 6 days, from 2026-11-14 to 2026-11-19, were dropped (ledger.keep_months);"
+        " the days themselves are known"
+    )
+    ended = reader.types("export", "--format", "csv", *days)
+    assert (len({line["date"] for line in lines_of(ended.out)}), ended.error) == (7, "")
+
+
 def test_a_decimal_comma_brings_its_semicolon(reader: Reader) -> None:
     reader.fetch()
     written = reader.types("export", "--format", "csv", "--decimal", "comma", "--meter", "home")
@@ -396,7 +412,7 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         database.execute("DROP TABLE correction")
         for column in ("origin", "estimated"):
             database.execute(f"ALTER TABLE reading DROP COLUMN {column}")
-        for column in ("provisional", "reviewed_at", "checksum", "intervals_checksum"):
+        for column in ("provisional", "reviewed_at", "checksum", "intervals_checksum", "dropped"):
             database.execute(f"ALTER TABLE day DROP COLUMN {column}")
         database.execute("DROP INDEX day_in_doubt")
         database.execute("ALTER TABLE day DROP COLUMN disagrees")

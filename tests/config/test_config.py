@@ -298,6 +298,12 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"mqtt": "port 1883"}, "mqtt", "a colon is missing after port"),
     ({"mqtt": "password hunter2"}, "mqtt", "a colon is missing after password"),
     ({"web": "sometimes"}, "web", "text is neither true nor false; write true for a page"),
+    (
+        {"ledger.keep_months": 13},
+        "ledger.keep_months",
+        "13 is out of range; write for how many months quarter-hours are kept, the one under way",
+    ),
+    ({"ledger": 14}, "ledger", "write the key keep_months"),
     ({"web.port": 0}, "web.port", "0 is out of range; write the page's port, a number from 1 to 65535"),
     (
         {"web.host": "http://x", "web.password": "x"},
@@ -348,6 +354,10 @@ def test_a_mistake_is_told_with_its_path_and_what_to_write(
         ({"subscription_key": ""}, "subscription_key", "is empty"),
         ({"url": "http://apihub.fluvius.be"}, "url", "this machine only"),
         ({"authority": "http://10.0.0.1"}, "authority", "this machine only"),
+        ({"shard": {"of": 8}}, "shard.index", "is missing; write this bridge's number, counted from 0"),
+        ({"shard": {"index": 8, "of": 8}}, "shard.index", "is 8, and 8 shards are counted from 0 to 7"),
+        ({"shard": {"index": 0, "of": 0}}, "shard.of", "0 is out of range; write how many bridges share"),
+        ({"shard": 3}, "shard", "write the keys index and of"),
     ],
 )
 def test_the_energy_api_is_checked_too(

@@ -613,7 +613,7 @@ def test_a_mandate_whose_period_is_over_says_so(provider: Provider) -> None:
 def test_a_mandate_that_begins_to_allow_quarter_hours(provider: Provider) -> None:
     provider.only(HOME_EAN, service="VH_dag")
     provider.fetch()
-    provider.only(HOME_EAN, service="VH_kwartier_uur")
+    provider.only(HOME_EAN, service="VH_kwartier_uur", since=provider.clock())
     for _ in range(3):
         provider.clock.pass_by(days=1)
         provider.fetch()

@@ -60,7 +60,7 @@ def test_no_flipped_bit_changes_an_export_without_a_word(used: Path) -> None:
         except LedgerError as error:
             assert str(used) in str(error)  # noqa: PT017 - the message is what counts, if there is one
             told += 1
-    assert told > 100
+    assert told > 60
 
 
 AMOUNTS = {
@@ -185,6 +185,7 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
     change(used, "UPDATE day SET checksum = checksum + intervals_checksum")
     with closing(sqlite3.connect(used)) as database:
         database.execute("ALTER TABLE day DROP COLUMN intervals_checksum")
+        database.execute("ALTER TABLE day DROP COLUMN dropped")
         database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
         database.execute("DROP TABLE cost")

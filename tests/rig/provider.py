@@ -57,6 +57,17 @@ class Provider:
         self.simulator.forget_requests()
         return counted
 
+    def mandate_questions(self) -> list[str]:
+        """Since when changes were asked for, since this was last asked; empty where all mandates were."""
+        asked = [each for each in self.simulator.requests if each.endpoint == "mandates"]
+        self.simulator.forget_requests()
+        return [each.query.get("lastUpdatedFrom", "") for each in asked]
+
+    def followed(self) -> set[str]:
+        """The EANs of the meters that the bridge follows."""
+        with self.world.at_work() as (_, fetcher):
+            return {*self.meters(fetcher)}
+
     def look(self, ean: str = HOME_EAN) -> tuple[Meter, Progress, Day | None]:
         with self.world.at_work() as (ledger, fetcher):
             meter = self.meters(fetcher)[ean]

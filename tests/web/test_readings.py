@@ -223,6 +223,18 @@ def test_a_meter_without_quarter_hours_is_complete_by_its_daily_amounts(ledger: 
     assert day.amounts.of("consumption") == 9
 
 
+def test_a_day_whose_quarter_hours_were_dropped_says_so_and_keeps_its_amounts(ledger: Ledger) -> None:
+    for day in BEFORE, DAY:
+        whole_day(ledger, BOTH, day)
+    before = shown(ledger, BEFORE)
+    assert not before.dropped
+    assert ledger.retention.drop(HOME, meterday.month_of(DAY)) == [BEFORE]
+    after = shown(ledger, BEFORE)
+    assert (after.dropped, after.slots, after.state, after.lacks) == (True, (), State.COMPLETE, None)
+    assert after.amounts == before.amounts
+    assert not shown(ledger).dropped
+
+
 def test_a_corrected_day_says_when(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL="0.1"))
     whole_day(ledger, kwh(TOTAL="0.2"), now=NOW + timedelta(hours=3))

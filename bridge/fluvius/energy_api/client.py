@@ -57,13 +57,17 @@ class EnergyApi:
         self._url = settings.url or _URLS[settings.environment]
 
     @remembering_what_is_odd
-    def mandates(self) -> list[Mandate]:
-        """All mandates of the contract: one request.
+    def mandates(self, since: datetime | None = None) -> list[Mandate]:
+        """The mandates of the contract: one request.
+
+        Args:
+            since: those alone that changed since this instant (aware); None: all.
 
         Raises:
             FluviusError: see its kinds.
         """
-        data = self._ask("get", "mandate", at_most=_LARGEST_LIST)
+        changed = {"lastUpdatedFrom": in_utc(since)} if since else {}
+        data = self._ask("get", "mandate", params=changed, at_most=_LARGEST_LIST)
         found = mandates.read(data)
         if len(found) < len(data["mandates"]):
             self._http.keep_odd("mandates that are not as they were")

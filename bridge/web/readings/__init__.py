@@ -83,6 +83,7 @@ class Day:
     amounts: Amounts | None = None  # of a day that is not complete: as far as Fluvius said them
     slots: tuple[Slot, ...] = ()  # all that count: 92, 96 or 100 (gas: 23, 24 or 25); none without intervals
     clock: int = 0  # -1: summer time begins on it, so that it has an hour less; 1: it ends
+    dropped: bool = False  # its slots were known, and are not kept any more
     in_doubt: bool = False  # its slots do not add up to it, and are shown without being counted
     validated: bool = False
     revision: int = 0  # above 1: it was corrected

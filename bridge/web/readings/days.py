@@ -52,6 +52,7 @@ def _complete(history: History, blank: Day) -> Day:
         blank,
         amounts=amounts_of(known.amounts, (register for each in month for register in each.amounts)),
         slots=slots,
+        dropped=bool(records.days.dropped(meter, on, on)),
         in_doubt=not known.intervals_count,
         validated=known.validated,
         revision=known.revision,

@@ -1,0 +1,183 @@
+"""`ledger.keep_months`: what is older goes by itself, and nothing that was made of it changes."""
+
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from bridge.ledger import Records
+from bridge.metering.meterday import end_of, span, start_of
+from bridge.metering.model import Energy
+from tests.rig.core import TOKEN, Core
+from tests.rig.history import begin, work
+from tests.rig.mosquitto import eventually
+from tests.rig.world import World
+
+FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
+OLD = span(FIRST, LAST)
+LATER = "2028-01-03 13:00"  # the first moment at which December 2026 is the oldest of 14 months
+DYNAMIC = {
+    "from": "2025-01-01",
+    "consumption": {"energy": {"dynamic": {"factor": 1.04, "base": 0.0089}}, "grid": 0.0531},
+    "injection": {"energy": {"dynamic": {"factor": 0.95, "base": -0.012}}},
+    "fees_per_year": {"supplier": 35},
+    "vat": 6,
+}
+
+
+@pytest.fixture
+def world(desk: World, core: Core) -> World:
+    """A household with Home Assistant and dynamic prices, which keeps little."""
+    desk.changes |= {
+        "homeassistant.statistics": {"url": core.url, "token": TOKEN},
+        "prices": [DYNAMIC],
+        "day_ahead": {"source": "energy-charts", "url": desk.simulator.url},
+        "ledger.keep_months": 14,
+    }
+    return desk
+
+
+def made_of(world: World) -> list[Any]:
+    """What is made of the old days' quarter-hours."""
+    meter, settings = world.meter(), world.settings
+    with world.ledger() as ledger:
+        timeline = settings.timeline(meter)
+        return [
+            ledger.sums.total(meter, FIRST, LAST),
+            ledger.peaks.peak_months(meter, [FIRST.replace(day=1)]),
+            ledger.costs.known(meter, FIRST, LAST),
+            [
+                (each.energy.date, each.bill)
+                for each in ledger.bills.anew(meter, timeline, settings.capacity_tariff.floor_kw, FIRST, LAST)
+                if each.energy.date <= LAST
+            ],
+        ]
+
+
+def sums(core: Core) -> dict[tuple[str, date], float]:
+    """What every statistic comes to at the end of each of the old days."""
+    return {
+        (name, day): rows[max(start for start in rows if start < end_of(day, Energy.ELECTRICITY))][1]
+        for name, rows in core.statistics.items()
+        for day in OLD
+    }
+
+
+def hours(core: Core) -> dict[str, dict[datetime, Any]]:
+    begin, end = start_of(FIRST, Energy.ELECTRICITY), end_of(LAST, Energy.ELECTRICITY)
+    return {
+        name: {start: row for start, row in rows.items() if begin <= start < end}
+        for name, rows in core.statistics.items()
+    }
+
+
+def dropped(world: World) -> set[date]:
+    with Records(world.data_dir / "ledger.sqlite") as records:
+        return records.days.dropped(world.meter(), date.min, date.max)
+
+
+def test_what_is_older_goes_and_all_that_was_made_of_it_stays(world: World, core: Core) -> None:
+    world.once()
+    before, in_home_assistant = made_of(world), hours(core)
+    world.clock.move_to("2027-12-31 13:00")
+    world.once()
+    assert dropped(world) == set()
+    world.clock.move_to(LATER)
+    world.once()
+    assert dropped(world) == {*OLD}
+    assert made_of(world) == before
+    assert hours(core) == in_home_assistant
+    world.once()
+    assert made_of(world) == before
+
+
+def test_statistics_that_are_made_anew_come_to_the_same(world: World, core: Core) -> None:
+    world.once()
+    world.clock.move_to(LATER)
+    world.once()
+    before, ends = sums(core), {name: max(rows.items()) for name, rows in core.statistics.items()}
+    in_home_assistant = hours(core)
+    assert dropped(world) == {*OLD}
+    with world.ledger() as ledger:
+        ledger.outbox.restate(ledger.store.names.meter(world.meter()), 0)
+    world.once()
+    assert sums(core) == before
+    assert hours(core) == in_home_assistant, "which knows them still"
+    assert {name: max(rows.items()) for name, rows in core.statistics.items()} == ends
+    core.asked.clear()
+    world.once()
+    assert core.imports == []
+
+
+def test_statistics_that_were_lost_come_to_the_same_by_days(world: World, core: Core) -> None:
+    world.once()
+    world.clock.move_to(LATER)
+    world.once()
+    before = sums(core)
+    core.loses(start_of(FIRST, Energy.ELECTRICITY))
+    world.once()
+    assert {each: round(total, 6) for each, total in sums(core).items()} == {
+        each: round(total, 6) for each, total in before.items()
+    }
+    core.asked.clear()
+    world.once()
+    assert core.imports == []
+
+
+def test_what_home_assistant_does_not_have_yet_is_not_dropped(world: World, core: Core) -> None:
+    world.once()
+    world.changes["homeassistant.statistics"]["url"] = "ws://127.0.0.1:1/api/websocket"
+    world.clock.move_to("2026-12-05 13:00")
+    world.once()
+    world.clock.move_to(LATER)
+    with world.ledger() as ledger:
+        ledger.outbox.restate(ledger.store.names.meter(world.meter()), 0)
+    world.once()
+    assert dropped(world) == set()
+    world.changes["homeassistant.statistics"]["url"] = core.url
+    world.once()
+    assert dropped(world) >= {*OLD}
+
+
+def test_history_that_was_dropped_is_not_fetched_again(world: World) -> None:
+    del world.changes["homeassistant.statistics"], world.changes["prices"]
+    world.once()
+    world.clock.move_to(LATER)
+    world.once()
+    assert dropped(world) == {*OLD}
+    world.simulator.forget_requests()
+    begin(world, FIRST, LAST)
+    done = work(world)
+    assert done
+    assert done.state == "done"
+    assert world.asked() == 0
+
+
+@pytest.mark.usefixtures("_quick")
+def test_the_running_bridge_does_it_in_between_once_a_day(home: World) -> None:
+    home.changes["ledger.keep_months"] = 14
+    home.once()
+    home.clock.move_to("2027-12-31 23:00")
+    home.once()
+    with home.running():
+        assert dropped(home) == set()
+        home.clock.move_to(LATER)
+        eventually(lambda: dropped(home) == {*OLD})
+
+
+def test_a_clock_that_is_wrong_drops_nothing(world: World) -> None:
+    del world.changes["homeassistant.statistics"], world.changes["prices"]
+    world.once()
+    world.simulator.fault("unavailable")  # it has no readings of a time that has not come
+    world.clock.move_to("2099-01-01 13:00")
+    world.once()
+    assert dropped(world) == set()
+
+
+def test_without_it_everything_is_kept(world: World) -> None:
+    del world.changes["ledger.keep_months"]
+    del world.changes["homeassistant.statistics"], world.changes["prices"]
+    world.once()
+    world.clock.move_to(LATER)
+    world.once()
+    assert dropped(world) == set()
