@@ -159,6 +159,11 @@ class Settings(Section):
         return bool((portal and (portal.email or portal.token)) or self.fluvius.energy_api or self.meters)
 
     @property
+    def discovers(self) -> bool:
+        """Whether Home Assistant is told of devices: of what is published."""
+        return self.homeassistant.discovery and self.mqtt.publish.meters
+
+    @property
     def page(self) -> WebSettings | None:
         """Where the page is reached; None where there is none."""
         if isinstance(self.web, bool):

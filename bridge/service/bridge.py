@@ -72,9 +72,7 @@ class Bridge:
         self._settings, self._ledger, self._now, self._window = settings, ledger, now, window
         self._inbox, self._trouble = Inbox(), Trouble()
         trouble = self._trouble
-        self._broker = Broker(
-            settings.mqtt, self._inbox.put, births=births(settings.homeassistant), meanwhile=self._beat
-        )
+        self._broker = Broker(settings.mqtt, self._inbox.put, births=births(settings), meanwhile=self._beat)
         self._publisher = publisher = Publisher(self._broker, ledger, settings)
         recorder = open_recorder(
             settings, ledger, now, attend=self._look_around, changed=self._publish_bridge
