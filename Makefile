@@ -82,7 +82,7 @@ lock: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: \
 	  --generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock \
-	  --extra homeassistant --extra energy-api --extra demo --extra web pyproject.toml -
+	  --extra homeassistant --extra energy-api --extra demo --extra metrics --extra web pyproject.toml -
 
 # Known weaknesses of what the image is made of, as PyPI tells them, and of the workflows. Without PyPI it fails, for
 # "not found" is no answer: that is what --strict is for.

@@ -89,6 +89,21 @@ class WebSettings(Section):
     password: Secret | None = Field(default=None, description="The password that the page asks for")
 
 
+class MetricsSettings(Section):
+    """Where metrics are served by themselves."""
+
+    host: Annotated[str, AfterValidator(checks.host)] = Field(
+        default="127.0.0.1", description="The address on which Prometheus asks, such as 127.0.0.1 or 0.0.0.0"
+    )
+    port: int = Field(
+        default=9087,
+        ge=1,
+        le=65535,
+        description="The port of metrics, a number from 1 to 65535, such as 9087",
+    )
+    password: Secret | None = Field(default=None, description="The password that Prometheus has to know")
+
+
 class LogSettings(Section):
     """What is told along the way."""
 
@@ -126,6 +141,10 @@ class Settings(Section):
     )
     web: Annotated[Flag | Annotated[WebSettings, Tag("(keys)")], Discriminator(checks.form)] = Field(
         default=False, description="True for a page on this machine, false, or the keys host, port, password"
+    )
+    metrics: Annotated[Flag | Annotated[MetricsSettings, Tag("(keys)")], Discriminator(checks.form)] = Field(
+        default=False,
+        description="True for /metrics on the page or this machine, false, or the keys host, port, password",
     )
     language: Literal["en", "nl", "fr", "de"] = Field(
         default="en",
@@ -169,6 +188,13 @@ class Settings(Section):
         if isinstance(self.web, bool):
             return WebSettings() if self.web else None
         return self.web
+
+    @property
+    def metrics_alone(self) -> MetricsSettings | None:
+        """Where metrics are served by themselves; None where they are on the page, or nowhere."""
+        if isinstance(self.metrics, bool):
+            return MetricsSettings() if self.metrics and not self.page else None
+        return self.metrics
 
     @property
     def followed(self) -> tuple[Meter, ...]:

@@ -123,6 +123,7 @@ class Publisher:
                 found |= self._of_meter.discovery(meter, self._retained.topics_of(ean), self._discovery)
             self._retained.publish(ean, found)
         else:
+            self._editions.pop(ean, None)
             found = self._of_meter.everything(meter, day, progress, self._discovery)
             self._let_go(self._retained.topics_of(ean))
             self._retained.replace(ean, found)
@@ -143,6 +144,10 @@ class Publisher:
         for owner in self._retained.owners - {_BRIDGE, *shown}:
             self._retained.remove(set(self._retained.topics_of(owner)))
             self._editions.pop(owner, None)
+
+    def waiting(self, meters: Sequence[Meter]) -> int:
+        """How many of them a broker does not have as they are now."""
+        return max(len(meters) - len(self._editions), 0) if self.shows_meters else 0
 
     def respond(self, command: str, answer: Payload) -> None:
         """Answer a command."""

@@ -22,6 +22,7 @@ from bridge.publishing.publisher import Publisher
 from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
 from bridge.service.errands import Errands
+from bridge.service.gauges import Gauges
 from bridge.service.greeting import Greeting, births
 from bridge.service.imports import Imports, dropped
 from bridge.service.inbox import Inbox, Stopped
@@ -132,7 +133,7 @@ class Bridge:
         self._requests = Requests(
             fetcher, view, self._statistics, backfills=wishes, trouble=trouble, now=now, cycle=self._cycle
         )
-        self._greeting = Greeting(now)
+        self._greeting, self._gauges = Greeting(now), Gauges(fetcher, publisher, self._broker, now)
 
     def run(self) -> None:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
@@ -223,7 +224,7 @@ class Bridge:
 
     def _beat(self) -> None:
         if self._window:
-            self._window.broker = self._broker.problem
+            self._window.broker, self._window.figures = self._broker.problem, self._gauges.read()
         if not self._broker.alive:
             return  # its thread cannot be had again: who listens to the heart starts the bridge anew
         self._heartbeat.beat(
@@ -242,6 +243,7 @@ class Bridge:
     def _cycle(self, occasion: Occasion) -> Cycle:
         cycle = Cycle(occasion, self._now())
         self._agenda.begun(cycle.now)
+        self._gauges.begun()
         try:
             cycle = self._fetcher.fetch(occasion)
             self._trouble.unusable = None
@@ -251,6 +253,7 @@ class Bridge:
         self._pricing.bring_up_to_date()
         self._view.everything()
         self._statistics.bring_up_to_date(asked=occasion is Occasion.ASKED)
+        self._gauges.ended(cycle)
         if occasion is not Occasion.ONCE and not cycle.errors:
             self._say_what_is_next()
         return cycle

@@ -132,13 +132,13 @@ class View:
         if self.publisher.shows_meters:
             self.publisher.meter(meter, self._progress(meter))
             return
-        if self._window:
+        if self._window and self._window.shows_meters:
             self._progress(meter)
         self.publisher.stream(meter)
 
     def _progress(self, meter: Meter) -> Progress:
         progress = self._fetcher.progress(meter)
-        if self._window:
+        if self._window and self._window.shows_meters:
             self._window.progress[meter.ean] = progress
         return progress
 
@@ -148,7 +148,7 @@ class View:
             return
         with self._trouble.endured():
             self._report()
-            for meter in meters:
+            for meter in meters if self._window.shows_meters else ():
                 self._progress(meter)
 
     def _report(self) -> BridgeStatus:
