@@ -872,7 +872,14 @@ def test_the_example_is_valid_and_shows_the_defaults(tmp_path: Path) -> None:
     written_down = set(leaves_of(yaml.load(EXAMPLE.read_text(), yaml.BaseLoader)))
     with_default = {p for p, field in KEYS.items() if not field.is_required() and field.default is not None}
     sections = {path[:-1] for path in KEYS}
-    out_of_use = {("fluvius", "energy_api"), ("mqtt", "tls"), ("prices",), ("day_ahead",), ("web",)}
+    out_of_use = {
+        ("fluvius", "energy_api"),
+        ("mqtt", "tls"),
+        ("prices",),
+        ("day_ahead",),
+        ("web",),
+        ("metrics",),
+    }
     optional = {p for p in with_default if p[:1] in out_of_use or p[:2] in out_of_use}
     assert with_default - optional - sections - {("meters", 0)} <= written_down
 
