@@ -1,5 +1,6 @@
 """How far behind meters are: counted, never one by one."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,30 +11,27 @@ from bridge.metering.model import Energy, Meter
 BUCKETS = (0, 1, 2, 3, 4, 7, 14, 31)  # days: Fluvius publishes up to four late
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Lag:
     """Of the meters of one source."""
 
-    meters: int = 0
-    days: int = 0  # all of them together, but for those of which no day is complete
-    at_most: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))  # meters, for each of BUCKETS
+    counts: Counter[int | None] = field(default_factory=Counter)  # by days; None: no day is complete
 
-    def add(self, behind: int | None) -> None:
-        """One more meter.
+    @property
+    def meters(self) -> int:
+        """How many there are."""
+        return self.counts.total()
 
-        Args:
-            behind: how many days; None where no day of it is complete.
-        """
-        self.meters += 1
-        if behind is None:
-            return
-        self.days += behind
-        for place, days in enumerate(BUCKETS):
-            self.at_most[place] += behind <= days
+    @property
+    def days(self) -> int:
+        """By how many all of them together are behind, but for those of which no day is complete."""
+        return sum(days * count for days, count in self.counts.items() if days)
 
     def buckets(self) -> Iterator[tuple[str, float]]:
         """How many meters are at most so many days behind."""
-        yield from ((f"{days}.0", count) for days, count in zip(BUCKETS, self.at_most, strict=True))
+        for most in BUCKETS:
+            within = (count for days, count in self.counts.items() if days is not None and days <= most)
+            yield f"{most}.0", sum(within)
         yield "+Inf", self.meters
 
 
@@ -52,5 +50,5 @@ def lags(meters: Iterable[Meter], latest: Mapping[tuple[str, str], date], now: d
         if meter.until or meter.last:
             _, wanted = meterday.span_within(meter, last=min(wanted, meter.last or wanted))
         behind = None if day is None else max((wanted - day).days, 0)
-        found.setdefault(meter.source, Lag()).add(behind)
+        found.setdefault(meter.source, Lag()).counts[behind] += 1
     return found
