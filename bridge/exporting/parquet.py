@@ -23,7 +23,8 @@ from bridge.metering.model import Meter
 
 PREFIX = 9  # digits of the EAN
 _PORTION = 20_000  # rows that are in memory as Python's own
-_FILE = 20_000_000  # rows of one file at most
+_GROUP = 10  # portions of a group of rows: some 20 MB
+_FILE = 100  # groups of a file: 20 million rows, some 80 MB
 
 SCHEMA = pa.schema(
     {
@@ -129,15 +130,23 @@ def _rows(records: Records, span: Span, month: date, *, daily: bool) -> Iterator
 
 def _write(folder: Path, rows: Iterator[Row]) -> None:
     """A partition; nothing where there are no rows."""
-    number = 0
-    while portion := list(islice(rows, _PORTION)):
+    groups = _groups(rows)
+    for number, group in enumerate(groups):
         with _file(folder / f"readings-{number}.parquet") as writer:
-            writer.write_batch(_batch(portion))
-            for _ in range(_PORTION, _FILE, _PORTION):
-                if not (portion := list(islice(rows, _PORTION))):
-                    return
-                writer.write_batch(_batch(portion))
-        number += 1
+            for each in chain([group], islice(groups, _FILE - 1)):
+                writer.write_table(each)
+
+
+def _groups(rows: Iterator[Row]) -> Iterator[pa.Table]:
+    """Rows that are read and skipped together."""
+    batches = _batches(rows)
+    while group := list(islice(batches, _GROUP)):
+        yield pa.Table.from_batches(group)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
+    while portion := list(islice(rows, _PORTION)):
+        yield _batch(portion)
 
 
 def _batch(rows: Sequence[Row]) -> pa.RecordBatch:
