@@ -24,7 +24,7 @@ from bridge.metering.model import Meter
 PREFIX = 9  # digits of the EAN
 _PORTION = 20_000  # rows that are in memory as Python's own
 _GROUP = 10  # portions of a group of rows: some 20 MB
-_FILE = 100  # groups of a file: 20 million rows, some 80 MB
+_FILE = 100  # groups of a file: 20 million rows, some 50 MB
 
 SCHEMA = pa.schema(
     {
