@@ -57,6 +57,13 @@ peers:
 	build/peers/bin/pip install --quiet --disable-pip-version-check fluvius-energy-api polars-fluvius tzdata
 	PYTHONPATH=. build/peers/bin/python -m tests.peers
 
+# The examples for Prometheus, in a real one.
+.PHONY: prometheus
+prometheus: .venv/installed mosquitto
+	@command -v promtool >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends prometheus; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m tests.prometheus
+
 # The drawing of rooms and arrows in docs/architecture.md, from the imports.
 .PHONY: rooms
 rooms: .venv/installed

@@ -44,8 +44,8 @@ def families(seen: Seen) -> Iterator[Metric]:
 
 def _lag(seen: Seen) -> Iterator[Metric]:
     lag = GaugeHistogramMetricFamily(
-        "fluvius2mqtt_meter_lag_days",
-        "Meters by the days that Fluvius may have published since their latest complete one.",
+        "fluvius2mqtt_meter_lag",
+        "Meters by how many days Fluvius may have published since their latest complete one.",
         labels=["source"],
     )
     for source, each in (seen.counted.lags if seen.counted else {}).items():

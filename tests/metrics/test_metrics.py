@@ -60,7 +60,7 @@ def test_a_bridge_that_is_well(home: World, mosquitto: Mosquitto) -> None:
     assert found["heartbeat_timestamp_seconds"] == home.clock().timestamp()
     assert 0 < found["last_cycle_duration_seconds"] < 60
     assert found['source_last_success_timestamp_seconds{source="portal"}'] == home.clock().timestamp()
-    assert found['meters{source="portal"}'] == found['meter_lag_days_gcount{source="portal"}'] == 3
+    assert found['meters{source="portal"}'] == found['meter_lag_gcount{source="portal"}'] == 3
     assert found["broker_connected"] == found["ledger_readable"] == found['build_info{version="0.1.0"}'] == 1
     assert found['outbox_meters{sink="mqtt"}'] == 0
     assert found["ledger_size_bytes"] == size
@@ -71,15 +71,15 @@ def test_a_bridge_that_is_well(home: World, mosquitto: Mosquitto) -> None:
 def test_days_that_are_late_show_in_the_buckets(home: World, mosquitto: Mosquitto) -> None:
     with seen(home) as scrape:
         until_healthy(mosquitto)
-        assert scrape()['meter_lag_days_bucket{le="0.0",source="portal"}'] == 1
+        assert scrape()['meter_lag_bucket{le="0.0",source="portal"}'] == 1
         home.simulator.fault("server-error")
         home.clock.pass_by(days=3)
         ask(mosquitto, "refresh")
         until_a_run_was(scrape, "incomplete")
         found = scrape()
-    by_bucket = [found[f'meter_lag_days_bucket{{le="{days}.0",source="portal"}}'] for days in BUCKETS]
+    by_bucket = [found[f'meter_lag_bucket{{le="{days}.0",source="portal"}}'] for days in BUCKETS]
     assert by_bucket == [0, 0, 0, 1, 1, 1, 1, 1]
-    assert found['meter_lag_days_gsum{source="portal"}'] == 3
+    assert found['meter_lag_gsum{source="portal"}'] == 3
     assert found['requests_total{outcome="server_error",source="portal"}'] == 3  # once, and twice again
     assert found['source_failures_in_a_row{source="portal"}'] == 1
 
@@ -92,8 +92,8 @@ def test_a_refusal_is_counted_and_is_a_problem(home: World) -> None:
     assert found['refusals_total{source="portal"}'] == 1
     assert found['source_state{source="portal",state="refused"}'] == found['problem{part="portal"}'] == 1
     assert found['problem{part="broker"}'] == found['problem{part="ledger"}'] == 0
-    assert found['meter_lag_days_bucket{le="31.0",source="portal"}'] == 0  # nothing was ever there
-    assert found['meter_lag_days_bucket{le="+Inf",source="portal"}'] == 1
+    assert found['meter_lag_bucket{le="31.0",source="portal"}'] == 0  # nothing was ever there
+    assert found['meter_lag_bucket{le="+Inf",source="portal"}'] == 1
 
 
 def test_what_waits_for_a_broker_is_counted(desk: World) -> None:
