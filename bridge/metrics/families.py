@@ -129,6 +129,11 @@ def _waiting_readings(seen: Seen) -> Samples:
         yield from (((sink,), count) for sink, count in seen.counted.readings.items())
 
 
+def _waiting_changes(seen: Seen) -> Samples:
+    """Of the sinks that say so on `bridge/health`."""
+    yield from (((sink,), said["waiting"]) for sink, said in _sources(seen) if "waiting" in said)
+
+
 def _connected(seen: Seen) -> Samples:
     if figures := seen.window.figures:
         yield (), float(figures.connected)
@@ -177,6 +182,7 @@ _ROWS = (
     Row("meters", "Meters that are followed.", ("source",), _meters),
     Row("outbox_meters", "Meters of which something waits for a sink.", ("sink",), _waiting_meters),
     Row("outbox_readings", "Readings that wait for a sink.", ("sink",), _waiting_readings),
+    Row("outbox_changes", "Days, peaks and costs that wait for a sink.", ("sink",), _waiting_changes),
     Row("broker_connected", "Whether the broker is connected.", (), _connected),
     Row("ledger_readable", "Whether the ledger can be read.", (), _readable),
     Row("ledger_size_bytes", "The size of the ledger, with its log.", (), _size),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,8 +26,10 @@ def exposed(home: World, mosquitto: Mosquitto) -> dict[str, set[str]]:
     """Every sample of a bridge that has everything: its labels by its whole name."""
     home.changes["mqtt.stream"] = True
     window = Window()
-    with home.running(window=window), metrics_of(home.settings, window, home.clock) as address:
-        eventually(lambda: scraped(address).get('cycles_total{outcome="ok"}') == 1, 10)
+    with metrics_of(home.settings, window, home.clock) as address:
+        with home.running(window=window):
+            eventually(lambda: scraped(address).get('cycles_total{outcome="ok"}') == 1, 10)
+        with_a_database(window)
         samples = scraped(address)
     assert mosquitto.retained("fluvius/home/#")
     found: dict[str, set[str]] = {}
@@ -35,6 +38,13 @@ def exposed(home: World, mosquitto: Mosquitto) -> dict[str, set[str]]:
         name = name if name.startswith("process_") else f"fluvius2mqtt_{name}"
         found.setdefault(name, set()).update(LABEL.findall(labels))
     return found
+
+
+def with_a_database(window: Window) -> None:
+    """One for which seven changes wait."""
+    assert window.status
+    database = {**window.status.health["portal"], "waiting": 7}
+    window.status = replace(window.status, health={**window.status.health, "postgresql": database})
 
 
 def alerts() -> list[dict[str, Any]]:
