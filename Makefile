@@ -64,6 +64,12 @@ prometheus: .venv/installed mosquitto
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/python -m tests.prometheus
 
+# An export to Parquet, read by engines of the field.
+.PHONY: readers
+readers: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check duckdb polars
+	$(BIN)/python -m tests.readers
+
 # The drawing of rooms and arrows in docs/architecture.md, from the imports.
 .PHONY: rooms
 rooms: .venv/installed

@@ -12,14 +12,16 @@ from decimal import Decimal
 from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from bridge.ledger import Records
 from bridge.metering import meterday
-from bridge.metering.model import Meter
+
+if TYPE_CHECKING:
+    from bridge.exporting.export import Span
 
 PREFIX = 9  # digits of the EAN
 _PORTION = 20_000  # rows that are in memory as Python's own
@@ -59,26 +61,10 @@ class Row(NamedTuple):
     complete: bool  # nothing of that meter day is missing
 
 
-class Span(Protocol):
-    """The days of one meter that are wanted."""
-
-    @property
-    def meter(self) -> Meter:
-        """Whose they are."""
-
-    @property
-    def first(self) -> date:
-        """The first."""
-
-    @property
-    def last(self) -> date:
-        """The last, included."""
-
-
 def write(
     folder: Path,
     records: Records,
-    spans: Iterable[Span],
+    spans: "Iterable[Span]",
     *,
     daily: bool,
     tally: Callable[[Iterable[Row]], Iterable[Row]],
@@ -105,14 +91,14 @@ def write(
             _write(folder / f"month={month:%Y-%m}" / f"prefix={prefix}", iter(tally(rows)))
 
 
-def _months(spans: Sequence[Span]) -> Iterator[date]:
+def _months(spans: "Sequence[Span]") -> Iterator[date]:
     month = meterday.month_of(min(span.first for span in spans))
     while month <= max(span.last for span in spans):
         yield month
         month = meterday.month_of(meterday.last_of(month) + meterday.ONE_DAY)
 
 
-def _rows(records: Records, span: Span, month: date, *, daily: bool) -> Iterator[Row]:
+def _rows(records: Records, span: "Span", month: date, *, daily: bool) -> Iterator[Row]:
     meter, first, last = span.meter, max(span.first, month), min(span.last, meterday.last_of(month))
     if first > last:
         return
