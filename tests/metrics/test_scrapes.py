@@ -2,7 +2,8 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -13,7 +14,7 @@ from bridge.metrics.server import MetricsError
 from bridge.service.window import Window
 from bridge.web.doors import Door
 from tests.rig.commands import run
-from tests.rig.mosquitto import free_ports
+from tests.rig.mosquitto import eventually, free_ports
 from tests.rig.pages import page_of
 from tests.rig.scrapes import OPEN_METRICS, metrics_of, scraped, understood
 from tests.rig.world import World
@@ -87,11 +88,25 @@ def test_who_speaks_no_openmetrics_gets_the_older_text(desk: World) -> None:
     assert "# EOF" not in answer.text
 
 
-def test_somebody_who_says_nothing_keeps_nobody_waiting(desk: World) -> None:
-    with alone(desk) as address:
-        port = int(address.rsplit(":", 1)[1].partition("/")[0])
-        with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
-            assert status(address) == 200
+def test_those_who_say_nothing_keep_nobody_waiting_and_are_no_crowd(desk: World) -> None:
+    with alone(desk) as address, ExitStack() as silent:
+        there = "127.0.0.1", urlsplit(address).port
+        for _ in range(server._AT_ONCE - 1):
+            silent.enter_context(socket.create_connection(there))
+        assert status(address) == 200
+        for _ in range(server._AT_ONCE):  # more than there are places
+            silent.enter_context(socket.create_connection(there))
+        with pytest.raises(requests.ConnectionError):
+            status(address)
+        silent.close()
+        eventually(lambda: is_answered(address))
+
+
+def is_answered(address: str) -> bool:
+    try:
+        return status(address) == 200
+    except requests.ConnectionError:
+        return False
 
 
 def test_a_port_that_somebody_has_is_told() -> None:
