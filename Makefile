@@ -62,6 +62,19 @@ peers:
 	build/peers/bin/pip install --quiet --disable-pip-version-check fluvius-energy-api polars-fluvius tzdata
 	PYTHONPATH=. build/peers/bin/python -m tests.peers
 
+# The examples for Prometheus, in a real one.
+.PHONY: prometheus
+prometheus: .venv/installed mosquitto
+	@command -v promtool >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends prometheus; }
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m tests.prometheus
+
+# An export to Parquet, read by engines of the field.
+.PHONY: readers
+readers: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check duckdb polars
+	$(BIN)/python -m tests.readers
+
 # The drawing of rooms and arrows in docs/architecture.md, from the imports.
 .PHONY: rooms
 rooms: .venv/installed
@@ -87,7 +100,7 @@ lock: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	echo setuptools | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --only-binary :all: \
 	  --generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock \
-	  --extra homeassistant --extra energy-api --extra demo --extra postgresql --extra web pyproject.toml -
+	  --extra homeassistant --extra energy-api --extra demo --extra metrics --extra postgresql --extra web pyproject.toml -
 
 # Known weaknesses of what the image is made of, as PyPI tells them, and of the workflows. Without PyPI it fails, for
 # "not found" is no answer: that is what --strict is for.

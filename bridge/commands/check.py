@@ -76,7 +76,7 @@ def _findings(settings: Settings, *, signed_in: bool) -> Iterator[Finding]:
     yield Finding("broker", *try_broker(settings))
     if statistics := statistics_settings(settings.homeassistant, os.environ):
         yield Finding("statistics", *home_assistant(statistics, settings.data_dir)[:2])
-    elif missing := advice(settings.homeassistant):
+    elif missing := advice(settings):
         yield Finding("statistics", works=True, words=f"off: {missing}")
     try:
         prove_writable(settings.data_dir)

@@ -11,6 +11,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "export --format csv --resolution day --output days.csv",
         "export --format json --resolution interval --from 2026-11-01 --meter home",
+        "export --format parquet --resolution interval --output readings",
     ),
     "compare": ("compare --prices green.yaml dynamic.yaml --from 2025-12-01 --to 2026-11-30",),
     "mandate": ("mandate list", "mandate request --help"),

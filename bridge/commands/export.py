@@ -1,4 +1,4 @@
-"""`fluvius2mqtt export`: readings out of the ledger as CSV or JSON, one by one, however many there are.
+"""`fluvius2mqtt export`: readings out of the ledger, one by one, however many there are.
 
 A line says what one register counted in one slot: a meter day, or a quarter-hour (gas: an hour).
 """
@@ -13,13 +13,15 @@ from bridge.config import Settings
 from bridge.config.asked import UsageError, day
 from bridge.exporting import DELIMITERS, POINTS, Export, Wanted
 from bridge.fetching import readable
-from bridge.folder.files import opened
+from bridge.folder.files import opened, opened_folder
 from bridge.text.endings import DONE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What, and how."""
-    parser.add_argument("--format", choices=("csv", "json"), help="required, unless --raw is given")
+    parser.add_argument(
+        "--format", choices=("csv", "json", "parquet"), help="required, unless --raw is given"
+    )
     parser.add_argument("--from", metavar="DATE", type=day, dest="first", help="default: the first day known")
     parser.add_argument("--to", metavar="DATE", type=day, dest="last", help="included; default: the latest")
     parser.add_argument("--meter", metavar="NAME", help="only this one: its name, or its EAN")
@@ -29,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--costs", action="store_true", help="days: what they cost, by part; intervals: their price and cost"
     )
-    parser.add_argument("--output", metavar="FILE", type=Path, help="a new file; default: standard output")
+    parser.add_argument(
+        "--output", metavar="FILE", type=Path, help="a new file (parquet: folder); default: standard output"
+    )
     parser.add_argument("--decimal", choices=POINTS, help="of CSV's amounts; semicolon goes with comma")
     parser.add_argument("--delimiter", choices=DELIMITERS, help="between CSV's columns")
     parser.add_argument(
@@ -65,7 +69,9 @@ def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> 
         OutputError: it cannot be written there.
     """
     if arguments.format is None:
-        raise UsageError("write --format csv, or --format json")
+        raise UsageError("write --format csv, --format json or --format parquet")
+    if arguments.format == "parquet" and arguments.output is None:
+        raise UsageError("--format parquet writes a folder; add --output and the name of a new one")
     wanted = Wanted(
         arguments.format,
         arguments.first,
@@ -78,7 +84,11 @@ def export(settings: Settings, arguments: argparse.Namespace, now: datetime) -> 
     )
     with readable.reading(settings.data_dir) as records:
         export = Export(settings, records, wanted, now)
-        with opened(arguments.output) as file:
-            file.writelines(export.text())
+        if wanted.format == "parquet":
+            with opened_folder(arguments.output) as folder:
+                export.data_set(folder)
+        else:
+            with opened(arguments.output) as file:
+                file.writelines(export.text())
         remarks = export.remarks()
     return [f"{arguments.output}: {export.summary()}", *remarks] if arguments.output else remarks

@@ -148,7 +148,7 @@ def _check(arguments: argparse.Namespace) -> None:
         )
     if arguments.costs:
         raise UsageError("--costs goes with what the ledger knows; leave --raw and --fetch out")
-    if arguments.format == "csv" or arguments.decimal or arguments.delimiter:
+    if arguments.format in ("csv", "parquet") or arguments.decimal or arguments.delimiter:
         raise UsageError("--raw is JSON as Fluvius writes it; leave --format, --decimal and --delimiter out")
 
 

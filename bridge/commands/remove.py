@@ -60,7 +60,7 @@ class _Errand:
     def __init__(self, settings: Settings, broker: Visitor, ledger: Ledger | None) -> None:
         self._broker, self._ledger = broker, ledger
         self._base, self._prefix = settings.mqtt.base_topic, settings.homeassistant.discovery_prefix
-        self._discovers = settings.homeassistant.discovery
+        self._discovers = settings.discovers
         self._places = (f"{self._base}/#", f"{self._prefix}/+/+/config", f"{self._prefix}/+/+/+/config")
         self._blind: set[str] = set()  # those that the broker does not show
         self._place = f"{settings.mqtt.host}:{settings.mqtt.port}"

@@ -7,11 +7,13 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from bridge.commands.starting import settings_for
-from bridge.config import WebSettings
+from bridge.config import MetricsSettings, WebSettings
 from bridge.homeassistant import supervisor
 from bridge.service.keeper import Keeper
 from bridge.text.endings import DONE, ForTheUser
@@ -30,7 +32,15 @@ def command(arguments: argparse.Namespace) -> int:
     """Run the bridge; returns when it was told to stop."""
     settings = settings_for(arguments, may_be_empty=True)
     keeper = Keeper(settings, is_seen=settings.page is not None)
-    with _page(settings.page, keeper, arguments.config) if settings.page else nullcontext():
+    if settings.metrics and find_spec("prometheus_client") is None:
+        raise ForTheUser(
+            "metrics need prometheus-client: pip install 'fluvius2mqtt[metrics]'; or set metrics to false"
+        )
+    with ExitStack() as meanwhile:
+        if settings.page:
+            meanwhile.enter_context(_page(settings.page, keeper, arguments.config))
+        if settings.metrics_alone:
+            meanwhile.enter_context(_metrics(settings.metrics_alone, keeper))
         ended = _until_told_to_stop(keeper.run, keeper.stop)
     if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
         logging.shutdown()
@@ -72,6 +82,20 @@ def _page(page: WebSettings, keeper: Keeper, config: Path | None) -> Iterator[No
     with server.served(house, door, key, host=host, port=page.port) as port:
         if not is_panel:
             log.info("the page is at http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        yield
+
+
+@contextmanager
+def _metrics(alone: MetricsSettings, keeper: Keeper) -> Iterator[None]:
+    """Meanwhile, metrics are there."""
+    from bridge.metrics import server  # noqa: PLC0415 - an extra
+    from bridge.metrics.exposition import exposition  # noqa: PLC0415
+
+    answer = exposition(lambda: keeper.settings, lambda: keeper.window, lambda: datetime.now(UTC))
+    password = alone.password.get_secret_value() if alone.password else None
+    with server.served(answer, host=alone.host, port=alone.port, password=password) as port:
+        host = f"[{alone.host}]" if ":" in alone.host else alone.host
+        log.info("metrics are at http://%s:%d/metrics", host, port)
         yield
 
 

@@ -16,6 +16,7 @@ from bridge.config.keys import KEYS, KeyPath
 from bridge.config.prices import DayAheadSettings, PriceSettings
 from bridge.config.settings import (
     HomeAssistantSettings,
+    MetricsSettings,
     ScheduleSettings,
     Settings,
     StatisticsSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "EnergyApiSettings",
     "HomeAssistantSettings",
     "KeyPath",
+    "MetricsSettings",
     "MqttSettings",
     "PortalSettings",
     "PriceSettings",

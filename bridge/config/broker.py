@@ -24,6 +24,14 @@ class TlsSettings(Section):
     )
 
 
+class PublishSettings(Section):
+    """What is retained on the broker, beside what the bridge says of itself."""
+
+    meters: bool = Field(
+        default=True, description="True to publish meters, false where somebody else has all they count"
+    )
+
+
 class MqttSettings(Section):
     """Where the readings go."""
 
@@ -60,6 +68,7 @@ class MqttSettings(Section):
         default="fluvius",
         description="The topic above all others, without # and +, no / at either end, no $ in front",
     )
+    publish: PublishSettings = Field(default=PublishSettings(), description="The key meters")
     stream: bool = Field(
         default=False,
         description="True to publish every new or corrected interval by itself too, on .../reading, or false",

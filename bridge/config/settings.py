@@ -103,6 +103,21 @@ class WebSettings(Section):
     password: Secret | None = Field(default=None, description="The password that the page asks for")
 
 
+class MetricsSettings(Section):
+    """Where metrics are served by themselves."""
+
+    host: Annotated[str, AfterValidator(checks.host)] = Field(
+        default="127.0.0.1", description="The address on which Prometheus asks, such as 127.0.0.1 or 0.0.0.0"
+    )
+    port: int = Field(
+        default=9087,
+        ge=1,
+        le=65535,
+        description="The port of metrics, a number from 1 to 65535, such as 9087",
+    )
+    password: Secret | None = Field(default=None, description="The password that Prometheus has to know")
+
+
 class LogSettings(Section):
     """What is told along the way."""
 
@@ -143,6 +158,10 @@ class Settings(Section):
         default=False, description="True for a page on this machine, false, or the keys host, port, password"
     )
     sinks: SinkSettings = Field(default=SinkSettings(), description="The key postgresql")
+    metrics: Annotated[Flag | Annotated[MetricsSettings, Tag("(keys)")], Discriminator(checks.form)] = Field(
+        default=False,
+        description="True for /metrics on the page or this machine, false, or the keys host, port, password",
+    )
     language: Literal["en", "nl", "fr", "de"] = Field(
         default="en",
         description="The language of names in Home Assistant and of the page, one of en, nl, fr and de",
@@ -175,11 +194,23 @@ class Settings(Section):
         return bool((portal and (portal.email or portal.token)) or self.fluvius.energy_api or self.meters)
 
     @property
+    def discovers(self) -> bool:
+        """Whether Home Assistant is told of devices: of what is published."""
+        return self.homeassistant.discovery and self.mqtt.publish.meters
+
+    @property
     def page(self) -> WebSettings | None:
         """Where the page is reached; None where there is none."""
         if isinstance(self.web, bool):
             return WebSettings() if self.web else None
         return self.web
+
+    @property
+    def metrics_alone(self) -> MetricsSettings | None:
+        """Where metrics are served by themselves; None where they are on the page, or nowhere."""
+        if isinstance(self.metrics, bool):
+            return MetricsSettings() if self.metrics and not self.page else None
+        return self.metrics
 
     @property
     def followed(self) -> tuple[Meter, ...]:

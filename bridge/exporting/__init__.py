@@ -1,4 +1,4 @@
-"""Readings out of the ledger as CSV or JSON, one by one, however many there are."""
+"""Readings out of the ledger as CSV, JSON or Parquet, one by one, however many there are."""
 
 from bridge.exporting.export import DELIMITERS, POINTS, Export, Wanted
 

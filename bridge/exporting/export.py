@@ -1,12 +1,14 @@
-"""What is exported of which meters, as text that is made while it is taken."""
+"""What is exported of which meters, made while it is taken."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
+from importlib.util import find_spec
 from itertools import chain, groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Literal
 
 from bridge.config import ConfigError, Settings
@@ -33,7 +35,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 class Wanted:
     """What is asked for."""
 
-    format: Literal["csv", "json"]
+    format: Literal["csv", "json", "parquet"]
     first: date | None = None  # None: the first day known
     last: date | None = None  # included; None: the latest
     meter: str | None = None  # its name, or its EAN; None: all
@@ -62,7 +64,7 @@ class _Tally:
     """What went by."""
 
     count: int = 0
-    dates: set[str] = field(default_factory=set)
+    dates: set[str | date] = field(default_factory=set)
 
     def of(self, lines: Iterable[Any]) -> Iterator[Any]:
         for line in lines:
@@ -90,9 +92,9 @@ class Export:
             raise ConfigError(
                 "there are no prices in the configuration; write them below prices, as in config.example.yaml"
             )
+        _check_form(wanted)
         check_span(wanted.first, wanted.last, now)
         self._settings, self._records, self._wanted, self._now = settings, records, wanted, now
-        self._write = _writer(wanted)
         meters = meters_named(readable.meters_of(settings, records, now), wanted.meter)
         self.spans, self._missing = _spans(records, meters, wanted, now)
         self._tally = _Tally()
@@ -108,12 +110,23 @@ class Export:
             self._records.checks.raise_if_damaged(span.meter, span.first, span.last)
 
     def text(self) -> Iterator[str]:
-        """All of it, some hundred lines at a time.
+        """All of it as CSV or JSON, some hundred lines at a time.
 
         Raises:
             LedgerError: a part of it cannot be read.
         """
-        return self._write(self._tally.of(chain.from_iterable(map(self._lines_of, self.spans))))
+        return _writer(self._wanted)(self._tally.of(chain.from_iterable(map(self._lines_of, self.spans))))
+
+    def data_set(self, folder: Path) -> None:
+        """All of it as Parquet, into an empty folder.
+
+        Raises:
+            OSError, LedgerError: see `parquet.write`.
+        """
+        from bridge.exporting import parquet  # noqa: PLC0415 - an extra
+
+        daily = self._wanted.resolution == "day"
+        parquet.write(folder, self._records, self.spans, daily=daily, tally=self._tally.of)
 
     def summary(self) -> str:
         """How much was taken, in a few words."""
@@ -150,10 +163,22 @@ class Export:
         return _lines(self._records, span, prices, daily=self._wanted.resolution == "day")
 
 
+def _check_form(wanted: Wanted) -> None:
+    """Make sure that what is asked for goes together.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if wanted.format != "csv" and (wanted.decimal or wanted.delimiter):
+        raise UsageError("--decimal and --delimiter are for --format csv")
+    if wanted.format == "parquet" and wanted.costs:
+        raise UsageError("--costs is for --format csv and --format json")
+    if wanted.format == "parquet" and find_spec("pyarrow") is None:
+        raise UsageError("--format parquet needs pyarrow: pip install 'fluvius2mqtt[parquet]'")
+
+
 def _writer(wanted: Wanted) -> Callable[[Iterable[Any]], Iterator[str]]:
     if wanted.format == "json":
-        if wanted.decimal or wanted.delimiter:
-            raise UsageError("--decimal and --delimiter are for --format csv")
         return costs.json_text if wanted.is_by_part else partial(json_text, costs=wanted.costs)
     decimal = wanted.decimal or "point"
     delimiter = wanted.delimiter or ("semicolon" if decimal == "comma" else "comma")

@@ -1,6 +1,7 @@
 """Visits to Fluvius: politely, one source at a time, and remembering across restarts how it went."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Protocol, cast
 from bridge.config import Settings
 from bridge.fluvius import clock
 from bridge.fluvius.errors import AccountLocked, ClockWrong, CredentialsRefused, TryLater
-from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.http import OUTCOMES, PoliteSession
 from bridge.fluvius.open import address_of_the_time, open_source
 from bridge.fluvius.seen import Seen
 from bridge.fluvius.source import AtOnce, Stepwise
@@ -65,7 +66,9 @@ class Visits:
     ) -> None:
         self._settings, self._ledger, self._now, self._pause = settings, ledger, now, pause
         self._kept: tuple[str, Visit] | None = None  # the source's name, and the visit that stays open
-        self.seen = {name: Seen.from_note(ledger.notes.recall(f"seen/{name}")) for name in names}
+        self.requests = {name: Counter(dict.fromkeys(OUTCOMES, 0)) for name in names}  # since the start
+        self.refusals = Counter(dict.fromkeys(self.requests, 0))  # of credentials that were tried
+        self.seen = {name: Seen.from_note(ledger.notes.recall(f"seen/{name}")) for name in self.requests}
         self.health = {name: SourceHealth.from_note(ledger.notes.recall(f"source/{name}")) for name in names}
 
     def too_early(self, name: str, now: datetime) -> Postponed | None:
@@ -126,6 +129,7 @@ class Visits:
             log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
             retry_at = error.retry_at if isinstance(error, AccountLocked) else None
             health.refused(str(error), tried=visit.http.count > before, retry_at=retry_at)
+            self.refusals[name] += visit.http.count > before
             visit.error = error
         except TryLater as error:
             health.postponed(str(error), self._now(), asked_for=error.not_before, reached=error.reached)
@@ -148,7 +152,7 @@ class Visits:
         if self._kept and keep_open and self._kept[0] == name:
             return replace(self._kept[1], requests=0, trouble=None, error=None)
         self.let_go()
-        http = PoliteSession(self._pause, self._now, seen=self.seen[name])
+        http = PoliteSession(self._pause, self._now, seen=self.seen[name], outcomes=self.requests[name])
 
         @cache
         def opened() -> Source:

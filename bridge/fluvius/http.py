@@ -4,6 +4,7 @@ import json
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,8 @@ _PATIENCE = timedelta(seconds=30)  # a longer Retry-After is not waited for here
 _RETRIES = 2
 _LONGEST_WORDS = 500  # characters of an error
 _WORDS = ("message", "error_description", "detail", "title", "error", "code")  # the first says most
+# What becomes of a request; the last: no answer, or half of one.
+OUTCOMES = ("ok", "refused", "too_many", "server_error", "unreachable")
 _UNHURRIED_AFTER = 2  # like a browser: a page's first requests come at once, more are spread out
 
 
@@ -93,6 +96,7 @@ class PoliteSession:
     longest_pause: float = 1.2  # seconds between two requests for readings
     exchange_seconds: float = _EXCHANGE_SECONDS  # for one request and the whole answer to it
     count: int = 0  # requests made
+    outcomes: Counter[str] = field(default_factory=Counter)  # of these, as in OUTCOMES
     seen: Seen = field(default_factory=Seen)  # how the answers look
     latest: Response | None = None  # the answer that came last
     recorder: "Recorder | None" = None  # of all that is asked and answered
@@ -180,9 +184,11 @@ class PoliteSession:
         try:
             self.latest = response = self._answered(method, url, at_most, options)
         except FluviusError as error:
+            self.outcomes["unreachable"] += 1
             if self.recorder:
                 self.recorder.failed(method, url, options, self.now(), error)
             raise
+        self.outcomes[_outcome(response.status)] += 1
         if self.recorder:
             self.recorder.answered(method, url, options, self.now(), response)
         log.debug("%s %s: %d", method, url.partition("?")[0], response.status)
@@ -223,6 +229,12 @@ class PoliteSession:
         timeout = _CONNECT_SECONDS, _SILENCE_SECONDS
         with self._http.request(method, url, timeout=timeout, stream=True, **options) as answer:
             return Response(answer.status_code, answer.headers, answer.url, _read(answer, at_most))
+
+
+def _outcome(status: int) -> str:
+    if status == 429:
+        return "too_many"
+    return "ok" if status < 400 else "refused" if status < 500 else "server_error"
 
 
 def _read(answer: requests.Response, at_most: int) -> str:

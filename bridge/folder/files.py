@@ -1,8 +1,9 @@
-"""Files that are there when they are whole, or not at all: exports, and what is kept beside the ledger."""
+"""What is there when it is whole, or not at all: exports, and what is kept beside the ledger."""
 
 import io
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ def whole(path: Path) -> Iterator[TextIO]:
     Raises:
         OSError: it cannot be written; what was there before is still there.
     """
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    part = _unfinished(path)
     try:  # before there is a file: a signal may end us at any moment
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
@@ -56,6 +57,30 @@ def opened(path: Path | None) -> Iterator[TextIO]:
         raise
     except OSError as error:
         raise OutputError(f"{path or 'standard output'} cannot be written ({error.strerror})") from error
+
+
+@contextmanager
+def opened_folder(path: Path) -> Iterator[Path]:
+    """A new folder, its owner's alone, that is there when all in it is written, or not at all.
+
+    Raises:
+        OutputError: there is something of that name already, or it cannot be written.
+    """
+    _must_be_new(path)
+    part = _unfinished(path)
+    try:
+        part.mkdir(0o700)
+        yield part
+        _must_be_new(path)
+        part.rename(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # unless it is in its place
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
 
 
 def _standard_output() -> TextIO:

@@ -5,15 +5,15 @@ from importlib.util import find_spec
 
 from pydantic import SecretStr
 
-from bridge.config import ConfigError, HomeAssistantSettings, StatisticsSettings
+from bridge.config import ConfigError, HomeAssistantSettings, Settings, StatisticsSettings
 from bridge.homeassistant import supervisor
 
 _NEEDS_STATISTICS = "Home Assistant's Energy dashboard needs statistics; set homeassistant.statistics"
 
 
-def advice(settings: HomeAssistantSettings) -> str | None:
+def advice(settings: Settings) -> str | None:
     """What is probably missing, for the user: the Energy dashboard shows statistics only."""
-    return _NEEDS_STATISTICS if settings.discovery and settings.statistics is False else None
+    return _NEEDS_STATISTICS if settings.discovers and settings.homeassistant.statistics is False else None
 
 
 def statistics_settings(

@@ -15,6 +15,7 @@ from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices, Prices
 from bridge.ledger.days import Days
 from bridge.ledger.errors import Damaged, LedgerError, LedgerOutdated
+from bridge.ledger.figures import Figures
 from bridge.ledger.jobs import Jobs, KnownJobs
 from bridge.ledger.listing import Listing
 from bridge.ledger.notes import KnownNotes, Notes
@@ -51,6 +52,7 @@ class Records:
         self.corrections = KnownCorrections(store)
         self.jobs = KnownJobs(store)
         self.changes = KnownChanges(store, notes)
+        self.figures = Figures(store)
 
     def __enter__(self) -> Self:
         return self

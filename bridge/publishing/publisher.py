@@ -48,6 +48,7 @@ class Publisher:
     def __init__(self, broker: Broker, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._base = ledger, settings.mqtt.base_topic
         _leave_to_others(ledger, settings.shard)
+        self.shows_meters = settings.mqtt.publish.meters
         self._discovery = _discovery(settings)
         self._of_meter = MeterTopics(ledger, settings)
         self._retained = Retained(broker, ledger.outbox)
@@ -106,6 +107,8 @@ class Publisher:
 
     def latest_day(self, meter: Meter) -> None:
         """Publish a meter's latest complete day and its intervals, the moment they are known."""
+        if not self.shows_meters:
+            return
         day = self._ledger.days.latest_complete_day(meter)
         if day and self._latest.get(meter.ean) != (meter, day):
             self._retained.publish(meter.ean, self._of_meter.day(meter, day))
@@ -123,6 +126,7 @@ class Publisher:
                 found |= self._of_meter.discovery(meter, self._retained.topics_of(ean), self._discovery)
             self._retained.publish(ean, found)
         else:
+            self._editions.pop(ean, None)
             found = self._of_meter.everything(meter, day, progress, self._discovery)
             self._let_go(self._retained.topics_of(ean))
             self._retained.replace(ean, found)
@@ -130,14 +134,23 @@ class Publisher:
             if day:
                 self._stream.announce(meter, day)
         self._untold.discard(ean)
+        self.stream(meter)
+
+    def stream(self, meter: Meter) -> None:
+        """Stream the new and corrected intervals of a meter."""
         while self._stream.piece(meter):
             pass
 
     def remove_all_but(self, meters: Sequence[Meter]) -> None:
-        """Take away what belongs to meters that left the configuration."""
-        for owner in self._retained.owners - {_BRIDGE, *(meter.ean for meter in meters)}:
+        """Take away what belongs to meters that left the configuration, or are not shown any more."""
+        shown = {meter.ean for meter in meters} if self.shows_meters else set()
+        for owner in self._retained.owners - {_BRIDGE, *shown}:
             self._retained.remove(set(self._retained.topics_of(owner)))
             self._editions.pop(owner, None)
+
+    def waiting(self, meters: Sequence[Meter]) -> int:
+        """How many of them a broker does not have as they are now."""
+        return max(len(meters) - len(self._editions), 0) if self.shows_meters else 0
 
     def respond(self, command: str, answer: Payload) -> None:
         """Answer a command."""
@@ -168,7 +181,7 @@ def _leave_to_others(ledger: Ledger, shard: Shard) -> None:
 
 def _discovery(settings: Settings) -> Discovery | None:
     wanted = settings.homeassistant
-    if not wanted.discovery:
+    if not settings.discovers:
         return None
     return Discovery(
         settings.mqtt.base_topic,

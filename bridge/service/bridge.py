@@ -23,6 +23,7 @@ from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
 from bridge.service.deliveries import DatabaseWaits, Deliveries, open_sink
 from bridge.service.errands import Errands
+from bridge.service.gauges import Gauges
 from bridge.service.greeting import Greeting, births
 from bridge.service.imports import Imports, dropped
 from bridge.service.inbox import Inbox, Stopped
@@ -74,9 +75,7 @@ class Bridge:
         self._settings, self._ledger, self._now, self._window = settings, ledger, now, window
         self._inbox, self._trouble = Inbox(), Trouble()
         trouble = self._trouble
-        self._broker = Broker(
-            settings.mqtt, self._inbox.put, births=births(settings.homeassistant), meanwhile=self._beat
-        )
+        self._broker = Broker(settings.mqtt, self._inbox.put, births=births(settings), meanwhile=self._beat)
         self._publisher = publisher = Publisher(self._broker, ledger, settings)
         recorder = open_recorder(
             settings, ledger, now, attend=self._look_around, changed=self._publish_bridge
@@ -149,7 +148,7 @@ class Bridge:
         self._requests = Requests(
             fetcher, view, self._statistics, backfills=wishes, trouble=trouble, now=now, cycle=self._cycle
         )
-        self._greeting = Greeting(now)
+        self._greeting, self._gauges = Greeting(now), Gauges(fetcher, publisher, self._broker, now)
 
     def run(self) -> None:
         """Publish what is known, catch up, then work to the schedule until `stop` is called."""
@@ -245,7 +244,7 @@ class Bridge:
 
     def _beat(self) -> None:
         if self._window:
-            self._window.broker = self._broker.problem
+            self._window.broker, self._window.figures = self._broker.problem, self._gauges.read()
         if not self._broker.alive:
             return  # its thread cannot be had again: who listens to the heart starts the bridge anew
         self._heartbeat.beat(
@@ -265,6 +264,7 @@ class Bridge:
     def _cycle(self, occasion: Occasion) -> Cycle:
         cycle = Cycle(occasion, self._now())
         self._agenda.begun(cycle.now)
+        self._gauges.begun()
         try:
             cycle = self._fetcher.fetch(occasion)
             self._trouble.unusable = None
@@ -274,6 +274,7 @@ class Bridge:
         self._pricing.bring_up_to_date()
         self._view.everything()
         self._statistics.bring_up_to_date(asked=occasion is Occasion.ASKED)
+        self._gauges.ended(cycle)
         if occasion is not Occasion.ONCE and not cycle.errors:
             self._say_what_is_next()
         return cycle

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from bridge.config import HomeAssistantSettings
+from bridge.config import Settings
 from bridge.publishing.discovery import HOME_ASSISTANT_STATUS
 
 _LET_IT_START = (3.0, 10.0)  # seconds: it says that it starts when it is busiest
@@ -34,8 +34,9 @@ class Greeting:
             self._words.popleft()()
 
 
-def births(wanted: HomeAssistantSettings) -> set[str]:
+def births(settings: Settings) -> set[str]:
     """The topics on which Home Assistant says that it started."""
-    if not (wanted.discovery or wanted.statistics):
+    wanted = settings.homeassistant
+    if not (settings.discovers or wanted.statistics):
         return set()
     return {HOME_ASSISTANT_STATUS, f"{wanted.discovery_prefix}/status"}

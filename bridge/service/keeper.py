@@ -21,12 +21,12 @@ class Keeper:
 
     Args:
         settings: the configuration to begin with.
-        is_seen: whether somebody looks through the window.
+        is_seen: whether somebody looks at meters through the window.
     """
 
     def __init__(self, settings: Settings, *, is_seen: bool = False) -> None:
         self.settings = settings
-        self.window = Window()
+        self.window = Window(shows_meters=is_seen)
         self.trouble: str | None = None  # why the bridge did not start with what was taken over
         self._is_seen = is_seen
         self._bridge: Bridge | None = None
@@ -76,7 +76,7 @@ class Keeper:
 
     def _work(self) -> None:
         """One bridge, until something is new."""
-        self.window = Window()
+        self.window = Window(shows_meters=self._is_seen)
         settings = self.settings
         if self._is_told_to_stop:
             return
@@ -86,7 +86,7 @@ class Keeper:
             return
         path = settings.data_dir / "ledger.sqlite"
         with claim(settings.data_dir), Ledger(path, stream=settings.mqtt.stream) as ledger:
-            self._bridge = bridge = Bridge(settings, ledger, window=self.window if self._is_seen else None)
+            self._bridge = bridge = Bridge(settings, ledger, window=self.window)
             log.info(
                 "fluvius2mqtt %s follows %s",
                 __version__,

@@ -133,7 +133,7 @@ class Status:
         )
 
     def _advice(self) -> str | None:
-        return self._recorder.health.advice if self._recorder else advice(self._settings.homeassistant)
+        return self._recorder.health.advice if self._recorder else advice(self._settings)
 
     def _condition(self) -> Condition:
         others = {

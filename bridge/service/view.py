@@ -78,12 +78,13 @@ class View:
     def piece_by_piece(self) -> list[Callable[[], None]]:
         """Calls that publish everything again, for Home Assistant, which may have missed it."""
         self.publisher.forget_discovery()
-        return [self.bridge, *(partial(self.meter, meter) for meter in self._fetcher.meters)]
+        meters = self._fetcher.meters if self.publisher.shows_meters else ()
+        return [self.bridge, *(partial(self.meter, meter) for meter in meters)]
 
     def meter(self, meter: Meter) -> None:
         """Publish one meter."""
         with self._trouble.endured():
-            self.publisher.meter(meter, self._progress(meter))
+            self._show(meter)
 
     def latest_day(self, meter: Meter) -> None:
         """Show the latest day the moment it is known."""
@@ -118,7 +119,7 @@ class View:
             for meter in self.publisher.most_urgent_first(self._fetcher.meters):
                 self._between()
                 try:
-                    self.publisher.meter(meter, self._progress(meter))
+                    self._show(meter)
                 except Damaged as error:  # the other meters are not
                     self._trouble.found_damage(error)
             self.publisher.bridge(self._report())
@@ -126,9 +127,18 @@ class View:
             self._answer_for_backfills()
         self.unpublished = "; ".join(map(str, troubles)) or None
 
+    def _show(self, meter: Meter) -> None:
+        """One meter, to those who want to see it: how far it has come takes as long as all the rest."""
+        if self.publisher.shows_meters:
+            self.publisher.meter(meter, self._progress(meter))
+            return
+        if self._window and self._window.shows_meters:
+            self._progress(meter)
+        self.publisher.stream(meter)
+
     def _progress(self, meter: Meter) -> Progress:
         progress = self._fetcher.progress(meter)
-        if self._window:
+        if self._window and self._window.shows_meters:
             self._window.progress[meter.ean] = progress
         return progress
 
@@ -138,7 +148,7 @@ class View:
             return
         with self._trouble.endured():
             self._report()
-            for meter in meters:
+            for meter in meters if self._window.shows_meters else ():
                 self._progress(meter)
 
     def _report(self) -> BridgeStatus:

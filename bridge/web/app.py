@@ -22,6 +22,7 @@ from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
 from bridge.web.reports import Reports
+from bridge.web.scrapes import metrics
 from bridge.web.sessions import FORM_FIELD, Session, Sessions
 from bridge.web.visit import Visit
 
@@ -62,6 +63,7 @@ class App:
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
             + [Rule("/static/<name>", endpoint="static"), Rule("/sign-in", endpoint="sign_in")]
+            + [Rule("/metrics", endpoint="metrics", methods=["GET"])]
             + [Rule("/sign-out", endpoint="sign_out", methods=["POST"])],
             strict_slashes=False,
             merge_slashes=False,
@@ -137,6 +139,8 @@ class App:
         endpoint, values = visit.urls.match()
         if endpoint == "static":
             return self._file(visit.request, values["name"])
+        if endpoint == "metrics":
+            return metrics(visit, self._door, self._patience)
         if endpoint != "sign_in" and self._must_sign_in(visit.session):
             return visit.to("sign_in")
         if visit.request.method == "POST":

@@ -456,7 +456,7 @@ def test_what_cannot_be_written_is_said_in_a_line(
 
 
 def test_a_form_has_to_be_chosen(reader: Reader) -> None:
-    assert "write --format csv, or --format json" in reader.types("export").error
+    assert "write --format csv, --format json or --format parquet" in reader.types("export").error
 
 
 @pytest.mark.parametrize("there_is", ["nothing", "a folder", "a ledger"])

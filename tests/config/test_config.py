@@ -889,6 +889,7 @@ def test_the_example_is_valid_and_shows_the_defaults(tmp_path: Path) -> None:
         ("day_ahead",),
         ("web",),
         ("sinks",),
+        ("metrics",),
     }
     optional = {p for p in with_default if p[:1] in out_of_use or p[:2] in out_of_use}
     assert with_default - optional - sections - {("meters", 0)} <= written_down

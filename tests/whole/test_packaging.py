@@ -14,7 +14,7 @@ from bridge.config import load
 PROJECT = Path(__file__).parents[2]
 GITHUB = PROJECT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").iterdir())
-IN_THE_IMAGE = ("homeassistant", "energy-api", "terminal", "demo", "postgresql", "web")
+IN_THE_IMAGE = ("homeassistant", "energy-api", "terminal", "demo", "metrics", "postgresql", "web")
 SERVICES: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))["services"]
 
 
