@@ -6,11 +6,13 @@ whole or not at all, as on the portal.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
@@ -32,6 +34,7 @@ _TARIFFS = {"total": Tariff.TOTAL, "day": Tariff.HIGH, "night": Tariff.LOW}
 _UNITS = {"kwh": Unit.KWH, "m3": Unit.M3, "m³": Unit.M3}  # in whatever case
 _FINAL = {"READ", "VAL"}
 _NOT_FINAL = {"EST", "NVAL"}
+_ON_THE_HOUR = datetime(2020, 1, 1, tzinfo=UTC)  # as all meter days begin
 _INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
 
 Slots = dict[Span, list[Reading] | None]
@@ -137,12 +140,12 @@ class _Reader:
             else:
                 self.strange[f"meterID {serial}"] += 1
                 slots.append(dict.fromkeys(self._slots(physical, _DIRECTIONS, "?")))
-        unsure = {span for each in slots for span, readings in each.items() if readings is None}
+        not_theirs = {span for each in slots for span, readings in each.items() if readings is None} | besides
         return [
             reading
             for each in slots
             for span, readings in each.items()
-            if span not in unsure | besides
+            if span not in not_theirs
             for reading in readings or ()
         ]
 
@@ -162,7 +165,7 @@ class _Reader:
                 self._has_other_days or tiling.stands_for(span, self._meter.energy) is not None
             )
             try:
-                readings = list(self._readings(slot, span, directions, serial))
+                readings = self._readings(slot, span, directions, serial)
                 if readings and found.setdefault(span, readings) != readings:
                     doubtful.add(span)
             except NotThereYet:
@@ -175,10 +178,9 @@ class _Reader:
 
     def _span(self, slot: Mapping[str, Any]) -> Span:
         """The slot's start and end, which must be those of an interval of ours, or as long as a day is."""
-        span = values.instant(slot.get("start")), values.instant(slot.get("end"))
+        span = start, end = values.instant(slot.get("start")), values.instant(slot.get("end"))
         length = meterday.interval_length(self._meter.energy)
-        begins = span[0] - meterday.start_of(meterday.day_of(span[0], self._meter.energy), self._meter.energy)
-        if not tiling.may_be_a_day(span) and (begins % length or span[1] - span[0] != length):
+        if not tiling.may_be_a_day(span) and (end - start != length or (start - _ON_THE_HOUR) % length):
             raise NotUnderstood
         return span
 
@@ -187,57 +189,99 @@ class _Reader:
 
     def _readings(
         self, slot: Mapping[str, Any], span: Span, directions: Mapping[str, Direction], serial: str
-    ) -> Iterator[Reading]:
-        readings: dict[Register, Reading] = {}
+    ) -> list[Reading]:
+        amounts: dict[Register, Decimal] = {}
+        said: dict[Register, _Said] = {}  # of them
         silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
-        others = _others(slot, directions)
+        at_most = limits.during(span[1] - span[0], limits.OF_THE_GRID)
+        others: dict[
+            str, Direction | None
+        ] = {}  # what else has an amount, and of which direction it is in kWh
+        for name, part, counted in _counted(slot):
+            value, words = counted.get("value"), _said_of(counted, self._meter.energy)
+            direction, tariff = directions.get(name), _TARIFFS.get(part)
+            if direction is None or tariff is None:
+                if value is not None:
+                    others[clean(f"{name} {part}", LONGEST_NAME)] = direction if words.unit else None
+                continue
+            if value is not None and words.strange:
+                self.strange[words.strange] += 1
+            if value is None or words.unit is None:
+                silent.add((direction, words.unit))
+                continue
+            register = Register(direction, tariff, words.unit)
+            amount = values.amount(value, at_most[words.unit])
+            if amounts.setdefault(register, amount) != amount or said.setdefault(register, words) != words:
+                raise NotUnderstood
         self.left_out |= others.keys()
-        for direction, tariff, counted in _counted(slot, directions):
-            unit = self._unit(counted)
-            if counted.get("value") is None or unit is None:
-                silent.add((direction, unit))
-            else:
-                register = Register(direction, tariff, unit)
-                is_final = self._is_of_final_value(counted, unit)
-                most = limits.during(span[1] - span[0], limits.OF_THE_GRID, unit)
-                reading = Reading(
-                    *span,
-                    register,
-                    values.amount(counted["value"], most),
-                    self._is_final(counted) and is_final is not False,
-                    serial,
-                    provisional=not is_final,
-                )
-                if readings.setdefault(register, reading) != reading:
-                    raise NotUnderstood
-        totals = [each for each in readings if each.tariff is Tariff.TOTAL]
-        if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
-            raise NotThereYet
-        if unknown := _active_part(others, readings):
-            raise NotUnderstood(f"register {unknown}")
-        for register, reading in readings.items() if self._has_other_days else ():
-            total = readings.get(register._replace(tariff=Tariff.TOTAL))
-            if register.tariff is not Tariff.TOTAL and total and total.amount == reading.amount:
-                self._in_force[serial, span[0], flow_of(register)] = register.tariff
-        yield from values.without_double_totals(readings)
+        _make_sure_of_all(amounts, silent, others)
+        if self._has_other_days:
+            self._in_force |= _in_force(amounts, serial, span[0])
+        return [
+            Reading(*span, each, amounts[each], said[each].validated, serial, said[each].provisional)
+            for each in values.without_double_totals(amounts)
+        ]
 
-    def _unit(self, counted: Mapping[str, Any]) -> Unit | None:
-        unit = _unit(counted)
-        if unit is None and counted.get("value") is not None:
-            self.strange[f"unit {counted.get('unit')}"] += 1
-        return unit
 
-    def _is_of_final_value(self, counted: Mapping[str, Any], unit: Unit) -> bool | None:
-        """Whether an amount changes no more with the gas's calorific value; None: that is not said."""
-        if (self._meter.energy, unit) != (Energy.GAS, Unit.KWH):
-            return True
-        return values.is_final(counted.get("gasConversionFactor"))
+class _Said(NamedTuple):
+    """What is said of an amount beside it."""
 
-    def _is_final(self, counted: Mapping[str, Any]) -> bool:
-        state = str(counted.get("validationState")).upper()
-        if state not in _FINAL | _NOT_FINAL:
-            self.strange[f"validationState {counted.get('validationState')}"] += 1
-        return state in _FINAL
+    unit: Unit | None
+    validated: bool
+    provisional: bool  # changes with the calorific value of gas, as far as that is said
+    strange: str  # what of it is not known; empty where all is
+
+
+def _said_of(counted: Mapping[str, Any], energy: Energy) -> _Said:
+    said = counted.get
+    return _understood(
+        str(said("unit")), str(said("validationState")), str(said("gasConversionFactor")), energy
+    )
+
+
+@lru_cache(maxsize=256)  # the same few words are said of thousands of amounts
+def _understood(unit_name: str, state: str, calorific_value: str, energy: Energy) -> _Said:
+    unit = _UNITS.get(unit_name.strip().casefold())
+    is_final = values.is_final(calorific_value) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
+    if unit is None:
+        strange = f"unit {unit_name}"
+    else:
+        strange = "" if state.upper() in _FINAL | _NOT_FINAL else f"validationState {state}"
+    return _Said(unit, state.upper() in _FINAL and is_final is not False, not is_final, strange)
+
+
+def _make_sure_of_all(
+    registers: Collection[Register],
+    silent: AbstractSet[tuple[Direction, Unit | None]],
+    others: Mapping[str, Direction | None],
+) -> None:
+    """Nothing may be missing from a slot, unless a total says what there is with it.
+
+    Raises:
+        NotThereYet: of something the amount is not known.
+        NotUnderstood: it has a part in kWh that we do not know.
+    """
+    if not (silent or others):
+        return
+    totals = [each for each in registers if each.tariff is Tariff.TOTAL]
+    if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
+        raise NotThereYet
+    with_total = {each.direction for each in totals}
+    for name, direction in others.items():
+        if direction and direction not in with_total:
+            raise NotUnderstood(f"register {name}")
+
+
+def _in_force(
+    amounts: Mapping[Register, Decimal], serial: str, start: datetime
+) -> dict[tuple[str, datetime, Flow], Tariff]:
+    """The tariff of which a slot's total is."""
+    return {
+        (serial, start, flow_of(register)): register.tariff
+        for register, amount in amounts.items()
+        if register.tariff is not Tariff.TOTAL
+        and amounts.get(register._replace(tariff=Tariff.TOTAL)) == amount
+    }
 
 
 def _described(sub: Mapping[str, Any]) -> dict[str, str]:
@@ -256,45 +300,15 @@ def _shape(headpoint: Mapping[str, Any]) -> str:
     return f"metering-on-{'-and-'.join(['headpoint'] * has_own + ['meter'] * (has_meters or not has_own))}"
 
 
-def _unit(counted: Mapping[str, Any]) -> Unit | None:
-    return _UNITS.get(str(counted.get("unit")).strip().casefold())
-
-
-def _counted(
-    slot: Mapping[str, Any], directions: Mapping[str, Direction]
-) -> Iterator[tuple[Direction, Tariff, Mapping[str, Any]]]:
-    """The registers of a slot that there are."""
+def _counted(slot: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """What is said of each part of each direction of a slot."""
     for measurement in _list(slot, "measurements"):
-        for name, direction in directions.items():
-            for tariff_name, tariff in _TARIFFS.items():
-                if counted := _mapping(_mapping(measurement, name), tariff_name):
-                    yield direction, tariff, counted
-
-
-def _others(slot: Mapping[str, Any], directions: Mapping[str, Direction]) -> dict[str, Direction | None]:
-    """What else has an amount in a slot, by its name, and of which known direction it is in kWh."""
-    others: dict[str, Direction | None] = {}
-    for measurement in _list(slot, "measurements"):
-        for name, registers in measurement.items():
-            ours = _TARIFFS.keys() if name in directions else ()
-            for each, counted in registers.items() if isinstance(registers, dict) else ():
-                if each not in ours and isinstance(counted, dict) and counted.get("value") is not None:
-                    what = clean(f"{name} {each}", LONGEST_NAME)
-                    others[what] = directions.get(name) if _unit(counted) else None
-    return others
-
-
-def _active_part(others: Mapping[str, Direction | None], readings: Mapping[Register, Reading]) -> str | None:
-    """The name of a part in kWh that we do not know, where no total says what there is with it."""
-    with_total = {each.direction for each in readings if each.tariff is Tariff.TOTAL}
-    return next((name for name, each in others.items() if each and each not in with_total), None)
+        for name, parts in measurement.items():
+            for part, counted in parts.items() if isinstance(parts, dict) else ():
+                if counted and isinstance(counted, dict):
+                    yield name, part, counted
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     listed = content.get(name)
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-
-
-def _mapping(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = content.get(name)
-    return value if isinstance(value, dict) else {}
