@@ -164,8 +164,10 @@ class Fetcher:
         with self.visits.to(name, cycle.now, asked=cycle.occasion is Occasion.ASKED) as visit:
             visit.open_source()
             if SOURCES[name].needs_mandate:
+                allowed = self.mandates.by_ean
                 visit.trouble = self._learn_mandates(visit, cycle)
-                desks = self._due(name, cycle)
+                if self.mandates.by_ean != allowed:
+                    desks = self._due(name, cycle)
             visit.http.longest_pause = min(visit.http.longest_pause, _WHOLE_RUN / (len(desks) or 1))
             outcomes = []
             for desk in self._in_turn(desks):

@@ -1,7 +1,7 @@
 """Which meters the mandates make, kept across restarts."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -52,6 +52,11 @@ class MandateBook:
         self._asked_at = datetime.fromisoformat(note["asked_at"]) if note else None
         self._by_ean = kept(ledger)
         self._warned: set[str] = set()
+
+    @property
+    def by_ean(self) -> Mapping[str, Mandate]:
+        """The mandates that count."""
+        return self._by_ean
 
     @property
     def is_known(self) -> bool:

@@ -133,8 +133,7 @@ class Desk:
 
     def put_away(self) -> None:
         """Keep little in memory until it is this meter's turn: there may be thousands."""
-        if any(day.intervals for day in self.facts):
-            self._look_again()
+        self._look_again()
 
     def ask_again(self) -> None:
         """Forget what was asked of the meter that hung there before."""

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 
 from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
@@ -78,9 +80,10 @@ class Readings(Part):
             " GROUP BY daily, start, register",
             (self._meter(meter), *map(to_seconds, bounds)),
         )
-        for daily, start, register, amount in rows:
+        for (daily, start), parts in groupby(rows, key=itemgetter(0, 1)):
             amounts = whole if daily else slots[to_instant(start)]
-            amounts[self._store.names.registers[register]] = to_amount(amount)
+            for _, _, register, amount in parts:
+                amounts[self._store.names.registers[register]] = to_amount(amount)
         return whole, slots
 
     def summed_up(self, meter: Meter, day: date) -> list[Reading]:
