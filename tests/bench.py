@@ -544,7 +544,7 @@ def a_month(stage: Stage, fluvius: FluviusNextDoor) -> Iterator[Figure]:
     if not PEER.exists():
         yield Figure("the same by its published client", "-", "it is not there: `make build/peers` first")
         return
-    command = [PEER, "-m", "tests.peer_month", answer, str(MONTHS)]
+    command = [str(PEER), "-m", "tests.peer_month", str(answer), str(MONTHS)]
     theirs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     times = [
         min(each) / min(mine)

@@ -1,6 +1,7 @@
 """`fluvius2mqtt run`: the bridge, until it is told to stop."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -31,6 +32,7 @@ def command(arguments: argparse.Namespace) -> int:
     settings = settings_for(arguments, may_be_empty=True)
     keeper = Keeper(settings, is_seen=settings.page is not None)
     with _page(settings.page, keeper, arguments.config) if settings.page else nullcontext():
+        gc.freeze()  # what is loaded stays: it is not looked through again whenever a large answer is read
         ended = _until_told_to_stop(keeper.run, keeper.stop)
     if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
         logging.shutdown()

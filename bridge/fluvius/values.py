@@ -1,6 +1,6 @@
 """What the slots of both services have in common: times, amounts, and totals beside their parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -82,21 +82,27 @@ def is_final(calorific_value: Any) -> bool | None:
     return True if word in _FINAL else False if word in _PROVISIONAL else None
 
 
-def without_double_totals(amounts: Mapping[Register, Decimal]) -> list[Register]:
+def without_double_totals(amounts: Mapping[Register, Decimal]) -> Sequence[Register]:
     """The registers that count: a total beside both of its parts would count twice; beside one, it says more.
 
     Raises:
         NotUnderstood: the parts do not add up to the total.
     """
-    counting = set(amounts)
-    for total in amounts:
-        if total.tariff is not Tariff.TOTAL:
-            continue
-        high, low = _PARTS[total]
-        if high in amounts and low in amounts:
-            if abs(amounts[high] + amounts[low] - amounts[total]) > _ROUNDING:
-                raise NotUnderstood
+    counting, summed = _counting(tuple(amounts))
+    for total, high, low in summed:
+        if abs(amounts[high] + amounts[low] - amounts[total]) > _ROUNDING:
+            raise NotUnderstood
+    return counting
+
+
+@lru_cache(maxsize=256)  # few meters have other registers than most
+def _counting(registers: Sequence[Register]) -> tuple[Sequence[Register], Sequence[Sequence[Register]]]:
+    """The registers that count; and each total that does not, with its parts."""
+    counting, summed = set(registers), []
+    for total, (high, low) in _PARTS.items():
+        if {total, high, low} <= counting:
+            summed.append((total, high, low))
             counting.remove(total)
-        else:
+        elif total in counting:
             counting -= {high, low}
-    return sorted(counting)
+    return sorted(counting), summed

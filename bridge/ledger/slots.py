@@ -1,8 +1,10 @@
 """What an answer changes: decided and written slot by slot."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.corrections import Corrections
@@ -87,12 +89,13 @@ class Slots(Part):
         return written
 
     def _by_start(self, readings: Sequence[Reading]) -> dict[int, Slot]:
-        answer: dict[int, Slot] = defaultdict(dict)
-        device = self._store.names.device
-        for each in readings:
-            origin = to_seconds(each.filed_at) if each.filed_at else 0
-            row = Row(to_billionths(each.amount), each.validated, origin, each.estimated)
-            answer[to_seconds(each.start)][device(each.serial), each.register] = row
+        answer: dict[int, Slot] = {}
+        for start, of_slot in groupby(readings, key=attrgetter("start")):
+            slot = answer.setdefault(to_seconds(start), {})
+            for each in of_slot:
+                origin = to_seconds(each.filed_at) if each.filed_at else 0
+                row = Row(to_billionths(each.amount), each.validated, origin, each.estimated)
+                slot[self._store.names.device(each.serial), each.register] = row
         return answer
 
     def touch(self, meter: Meter, first: date, last: date) -> None:

@@ -24,12 +24,18 @@ from bridge.metering.model import Direction, Energy, Meter, Reading, Register, T
 from bridge.text.foreign import LONGEST_NAME, clean
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
-_SUBS = {
-    "submetering-production": {"production": Direction.PRODUCTION},
-    "submetering-auxiliary": {"auxiliary": Direction.AUXILIARY},
-    "submetering-offtake": {},  # a part of what the headpoint counts already
+_DIRECTIONS = {
+    "offtake": Direction.CONSUMPTION,
+    "injection": Direction.INJECTION,
+    "production": Direction.PRODUCTION,
+    "auxiliary": Direction.AUXILIARY,
 }
-_DIRECTIONS = {"offtake": Direction.CONSUMPTION, "injection": Direction.INJECTION}
+_OF_THE_CONNECTION = {"offtake", "injection"}
+_SUBS: Mapping[str, AbstractSet[str]] = {  # which of them count there
+    "submetering-production": {"production"},
+    "submetering-auxiliary": {"auxiliary"},
+    "submetering-offtake": set(),  # a part of what the headpoint counts already
+}
 _TARIFFS = {"total": Tariff.TOTAL, "day": Tariff.HIGH, "night": Tariff.LOW}
 _UNITS = {"kwh": Unit.KWH, "m3": Unit.M3, "m³": Unit.M3}  # in whatever case
 _FINAL = {"READ", "VAL"}
@@ -107,7 +113,7 @@ class _Reader:
         if shape not in _SHAPES:
             self.strange[f"$type {shape}"] += 1
             return []
-        own = self._slots(headpoint, _DIRECTIONS, "") if shape != "metering-on-meter" else {}
+        own = self._slots(headpoint, _OF_THE_CONNECTION, "") if shape != "metering-on-meter" else {}
         found = [reading for readings in own.values() for reading in readings or ()]
         if shape != "metering-on-headpoint":
             found += self._of_physical_meters(_list(headpoint, "physicalMeters"), besides=own.keys())
@@ -136,10 +142,10 @@ class _Reader:
         slots = []
         for physical in meters:
             if isinstance(serial := physical.get("meterID"), str) and serial:
-                slots.append(self._slots(physical, _DIRECTIONS, clean(serial, LONGEST_NAME)))
+                slots.append(self._slots(physical, _OF_THE_CONNECTION, clean(serial, LONGEST_NAME)))
             else:
                 self.strange[f"meterID {serial}"] += 1
-                slots.append(dict.fromkeys(self._slots(physical, _DIRECTIONS, "?")))
+                slots.append(dict.fromkeys(self._slots(physical, _OF_THE_CONNECTION, "?")))
         not_theirs = {span for each in slots for span, readings in each.items() if readings is None} | besides
         return [
             reading
@@ -149,7 +155,7 @@ class _Reader:
             for reading in readings or ()
         ]
 
-    def _slots(self, point: Mapping[str, Any], directions: Mapping[str, Direction], serial: str) -> Slots:
+    def _slots(self, point: Mapping[str, Any], directions: AbstractSet[str], serial: str) -> Slots:
         """The slots of one meter or headpoint; None for those that are not sure."""
         found: Slots = {}
         doubtful: set[Span] = set()
@@ -188,29 +194,27 @@ class _Reader:
         return self._first <= tiling.named(span, self._meter.energy) <= self._last
 
     def _readings(
-        self, slot: Mapping[str, Any], span: Span, directions: Mapping[str, Direction], serial: str
+        self, slot: Mapping[str, Any], span: Span, directions: AbstractSet[str], serial: str
     ) -> list[Reading]:
         amounts: dict[Register, Decimal] = {}
         said: dict[Register, _Said] = {}  # of them
         silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
+        others: dict[str, Direction | None] = {}  # what else has an amount; in kWh: and of which direction
         at_most = limits.during(span[1] - span[0], limits.OF_THE_GRID)
-        others: dict[
-            str, Direction | None
-        ] = {}  # what else has an amount, and of which direction it is in kWh
         for name, part, counted in _counted(slot):
-            value, words = counted.get("value"), _said_of(counted, self._meter.energy)
-            direction, tariff = directions.get(name), _TARIFFS.get(part)
-            if direction is None or tariff is None:
+            value, words = counted.get("value"), _said_of(name, part, counted, self._meter.energy)
+            if name not in directions or part not in _TARIFFS:
                 if value is not None:
-                    others[clean(f"{name} {part}", LONGEST_NAME)] = direction if words.unit else None
+                    is_ours = name in directions and words.unit
+                    others[clean(f"{name} {part}", LONGEST_NAME)] = _DIRECTIONS[name] if is_ours else None
                 continue
             if value is not None and words.strange:
                 self.strange[words.strange] += 1
-            if value is None or words.unit is None:
-                silent.add((direction, words.unit))
+            if value is None or words.register is None:
+                silent.add((_DIRECTIONS[name], words.unit))
                 continue
-            register = Register(direction, tariff, words.unit)
-            amount = values.amount(value, at_most[words.unit])
+            register = words.register
+            amount = values.amount(value, at_most[register.unit])
             if amounts.setdefault(register, amount) != amount or said.setdefault(register, words) != words:
                 raise NotUnderstood
         self.left_out |= others.keys()
@@ -224,30 +228,33 @@ class _Reader:
 
 
 class _Said(NamedTuple):
-    """What is said of an amount beside it."""
+    """What the words say that stand around an amount."""
 
+    register: Register | None
     unit: Unit | None
     validated: bool
     provisional: bool  # changes with the calorific value of gas, as far as that is said
     strange: str  # what of it is not known; empty where all is
 
 
-def _said_of(counted: Mapping[str, Any], energy: Energy) -> _Said:
-    said = counted.get
-    return _understood(
-        str(said("unit")), str(said("validationState")), str(said("gasConversionFactor")), energy
-    )
+def _said_of(name: str, part: str, counted: Mapping[str, Any], energy: Energy) -> _Said:
+    unit, state = str(counted.get("unit")), str(counted.get("validationState"))
+    return _understood((name, part), unit, state, str(counted.get("gasConversionFactor")), energy)
 
 
-@lru_cache(maxsize=256)  # the same few words are said of thousands of amounts
-def _understood(unit_name: str, state: str, calorific_value: str, energy: Energy) -> _Said:
+@lru_cache(maxsize=256)  # the same few words stand around thousands of amounts
+def _understood(
+    name: tuple[str, str], unit_name: str, state: str, calorific_value: str, energy: Energy
+) -> _Said:
+    direction, tariff = _DIRECTIONS.get(name[0]), _TARIFFS.get(name[1])
     unit = _UNITS.get(unit_name.strip().casefold())
     is_final = values.is_final(calorific_value) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
+    validated = state.upper() in _FINAL and is_final is not False
     if unit is None:
-        strange = f"unit {unit_name}"
-    else:
-        strange = "" if state.upper() in _FINAL | _NOT_FINAL else f"validationState {state}"
-    return _Said(unit, state.upper() in _FINAL and is_final is not False, not is_final, strange)
+        return _Said(None, None, validated, not is_final, f"unit {unit_name}")
+    strange = "" if state.upper() in _FINAL | _NOT_FINAL else f"validationState {state}"
+    register = Register(direction, tariff, unit) if direction and tariff else None
+    return _Said(register, unit, validated, not is_final, strange)
 
 
 def _make_sure_of_all(
