@@ -133,7 +133,8 @@ class Desk:
 
     def put_away(self) -> None:
         """Keep little in memory until it is this meter's turn: there may be thousands."""
-        self._look_again()
+        if any(day.intervals for day in self.facts):
+            self._look_again()
 
     def ask_again(self) -> None:
         """Forget what was asked of the meter that hung there before."""
