@@ -6,16 +6,16 @@ whole or not at all, as on the portal.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
+from bridge.fluvius.energy_api.registers import DIRECTIONS, TARIFFS, Said, make_sure_of_all, said_of
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering import meterday
@@ -24,22 +24,12 @@ from bridge.metering.model import Direction, Energy, Meter, Reading, Register, T
 from bridge.text.foreign import LONGEST_NAME, clean
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
-_DIRECTIONS = {
-    "offtake": Direction.CONSUMPTION,
-    "injection": Direction.INJECTION,
-    "production": Direction.PRODUCTION,
-    "auxiliary": Direction.AUXILIARY,
-}
 _OF_THE_CONNECTION = {"offtake", "injection"}
 _SUBS: Mapping[str, AbstractSet[str]] = {  # which of them count there
     "submetering-production": {"production"},
     "submetering-auxiliary": {"auxiliary"},
     "submetering-offtake": set(),  # a part of what the headpoint counts already
 }
-_TARIFFS = {"total": Tariff.TOTAL, "day": Tariff.HIGH, "night": Tariff.LOW}
-_UNITS = {"kwh": Unit.KWH, "m3": Unit.M3, "m³": Unit.M3}  # in whatever case
-_FINAL = {"READ", "VAL"}
-_NOT_FINAL = {"EST", "NVAL"}
 _ON_THE_HOUR = datetime(2020, 1, 1, tzinfo=UTC)  # as all meter days begin
 _INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
 
@@ -197,86 +187,34 @@ class _Reader:
         self, slot: Mapping[str, Any], span: Span, directions: AbstractSet[str], serial: str
     ) -> list[Reading]:
         amounts: dict[Register, Decimal] = {}
-        said: dict[Register, _Said] = {}  # of them
+        said: dict[Register, Said] = {}  # of them
         silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
         others: dict[str, Direction | None] = {}  # what else has an amount; in kWh: and of which direction
         at_most = limits.during(span[1] - span[0], limits.OF_THE_GRID)
         for name, part, counted in _counted(slot):
-            value, words = counted.get("value"), _said_of(name, part, counted, self._meter.energy)
-            if name not in directions or part not in _TARIFFS:
+            value, words = counted.get("value"), said_of(name, part, counted, self._meter.energy)
+            if name not in directions or part not in TARIFFS:
                 if value is not None:
                     is_ours = name in directions and words.unit
-                    others[clean(f"{name} {part}", LONGEST_NAME)] = _DIRECTIONS[name] if is_ours else None
+                    others[clean(f"{name} {part}", LONGEST_NAME)] = DIRECTIONS[name] if is_ours else None
                 continue
             if value is not None and words.strange:
                 self.strange[words.strange] += 1
             if value is None or words.register is None:
-                silent.add((_DIRECTIONS[name], words.unit))
+                silent.add((DIRECTIONS[name], words.unit))
                 continue
             register = words.register
             amount = values.amount(value, at_most[register.unit])
             if amounts.setdefault(register, amount) != amount or said.setdefault(register, words) != words:
                 raise NotUnderstood
         self.left_out |= others.keys()
-        _make_sure_of_all(amounts, silent, others)
+        make_sure_of_all(amounts, silent, others)
         if self._has_other_days:
             self._in_force |= _in_force(amounts, serial, span[0])
         return [
             Reading(*span, each, amounts[each], said[each].validated, serial, said[each].provisional)
             for each in values.without_double_totals(amounts)
         ]
-
-
-class _Said(NamedTuple):
-    """What the words say that stand around an amount."""
-
-    register: Register | None
-    unit: Unit | None
-    validated: bool
-    provisional: bool  # changes with the calorific value of gas, as far as that is said
-    strange: str  # what of it is not known; empty where all is
-
-
-def _said_of(name: str, part: str, counted: Mapping[str, Any], energy: Energy) -> _Said:
-    unit, state = str(counted.get("unit")), str(counted.get("validationState"))
-    return _understood((name, part), unit, state, str(counted.get("gasConversionFactor")), energy)
-
-
-@lru_cache(maxsize=256)  # the same few words stand around thousands of amounts
-def _understood(
-    name: tuple[str, str], unit_name: str, state: str, calorific_value: str, energy: Energy
-) -> _Said:
-    direction, tariff = _DIRECTIONS.get(name[0]), _TARIFFS.get(name[1])
-    unit = _UNITS.get(unit_name.strip().casefold())
-    is_final = values.is_final(calorific_value) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
-    validated = state.upper() in _FINAL and is_final is not False
-    if unit is None:
-        return _Said(None, None, validated, not is_final, f"unit {unit_name}")
-    strange = "" if state.upper() in _FINAL | _NOT_FINAL else f"validationState {state}"
-    register = Register(direction, tariff, unit) if direction and tariff else None
-    return _Said(register, unit, validated, not is_final, strange)
-
-
-def _make_sure_of_all(
-    registers: Collection[Register],
-    silent: AbstractSet[tuple[Direction, Unit | None]],
-    others: Mapping[str, Direction | None],
-) -> None:
-    """Nothing may be missing from a slot, unless a total says what there is with it.
-
-    Raises:
-        NotThereYet: of something the amount is not known.
-        NotUnderstood: it has a part in kWh that we do not know.
-    """
-    if not (silent or others):
-        return
-    totals = [each for each in registers if each.tariff is Tariff.TOTAL]
-    if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
-        raise NotThereYet
-    with_total = {each.direction for each in totals}
-    for name, direction in others.items():
-        if direction and direction not in with_total:
-            raise NotUnderstood(f"register {name}")
 
 
 def _in_force(
