@@ -147,12 +147,13 @@ class Fetcher:
 
     def _due(self, name: str, cycle: Cycle) -> list[Desk]:
         """The desks of a source's meters that have something to ask."""
-        found = []
+        found: list[Desk] = []
         for meter in self.meters:
             if meter.source == name and not self.mandates.forbidden(meter, cycle.now):
                 desk = self._desk(meter, cycle.now)
                 if desk.is_due(cycle.occasion):
-                    desk.put_away()
+                    if found:  # it is the first one's turn now
+                        desk.put_away()
                     found.append(desk)
         return found
 
@@ -173,6 +174,7 @@ class Fetcher:
             for desk in self._in_turn(desks):
                 with self._ledger.checks.proving_once():
                     outcomes.append(self._ask_for_meter(visit, desk, cycle))
+                desk.put_away()
             if outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
                 visit.trouble = visit.trouble or outcomes[0]
         cycle.requests += visit.requests
