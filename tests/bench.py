@@ -591,7 +591,7 @@ def a_new_day(stage: Stage, fluvius: FluviusNextDoor, *, with_mqtt: bool) -> Ite
     )
     done = json.loads(ended.stdout)
     meters, silently = done["meters"], "" if with_mqtt else ", none published"
-    target = 60.0 if meters < 5000 else (150.0 if with_mqtt else 90.0) * meters / 10_000
+    target = 60 if meters < 5000 else (150 if with_mqtt else 90) * round(meters, -3) / 10_000
     yield timed(
         f"a new day for {meters} meters of the Energy API, no pauses{silently}", target, [done["seconds"]]
     )
