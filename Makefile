@@ -29,9 +29,10 @@ format: .venv/installed
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+# With `make build/peers` before it, beside the published client. CUSTOMERS="1000 10000" measures nothing but so many.
 bench: .venv/installed mosquitto postgresql chromium
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(if $(CUSTOMERS),--customers $(CUSTOMERS))
 
 # Debian and Ubuntu ship Python without ensurepip; python3-venv brings it.
 .venv/installed: pyproject.toml
@@ -57,9 +58,7 @@ interop: .venv/installed mosquitto chromium
 # The published client of the Energy API, every call of it, against the simulator. It wants Python 3.12 or newer.
 PYTHON_FOR_PEERS ?= python3
 .PHONY: peers
-peers:
-	$(PYTHON_FOR_PEERS) -m venv build/peers
-	build/peers/bin/pip install --quiet --disable-pip-version-check fluvius-energy-api polars-fluvius tzdata
+peers: build/peers
 	PYTHONPATH=. build/peers/bin/python -m tests.peers
 
 # The examples for Prometheus, in a real one.
@@ -74,6 +73,9 @@ prometheus: .venv/installed mosquitto
 readers: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check duckdb polars
 	$(BIN)/python -m tests.readers
+build/peers:
+	$(PYTHON_FOR_PEERS) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check fluvius-energy-api polars-fluvius tzdata
 
 # The drawing of rooms and arrows in docs/architecture.md, from the imports.
 .PHONY: rooms

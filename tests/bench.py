@@ -6,6 +6,7 @@ a real one comes once a day; they too ask the simulator over HTTP, without the p
 """
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -62,7 +63,8 @@ STARTS = 7
 MORNINGS = 15
 DAY_PAGE = "/meters/home/day"
 CUSTOMERS = 1000
-MONTHS = 5
+MONTHS = 9
+PEER = Path("build/peers/bin/python")  # see Makefile
 HEAD = "| figure | target | measured | |\n|---|---|---|---|"
 NOISE = 1.1  # a cycle "no slower" than another may take that much longer by chance
 
@@ -450,7 +452,7 @@ def what_it_cost(stage: Stage) -> Iterator[Figure]:
         old, new = contract(yesterday - TEN_YEARS * ONE_DAY, "0.1342"), contract(changed_on, "0.0089")
         contracts = Timeline((old, replace(new, energy=DYNAMIC)))
         yield computed("ten years of quarter-hours priced", 3, lambda: price(ledger, meter, contracts))
-        again = [a_new_day(ledger, meter, yesterday, contracts) for _ in range(MORNINGS)]
+        again = [a_new_day_priced(ledger, meter, yesterday, contracts) for _ in range(MORNINGS)]
         milliseconds = 1000 * statistics.median(again)
         yield Figure(
             "a new day's costs, with ten years",
@@ -491,7 +493,7 @@ def price(ledger: Ledger, meter: Meter, contracts: Timeline) -> None:
     ledger.costs.bring_up_to_date(meter, contracts)
 
 
-def a_new_day(ledger: Ledger, meter: Meter, day: date, contracts: Timeline) -> float:
+def a_new_day_priced(ledger: Ledger, meter: Meter, day: date, contracts: Timeline) -> float:
     """Seconds of the processor for the costs of a day that was not priced yet."""
     ledger.store.execute("DELETE FROM cost WHERE date = ?", (day.isoformat(),))
     begin = time.process_time()
@@ -520,12 +522,49 @@ def the_energy_api(stage: Stage) -> Iterator[Figure]:
     """With a simulator of its own, that has a thousand customers."""
     with fluvius_next_door(stage.folder, "--customers", str(CUSTOMERS)) as fluvius:
         fluvius.move_to(stage.clock())
-        months = [a_month_at_once(provider(stage, fluvius, f"month-{i}")) for i in range(MONTHS)]
-        yield timed("a month of quarter-hours from the Energy API, parsed and kept", 0.3, months)
-        yield from a_thousand_meters(stage, fluvius)
+        yield from a_month(stage, fluvius)
+        yield from a_new_day(stage, fluvius, with_mqtt=True)
 
 
-def a_month_at_once(world: World) -> float:
+def many_customers(stage: Stage, numbers: Sequence[int]) -> Iterator[Figure]:
+    """A new day for so many meters, published and not; each ten thousand take minutes."""
+    for number in numbers:
+        with fluvius_next_door(stage.folder, "--customers", str(number)) as fluvius:
+            for with_mqtt in (False, True):
+                fluvius.move_to(stage.clock())
+                yield from a_new_day(stage, fluvius, with_mqtt=with_mqtt)
+
+
+def a_month(stage: Stage, fluvius: FluviusNextDoor) -> Iterator[Figure]:
+    """Ours, and by the published client with its data frames where `make build/peers` has put them."""
+    answer = stage.folder / "month.json"
+    ours = [a_month_at_once(provider(stage, fluvius, f"month-{i}"), answer) for i in range(MONTHS)]
+    yield Figure(
+        "a month of quarter-hours from the Energy API, parsed; and kept",
+        "- / < 0.3 s of processor time",
+        said(ours),
+        min(kept for _, kept in ours) < 0.3,
+    )
+    if not PEER.exists():
+        yield Figure("the same by its published client", "-", "it is not there: `make build/peers` first")
+        return
+    command = [str(PEER), "-m", "tests.peer_month", str(answer), str(MONTHS)]
+    theirs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    times = [
+        min(each) / min(mine)
+        for each, mine in zip(zip(*theirs, strict=True), zip(*ours, strict=True), strict=True)
+    ]
+    yield Figure("the same by its published client, into Parquet", "-", said(theirs))
+    yield Figure("how many times faster we are", "- / ≥ 4", f"{times[0]:.1f} / {times[1]:.1f}", times[1] >= 4)
+
+
+def said(took: Sequence[Sequence[float]]) -> str:
+    parsed, kept = (min(each) * 1000 for each in zip(*took, strict=True))
+    return f"{parsed:.0f} ms / {kept:.0f} ms (best of {len(took)})"
+
+
+def a_month_at_once(world: World, file: Path) -> tuple[float, float]:
+    """Seconds of the processor until an answer, which stays in a file, is parsed; and until it is kept."""
     meter = Meter(HOME["ean"], HOME["ean"], Energy.ELECTRICITY, source="energy_api")
     answers: list[Response] = []
     with world.ledger() as ledger, closing(PoliteSession(lambda _: None, world.clock)) as http:
@@ -538,44 +577,60 @@ def a_month_at_once(world: World) -> float:
 
         source._with_bearer = listened  # type: ignore[method-assign,assignment]
         source.readings(meter, "simulated", date(2026, 10, 1), date(2026, 10, 31), None)
+        file.write_text(answers[-1].text, "utf-8")
+        begin = time.process_time()
+        found = headpoints.read(answers[-1].json()["data"], meter)
+        parsed = time.process_time()
+        record_at_once(ledger, meter, found.readings, set(), world.clock(), only_new=False)
+        return parsed - begin, time.process_time() - begin
 
-        def parse_and_keep() -> None:
-            found = headpoints.read(answers[-1].json()["data"], meter)
-            record_at_once(ledger, meter, found.readings, set(), world.clock(), only_new=False)
 
-        return seconds_of(parse_and_keep)
-
-
-def a_thousand_meters(stage: Stage, fluvius: FluviusNextDoor) -> Iterator[Figure]:
+def a_new_day(stage: Stage, fluvius: FluviusNextDoor, *, with_mqtt: bool) -> Iterator[Figure]:
     """A bridge in a process of its own, without its pauses, on two mornings; the second is measured."""
-    file = str(provider(stage, fluvius, "thousand").write_configuration())
+    name = f"provider-{len(list(stage.folder.iterdir()))}"
+    file = str(provider(stage, fluvius, name).write_configuration())
     command = [sys.executable, "-m", "tests.bench", "--two-mornings", file, stage.clock().isoformat()]
-    ended = subprocess.run([*command, fluvius.url], check=True, capture_output=True, text=True)
-    done = json.loads(ended.stdout)
-    yield timed(f"a new day for {done['meters']} meters of the Energy API (no pauses)", 60, [done["seconds"]])
-    yield Figure(
-        "memory of that bridge, at most", "< 120 MB", f"{done['memory']:.0f} MB", done["memory"] < 120
+    ended = subprocess.run(
+        [*command, fluvius.url, *(["mqtt"] if with_mqtt else [])], check=True, capture_output=True, text=True
     )
-    each = done["asked"] / done["meters"]
+    done = json.loads(ended.stdout)
+    meters, silently = done["meters"], "" if with_mqtt else ", none published"
+    target = 60 if meters < 5000 else (150 if with_mqtt else 90) * round(meters, -3) / 10_000
+    yield timed(
+        f"a new day for {meters} meters of the Energy API, no pauses{silently}", target, [done["seconds"]]
+    )
+    yield Figure(
+        "of it the bridge's own, a meter",
+        "-",
+        f"{1000 * done['processor'] / meters:.1f} ms of processor time",
+    )
+    most = 120 if meters < 5000 else 150 if meters < 20_000 else 500
+    yield Figure(
+        "memory of that bridge, at most", f"< {most} MB", f"{done['memory']:.0f} MB", done["memory"] < most
+    )
+    each = done["asked"] / meters
     yield Figure("requests per meter and day", "1", f"{each:.2f}", each <= 1)
 
 
-def two_mornings(file: str, morning: str, url: str) -> None:
-    """What `a_thousand_meters` runs."""
+def two_mornings(file: str, morning: str, url: str, with_mqtt: str = "") -> None:
+    """What `a_new_day` runs."""
     settings, fluvius, clock = load(Path(file), {}), FluviusNextDoor(url), Clock("2000-01-01 00:00")
     clock.instant = datetime.fromisoformat(morning)
     with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
         bridge = Bridge(settings, ledger, now=clock, pause=lambda _: None)
+        if not with_mqtt:
+            bridge._publisher.meter = lambda *_: None  # type: ignore[method-assign]
         with bridge._broker:
             bridge._attend(10)
             bridge._cycle(Occasion.START)
             clock.pass_by(days=1)
             fluvius.move_to(clock())
             fluvius.counted()
-            begin = time.monotonic()
+            begin, processor = time.monotonic(), time.process_time()
             cycle = bridge._cycle(Occasion.SCHEDULE)
             done = {
                 "seconds": time.monotonic() - begin,
+                "processor": time.process_time() - processor,
                 "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                 "meters": len(cycle.new_days),
                 "asked": fluvius.counted().get("energy", 0),
@@ -689,12 +744,14 @@ def fluvius_next_door(folder: Path, *options: str) -> Iterator[FluviusNextDoor]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--two-mornings", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--customers", nargs="+", type=int, help="a new day for so many, and nothing else")
+    parser.add_argument("--two-mornings", nargs="+", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.two_mornings:
         two_mornings(*asked.two_mornings)
         return 0
     as_json = asked.json
+    gc.freeze()  # as `run` does
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # who has installed the bridge has compiled modules
     for name in [name for name in os.environ if name.startswith("FLUVIUS")]:
         del os.environ[name]
@@ -704,7 +761,8 @@ def main() -> int:
         with fluvius_next_door(folder) as fluvius, Mosquitto(folder / "mosquitto") as mosquitto:
             say = sys.stderr if as_json else sys.stdout
             print(HEAD, file=say, flush=True)
-            for figure in measure(Stage(folder, fluvius, mosquitto)):
+            stage = Stage(folder, fluvius, mosquitto)
+            for figure in many_customers(stage, asked.customers) if asked.customers else measure(stage):
                 figures.append(figure)
                 print(figure, file=say, flush=True)
     if as_json:

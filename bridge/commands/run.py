@@ -1,6 +1,7 @@
 """`fluvius2mqtt run`: the bridge, until it is told to stop."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -41,6 +42,7 @@ def command(arguments: argparse.Namespace) -> int:
             meanwhile.enter_context(_page(settings.page, keeper, arguments.config))
         if settings.metrics_alone:
             meanwhile.enter_context(_metrics(settings.metrics_alone, keeper))
+        gc.freeze()  # what is loaded stays: it is not looked through again whenever a large answer is read
         ended = _until_told_to_stop(keeper.run, keeper.stop)
     if not ended:  # in the middle of a request; whatever was kept is kept, and the last will says offline
         logging.shutdown()

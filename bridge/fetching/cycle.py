@@ -149,12 +149,13 @@ class Fetcher:
 
     def _due(self, name: str, cycle: Cycle) -> list[Desk]:
         """The desks of a source's meters that have something to ask."""
-        found = []
+        found: list[Desk] = []
         for meter in self.meters:
             if meter.source == name and not self.mandates.forbidden(meter, cycle.now):
                 desk = self._desk(meter, cycle.now)
                 if desk.is_due(cycle.occasion):
-                    desk.put_away()
+                    if found:  # it is the first one's turn now
+                        desk.put_away()
                     found.append(desk)
         return found
 
@@ -166,15 +167,18 @@ class Fetcher:
         with self.visits.to(name, cycle.now, asked=cycle.occasion is Occasion.ASKED) as visit:
             visit.open_source()
             if SOURCES[name].needs_mandate:
+                allowed = self.mandates.by_ean
                 visit.trouble = self._learn_mandates(
                     visit, cycle, all_of_them=cycle.occasion is Occasion.ASKED
                 )
-                desks = self._due(name, cycle)
+                if self.mandates.by_ean != allowed:
+                    desks = self._due(name, cycle)
             visit.http.longest_pause = min(visit.http.longest_pause, _WHOLE_RUN / (len(desks) or 1))
             outcomes = []
             for desk in self._in_turn(desks):
                 with self._ledger.checks.proving_once():
                     outcomes.append(self._ask_for_meter(visit, desk, cycle))
+                desk.put_away()
             if outcomes and all(isinstance(outcome, ShapeChanged) for outcome in outcomes):
                 visit.trouble = visit.trouble or outcomes[0]
         cycle.requests += visit.requests

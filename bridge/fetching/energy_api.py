@@ -40,9 +40,10 @@ def fetch(
         if not meter.days_only
         and (day.corrected or day.disagrees or not (day.complete and day.interval_count))
     }
-    record_at_once(desk.ledger, meter, readings, awaited, now, only_new=since is not None)
     touched = {meterday.day_of(each.start, meter.energy) for each in readings} | set(window)
-    news.settle(meterday.span(min(touched), max(touched)))
+    with desk.ledger.store.transaction():
+        record_at_once(desk.ledger, meter, readings, awaited, now, only_new=since is not None)
+        news.settle(meterday.span(min(touched), max(touched)))
     if since is None:
         desk.change(window_asked_at=asked_at)
     in_doubt = desk.ledger.days.days_in_doubt(meter, window[0], window[-1])
@@ -68,10 +69,13 @@ def record_at_once(
 ) -> None:
     """Keep days and intervals of one answer; those asked for in vain are remembered too."""
     length = meterday.interval_length(meter.energy)
-    intervals = defaultdict(list)
+    days, intervals = [], defaultdict(list)
     for each in readings:
         if each.length == length:
             intervals[meterday.day_of(each.start, meter.energy)].append(each)
-    ledger.answers.record_days(meter, [each for each in readings if each.length > length], now)
-    for day in sorted(intervals.keys() | asked):
-        ledger.answers.record_intervals(meter, day, intervals[day], now, only_new=only_new)
+        else:
+            days.append(each)
+    with ledger.store.transaction():
+        ledger.answers.record_days(meter, days, now)
+        for day in sorted(intervals.keys() | asked):
+            ledger.answers.record_intervals(meter, day, intervals[day], now, only_new=only_new)

@@ -132,9 +132,8 @@ class Desk:
         self.__dict__.pop("_latest_complete_day", None)
 
     def put_away(self) -> None:
-        """Keep little in memory until it is this meter's turn: there may be thousands."""
-        if any(day.intervals for day in self.facts):
-            self._look_again()
+        """Keep little in memory while it is not this meter's turn: there may be thousands."""
+        self._look_again()
 
     def ask_again(self) -> None:
         """Forget what was asked of the meter that hung there before."""

@@ -8,6 +8,7 @@ meter reaches them, and what does is a mistake. The kWh of gas have the same lim
 cubic metre holds at most 12.8 of them.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -27,8 +28,8 @@ ON_THE_PORTAL = Limits(kwh=1_000, m3=80)  # households and small firms: low volt
 OF_THE_GRID = Limits(kwh=200_000, m3=16_000)  # whoever may give a mandate: medium voltage too
 
 
-@lru_cache(maxsize=64)  # asked for each amount of an answer
-def during(length: timedelta, limits: Limits, unit: Unit) -> Decimal:
-    """The largest amount that can be counted in so much time, in its unit."""
-    in_an_hour = limits.m3 if unit is Unit.M3 else limits.kwh
-    return Decimal(in_an_hour * (length // timedelta(seconds=1))) / 3600
+@lru_cache(maxsize=64)  # asked for each slot of an answer
+def during(length: timedelta, limits: Limits) -> Mapping[Unit, Decimal]:
+    """The largest amounts that can be counted in so much time, by their unit."""
+    hours = Decimal(length // timedelta(seconds=1)) / 3600
+    return {Unit.KWH: limits.kwh * hours, Unit.M3: limits.m3 * hours}

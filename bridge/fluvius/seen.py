@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import reduce, wraps
@@ -166,14 +166,14 @@ class Seen:
 
     def count(self, document: Any) -> None:
         """Count the codes of an answer; a new one is said in the log."""
-        for name, code in _codes(document):
+        for (name, code), times in _codes(document).items():
             counts = self.codes[name]
             if code not in counts:
                 if len(counts) >= _MOST_CODES:
                     continue
                 if code not in KNOWN[name]:
                     log.info("Fluvius writes %s %s, which was not seen before", name, code)
-            counts[code] += 1
+            counts[code] += times
 
 
 def shape(value: Any) -> Any:
@@ -240,17 +240,23 @@ def _shape_of(response: "Response") -> Any:
         return f"{begins} of {len(response.text):,} characters"
 
 
-def _codes(document: Any) -> Iterator[tuple[str, str]]:
-    """The codes of an answer, field by field, each time."""
-    if isinstance(document, list):
-        for each in document:
-            yield from _codes(each)
-    elif isinstance(document, dict):
-        for name, value in document.items():
-            if isinstance(value, dict | list):
-                yield from _codes(value)
-            elif name in KNOWN:
-                yield name, _code(name, value)
+def _codes(document: Any) -> Counter[tuple[str, str]]:
+    """The codes of an answer, by their fields, and how often each of them is there."""
+    found: list[tuple[str, type, Any]] = []  # with the type, or True would count as 1
+    parts = [document]
+    for part in parts:
+        if isinstance(part, list):
+            parts += part
+        elif isinstance(part, dict):
+            for name, value in part.items():
+                if isinstance(value, (dict, list)):
+                    parts.append(value)
+                elif name in KNOWN:
+                    found.append((name, type(value), value))
+    codes = Counter[tuple[str, str]]()
+    for (name, _, value), times in Counter(found).items():
+        codes[name, _code(name, value)] += times
+    return codes
 
 
 def _code(name: str, value: Any) -> str:

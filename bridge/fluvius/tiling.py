@@ -44,7 +44,7 @@ def may_be_a_day(span: Span) -> bool:
 
 def named(span: Span, energy: Energy) -> date:
     """The meter day that the middle of a span lies in."""
-    return meterday.day_of(span[0] + (span[1] - span[0]) / 2, energy)
+    return meterday.day_of(span[0] + (span[1] - span[0]) // 2, energy)
 
 
 def stands_for(span: Span, energy: Energy) -> Span | None:

@@ -1,15 +1,25 @@
 """What the slots of both services have in common: times, amounts, and totals beside their parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from bridge.metering.model import MAX_AMOUNT, Direction, Reading, Register, Tariff, Unit
+from bridge.metering.model import MAX_AMOUNT, Direction, Register, Tariff, Unit
 
 IMPOSSIBLE = "amount that no connection can have"
 
+_NUMBERS = {int, Decimal}
 _ROUNDING = Decimal("0.002")  # of three amounts with three decimals
+_PARTS = {  # of totals
+    Register(direction, Tariff.TOTAL, unit): (
+        Register(direction, Tariff.HIGH, unit),
+        Register(direction, Tariff.LOW, unit),
+    )
+    for direction in Direction
+    for unit in Unit
+}
 
 # What a gas amount in kWh says of the calorific value that it stands on: codes of the Energy API (predictive,
 # definitive, constant), words of the files that people download.
@@ -33,12 +43,19 @@ def instant(text: Any) -> datetime:
     Raises:
         NotUnderstood: it is none, or says no time zone.
     """
+    if not isinstance(text, str):
+        raise NotUnderstood
+    return _instant(text)
+
+
+@lru_cache(maxsize=1024)  # where a slot ends the next one starts, and the next meter's are the same
+def _instant(text: str) -> datetime:
     try:
         read = datetime.fromisoformat(text)
         if read.tzinfo is None:
             raise NotUnderstood
         return read.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         raise NotUnderstood from None
 
 
@@ -52,7 +69,7 @@ def amount(value: Any, at_most: Decimal) -> Decimal:
     Raises:
         NotUnderstood: it is none, or more than that.
     """
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value < MAX_AMOUNT:
+    if type(value) not in _NUMBERS or not 0 <= value < MAX_AMOUNT:
         raise NotUnderstood
     if value > at_most:
         raise NotUnderstood(IMPOSSIBLE)
@@ -65,21 +82,27 @@ def is_final(calorific_value: Any) -> bool | None:
     return True if word in _FINAL else False if word in _PROVISIONAL else None
 
 
-def without_double_totals(readings: Mapping[Register, Reading]) -> list[Reading]:
-    """A total that stands beside both of its parts would count them twice; beside one, it says more.
+def without_double_totals(amounts: Mapping[Register, Decimal]) -> Sequence[Register]:
+    """The registers that count: a total beside both of its parts would count twice; beside one, it says more.
 
     Raises:
         NotUnderstood: the parts do not add up to the total.
     """
-    flows: dict[tuple[Direction, Unit], dict[Tariff, Reading]] = {}
-    for register, reading in readings.items():
-        flows.setdefault((register.direction, register.unit), {})[register.tariff] = reading
-    kept: list[Reading] = []
-    for parts in flows.values():
-        total = parts.pop(Tariff.TOTAL, None)
-        if total and len(parts) == 2:
-            counted = sum(part.amount for part in parts.values())
-            if abs(counted - total.amount) > _ROUNDING:
-                raise NotUnderstood
-        kept += [total] if total and len(parts) < 2 else parts.values()
-    return sorted(kept, key=lambda reading: reading.register)
+    counting, summed = _counting(tuple(amounts))
+    for total, high, low in summed:
+        if abs(amounts[high] + amounts[low] - amounts[total]) > _ROUNDING:
+            raise NotUnderstood
+    return counting
+
+
+@lru_cache(maxsize=256)  # few meters have other registers than most
+def _counting(registers: Sequence[Register]) -> tuple[Sequence[Register], Sequence[Sequence[Register]]]:
+    """The registers that count; and each total that does not, with its parts."""
+    counting, summed = set(registers), []
+    for total, (high, low) in _PARTS.items():
+        if {total, high, low} <= counting:
+            summed.append((total, high, low))
+            counting.remove(total)
+        elif total in counting:
+            counting -= {high, low}
+    return sorted(counting), summed

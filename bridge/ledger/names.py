@@ -25,30 +25,30 @@ class Names:
 
     def __init__(self, store: "Store") -> None:
         self._store = store
-        self._numbers: dict[tuple[str, ...], int] = {}
+        self._numbers: dict[tuple[str, tuple[str, ...]], int] = {}
         self.registers: dict[int, Register] = {}
         store.on_rollback.append(self._numbers.clear)
 
     def meter(self, meter: Meter) -> int:
         """A meter's number."""
-        return self._number("meter", meter.ean, meter.energy)
+        return self._number("meter", (meter.ean, meter.energy))
 
     def device(self, serial: str) -> int:
         """The number of a physical meter."""
-        return self._number("device", serial)
+        return self._number("device", (serial,))
 
     def register(self, register: Register) -> int:
         """The number of a register."""
-        number = self._number("register", register.direction, register.tariff, register.unit)
+        number = self._number("register", register)
         self.registers[number] = register
         return number
 
-    def _number(self, table: str, *values: str) -> int:
+    def _number(self, table: str, values: tuple[str, ...]) -> int:
         """The number by which the ledger knows a meter, a device or a register; made when it is new.
 
         Who only reads may be told a number that nothing has.
         """
-        key = (table, *values)
+        key = table, values
         if key not in self._numbers:
             if not self._store.read_only:
                 self._store.execute(_INSERT[table], values)

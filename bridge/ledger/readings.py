@@ -3,6 +3,8 @@
 from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 
 from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
@@ -18,8 +20,12 @@ class Readings(Part):
     @reporting_damage
     def known_span(self, meter: Meter) -> tuple[date, date] | None:
         """The first and the last day of which anything is known, whatever the bounds."""
-        ((first, last),) = self._rows(
-            "SELECT MIN(start), MAX(start) FROM reading WHERE meter = ? AND daily = 1", (self._meter(meter),)
+        ((first, last),) = (
+            self._rows(  # each by itself is found at once, both together by looking through all
+                "SELECT (SELECT MIN(start) FROM reading WHERE meter = ?1 AND daily = 1),"
+                " (SELECT MAX(start) FROM reading WHERE meter = ?1 AND daily = 1)",
+                (self._meter(meter),),
+            )
         )
         if first is None:
             return None
@@ -53,14 +59,15 @@ class Readings(Part):
     ) -> dict[datetime, dict[Register, Decimal]]:
         """The amounts of each slot of a span of days, by register, over all physical meters."""
         bounds = meterday.start_of(first, meter.energy), meterday.end_of(last, meter.energy)
-        slots, _ = self.known(
-            self._meter(meter), to_seconds(bounds[0]), to_seconds(bounds[1]) - 1, daily=daily
+        rows = self._rows(
+            "SELECT start, register, SUM(amount) FROM reading"
+            " WHERE meter = ? AND daily = ? AND start >= ? AND start < ? GROUP BY start, register",
+            (self._meter(meter), daily, *map(to_seconds, bounds)),
         )
+        registers = self._store.names.registers
         return {
-            to_instant(start): {
-                register: to_amount(total) for register, total in totals_by_register(slot).items()
-            }
-            for start, slot in slots.items()
+            to_instant(start): {registers[number]: to_amount(amount) for _, number, amount in of_slot}
+            for start, of_slot in groupby(rows, key=itemgetter(0))
         }
 
     def slots(self, meter: Meter, day: date) -> dict[datetime, dict[Register, Decimal]]:
@@ -73,16 +80,20 @@ class Readings(Part):
         """A day's daily amounts, and those of its known intervals."""
         bounds = meterday.start_of(day, meter.energy), meterday.end_of(day, meter.energy)
         whole: dict[Register, Decimal] = {}
-        slots: dict[datetime, dict[Register, Decimal]] = defaultdict(dict)
+        slots: dict[datetime, dict[Register, Decimal]] = {}
         rows = self._rows(
             "SELECT daily, start, register, SUM(amount) FROM reading"
             " WHERE meter = ? AND daily IN (0, 1) AND start >= ? AND start < ?"
             " GROUP BY daily, start, register",
             (self._meter(meter), *map(to_seconds, bounds)),
         )
-        for daily, start, register, amount in rows:
-            amounts = whole if daily else slots[to_instant(start)]
-            amounts[self._store.names.registers[register]] = to_amount(amount)
+        registers = self._store.names.registers
+        for (daily, start), of_slot in groupby(rows, key=itemgetter(0, 1)):
+            amounts = {registers[number]: to_amount(amount) for _, _, number, amount in of_slot}
+            if daily:
+                whole |= amounts
+            else:
+                slots[to_instant(start)] = amounts
         return whole, slots
 
     def summed_up(self, meter: Meter, day: date) -> list[Reading]:

@@ -1,8 +1,10 @@
 """What an answer changes: decided and written slot by slot."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.corrections import Corrections
@@ -74,10 +76,12 @@ class Slots(Part):
         self.touch(meter, *_days_of(meter, slots))
         if daily:
             self._corrections.keep(meter, slots, now)
-        written = {}
-        for start, (before, after) in slots.items():
-            written[start] = totals_by_register(before) != totals_by_register(after)
-            self._write_slot((key, daily, start), before, after, revisions.get(start, 0) + written[start])
+        written = {
+            start: not before or totals_by_register(before) != totals_by_register(after)
+            for start, (before, after) in slots.items()
+        }
+        revised = {start: revisions.get(start, 0) + is_changed for start, is_changed in written.items()}
+        self._replace(key, slots, revised, daily=daily)
         changed = [start for start, is_changed in written.items() if is_changed]
         if changed:
             self._outbox.restate(key, min(changed))
@@ -86,12 +90,13 @@ class Slots(Part):
         return written
 
     def _by_start(self, readings: Sequence[Reading]) -> dict[int, Slot]:
-        answer: dict[int, Slot] = defaultdict(dict)
-        device = self._store.names.device
-        for each in readings:
-            origin = to_seconds(each.filed_at) if each.filed_at else 0
-            row = Row(to_billionths(each.amount), each.validated, origin, each.estimated)
-            answer[to_seconds(each.start)][device(each.serial), each.register] = row
+        answer: dict[int, Slot] = {}
+        for start, of_slot in groupby(readings, key=attrgetter("start")):
+            slot = answer.setdefault(to_seconds(start), {})
+            for each in of_slot:
+                origin = to_seconds(each.filed_at) if each.filed_at else 0
+                row = Row(to_billionths(each.amount), each.validated, origin, each.estimated)
+                slot[self._store.names.device(each.serial), each.register] = row
         return answer
 
     def touch(self, meter: Meter, first: date, last: date) -> None:
@@ -101,22 +106,26 @@ class Slots(Part):
         self._sums.forget(meter, first)
         self._peaks.forget(meter, first, last)
 
-    def _write_slot(self, slot: tuple[int, bool, int], before: Slot, after: Slot, revision: int) -> None:
-        if gone := before.keys() - after.keys():
-            self._store.execute_many(
-                "DELETE FROM reading"
-                " WHERE meter = ? AND daily = ? AND start = ? AND device = ? AND register = ?",
-                [(*slot, device, self._store.names.register(register)) for device, register in gone],
-            )
+    def _replace(
+        self, key: int, slots: Mapping[int, tuple[Slot, Slot]], revisions: Mapping[int, int], *, daily: bool
+    ) -> None:
+        """Write slots of a meter, by its number, before and after."""
+        number = self._store.names.register
+        self._store.execute_many(
+            "DELETE FROM reading WHERE meter = ? AND daily = ? AND start = ? AND device = ? AND register = ?",
+            [
+                (key, daily, start, device, number(register))
+                for start, (before, after) in slots.items()
+                for device, register in before.keys() - after.keys()
+            ],
+        )
         self._store.execute_many(
             "INSERT OR REPLACE INTO reading"
             " (meter, daily, start, device, register, amount, validated, origin, estimated, revision)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (
-                    *(*slot, device, self._store.names.register(register)),
-                    *(row.amount, row.validated, row.origin, row.estimated, revision),
-                )
+                (key, daily, start, device, number(register), *row, revisions[start])
+                for start, (_, after) in slots.items()
                 for (device, register), row in after.items()
             ],
         )

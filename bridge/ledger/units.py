@@ -6,7 +6,7 @@ since 1970, UTC.
 """
 
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from bridge.metering import meterday
 from bridge.metering.model import MAX_AMOUNT, Meter
@@ -28,7 +28,7 @@ def to_billionths(amount: Decimal) -> int:
     """An amount as the file has it."""
     if not 0 <= amount < MAX_AMOUNT:
         raise ValueError(f"{amount} is not an amount of energy")
-    return int(amount.scaleb(9).to_integral_value(ROUND_HALF_EVEN))
+    return round(amount.scaleb(9))  # half to even
 
 
 def to_amount(billionths: int) -> Decimal:

@@ -2,14 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bridge.metering.model import OF_THE_CONNECTION, Direction, Register, Tariff, Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one register counted in one slot."""
+class Row(NamedTuple):
+    """What one register counted in one slot; a tuple, because the ledger has so many."""
 
     amount: int  # billionths of the register's unit
     validated: bool
@@ -92,9 +91,10 @@ def claimed_by_two_meters(answer: Mapping[int, Slot], known: Mapping[int, Slot])
     amounts, mean that the source answers for the connection point whatever the serial.
     """
     shared, equal = set(), False
-    for start, fresh in answer.items():
+    for start in answer.keys() & known.keys():
+        fresh = answer[start]
         devices = {device for device, _ in fresh}
-        others = {key: row for key, row in known.get(start, {}).items() if key[0] not in devices}
+        others = {key: row for key, row in known[start].items() if key[0] not in devices}
         if not others:
             continue
         theirs, ours = _by_flow(others), _by_flow(fresh)

@@ -35,6 +35,7 @@ def end_of(day: date, energy: Energy) -> datetime:
     return start_of(day + ONE_DAY, energy)
 
 
+@lru_cache(maxsize=4096)  # asked for each slot, which all meters have in common
 def day_of(instant: datetime, energy: Energy) -> date:
     """The meter day in which an instant falls."""
     local = instant.astimezone(BRUSSELS)

@@ -225,8 +225,7 @@ def _interval(meter: Meter, interval: Interval, flows: Iterable[tuple[Direction,
         payload["tariff"] = _tariff(interval)
     for name, flow in SIDES.items():
         if flow in flows:
-            by_tariff = _by_tariff(interval.amounts, *flow)
-            payload[name] = by_tariff.get("total", Decimal(0))
+            payload[name] = agreement.total(interval.amounts, flow)
     return payload
 
 

@@ -15,6 +15,7 @@ from bridge.text.foreign import in_json
 Payload = dict[str, Any]
 
 
+@lru_cache(maxsize=1024)  # a day's quarter-hours, which all meters have in common
 def local(instant: datetime) -> str:
     """An instant as people in Flanders write it, with its offset, to the second."""
     return instant.astimezone(BRUSSELS).isoformat(timespec="seconds")

@@ -138,17 +138,17 @@ def test_an_amount_that_no_connection_can_have_is_named_and_awaited(provider: Pr
 @pytest.mark.parametrize("of", [limits.ON_THE_PORTAL, limits.OF_THE_GRID])
 def test_a_limit_is_for_as_long_as_the_slot_lasts(of: limits.Limits) -> None:
     quarter, day = timedelta(minutes=15), timedelta(hours=25)
-    assert limits.during(quarter, of, Unit.KWH) * 100 == limits.during(day, of, Unit.KWH)
-    assert limits.during(timedelta(hours=1), of, Unit.M3) == of.m3
+    assert limits.during(quarter, of)[Unit.KWH] * 100 == limits.during(day, of)[Unit.KWH]
+    assert limits.during(timedelta(hours=1), of)[Unit.M3] == of.m3
 
 
 def test_the_limits_leave_room_for_every_honest_meter() -> None:
     quarter, hour = timedelta(minutes=15), timedelta(hours=1)
     assert (
-        limits.during(quarter, limits.ON_THE_PORTAL, Unit.KWH) >= 2 * Decimal(250) / 4
+        limits.during(quarter, limits.ON_THE_PORTAL)[Unit.KWH] >= 2 * Decimal(250) / 4
     )  # low voltage's most
-    assert limits.during(hour, limits.ON_THE_PORTAL, Unit.M3) >= 65
-    assert limits.during(quarter, limits.OF_THE_GRID, Unit.KWH) >= 2 * Decimal(25_000) / 4
+    assert limits.during(hour, limits.ON_THE_PORTAL)[Unit.M3] >= 65
+    assert limits.during(quarter, limits.OF_THE_GRID)[Unit.KWH] >= 2 * Decimal(25_000) / 4
 
 
 # The portal

@@ -903,9 +903,15 @@ class TestManyMeters:
         assert [each["energyType"] for each in client.mandates(referenceNumber="customer-01008")] == ["G"]
         assert len(simulator.meters) == 3  # the portal's account has not got them
 
-    def test_there_are_no_more_test_eans_than_there_are(self, simulator: Simulator) -> None:
-        with pytest.raises(ValueError, match="10800"):
-            simulator.energy_api.add_meters(10_801)
+    def test_where_test_eans_are_used_up_others_follow_that_nobody_has(self, simulator: Simulator) -> None:
+        eans = simulator.energy_api.add_meters(10_802)
+        assert len(set(eans)) == 10_802
+        assert all(with_check_digit(ean[:17]) == ean for ean in eans)
+        assert [ean[:8] for ean in eans[-2:]] == ["54149999"] * 2
+
+    def test_there_are_bounds(self, simulator: Simulator) -> None:
+        with pytest.raises(ValueError, match="100000"):
+            simulator.energy_api.add_meters(100_001)
 
     def test_a_day_of_one_of_them_is_cheap(self, simulator: Simulator, client: Client) -> None:
         eans = simulator.energy_api.add_meters(50)

@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
+from bridge.fluvius.energy_api.registers import DIRECTIONS, TARIFFS, Said, make_sure_of_all, said_of
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering import meterday
@@ -22,16 +24,13 @@ from bridge.metering.model import Direction, Energy, Meter, Reading, Register, T
 from bridge.text.foreign import LONGEST_NAME, clean
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
-_SUBS = {
-    "submetering-production": {"production": Direction.PRODUCTION},
-    "submetering-auxiliary": {"auxiliary": Direction.AUXILIARY},
-    "submetering-offtake": {},  # a part of what the headpoint counts already
+_OF_THE_CONNECTION = {"offtake", "injection"}
+_SUBS: Mapping[str, AbstractSet[str]] = {  # which of them count there
+    "submetering-production": {"production"},
+    "submetering-auxiliary": {"auxiliary"},
+    "submetering-offtake": set(),  # a part of what the headpoint counts already
 }
-_DIRECTIONS = {"offtake": Direction.CONSUMPTION, "injection": Direction.INJECTION}
-_TARIFFS = {"total": Tariff.TOTAL, "day": Tariff.HIGH, "night": Tariff.LOW}
-_UNITS = {"kwh": Unit.KWH, "m3": Unit.M3, "m³": Unit.M3}  # in whatever case
-_FINAL = {"READ", "VAL"}
-_NOT_FINAL = {"EST", "NVAL"}
+_ON_THE_HOUR = datetime(2020, 1, 1, tzinfo=UTC)  # as all meter days begin
 _INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
 
 Slots = dict[Span, list[Reading] | None]
@@ -104,7 +103,7 @@ class _Reader:
         if shape not in _SHAPES:
             self.strange[f"$type {shape}"] += 1
             return []
-        own = self._slots(headpoint, _DIRECTIONS, "") if shape != "metering-on-meter" else {}
+        own = self._slots(headpoint, _OF_THE_CONNECTION, "") if shape != "metering-on-meter" else {}
         found = [reading for readings in own.values() for reading in readings or ()]
         if shape != "metering-on-headpoint":
             found += self._of_physical_meters(_list(headpoint, "physicalMeters"), besides=own.keys())
@@ -133,20 +132,20 @@ class _Reader:
         slots = []
         for physical in meters:
             if isinstance(serial := physical.get("meterID"), str) and serial:
-                slots.append(self._slots(physical, _DIRECTIONS, clean(serial, LONGEST_NAME)))
+                slots.append(self._slots(physical, _OF_THE_CONNECTION, clean(serial, LONGEST_NAME)))
             else:
                 self.strange[f"meterID {serial}"] += 1
-                slots.append(dict.fromkeys(self._slots(physical, _DIRECTIONS, "?")))
-        unsure = {span for each in slots for span, readings in each.items() if readings is None}
+                slots.append(dict.fromkeys(self._slots(physical, _OF_THE_CONNECTION, "?")))
+        not_theirs = {span for each in slots for span, readings in each.items() if readings is None} | besides
         return [
             reading
             for each in slots
             for span, readings in each.items()
-            if span not in unsure | besides
+            if span not in not_theirs
             for reading in readings or ()
         ]
 
-    def _slots(self, point: Mapping[str, Any], directions: Mapping[str, Direction], serial: str) -> Slots:
+    def _slots(self, point: Mapping[str, Any], directions: AbstractSet[str], serial: str) -> Slots:
         """The slots of one meter or headpoint; None for those that are not sure."""
         found: Slots = {}
         doubtful: set[Span] = set()
@@ -162,7 +161,7 @@ class _Reader:
                 self._has_other_days or tiling.stands_for(span, self._meter.energy) is not None
             )
             try:
-                readings = list(self._readings(slot, span, directions, serial))
+                readings = self._readings(slot, span, directions, serial)
                 if readings and found.setdefault(span, readings) != readings:
                     doubtful.add(span)
             except NotThereYet:
@@ -175,10 +174,9 @@ class _Reader:
 
     def _span(self, slot: Mapping[str, Any]) -> Span:
         """The slot's start and end, which must be those of an interval of ours, or as long as a day is."""
-        span = values.instant(slot.get("start")), values.instant(slot.get("end"))
+        span = start, end = values.instant(slot.get("start")), values.instant(slot.get("end"))
         length = meterday.interval_length(self._meter.energy)
-        begins = span[0] - meterday.start_of(meterday.day_of(span[0], self._meter.energy), self._meter.energy)
-        if not tiling.may_be_a_day(span) and (begins % length or span[1] - span[0] != length):
+        if not tiling.may_be_a_day(span) and (end - start != length or (start - _ON_THE_HOUR) % length):
             raise NotUnderstood
         return span
 
@@ -186,58 +184,49 @@ class _Reader:
         return self._first <= tiling.named(span, self._meter.energy) <= self._last
 
     def _readings(
-        self, slot: Mapping[str, Any], span: Span, directions: Mapping[str, Direction], serial: str
-    ) -> Iterator[Reading]:
-        readings: dict[Register, Reading] = {}
+        self, slot: Mapping[str, Any], span: Span, directions: AbstractSet[str], serial: str
+    ) -> list[Reading]:
+        amounts: dict[Register, Decimal] = {}
+        said: dict[Register, Said] = {}  # of them
         silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
-        others = _others(slot, directions)
+        others: dict[str, Direction | None] = {}  # what else has an amount; in kWh: and of which direction
+        at_most = limits.during(span[1] - span[0], limits.OF_THE_GRID)
+        for name, part, counted in _counted(slot):
+            value, words = counted.get("value"), said_of(name, part, counted, self._meter.energy)
+            if name not in directions or part not in TARIFFS:
+                if value is not None:
+                    is_ours = name in directions and words.unit
+                    others[clean(f"{name} {part}", LONGEST_NAME)] = DIRECTIONS[name] if is_ours else None
+                continue
+            if value is not None and words.strange:
+                self.strange[words.strange] += 1
+            if value is None or words.register is None:
+                silent.add((DIRECTIONS[name], words.unit))
+                continue
+            register = words.register
+            amount = values.amount(value, at_most[register.unit])
+            if amounts.setdefault(register, amount) != amount or said.setdefault(register, words) != words:
+                raise NotUnderstood
         self.left_out |= others.keys()
-        for direction, tariff, counted in _counted(slot, directions):
-            unit = self._unit(counted)
-            if counted.get("value") is None or unit is None:
-                silent.add((direction, unit))
-            else:
-                register = Register(direction, tariff, unit)
-                is_final = self._is_of_final_value(counted, unit)
-                most = limits.during(span[1] - span[0], limits.OF_THE_GRID, unit)
-                reading = Reading(
-                    *span,
-                    register,
-                    values.amount(counted["value"], most),
-                    self._is_final(counted) and is_final is not False,
-                    serial,
-                    provisional=not is_final,
-                )
-                if readings.setdefault(register, reading) != reading:
-                    raise NotUnderstood
-        totals = [each for each in readings if each.tariff is Tariff.TOTAL]
-        if silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)}:
-            raise NotThereYet
-        if unknown := _active_part(others, readings):
-            raise NotUnderstood(f"register {unknown}")
-        for register, reading in readings.items() if self._has_other_days else ():
-            total = readings.get(register._replace(tariff=Tariff.TOTAL))
-            if register.tariff is not Tariff.TOTAL and total and total.amount == reading.amount:
-                self._in_force[serial, span[0], flow_of(register)] = register.tariff
-        yield from values.without_double_totals(readings)
+        make_sure_of_all(amounts, silent, others)
+        if self._has_other_days:
+            self._in_force |= _in_force(amounts, serial, span[0])
+        return [
+            Reading(*span, each, amounts[each], said[each].validated, serial, said[each].provisional)
+            for each in values.without_double_totals(amounts)
+        ]
 
-    def _unit(self, counted: Mapping[str, Any]) -> Unit | None:
-        unit = _unit(counted)
-        if unit is None and counted.get("value") is not None:
-            self.strange[f"unit {counted.get('unit')}"] += 1
-        return unit
 
-    def _is_of_final_value(self, counted: Mapping[str, Any], unit: Unit) -> bool | None:
-        """Whether an amount changes no more with the gas's calorific value; None: that is not said."""
-        if (self._meter.energy, unit) != (Energy.GAS, Unit.KWH):
-            return True
-        return values.is_final(counted.get("gasConversionFactor"))
-
-    def _is_final(self, counted: Mapping[str, Any]) -> bool:
-        state = str(counted.get("validationState")).upper()
-        if state not in _FINAL | _NOT_FINAL:
-            self.strange[f"validationState {counted.get('validationState')}"] += 1
-        return state in _FINAL
+def _in_force(
+    amounts: Mapping[Register, Decimal], serial: str, start: datetime
+) -> dict[tuple[str, datetime, Flow], Tariff]:
+    """The tariff of which a slot's total is."""
+    return {
+        (serial, start, flow_of(register)): register.tariff
+        for register, amount in amounts.items()
+        if register.tariff is not Tariff.TOTAL
+        and amounts.get(register._replace(tariff=Tariff.TOTAL)) == amount
+    }
 
 
 def _described(sub: Mapping[str, Any]) -> dict[str, str]:
@@ -256,45 +245,15 @@ def _shape(headpoint: Mapping[str, Any]) -> str:
     return f"metering-on-{'-and-'.join(['headpoint'] * has_own + ['meter'] * (has_meters or not has_own))}"
 
 
-def _unit(counted: Mapping[str, Any]) -> Unit | None:
-    return _UNITS.get(str(counted.get("unit")).strip().casefold())
-
-
-def _counted(
-    slot: Mapping[str, Any], directions: Mapping[str, Direction]
-) -> Iterator[tuple[Direction, Tariff, Mapping[str, Any]]]:
-    """The registers of a slot that there are."""
+def _counted(slot: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """What is said of each part of each direction of a slot."""
     for measurement in _list(slot, "measurements"):
-        for name, direction in directions.items():
-            for tariff_name, tariff in _TARIFFS.items():
-                if counted := _mapping(_mapping(measurement, name), tariff_name):
-                    yield direction, tariff, counted
-
-
-def _others(slot: Mapping[str, Any], directions: Mapping[str, Direction]) -> dict[str, Direction | None]:
-    """What else has an amount in a slot, by its name, and of which known direction it is in kWh."""
-    others: dict[str, Direction | None] = {}
-    for measurement in _list(slot, "measurements"):
-        for name, registers in measurement.items():
-            ours = _TARIFFS.keys() if name in directions else ()
-            for each, counted in registers.items() if isinstance(registers, dict) else ():
-                if each not in ours and isinstance(counted, dict) and counted.get("value") is not None:
-                    what = clean(f"{name} {each}", LONGEST_NAME)
-                    others[what] = directions.get(name) if _unit(counted) else None
-    return others
-
-
-def _active_part(others: Mapping[str, Direction | None], readings: Mapping[Register, Reading]) -> str | None:
-    """The name of a part in kWh that we do not know, where no total says what there is with it."""
-    with_total = {each.direction for each in readings if each.tariff is Tariff.TOTAL}
-    return next((name for name, each in others.items() if each and each not in with_total), None)
+        for name, parts in measurement.items():
+            for part, counted in parts.items() if isinstance(parts, dict) else ():
+                if counted and isinstance(counted, dict):
+                    yield name, part, counted
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     listed = content.get(name)
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-
-
-def _mapping(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = content.get(name)
-    return value if isinstance(value, dict) else {}

@@ -196,7 +196,7 @@ class History:
             return NOT_UNDERSTOOD
         register, amount = Register(direction, tariff, _UNITS[unit]), self._amount(volume)
         most = limits.OF_THE_GRID if _folded(line.meter_type).startswith(_LARGE) else limits.ON_THE_PORTAL
-        if not 0 <= amount <= limits.during(end - start, most, register.unit):
+        if not 0 <= amount <= limits.during(end - start, most)[register.unit]:
             return IMPOSSIBLE
         is_final: bool | None = True
         if (self.energy, register.unit) == (Energy.GAS, Unit.KWH):

@@ -125,6 +125,7 @@ def _readings(
     if not isinstance(listed, list) or not all(isinstance(value, dict) for value in listed):
         raise NotUnderstood
     readings: dict[Register, Reading] = {}
+    at_most = limits.during(span[1] - span[0], limits.ON_THE_PORTAL)
     for value in listed:
         direction, unit = _known(_DIRECTIONS, value.get("t")), _known(_UNITS, value.get("u"))
         if direction is None or unit is None:
@@ -136,13 +137,14 @@ def _readings(
         register = Register(direction, tariff, unit)
         is_final = values.is_final(value.get("gcuv")) if (energy, unit) == (Energy.GAS, Unit.KWH) else True
         validated = value.get("vs") == _VALIDATED and is_final is not False
-        amount = _amount(value, limits.during(span[1] - span[0], limits.ON_THE_PORTAL, unit))
+        amount = _amount(value, at_most[unit])
         reading = Reading(*span, register, amount, validated, serial, provisional=not is_final)
         if readings.setdefault(register, reading) != reading:
             raise NotUnderstood
     if not readings:
         raise NotUnderstood("nothing but other quantities")
-    return values.without_double_totals(readings)
+    amounts = {register: reading.amount for register, reading in readings.items()}
+    return [readings[each] for each in values.without_double_totals(amounts)]
 
 
 def _amount(value: Mapping[str, Any], at_most: Decimal) -> Decimal:

@@ -14,7 +14,8 @@ from bridge.simulator.writing import first_instant
 
 REFERENCE = "simulated"
 LONG_AGO, FAR_AWAY = date(2020, 1, 1), date(2099, 1, 1)
-MOST_METERS = 10_800  # so many test EANs have a right check digit
+MOST_METERS = 100_000
+TEST_EANS = 10_800  # so many of the sandbox have a right check digit
 
 
 class Customers:
@@ -102,10 +103,10 @@ class Customers:
         """So many meters more, each with an approved mandate and a reference of its own; their EANs.
 
         Raises:
-            ValueError: there are not so many test EANs.
+            ValueError: these are too many.
         """
         if self._generated + number > MOST_METERS:
-            raise ValueError(f"there are no more than {MOST_METERS} test EANs")
+            raise ValueError(f"there are no more than {MOST_METERS} meters")
         numbers = range(self._generated, self._generated + number)
         self._generated += number
         eans = [_test_ean(i) for i in numbers]
@@ -211,7 +212,9 @@ def asked_for(service: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _test_ean(number: int) -> str:
-    """A test EAN, 5414[4-5][0-1][0-2]{3}000000[0-9]{3}, with a right check digit."""
+    """A test EAN, 5414[4-5][0-1][0-2]{3}000000[0-9]{3}, with a right check digit; or one that nobody has."""
+    if number >= TEST_EANS:
+        return with_check_digit(f"54149999{number:09}")
     prefix, last = divmod(number, 100)
     digits = [prefix // 3 % 3, prefix // 9 % 3, prefix % 3]
     first, second = divmod(prefix // 27, 2)
