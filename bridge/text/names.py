@@ -78,13 +78,13 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     },
     "last_month_peak": {
         "en": "Last month peak",
-        "nl": "Vorige maand piek",
+        "nl": "Vorige maandpiek",
         "fr": "Mois passé pointe",
         "de": "Vormonat Spitze",
     },
     "peak_threshold": {
         "en": "Threshold of the peak",
-        "nl": "Drempel van de piek",
+        "nl": "Piekdrempel",
         "fr": "Seuil de la pointe",
         "de": "Schwelle der Spitze",
     },
@@ -109,7 +109,7 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     },
     "chart": {
         "en": "Chart of the day",
-        "nl": "Grafiek van de dag",
+        "nl": "Daggrafiek",
         "fr": "Graphique du jour",
         "de": "Tagesdiagramm",
     },
@@ -121,7 +121,7 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     },
     "latest_day_age": {
         "en": "Age of latest day",
-        "nl": "Leeftijd laatste dag",
+        "nl": "Ouderdom laatste dag",
         "fr": "Âge du dernier jour",
         "de": "Alter letzter Tag",
     },
@@ -129,13 +129,13 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     "problem": {"en": "Problem", "nl": "Probleem", "fr": "Problème", "de": "Problem"},
     "mandate_expires": {
         "en": "End of the mandate",
-        "nl": "Einde van het mandaat",
+        "nl": "Einde mandaat",
         "fr": "Fin du mandat",
         "de": "Ende des Mandats",
     },
     "mandate_problem": {
         "en": "Mandate to be renewed",
-        "nl": "Mandaat vernieuwen",
+        "nl": "Mandaat te vernieuwen",
         "fr": "Mandat à renouveler",
         "de": "Mandat erneuern",
     },
