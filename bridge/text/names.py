@@ -27,7 +27,7 @@ _FLOWS: Mapping[str, Mapping[Language, str]] = {
     "production": {"en": "production", "nl": "productie", "fr": "production", "de": "Produktion"},
     "auxiliary": {"en": "auxiliary", "nl": "hulpverbruik", "fr": "auxiliaires", "de": "Hilfsverbrauch"},
     "cost": {"en": "cost", "nl": "kosten", "fr": "coût", "de": "Kosten"},
-    "compensation": {"en": "compensation", "nl": "vergoeding", "fr": "rachat", "de": "Vergütung"},
+    "compensation": {"en": "compensation", "nl": "vergoeding", "fr": "rémunération", "de": "Vergütung"},
 }
 _TARIFFS: Mapping[str, Mapping[Language, str]] = {
     "": {"en": "{}", "nl": "{}", "fr": "{}", "de": "{}"},
@@ -35,20 +35,25 @@ _TARIFFS: Mapping[str, Mapping[Language, str]] = {
     "low": {"en": "low {}", "nl": "{} laag", "fr": "HC {}", "de": "NT-{}"},
 }
 _SPANS: Mapping[str, Mapping[Language, str]] = {
-    "day": {"en": "Day {flow}", "nl": "Dag{flow}", "fr": "Jour {flow}", "de": "Tag: {flow}"},
-    "total": {"en": "Total {flow}", "nl": "Totaal {flow}", "fr": "Total {flow}", "de": "Gesamt: {flow}"},
-    "month": {"en": "Month {flow}", "nl": "Maand{flow}", "fr": "Mois {flow}", "de": "Monat: {flow}"},
-    "year": {"en": "Year {flow}", "nl": "Jaar{flow}", "fr": "Année {flow}", "de": "Jahr: {flow}"},
+    "day": {"en": "Day {flow}", "nl": "Dag{flow}", "fr": "Jour\u202f: {flow}", "de": "Tag: {flow}"},
+    "total": {
+        "en": "Total {flow}",
+        "nl": "Totaal {flow}",
+        "fr": "Total\u202f: {flow}",
+        "de": "Gesamt: {flow}",
+    },
+    "month": {"en": "Month {flow}", "nl": "Maand{flow}", "fr": "Mois\u202f: {flow}", "de": "Monat: {flow}"},
+    "year": {"en": "Year {flow}", "nl": "Jaar{flow}", "fr": "Année\u202f: {flow}", "de": "Jahr: {flow}"},
     "last_year": {
         "en": "Last year {flow}",
         "nl": "Vorig jaar {flow}",
-        "fr": "An passé {flow}",
+        "fr": "An passé\u202f: {flow}",
         "de": "Vorjahr: {flow}",
     },
     "last_month": {
         "en": "Last month {flow}",
         "nl": "Vorige maand {flow}",
-        "fr": "Mois passé {flow}",
+        "fr": "Mois passé\u202f: {flow}",
         "de": "Vormonat: {flow}",
     },
 }
@@ -57,7 +62,7 @@ _COSTS: Mapping[str, Mapping[Language, str]] = {
     "compensation": {
         "en": "Compensation for {}",
         "nl": "Vergoeding {}",
-        "fr": "Compensation {}",
+        "fr": "Rémunération {}",
         "de": "Vergütung {}",
     },
     "standing_cost": {
@@ -79,7 +84,7 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     "last_month_peak": {
         "en": "Last month peak",
         "nl": "Vorige maandpiek",
-        "fr": "Mois passé pointe",
+        "fr": "Mois passé\u202f: pointe",
         "de": "Vormonat Spitze",
     },
     "peak_threshold": {
@@ -92,19 +97,19 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     "price_high": {
         "en": "High price now",
         "nl": "Hoge prijs nu",
-        "fr": "HP prix actuel",
+        "fr": "Prix HP actuel",
         "de": "HT-Preis jetzt",
     },
     "price_low": {
         "en": "Low price now",
         "nl": "Lage prijs nu",
-        "fr": "HC prix actuel",
+        "fr": "Prix HC actuel",
         "de": "NT-Preis jetzt",
     },
     "price_injection": {
         "en": "Injection price now",
         "nl": "Injectieprijs nu",
-        "fr": "Injection prix actuel",
+        "fr": "Prix injection actuel",
         "de": "Einspeisepreis jetzt",
     },
     "chart": {
@@ -150,7 +155,7 @@ OTHERS: Mapping[str, Mapping[Language, str]] = {
     "energy_api_last_success": {
         "en": "Energy API answered",
         "nl": "Antwoord Energy API",
-        "fr": "Réponse d'Energy API",
+        "fr": "Réponse Energy API",
         "de": "Antwort Energy API",
     },
     "next_run": {
