@@ -166,7 +166,7 @@ def test_without_prices_there_are_no_costs(world: World, core: Core) -> None:
     ("language", "names"),
     [
         ("nl", {"Kosten afname hoog", "Vergoeding injectie laag", "Vaste kosten en capaciteit"}),
-        ("fr", {"Coût HP prélèvement", "Compensation HC injection", "Frais fixes et capacité"}),
+        ("fr", {"Coût HP prélèvement", "Rémunération HC injection", "Frais fixes et capacité"}),
         ("de", {"Kosten HT-Bezug", "Vergütung NT-Einspeisung", "Fixkosten und Kapazität"}),
     ],
 )

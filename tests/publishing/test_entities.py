@@ -48,7 +48,7 @@ def test_names_as_people_say_them() -> None:
     assert said == {
         "en": "Day high consumption",
         "nl": "Dagafname hoog",
-        "fr": "Jour HP prélèvement",
+        "fr": "Jour\u202f: HP prélèvement",
         "de": "Tag: HT-Bezug",
     }
     assert names.of_entity("last_month_injection", "de") == "Vormonat: Einspeisung"
