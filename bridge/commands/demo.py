@@ -5,6 +5,7 @@ import math
 
 from bridge.config.asked import UsageError
 from bridge.text.endings import ForTheUser
+from bridge.text.installing import how_to_get
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,5 +29,5 @@ def command(arguments: argparse.Namespace) -> int:
     try:
         from bridge.demo import demo  # noqa: PLC0415 - its broker and its view are extras
     except ModuleNotFoundError as error:
-        raise ForTheUser(f"the demo needs {error.name}: pip install 'fluvius2mqtt[demo]'") from None
+        raise ForTheUser(f"the demo needs {error.name}; {how_to_get('demo')}") from None
     return demo(arguments)

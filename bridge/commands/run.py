@@ -18,6 +18,7 @@ from bridge.config import MetricsSettings, WebSettings
 from bridge.homeassistant import supervisor
 from bridge.service.keeper import Keeper
 from bridge.text.endings import DONE, ForTheUser
+from bridge.text.installing import how_to_get
 from bridge.text.log_lines import LastLines
 
 _SECONDS_TO_STOP = 1.4
@@ -34,9 +35,7 @@ def command(arguments: argparse.Namespace) -> int:
     settings = settings_for(arguments, may_be_empty=True)
     keeper = Keeper(settings, is_seen=settings.page is not None)
     if settings.metrics and find_spec("prometheus_client") is None:
-        raise ForTheUser(
-            "metrics need prometheus-client: pip install 'fluvius2mqtt[metrics]'; or set metrics to false"
-        )
+        raise ForTheUser(f"metrics need prometheus-client; {how_to_get('metrics')}; or set metrics to false")
     with ExitStack() as meanwhile:
         if settings.page:
             meanwhile.enter_context(_page(settings.page, keeper, arguments.config))
@@ -59,9 +58,7 @@ def _page(page: WebSettings, keeper: Keeper, config: Path | None) -> Iterator[No
         from bridge.web.house import House  # noqa: PLC0415
         from bridge.web.sessions import kept_key  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise ForTheUser(
-            f"the page needs {error.name}: pip install 'fluvius2mqtt[web]'; or set web to false"
-        ) from None
+        raise ForTheUser(f"the page needs {error.name}; set web to false, or {how_to_get('web')}") from None
     place = place_of(config, os.environ)
     lines = LastLines()
     logging.getLogger().addHandler(lines)

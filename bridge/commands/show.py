@@ -22,6 +22,7 @@ from bridge.metering.model import SIDES, Meter, Register
 from bridge.publishing import monthly, payloads
 from bridge.publishing.costs import CURRENCY
 from bridge.text.endings import DONE, ForTheUser
+from bridge.text.installing import how_to_get
 from bridge.text.words import Payload, to_json
 
 _NOTHING = Decimal(0)
@@ -47,9 +48,7 @@ def command(arguments: argparse.Namespace) -> int:
     try:
         from bridge.terminal.report import draw  # noqa: PLC0415 - rich is an extra
     except ModuleNotFoundError as error:
-        raise ForTheUser(
-            f"show needs {error.name}: pip install 'fluvius2mqtt[terminal]'; or add --json"
-        ) from None
+        raise ForTheUser(f"show needs {error.name}; add --json, or {how_to_get('terminal')}") from None
     draw(shown, sys.stdout)
     return DONE
 

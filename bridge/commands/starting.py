@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from bridge.config import ConfigError, Settings, find, load
 from bridge.config.paths import PREFIX
 from bridge.homeassistant import supervisor
+from bridge.text.installing import how_to_get
 from bridge.text.log_lines import JsonLines, PlainLines
 
 log = logging.getLogger(__name__)
@@ -45,9 +46,9 @@ def settings_for(
     if not (settings.is_set_up or may_be_empty):
         raise ConfigError("nothing is configured yet; the page asks, while `fluvius2mqtt run` runs")
     if settings.fluvius.energy_api and find_spec("msal") is None:
-        raise ConfigError("fluvius.energy_api: needs msal; run: pip install 'fluvius2mqtt[energy-api]'")
+        raise ConfigError(f"fluvius.energy_api: needs msal; {how_to_get('energy-api')}")
     if settings.sinks.postgresql and find_spec("psycopg") is None:
-        raise ConfigError("sinks.postgresql: needs psycopg; run: pip install 'fluvius2mqtt[postgresql]'")
+        raise ConfigError(f"sinks.postgresql: needs psycopg; {how_to_get('postgresql')}")
     for warning in settings.warnings:
         log.warning("%s", warning)
     return settings

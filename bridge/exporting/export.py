@@ -22,6 +22,7 @@ from bridge.ledger import Records
 from bridge.metering import meterday
 from bridge.metering.model import Meter
 from bridge.metering.silence import INTERVALS
+from bridge.text.installing import how_to_get
 from bridge.text.words import local
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -174,7 +175,7 @@ def _check_form(wanted: Wanted) -> None:
     if wanted.format == "parquet" and wanted.costs:
         raise UsageError("--costs is for --format csv and --format json")
     if wanted.format == "parquet" and find_spec("pyarrow") is None:
-        raise UsageError("--format parquet needs pyarrow: pip install 'fluvius2mqtt[parquet]'")
+        raise UsageError(f"--format parquet needs pyarrow; {how_to_get('parquet')}")
 
 
 def _writer(wanted: Wanted) -> Callable[[Iterable[Any]], Iterator[str]]:

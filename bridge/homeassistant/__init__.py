@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from bridge.config import ConfigError, HomeAssistantSettings, Settings, StatisticsSettings
 from bridge.homeassistant import supervisor
+from bridge.text.installing import how_to_get
 
 _NEEDS_STATISTICS = "Home Assistant's Energy dashboard needs statistics; set homeassistant.statistics"
 
@@ -28,9 +29,7 @@ def statistics_settings(
     if statistics is False:
         return None
     if find_spec("websockets") is None:
-        raise ConfigError(
-            "homeassistant.statistics: needs websockets; run: pip install 'fluvius2mqtt[homeassistant]'"
-        )
+        raise ConfigError(f"homeassistant.statistics: needs websockets; {how_to_get('homeassistant')}")
     if isinstance(statistics, StatisticsSettings):
         return statistics
     token = environment.get(supervisor.TOKEN)

@@ -133,7 +133,7 @@ def test_without_msal_the_command_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("bridge.commands.starting.find_spec", lambda _: None)
     assert typed(provider, "check") == 2
-    assert "pip install 'fluvius2mqtt[energy-api]'" in capsys.readouterr().err
+    assert "-m pip install '.[energy-api]'" in capsys.readouterr().err
 
 
 def test_without_websockets_statistics_say_what_to_install(
@@ -142,7 +142,7 @@ def test_without_websockets_statistics_say_what_to_install(
     monkeypatch.setattr("bridge.homeassistant.find_spec", lambda _: None)
     provider.world.changes["homeassistant.statistics"] = {"url": "ws://localhost:8123/x", "token": "t"}
     assert typed(provider, "once") == 2
-    assert "pip install 'fluvius2mqtt[homeassistant]'" in capsys.readouterr().err
+    assert "-m pip install '.[homeassistant]'" in capsys.readouterr().err
 
 
 def test_statistics_without_an_address_are_for_the_add_on(

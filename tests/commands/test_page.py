@@ -88,5 +88,6 @@ def test_a_page_without_what_it_is_made_of_is_told_in_one_line(tmp_path: Path) -
     (tmp_path / "waitress.py").write_text("raise ModuleNotFoundError(name='waitress')")
     ended = typed(tmp_path, "run", program=command(), FLUVIUS2MQTT_WEB="true")
     (complaint,) = ended.complaint
-    assert "the page needs waitress: pip install 'fluvius2mqtt[web]'; or set web to false" in complaint
+    assert "the page needs waitress; set web to false, or in a copy of https://" in complaint
+    assert complaint.endswith("-m pip install '.[web]'")
     assert ended.status == COULD_NOT

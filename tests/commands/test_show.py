@@ -116,7 +116,7 @@ def test_programs_need_no_rich(reader: Reader) -> None:
     program = [sys.executable, "-c", without]
     ended = typed(reader.world.folder, *words_of(reader), program=program)
     assert (ended.status, ended.out, len(ended.complaint)) == (COULD_NOT, "", 1)
-    assert "pip install 'fluvius2mqtt[terminal]'" in ended.error
+    assert "-m pip install '.[terminal]'" in ended.error
     ended = typed(reader.world.folder, *words_of(reader, "--json"), program=program)
     assert ended.status == DONE
     assert len(json.loads(ended.out)["meters"]) == 3

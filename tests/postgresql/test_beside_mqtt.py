@@ -27,7 +27,7 @@ def test_a_database_without_psycopg_is_told_what_to_install(
     monkeypatch.setattr(
         "bridge.commands.starting.find_spec", lambda name: None if name == "psycopg" else name
     )
-    with pytest.raises(ConfigError, match=r"pip install 'fluvius2mqtt\[postgresql\]'"):
+    with pytest.raises(ConfigError, match=r"needs psycopg; .*postgresql"):
         settings_for(argparse.Namespace(config=hut.write_configuration(), verbose=False))
 
 
