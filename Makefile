@@ -3,10 +3,10 @@ BIN = .venv/bin
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 export PATH := $(PATH):/usr/sbin
 
-.PHONY: demo test quick soak check format bench interop lock audit image-test
+.PHONY: demo test quick soak check format bench interop lock audit image-test package
 
-demo: .venv/installed
-	$(BIN)/fluvius2mqtt demo
+demo: .venv/demo
+	@$(BIN)/fluvius2mqtt demo
 
 test: .venv/installed mosquitto postgresql
 	$(BIN)/pytest -n auto --dist worksteal
@@ -35,8 +35,16 @@ bench: .venv/installed mosquitto postgresql chromium
 	$(BIN)/python -m tests.bench $(if $(CUSTOMERS),--customers $(CUSTOMERS))
 
 # Debian and Ubuntu ship Python without ensurepip; python3-venv brings it.
-.venv/installed: pyproject.toml
-	$(PYTHON) -m venv .venv || { $(SUDO) apt-get update && $(SUDO) apt-get install -y python3-venv && $(PYTHON) -m venv --clear .venv; }
+.venv/bin/pip:
+	@echo 'Making a place for it in this folder: .venv'
+	@$(PYTHON) -m venv .venv || { $(SUDO) apt-get update && $(SUDO) apt-get install -y python3-venv && $(PYTHON) -m venv --clear .venv; }
+
+.venv/demo: pyproject.toml | .venv/bin/pip
+	@echo 'Downloading what the demo needs into it: some 8 MB, about a quarter of a minute'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+.venv/installed: pyproject.toml | .venv/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
 	touch $@
 
@@ -116,8 +124,22 @@ image-test: .venv/installed mosquitto
 	@which buildah debootstrap runc >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends buildah debootstrap runc; }
 	$(SUDO) unshare --mount $(abspath $(BIN))/python -m tests.image
 
-# The add-on with the image's content in a folder of its own: copy it to /addons of a Home Assistant, which builds it.
-# The Supervisor's options are for root alone, and AppArmor leaves this root nothing but /data.
+# What PyPI gets. Its page shows README alone, so links and pictures lead into the repository, at this version.
+REPOSITORY := $(shell sed -n 's/^URL = "\(.*\)"/\1/p' bridge/__init__.py)
+TAG := v$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' bridge/__init__.py)
+
+package: .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check build twine
+	rm -rf build/package dist
+	mkdir -p build/package
+	cp -R bridge pyproject.toml README.md LICENSE build/package
+	sed -E -i -e 's#(!\[[^]]*\]\()([A-Za-z][^):]*\))#\1$(REPOSITORY)/raw/$(TAG)/\2#g' \
+	  -e 's#(\]\()([A-Za-z][^):]*\))#\1$(REPOSITORY)/blob/$(TAG)/\2#g' build/package/README.md
+	cd build/package && $(abspath $(BIN))/python -m build --outdir ../../dist
+	$(BIN)/twine check --strict dist/*
+
+# The app with the image's content in a folder of its own: copy it to /addons of a Home Assistant, which builds it, for
+# its manifest names no image. The Supervisor's options are for root alone, and AppArmor leaves this root nothing but /data.
 ADDON = build/addon/fluvius2mqtt
 
 .PHONY: addon
@@ -127,9 +149,16 @@ addon:
 	find bridge -name '*.py' -o -name py.typed -o -path 'bridge/web/languages/*.po' -o -path 'bridge/web/static/*' \
 	  -o -path 'bridge/web/templates/*.html' | tar -cf - -T - | tar -xf - -C $(ADDON)
 	cp pyproject.toml requirements.lock LICENSE .dockerignore $(ADDON)
-	cp -R addon/config.yaml addon/apparmor.txt addon/*.md addon/*.png addon/translations $(ADDON)
+	sed '/^image:/d' addon/config.yaml > $(ADDON)/config.yaml
+	cp -R addon/apparmor.txt addon/*.md addon/*.png addon/translations $(ADDON)
 	{ cat Dockerfile; echo USER root; } > $(ADDON)/Dockerfile
 	cp repository.yaml build/addon
+	@echo 'The app is in $(ADDON). Next:'
+	@echo '  1. Copy this folder to /addons of your Home Assistant, with its app Samba share, say.'
+	@echo '  2. There: Settings > Apps > Install app (before 2026.2: Add-ons > Add-on store), and in the menu'
+	@echo '     at the top right: Check for updates.'
+	@echo '  3. Choose "Fluvius to MQTT" among the local apps, install it (it is built: some minutes), and start it.'
+	@echo '  4. Open its web UI: the page asks for the rest.'
 
 .PHONY: pictures
 pictures: addon/icon.png addon/logo.png

@@ -121,6 +121,8 @@ class Draft:
             self.tree["prices"] = [
                 self.unfolded(("prices", place), each) for place, each in enumerate(prices)
             ]
+        if tls := at(self.tree, "mqtt", "tls"):
+            self.tree["mqtt"]["tls"] = self.unfolded(("mqtt", "tls"), tls)
         self._fill(below or {}, (), str(said_by))
         for path, value in ADDON_DEFAULTS.items():
             if at(self.tree, *path) is None:

@@ -12,13 +12,14 @@ from decimal import Decimal
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
 from pydantic import SecretStr
 
-from bridge import URL, __version__
-from bridge.config import KEYS, ConfigError, KeyPath, Settings, WebSettings, load_options
+from bridge import IS_RELEASED, URL, __version__
+from bridge.config import KEYS, ConfigError, KeyPath, Settings, TlsSettings, WebSettings, load_options
 from bridge.config.keys import anywhere
 from bridge.folder.claim import claim
 from bridge.folder.heartbeat import Heartbeat
@@ -66,6 +67,7 @@ DOCUMENTED = {
     "watchdog": str,
     "map": list,
     "image": str,
+    "homeassistant": str,
     "options": dict,
     "schema": dict,
 }
@@ -95,7 +97,6 @@ OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each opti
     ("mqtt", "port"): 1884,
     ("mqtt", "username"): "0123",
     ("mqtt", "password"): "0123",
-    ("mqtt", "tls"): True,
     ("mqtt", "keepalive"): 30,
     ("mqtt", "base_topic"): "meters",
     ("mqtt", "chart"): False,
@@ -222,7 +223,10 @@ def test_the_manifest_asks_for_the_broker_and_home_assistant_and_nothing_else() 
     assert set(MANIFEST["arch"]) == {"aarch64", "amd64"}
     assert (MANIFEST["services"], MANIFEST["homeassistant_api"]) == (["mqtt:want"], True)
     assert (MANIFEST["apparmor"], MANIFEST["init"]) == (True, False)
-    assert MANIFEST["map"] == [{"type": "share", "read_only": False}]  # for files from Mijn Fluvius
+    assert MANIFEST["map"] == [
+        {"type": "share", "read_only": False},  # for files from Mijn Fluvius
+        {"type": "ssl"},  # read only, unless it is said otherwise
+    ]
     assert not {"ports", "host_network", "privileged", "full_access"} & MANIFEST.keys()
 
 
@@ -286,7 +290,54 @@ def test_a_mistake_in_the_text_of_prices_is_told_with_its_path(
 
 
 def test_the_table_of_options_is_complete() -> None:
-    assert OTHERS.keys() | {("prices", 0)} == leaves(MANIFEST["schema"]).keys()
+    assert OTHERS.keys() | {("prices", 0), ("mqtt", "tls")} == leaves(MANIFEST["schema"]).keys()
+
+
+def named(tls: TlsSettings) -> dict[str, Any]:
+    """Its keys, files by their names alone."""
+    return {key: value.name if isinstance(value, Path) else value for key, value in tls}
+
+
+@pytest.mark.parametrize(
+    ("filled_in", "encrypted"),
+    [
+        ("", None),
+        ("false", None),
+        ("true", TlsSettings()),
+        ("{insecure: true}", TlsSettings(insecure=True)),
+        ("{ca_file: ca.pem}", TlsSettings(ca_file=Path("ca.pem"))),
+        (
+            "{ca_file: ca.pem, cert_file: us.pem, key_file: us.key}",
+            TlsSettings(ca_file=Path("ca.pem"), cert_file=Path("us.pem"), key_file=Path("us.key")),
+        ),
+    ],
+)
+def test_a_broker_of_its_own_authority_can_be_filled_in(
+    supervisor: Supervisor, filled_in: str, encrypted: TlsSettings | None
+) -> None:
+    supervisor.fill_in(**with_option(("mqtt", "tls"), filled_in))
+    for name in "ca.pem", "us.pem", "us.key":
+        (supervisor.data / name).touch()
+    found = load_options(supervisor.options, {}).mqtt.tls_settings
+    assert (found and named(found)) == (encrypted and named(encrypted))
+
+
+@pytest.mark.parametrize(
+    ("filled_in", "mistake"),
+    [
+        ("{ca_file: /ssl/none.pem}", "Option mqtt.tls.ca_file: /ssl/none.pem"),
+        ("{ca_file: ca.pem", "Option mqtt.tls: line 1: the { is not closed"),
+        ("{ca: ca.pem}", "Option mqtt.tls.ca: unknown key"),
+        ("always", "Option mqtt.tls: text is neither true nor false"),
+    ],
+)
+def test_a_mistake_in_the_text_of_encryption_is_told_with_its_path(
+    supervisor: Supervisor, filled_in: str, mistake: str
+) -> None:
+    supervisor.fill_in(**with_option(("mqtt", "tls"), filled_in))
+    with pytest.raises(ConfigError) as told:
+        load_options(supervisor.options, {})
+    assert str(told.value).startswith(mistake)
 
 
 def test_options_that_nobody_touched_are_the_bridges_defaults(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -395,7 +446,7 @@ def test_the_apparmor_profile_is_one_and_leaves_no_capability() -> None:
         rule for rule in rules if rule.startswith(("capability", "mount", "ptrace", "file,", "network,"))
     ]
     files = [rule.removeprefix("owner ").split() for rule in rules if "/" in rule.split(" ")[0]]
-    assert [path for path, rights in files if "w" in rights] == ["/data/**"]
+    assert [path for path, rights in files if "w" in rights] == ["/data/**", "/share/fluvius2mqtt/{,**}"]
 
 
 # --- the folder
@@ -460,12 +511,39 @@ def test_its_dockerfile_is_that_of_the_image_for_the_user_who_may_read_the_optio
     assert dockerfile.removeprefix(image) == "USER root\n"
 
 
+IMAGE = URL.replace("https://github.com", "ghcr.io")
+
+
+def test_home_assistant_builds_what_is_in_the_folder(assembled: Path) -> None:
+    local = yaml.safe_load((assembled / "fluvius2mqtt" / "config.yaml").read_text("utf-8"))
+    assert local | {"image": f"{IMAGE}-app"} == MANIFEST
+    assert "image" not in local
+
+
+def test_make_addon_says_what_to_do_next(assembled: Path) -> None:
+    said = subprocess.run(
+        ["make", "--silent", "-C", assembled.parents[1], "addon"], check=True, capture_output=True, text=True
+    ).stdout
+    assert "build/addon/fluvius2mqtt" in said
+    assert "/addons" in said
+    assert max(map(len, said.splitlines())) < 110
+
+
 def test_out_of_the_repository_it_is_the_published_image_of_the_same_version() -> None:
     lines = (ADDON / "Dockerfile").read_text("utf-8").splitlines()
-    workflow = (PROJECT / ".github" / "workflows" / "checks.yaml").read_text("utf-8")
-    image = URL.replace("https://github.com", "ghcr.io")
-    assert lines[1:] == ["ARG BUILD_VERSION", f"FROM {image}:${{BUILD_VERSION}}", "USER root"]
-    assert "ghcr.io/${{ github.repository }}:${{ steps.version.outputs.version }}" in workflow
+    assert lines[2:] == ["ARG BUILD_VERSION", f"FROM {IMAGE}:${{BUILD_VERSION}}", "USER root"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.nl.md", "addon/DOCS.md"])
+def test_the_button_adds_this_repository_as_soon_as_there_is_an_image(page: str) -> None:
+    text = (PROJECT / page).read_text("utf-8")
+    where = quote(URL, safe="")
+    assert (
+        f"https://my.home-assistant.io/redirect/supervisor_add_addon_repository/?repository_url={where}"
+        in text
+    )
+    later = "Zodra er een versie" if ".nl" in page else "Once a version"
+    assert (later in text) is not IS_RELEASED
 
 
 # --- as in the container
