@@ -128,15 +128,19 @@ image-test: .venv/installed mosquitto
 REPOSITORY := $(shell sed -n 's/^URL = "\(.*\)"/\1/p' bridge/__init__.py)
 TAG := v$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' bridge/__init__.py)
 
-package: .venv/bin/pip
+package: package-folder .venv/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check build twine
-	rm -rf build/package dist
+	rm -rf dist
+	cd build/package && $(abspath $(BIN))/python -m build --outdir ../../dist
+	$(BIN)/twine check --strict dist/*
+
+.PHONY: package-folder
+package-folder:
+	rm -rf build/package
 	mkdir -p build/package
 	cp -R bridge pyproject.toml README.md LICENSE build/package
 	sed -E -i -e 's#(!\[[^]]*\]\()([A-Za-z][^):]*\))#\1$(REPOSITORY)/raw/$(TAG)/\2#g' \
 	  -e 's#(\]\()([A-Za-z][^):]*\))#\1$(REPOSITORY)/blob/$(TAG)/\2#g' build/package/README.md
-	cd build/package && $(abspath $(BIN))/python -m build --outdir ../../dist
-	$(BIN)/twine check --strict dist/*
 
 # The app with the image's content in a folder of its own: copy it to /addons of a Home Assistant, which builds it, for
 # its manifest names no image. The Supervisor's options are for root alone, and AppArmor leaves this root nothing but /data.

@@ -1,4 +1,6 @@
+import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from bridge import __version__
+from bridge import URL, __version__
 from bridge.config import load
 
 PROJECT = Path(__file__).parents[2]
@@ -103,11 +105,79 @@ def test_a_bot_renews_all_that_is_pinned() -> None:
 
 def test_what_is_published_says_what_is_in_it_and_where_it_came_from() -> None:
     job = yaml.safe_load((GITHUB / "workflows" / "checks.yaml").read_text("utf-8"))["jobs"]["image"]
-    (build,) = [step for step in job["steps"] if step.get("id") == "build"]
-    assert build["with"]["sbom"]
-    assert build["with"]["provenance"] == "mode=max"
-    assert job["steps"][-1]["uses"].startswith("actions/attest@")
-    assert job["steps"][-1]["with"]["subject-digest"] == "${{ steps.build.outputs.digest }}"
+    steps = {step["id"]: step["with"] for step in job["steps"] if step.get("id") in ("build", "app")}
+    for build in steps.values():
+        assert build["sbom"]
+        assert build["provenance"] == "mode=max"
+        labels = dict(line.split("=", 1) for line in build["labels"].splitlines())
+        assert labels.keys() == {f"org.opencontainers.image.{each}" for each in ("revision", "created")}
+    attested = [
+        step["with"]["subject-digest"] for step in job["steps"] if "actions/attest@" in step.get("uses", "")
+    ]
+    assert sorted(attested) == sorted(f"${{{{ steps.{each}.outputs.digest }}}}" for each in steps)
+
+
+def outputs_of_the_version_step(tag: str, folder: Path) -> dict[str, list[str]]:
+    """What the workflow hands on when this tag is pushed, run as it is on the forge."""
+    job = yaml.safe_load((GITHUB / "workflows" / "checks.yaml").read_text("utf-8"))["jobs"]["image"]
+    (script,) = [step["run"] for step in job["steps"] if step.get("id") == "version"]
+    file = folder / "output"
+    file.touch()
+    there = {"GITHUB_REF_NAME": tag, "GITHUB_OUTPUT": str(file), "GITHUB_REPOSITORY": "someone/meters"}
+    environ = {"PATH": os.environ["PATH"], **there}
+    subprocess.run(["bash", "-e", "-o", "pipefail", "-c", script], cwd=PROJECT, env=environ, check=True)
+    found: dict[str, list[str]] = {}
+    for line in file.read_text("utf-8").splitlines():
+        if name := re.match(r"([\w-]+)(?:=|<<END$)", line):
+            found[name[1]] = [line.partition("=")[2]] if "=" in line else []
+        elif line != "END":
+            found[list(found)[-1]].append(line)
+    return found
+
+
+def test_an_image_can_be_had_by_its_whole_version_or_the_first_numbers_of_it(tmp_path: Path) -> None:
+    outputs = outputs_of_the_version_step(f"v{__version__}", tmp_path)
+    major, minor, _ = __version__.split(".")
+    wanted = [__version__, f"{major}.{minor}", major, "latest"]
+    for name, image in ("tags", "meters"), ("tags-app", "meters-app"):
+        assert outputs[name] == [f"ghcr.io/someone/{image}:{tag}" for tag in wanted]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", outputs["created"][0])
+
+
+def test_a_tag_that_is_not_the_version_publishes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        outputs_of_the_version_step("v99.0.0", tmp_path)
+
+
+def test_pypi_trusts_the_workflow_alone() -> None:
+    jobs = yaml.safe_load((GITHUB / "workflows" / "checks.yaml").read_text("utf-8"))["jobs"]
+    assert jobs["pypi"]["permissions"] == {"id-token": "write"}
+    assert jobs["pypi"]["environment"]["name"] == "pypi"
+    assert {"package", "image"} == set(jobs["pypi"]["needs"])
+    assert jobs["package"]["needs"] == jobs["image"]["needs"] == "checks"
+    assert "permissions" not in jobs["package"]  # what builds can publish nothing
+
+
+def test_pypi_shows_links_and_pictures_that_lead_into_the_repository(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "bridge", tmp_path / "bridge")
+    for name in "Makefile", "pyproject.toml", "README.md", "LICENSE":
+        shutil.copy(PROJECT / name, tmp_path)
+    subprocess.run(["make", "--silent", "-C", tmp_path, "package-folder"], check=True)
+    shown = (tmp_path / "build" / "package" / "README.md").read_text("utf-8")
+    links = re.findall(r"(!?)\[[^]]*\]\(([^)]+)\)", shown)
+    assert [link for _, link in links if not link.startswith("https://")] == []
+    pictures = [link for is_picture, link in links if is_picture]
+    assert pictures
+    assert all(link.startswith(f"{URL}/raw/v{__version__}/docs/") for link in pictures)
+    assert f"{URL}/blob/v{__version__}/docs/topics.md" in shown
+
+
+def test_the_package_says_where_it_lives() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["urls"]["Repository"] == URL
+    assert all(each.startswith(URL) for each in project["urls"].values())
+    for name, key in ("repository.yaml", "url"), ("addon/config.yaml", "url"):
+        assert yaml.safe_load((PROJECT / name).read_text("utf-8"))[key] == URL
 
 
 def test_compose_gives_the_bridge_a_broker_and_its_passwords(tmp_path: Path) -> None:
