@@ -126,7 +126,7 @@ class Draft:
         self._fill(below or {}, (), str(said_by))
         for path, value in ADDON_DEFAULTS.items():
             if at(self.tree, *path) is None:
-                self.put(path, value, "the add-on")
+                self.put(path, value, "the app")
 
     def _fill(self, below: dict[str, Any], path: KeyPath, said_by: str) -> None:
         for key, value in below.items():

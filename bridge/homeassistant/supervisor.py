@@ -24,7 +24,7 @@ _ADDRESS = "SUPERVISOR_URL"
 _ASKS_FROM = "172.30.32.2"
 _PATIENCE = 10.0  # seconds for the whole answer
 _LARGEST_ANSWER = 64 * 1024  # bytes: it is a dozen short lines
-_OR = "or fill in mqtt.host in the add-on's configuration"
+_OR = "or fill in mqtt.host in the app's configuration"
 
 
 class SupervisorError(Quoting):
@@ -85,13 +85,13 @@ def broker(environment: Mapping[str, str]) -> dict[str, Any]:
     status, text = _ask(environment, "/services/mqtt")
     if status in (401, 403):
         raise SupervisorError(
-            f"the Supervisor does not let the add-on ask for the broker (status {status}); "
-            f"restart the add-on, {_OR}"
+            f"the Supervisor does not let the app ask for the broker (status {status}); "
+            f"restart the app, {_OR}"
         )
     if status == 400:
         raise ConfigError(
             "Option mqtt.host: is empty, and Home Assistant has no broker of its own; "
-            f"install and start the add-on Mosquitto broker, {_OR}"
+            f"install and start the app Mosquitto broker, {_OR}"
         )
     if status != 200:
         raise SupervisorError(
@@ -134,7 +134,7 @@ def _ask(environment: Mapping[str, str], path: str) -> tuple[int, bytes]:
 
 
 def _unreachable(place: str, why: str) -> SupervisorError:
-    return SupervisorError(f"the Supervisor at {place} cannot be reached ({why}); restart the add-on, {_OR}")
+    return SupervisorError(f"the Supervisor at {place} cannot be reached ({why}); restart the app, {_OR}")
 
 
 def _odd() -> SupervisorError:

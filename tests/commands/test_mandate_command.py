@@ -150,4 +150,4 @@ def test_statistics_without_an_address_are_for_the_add_on(
 ) -> None:
     provider.world.changes["homeassistant.statistics"] = True
     assert typed(provider, "once") == 2
-    assert "true is for the add-on; write the keys url and token" in capsys.readouterr().err
+    assert "true is for Home Assistant's app; write the keys url and token" in capsys.readouterr().err

@@ -680,12 +680,12 @@ def test_an_ean_without_quotes_is_refused_on_the_page(supervisor: Supervisor) ->
         (
             (401, "401: Unauthorized"),
             COULD_NOT,
-            "does not let the add-on ask for the broker (status 401); restart",
+            "does not let the app ask for the broker (status 401); restart",
         ),
         (
             (403, "403: Forbidden"),
             COULD_NOT,
-            "does not let the add-on ask for the broker (status 403); restart",
+            "does not let the app ask for the broker (status 403); restart",
         ),
         ((502, "Bad Gateway"), COULD_NOT, "does not say which broker there is (status 502); try again later"),
         ((200, "<html>"), COULD_NOT, "says something unexpected"),
@@ -704,7 +704,7 @@ def test_a_supervisor_that_names_no_broker_is_told_in_one_line(
     ended = typed_there(supervisor, "run")
     (complaint,) = ended.complaint
     assert words in complaint
-    assert complaint.endswith("or fill in mqtt.host in the add-on's configuration")
+    assert complaint.endswith("or fill in mqtt.host in the app's configuration")
     assert ended.status == status
 
 
