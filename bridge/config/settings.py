@@ -65,7 +65,9 @@ class HomeAssistantSettings(Section):
         default="components", description="One of components and device"
     )
     statistics: Annotated[Flag | Annotated[StatisticsSettings, Tag("(keys)")], Discriminator(checks.form)] = (
-        Field(default=False, description="False, in Home Assistant's app also true, or the keys url and token")
+        Field(
+            default=False, description="False, in Home Assistant's app also true, or the keys url and token"
+        )
     )
 
 

@@ -34,5 +34,7 @@ def statistics_settings(
         return statistics
     token = environment.get(supervisor.TOKEN)
     if not token:
-        raise ConfigError("homeassistant.statistics: true is for Home Assistant's app; write the keys url and token")
+        raise ConfigError(
+            "homeassistant.statistics: true is for Home Assistant's app; write the keys url and token"
+        )
     return StatisticsSettings(url=supervisor.websocket(environment), token=SecretStr(token))
