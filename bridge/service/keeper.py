@@ -30,6 +30,7 @@ class Keeper:
         self.trouble: str | None = None  # why the bridge did not start with what was taken over
         self._is_seen = is_seen
         self._bridge: Bridge | None = None
+        self._has_run = False  # the latest of them
         self._news = threading.Event()
         self._is_told_to_stop = False
 
@@ -37,7 +38,7 @@ class Keeper:
         """Work until told to stop.
 
         Raises:
-            ForTheUser: the bridge cannot start with what it was given to begin with.
+            ForTheUser: the bridge cannot start with what it was given to begin with, or ended by itself.
         """
         self._work()
         while not self._is_told_to_stop:
@@ -46,6 +47,8 @@ class Keeper:
             try:
                 self._work()
             except ForTheUser as error:
+                if self._has_run:  # it has to be started anew, as the first one
+                    raise
                 self.trouble = str(error)
                 log.error("%s", error)  # noqa: TRY400 - it is no bug, so that nobody needs a traceback
 
@@ -76,7 +79,7 @@ class Keeper:
 
     def _work(self) -> None:
         """One bridge, until something is new."""
-        self.window = Window(shows_meters=self._is_seen)
+        self.window, self._has_run = Window(shows_meters=self._is_seen), False
         settings = self.settings
         if self._is_told_to_stop:
             return
@@ -94,6 +97,7 @@ class Keeper:
             )
             try:
                 if not self._news.is_set():
+                    self._has_run = True
                     bridge.run()
             finally:
                 self._bridge = None

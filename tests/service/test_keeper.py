@@ -6,7 +6,9 @@ import pytest
 
 from bridge.config import Settings, load
 from bridge.folder.claim import claim
+from bridge.ledger import LedgerError
 from bridge.mqtt import Command
+from bridge.service.bridge import Bridge
 from bridge.service.keeper import Keeper
 from bridge.text.endings import ForTheUser
 from tests.rig.mosquitto import Mosquitto, eventually
@@ -92,6 +94,19 @@ def test_what_it_begins_with_has_to_start(house: World) -> None:
     house.data_dir.write_text("this is no folder")
     with pytest.raises(ForTheUser):
         Keeper(house.settings, is_seen=True).run()
+
+
+def test_a_bridge_that_ends_by_itself_ends_everything_the_second_too(
+    nothing: Settings, house: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(_: object) -> float:
+        raise LedgerError("gone")
+
+    monkeypatch.setattr(Bridge, "_until_next", no_more)
+    keeper = Keeper(nothing, is_seen=True)
+    keeper.take_over(house.settings)
+    with pytest.raises(LedgerError, match="gone"):
+        keeper.run()
 
 
 @pytest.mark.parametrize("is_set_up", [True, False])
