@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bridge.config import load
-from bridge.metering.model import BRUSSELS
+from bridge.metering import meterday
+from bridge.metering.model import BRUSSELS, Energy
 from bridge.simulator import Simulator
 from tests.rig.commands import PASSWORD
 from tests.rig.files import Writer
@@ -48,7 +49,8 @@ def to_the_end(newcomer: Newcomer) -> Newcomer:
 
 def picture_of(newcomer: Newcomer, name: str) -> None:
     """Yesterday's, as soon as it is fetched."""
-    path = f"/meters/{name}/day/{YESTERDAY}"
+    energy = Energy.GAS if name == "gas" else Energy.ELECTRICITY  # at night yesterday's gas day is not over
+    path = f"/meters/{name}/day/{meterday.latest_ended(datetime.now(UTC), energy)}"
     eventually(lambda: "<svg" in newcomer.browser.get(path).text, 40)
 
 

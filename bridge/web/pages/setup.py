@@ -5,7 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, Forbidden
 from werkzeug.wrappers import Response
 
 from bridge.config import ConfigError
@@ -17,7 +17,9 @@ from bridge.setup.meters import ean_in
 from bridge.setup.prices import NOTHING
 from bridge.setup.questions import Step
 from bridge.setup.sections import first_start
+from bridge.setup.tries import data_dir_of
 from bridge.web import uploads, wording
+from bridge.web.doors import is_from_elsewhere
 from bridge.web.uploads import LARGEST
 from bridge.web.visit import Visit
 
@@ -32,6 +34,8 @@ def show(visit: Visit) -> Response:
     if interview is None:
         if visit.house.settings.is_set_up:
             return visit.to("settings")
+        if is_from_elsewhere(visit.request):  # a page of others could have thousands begun
+            raise Forbidden("Another site led here: open this page by its own address.")
         interview = _first_start(visit)
     with interview.lock:
         if visit.request.method == "POST":
@@ -95,22 +99,27 @@ def _written(visit: Visit, interview: Interview) -> Response:
     if interview.step() is not None:
         return visit.to("setup")
     try:
+        _keep(interview)
         interview.write()
     except OutputError as error:
         return _page(visit, interview, 503, cannot=str(error))
     except ChangedMeanwhile:
         visit.interviews.end(visit.session.number)  # the next one begins with what stands there now
         raise
-    settings = interview.place.load()
-    if interview.files:
-        make(settings.data_dir)
-    for file in interview.files:
-        with file.open("rb") as content:
-            uploads.keep(dropped(settings.data_dir), file.name, content)
     is_first = interview.subject == FIRST_START
     visit.interviews.end(visit.session.number, is_written=True)
-    visit.house.take_over(settings)
+    visit.house.take_over(interview.place.load())
     return visit.to("home" if is_first else "settings")
+
+
+def _keep(interview: Interview) -> None:
+    """Put the files that were given where the bridge will find them: before anything is written."""
+    folder = data_dir_of(interview.answers)
+    if interview.files:
+        make(folder)
+    for file in interview.files:
+        with file.open("rb") as content:
+            uploads.keep(dropped(folder), file.name, content)
 
 
 def _page(visit: Visit, interview: Interview, status: int = 200, cannot: str = "") -> Response:
