@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, WSGITask
 from werkzeug.wrappers import Request
 
@@ -46,7 +46,10 @@ class _Parser(HTTPRequestParser):
         self._channel = channel
 
     def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # half of an IPv6 address, a length of thousands of digits
+            raise ParsingError("this is no request") from None
         parsed: Any = self
         request = Request(WSGITask(self._channel, parsed).get_environment())
         self.adj = copy(self.adj)

@@ -8,6 +8,7 @@ from typing import Any
 _FREE = 3  # wrong ones that cost nothing: a person mistypes
 _FREE_FOR_ALL = 30  # together, wherever they come from
 _FIRST, _LONGEST = timedelta(seconds=5), timedelta(minutes=15)
+_LONGEST_FOR_ALL = timedelta(seconds=30)  # or whoever guesses would lock everybody out
 _FORGIVEN_AFTER = timedelta(hours=1)  # without another one
 _REMEMBERED = 1000  # addresses
 _STRANGERS = ""
@@ -31,9 +32,10 @@ class Patience:
     def pause(self, address: str) -> timedelta:
         """How long it is still not worth trying; zero when it is."""
         with self._lock:
-            own = self._left(address, _FREE)
-            of_strangers = timedelta() if address in self._knew else self._left(_STRANGERS, _FREE_FOR_ALL)
-            return max(own, of_strangers, timedelta())
+            pauses = [timedelta(), self._left(address, _FREE, _LONGEST)]
+            if address not in self._knew:
+                pauses.append(self._left(_STRANGERS, _FREE_FOR_ALL, _LONGEST_FOR_ALL))
+            return max(pauses)
 
     def wrong(self, address: str) -> None:
         """One more."""
@@ -52,12 +54,12 @@ class Patience:
             self._knew[address] = None
             _forget_oldest(self._knew)
 
-    def _left(self, address: str, free: int) -> timedelta:
+    def _left(self, address: str, free: int, longest: timedelta) -> timedelta:
         count = self._count(address)
         if count < free:
             return timedelta()
         pause: timedelta = _FIRST * 2 ** min(count - free, 10)
-        return self._wrong[address][1] + min(pause, _LONGEST) - self._now()
+        return self._wrong[address][1] + min(pause, longest) - self._now()
 
     def _count(self, address: str) -> int:
         count, last = self._wrong.get(address, (0, self._now()))

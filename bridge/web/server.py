@@ -58,6 +58,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             sockets=[listening],
             threads=_THREADS,
             ident=None,
+            max_request_header_size=16 * 1024,
             max_request_body_size=LARGEST,
             outbuf_high_watermark=1024 * 1024,  # what is sent while it is read waits for who takes it
             channel_timeout=_PATIENCE,

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ from bridge.web.speech import LANGUAGES, Speech, speech
 _HERE = Path(__file__).parent
 
 
-@dataclass(slots=True)
+@dataclass
 class Visit:
     """What a page is given."""
 
@@ -44,7 +44,7 @@ class Visit:
     reports: Reports
     has_door: bool  # whether one can sign out
 
-    @property
+    @cached_property
     def speech(self) -> Speech:
         """The browser's language, or the configuration's."""
         asked_for = self.request.accept_languages.best_match(LANGUAGES)

@@ -6,6 +6,8 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from bridge.publishing.publisher import BridgeStatus
+from bridge.web.house import House
 from bridge.web.pages import asking
 from bridge.web.visit import Visit
 
@@ -36,7 +38,8 @@ def show(visit: Visit) -> Response:
     status = visit.house.window.status
     return visit.page(
         "state.html",
-        parts=list(_parts(visit)),
+        trouble=visit.house.trouble,
+        parts=[] if visit.house.trouble or not status else list(_parts(visit.house, status)),
         info=status.info if status else None,
         advice=status.problem.get("advice") if status else None,
         lines=visit.house.log(),
@@ -49,15 +52,11 @@ def log_lines(visit: Visit) -> Response:
     return Response("\n".join(visit.house.log()), mimetype="text/plain")
 
 
-def _parts(visit: Visit) -> Iterator[Part]:
-    window = visit.house.window
-    mqtt = visit.house.settings.mqtt
-    health: dict[str, Any] = dict(window.status.health) if window.status else {}
-    limits = health.pop("broker", {})
-    error = window.broker or limits.get("last_error")
-    yield Part(
-        f"MQTT {mqtt.host}", "unreachable" if window.broker else limits.get("state", "ok"), error=error
-    )
+def _parts(house: House, status: BridgeStatus) -> Iterator[Part]:
+    health: dict[str, Any] = dict(status.health)
+    limits, away = health.pop("broker", {}), house.window.broker
+    state = "unreachable" if away else limits.get("state", "ok")
+    yield Part(f"MQTT {house.settings.mqtt.host}", state, error=away or limits.get("last_error"))
     for name, part in health.items():
         yield Part(
             name,
