@@ -23,7 +23,7 @@ from tests.rig.provider import GAS_EAN, HOME_EAN, SHED_EAN, Provider
 
 INDEX = "FLUVIUS2MQTT_FLUVIUS__ENERGY_API__SHARD__INDEX"
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)  # the week that a new meter begins with
-METERS = 40
+METERS = 24
 SUNDAY, MONDAY = "2026-11-22 13:00", "2026-11-23 13:00"
 
 

@@ -19,6 +19,7 @@ from bridge.simulator.faults.answers import DATES
 from bridge.simulator.faults.table import FAULTS
 from bridge.simulator.replay import Replay, UnusableError, moments, read
 from bridge.simulator.replay.introduction import configuration
+from tests.rig.chance import often
 from tests.rig.commands import DONE, run, typed
 from tests.rig.provider import Provider
 from tests.rig.recordings import Recording, Rows, rows
@@ -79,7 +80,7 @@ def verdicts(visit: Recording) -> tuple[Rows, Rows, Rows, list[str]]:
         return recorded, again, checked, replay.unknown
 
 
-@pytest.mark.parametrize(("name", "how"), PORTAL, ids=in_words)
+@pytest.mark.parametrize(("name", "how"), PORTAL[:: often(4, soak=1)], ids=in_words)
 def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(
     visit: Recording, name: str, how: dict[str, Any]
 ) -> None:
@@ -90,7 +91,7 @@ def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(
     assert unknown == []
 
 
-@pytest.mark.parametrize(("name", "how"), ENERGY_API, ids=in_words)
+@pytest.mark.parametrize(("name", "how"), ENERGY_API[:: often(4, soak=1)], ids=in_words)
 def test_a_fault_of_the_energy_api_is_the_same_when_it_is_played_back(
     visit: Recording, name: str, how: dict[str, Any]
 ) -> None:
