@@ -49,7 +49,7 @@ class _Parser(HTTPRequestParser):
         try:
             super().parse_header(header_plus)
         except ValueError:  # half of an IPv6 address, a length of thousands of digits
-            raise ParsingError("this is no request") from None
+            raise ParsingError("this is not an HTTP request") from None
         parsed: Any = self
         request = Request(WSGITask(self._channel, parsed).get_environment())
         self.adj = copy(self.adj)
