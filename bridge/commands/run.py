@@ -18,6 +18,7 @@ from bridge.config import MetricsSettings, WebSettings
 from bridge.homeassistant import supervisor
 from bridge.service.keeper import Keeper
 from bridge.text.endings import DONE, ForTheUser
+from bridge.text.hosts import in_url
 from bridge.text.installing import how_to_get
 from bridge.text.log_lines import LastLines
 
@@ -80,7 +81,7 @@ def _page(page: WebSettings, keeper: Keeper, config: Path | None) -> Iterator[No
     key = kept_key(keeper.settings.data_dir / "page.key")
     with server.served(house, door, key, host=host, port=page.port) as port:
         if not is_panel:
-            log.info("the page is at http://%s:%d", f"[{host}]" if ":" in host else host, port)
+            log.info("the page is at http://%s:%d", in_url(host), port)
         yield
 
 
@@ -93,8 +94,7 @@ def _metrics(alone: MetricsSettings, keeper: Keeper) -> Iterator[None]:
     answer = exposition(lambda: keeper.settings, lambda: keeper.window, lambda: datetime.now(UTC))
     password = alone.password.get_secret_value() if alone.password else None
     with server.served(answer, host=alone.host, port=alone.port, password=password) as port:
-        host = f"[{alone.host}]" if ":" in alone.host else alone.host
-        log.info("metrics are at http://%s:%d/metrics", host, port)
+        log.info("metrics are at http://%s:%d/metrics", in_url(alone.host), port)
         yield
 
 

@@ -1,7 +1,6 @@
 """Metrics at an address of their own, for a bridge without a page."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -11,14 +10,13 @@ from http import HTTPStatus
 from socket import AF_INET6
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from bridge.metrics.passwords import said
 from bridge.text.endings import ForTheUser
-from bridge.text.hosts import is_this_machine
+from bridge.text.hosts import is_called_as_this_machine, is_this_machine, why_not_to_be_had
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -59,7 +57,7 @@ class Door:
         return self._exposition(environ, start_response)
 
     def _refusal(self, environ: "WSGIEnvironment") -> HTTPStatus | None:
-        if self._only_as_this_machine and not _is_called_as_this_machine(environ):
+        if self._only_as_this_machine and not is_called_as_this_machine(environ.get("HTTP_HOST", "")):
             return HTTPStatus.FORBIDDEN
         if environ.get("PATH_INFO") != "/metrics":
             return HTTPStatus.NOT_FOUND
@@ -76,10 +74,6 @@ class Door:
             return True
         time.sleep(_WRONG)
         return False
-
-
-def _is_called_as_this_machine(environ: "WSGIEnvironment") -> bool:
-    return is_this_machine(urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname or "")
 
 
 class _Handler(WSGIRequestHandler):
@@ -143,9 +137,8 @@ def served(exposition: "WSGIApplication", *, host: str, port: int, password: str
     try:
         server = make_server(host, port, door, _Server6 if ":" in host else _Server, _Handler)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
         raise MetricsError(
-            f"metrics cannot be served on {host} port {port} ({why});"
+            f"metrics cannot be served on {host} port {port} ({why_not_to_be_had(error)});"
             " set metrics.host and metrics.port to others, or metrics to false"
         ) from None
     thread = threading.Thread(target=server.serve_forever, args=(_LOOK,), name="metrics", daemon=True)

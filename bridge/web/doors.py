@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from werkzeug.wrappers import Request
 
 from bridge.config import WebSettings
-from bridge.text.hosts import is_this_machine
+from bridge.text.hosts import is_called_as_this_machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Door:
         """Whether nobody is let in who comes like this, whatever they know."""
         if self.only_from is not None:
             return request.remote_addr != self.only_from
-        return self.only_as_this_machine and not _is_called_as_this_machine(request)
+        return self.only_as_this_machine and not is_called_as_this_machine(request.headers.get("Host", ""))
 
     def opens_for(self, password: str) -> bool:
         """Whether it is the right one."""
@@ -60,18 +60,6 @@ def is_from_elsewhere(request: Request) -> bool:
     if origin == "null" and "X-Ingress-Path" in request.headers:  # which no form can say
         return False  # Home Assistant has browsers tell nobody where they come from
     return origin is not None and _address(origin) != request.headers.get("Host")
-
-
-def _is_called_as_this_machine(request: Request) -> bool:
-    return is_this_machine(_host(f"//{request.headers.get('Host', '')}"))
-
-
-def _host(address: str) -> str:
-    """Without its port; nothing of what is no address."""
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:  # half of an IPv6 address
-        return ""
 
 
 def _address(origin: str) -> str | None:

@@ -1,7 +1,6 @@
 """The page's HTTP server: a thread of its own beside the one that works."""
 
 import logging
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from bridge.text.endings import ForTheUser
+from bridge.text.hosts import why_not_to_be_had
 from bridge.web.app import App
 from bridge.web.channels import Channel
 from bridge.web.doors import Door
@@ -66,9 +66,8 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             clear_untrusted_proxy_headers=True,
         )
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
         raise PageError(
-            f"the page cannot listen on {host} port {port} ({why});"
+            f"the page cannot listen on {host} port {port} ({why_not_to_be_had(error)});"
             " set web.host and web.port to others, or web to false"
         ) from None
 

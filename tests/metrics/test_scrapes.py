@@ -50,6 +50,15 @@ def test_on_this_machine_nothing_is_asked(desk: World) -> None:
         assert requests.post(address, timeout=10).status_code == 405
 
 
+@pytest.mark.parametrize("host", ["[", "[::1", "::1", ""])
+def test_a_broken_name_is_no_name_of_this_machine(
+    desk: World, host: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with alone(desk) as address:
+        assert status(address, Host=host) == 403
+    assert "Traceback" not in caplog.text + capfd.readouterr().err
+
+
 def test_where_others_may_ask_a_name_is_as_good_as_an_address(desk: World) -> None:
     with alone(desk, host="0.0.0.0") as address:
         assert status(address, Host="bridge.example.com") == 200
