@@ -167,11 +167,9 @@ class App:
         address = visit.request.remote_addr or ""
         if pause := self._patience.pause(address):
             return visit.page("sign_in.html", 429, wrong=False, pause=int(pause.total_seconds()) + 1)
-        if not self._door.opens_for(visit.request.form.get("password", "")):
-            self._patience.wrong(address)
-            log.warning("somebody at %s tried a wrong password for the page", address)
+        is_right = self._door.opens_for(visit.request.form.get("password", ""))
+        if not self._patience.judged(address, "the page", is_right=is_right):
             return visit.page("sign_in.html", 403, wrong=True, pause=None)
-        self._patience.right(address)
         visit.session = visit.session.after_sign_in()
         return visit.to("home")
 

@@ -1,9 +1,12 @@
 """How long somebody waits who guesses at the password."""
 
+import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 _FREE = 3  # wrong ones that cost nothing: a person mistypes
 _FREE_FOR_ALL = 30  # together, wherever they come from
@@ -36,6 +39,15 @@ class Patience:
             if address not in self._knew:
                 pauses.append(self._left(_STRANGERS, _FREE_FOR_ALL, _LONGEST_FOR_ALL))
             return max(pauses)
+
+    def judged(self, address: str, password_of: str, *, is_right: bool) -> bool:
+        """Whether it was the right one, which counts; a wrong one is said in the log too."""
+        if is_right:
+            self.right(address)
+        else:
+            self.wrong(address)
+            log.warning("somebody at %s tried a wrong password for %s", address, password_of)
+        return is_right
 
     def wrong(self, address: str) -> None:
         """One more."""

@@ -1,7 +1,5 @@
 """`/metrics` on the page, for Prometheus: whoever knows its password may read it, without a cookie too."""
 
-import logging
-
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -9,8 +7,6 @@ from bridge.metrics.passwords import said
 from bridge.web.doors import Door
 from bridge.web.patience import Patience
 from bridge.web.visit import Visit
-
-log = logging.getLogger(__name__)
 
 
 def metrics(visit: Visit, door: Door, patience: Patience) -> Response:
@@ -36,10 +32,6 @@ def _refusal(visit: Visit, door: Door, patience: Patience) -> Response | None:
         return None
     if pause := patience.pause(address):
         return Response("Too many wrong passwords.\n", 429, {"Retry-After": f"{pause.total_seconds():.0f}"})
-    if password is not None and door.opens_for(password):
-        patience.right(address)
+    if password is not None and patience.judged(address, "metrics", is_right=door.opens_for(password)):
         return None
-    if password is not None:
-        patience.wrong(address)
-        log.warning("somebody at %s tried a wrong password for metrics", address)
     return Response("Unauthorized\n", 401, {"WWW-Authenticate": "Basic"})
