@@ -167,11 +167,11 @@ class Fetcher:
         with self.visits.to(name, cycle.now, asked=cycle.occasion is Occasion.ASKED) as visit:
             visit.open_source()
             if SOURCES[name].needs_mandate:
-                allowed = self.mandates.by_ean
+                known = self.mandates.known
                 visit.trouble = self._learn_mandates(
                     visit, cycle, all_of_them=cycle.occasion is Occasion.ASKED
                 )
-                if self.mandates.by_ean != allowed:
+                if self.mandates.known is not known:
                     desks = self._due(name, cycle)
             visit.http.longest_pause = min(visit.http.longest_pause, _WHOLE_RUN / (len(desks) or 1))
             outcomes = []

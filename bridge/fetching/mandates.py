@@ -71,11 +71,6 @@ class MandateBook:
         self._warned: set[str] = set()
 
     @property
-    def by_ean(self) -> Mapping[str, Mandate]:
-        """The mandates that count."""
-        return self._by_ean
-
-    @property
     def is_known(self) -> bool:
         """Whether nothing has to be asked to know which meters there are, and what they allow."""
         needed = self._makes_meters or any(SOURCES[each.source].needs_mandate for each in self._configured)
