@@ -3,7 +3,7 @@
 import multiprocessing
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -48,7 +48,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.sqlite"
 
 
-def test_a_bridge_that_is_killed_loses_and_doubles_nothing(path: Path, database: PostgreSQL) -> None:
+def killed_again_and_again(path: Path, database: PostgreSQL, kill: Callable[[BaseProcess], None]) -> None:
+    """At any moment of a delivery, until the rest of it is delivered in peace."""
     chance = random.Random()
     began = time.monotonic()
     at_work(path, database, 0).join()
@@ -56,27 +57,27 @@ def test_a_bridge_that_is_killed_loses_and_doubles_nothing(path: Path, database:
     for turn in range(1, KILLS + 1):
         process = at_work(path, database, turn)
         process.join(takes * chance.random())
-        process.kill()
-        process.join()
+        kill(process)
         reached.add(told(database))
     finish(path, database)
     assert len(reached) > KILLS / 4, "the kills came at few moments"
+
+
+def test_a_bridge_that_is_killed_loses_and_doubles_nothing(path: Path, database: PostgreSQL) -> None:
+    def kill(process: BaseProcess) -> None:
+        process.kill()
+        process.join()
+
+    killed_again_and_again(path, database, kill)
 
 
 def test_a_database_that_is_killed_loses_and_doubles_nothing(path: Path, database: PostgreSQL) -> None:
-    chance = random.Random()
-    began = time.monotonic()
-    at_work(path, database, 0).join()
-    takes, reached = time.monotonic() - began, set[int]()
-    for turn in range(1, KILLS + 1):
-        process = at_work(path, database, turn)
-        process.join(takes * chance.random())
+    def kill(process: BaseProcess) -> None:
         database.kill()
         process.join()
         database.start()
-        reached.add(told(database))
-    finish(path, database)
-    assert len(reached) > KILLS / 4, "the kills came at few moments"
+
+    killed_again_and_again(path, database, kill)
 
 
 def at_work(path: Path, database: PostgreSQL, turn: int) -> BaseProcess:
