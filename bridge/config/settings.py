@@ -217,7 +217,8 @@ class Settings(Section):
     @property
     def followed(self) -> tuple[Meter, ...]:
         """This bridge's meters of the configuration, as the rest of it knows them."""
-        return tuple(meter for meter in self.every_meter if self.shard.has(meter.ean))
+        shard = self.shard
+        return tuple(meter for meter in self.every_meter if shard.has(meter.ean))
 
     @property
     def every_meter(self) -> tuple[Meter, ...]:

@@ -20,12 +20,11 @@ class Readings(Part):
     @reporting_damage
     def known_span(self, meter: Meter) -> tuple[date, date] | None:
         """The first and the last day of which anything is known, whatever the bounds."""
-        ((first, last),) = (
-            self._rows(  # each by itself is found at once, both together by looking through all
-                "SELECT (SELECT MIN(start) FROM reading WHERE meter = ?1 AND daily = 1),"
-                " (SELECT MAX(start) FROM reading WHERE meter = ?1 AND daily = 1)",
-                (self._meter(meter),),
-            )
+        # each by itself is found at once, both together by looking through all
+        ((first, last),) = self._rows(
+            "SELECT (SELECT MIN(start) FROM reading WHERE meter = ?1 AND daily = 1),"
+            " (SELECT MAX(start) FROM reading WHERE meter = ?1 AND daily = 1)",
+            (self._meter(meter),),
         )
         if first is None:
             return None

@@ -16,9 +16,8 @@ from bridge.service.trouble import Trouble
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 50  # meters that are looked through
-_CLOCK_AHEAD = (
-    meterday.ONE_DAY * 31
-)  # of the newest day: one that is further ahead is wrong, or nobody fetches
+# Of the newest day: a clock that is further ahead is wrong, or nobody fetches.
+_CLOCK_AHEAD = meterday.ONE_DAY * 31
 
 
 class Retention:

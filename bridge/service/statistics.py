@@ -34,13 +34,8 @@ class Statistics:
     def __init__(
         self, recorder: Recorder | None, ledger: Ledger, fetcher: Fetcher, view: View, trouble: Trouble
     ) -> None:
-        self._ledger, self._recorder, self._fetcher, self._view, self._trouble = (
-            ledger,
-            recorder,
-            fetcher,
-            view,
-            trouble,
-        )
+        self._recorder, self._ledger, self._fetcher = recorder, ledger, fetcher
+        self._view, self._trouble = view, trouble
         self._asked = False
 
     @property
