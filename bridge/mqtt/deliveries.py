@@ -105,7 +105,9 @@ class Deliveries:
                 continue
             alone = self.doubts.is_suspect(message.topic)
             settle(0 if alone else at_once - 1, size)
-            self._send(client, message, size)
+            if not self._sent(client, message, size):
+                while True:  # until the loss itself, which follows what was said before it
+                    self._settle_one(patience, acknowledged)
             if alone:
                 settle(0)
         settle(0)
@@ -123,15 +125,15 @@ class Deliveries:
             if answered == mid:
                 return reason
 
-    def _send(self, client: paho.Client, message: Message, size: int) -> None:
+    def _sent(self, client: paho.Client, message: Message, size: int) -> bool:
         info = client.publish(message.topic, message.payload, qos=1, retain=message.retain)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._blame(None)
-            raise BrokerAway("The connection to the broker was lost.")
+            return False
         self._waiting[info.mid] = message, size
         self._bytes += size
         if self.largest is None or size > self.largest[0]:
             self.largest = size, message.topic
+        return True
 
     def _settle_one(
         self, patience: float, acknowledged: Callable[[Message], object]

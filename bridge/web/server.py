@@ -22,6 +22,8 @@ from bridge.web.uploads import LARGEST
 
 log = logging.getLogger(__name__)
 
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits a moment
+
 _THREADS = 4
 _PATIENCE = 60  # seconds, with a connection on which nothing moves
 

@@ -321,10 +321,17 @@ def test_far_away_by_websockets_many_messages_are_under_way_at_once(tmp_path: Pa
         assert len(mosquitto.retained("fluvius/home/reading/#")) == 1000
 
 
-def test_what_was_acknowledged_is_known_when_the_rest_fails() -> None:
+@pytest.mark.parametrize("waits", [False, True], ids=["noticed while waiting", "noticed when sending"])
+def test_what_was_acknowledged_is_known_when_the_rest_fails(waits: bool) -> None:
     def until_the_tenth(received: Packet) -> bytes | None:
         tenth = received.kind == PUBLISH and received.topic == SMALL[10].topic
         return None if tenth else usual(received)
+
+    def messages() -> Iterator[Message]:
+        yield from SMALL[:11]
+        if waits:
+            eventually(lambda: not broker.connected)
+            yield SMALL[11]
 
     acknowledged: list[Message] = []
     with (
@@ -332,7 +339,7 @@ def test_what_was_acknowledged_is_known_when_the_rest_fails() -> None:
         own(MqttSettings(host="127.0.0.1", port=odd.port)) as broker,
         pytest.raises(BrokerAway),
     ):
-        broker.publish(SMALL, acknowledged=acknowledged.append)
+        broker.publish(messages(), acknowledged=acknowledged.append)
     assert acknowledged == SMALL[:10]
 
 

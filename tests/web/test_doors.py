@@ -2,6 +2,7 @@
 
 import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -158,6 +159,15 @@ def test_what_is_no_request_is_no_matter_for_the_log(
     with page_of(desk) as browser, socket.create_connection(("127.0.0.1", browser.port), 5) as line:
         line.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
         assert line.recv(12) == b"HTTP/1.1 400"
+    assert caplog.text == ""
+
+
+def test_many_requests_at_once_are_no_matter_for_the_log(
+    desk: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    with page_of(desk) as browser, ThreadPoolExecutor(20) as visitors:
+        answers = list(visitors.map(lambda _: requests.get(f"{browser.root}/state", timeout=10), range(40)))
+    assert {answer.status_code for answer in answers} == {200}
     assert caplog.text == ""
 
 
