@@ -152,13 +152,22 @@ def _cut_short(
 
 
 def read(path: Path) -> str:
-    """A file's text.
+    """A file's text, without a byte order mark, and with one kind of line end.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    return verbatim(path).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def verbatim(path: Path) -> str:
+    """A file's text to the letter.
 
     Raises:
         ConfigError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode()
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
     except ValueError:

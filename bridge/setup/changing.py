@@ -1,6 +1,8 @@
 """A configuration that is there, changed as it was answered: what nobody changed stays as it is."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,12 +10,13 @@ import yaml
 
 from bridge.config import ConfigError, KeyPath
 from bridge.config.keys import at
-from bridge.config.text import parse, read
+from bridge.config.paths import dotted
+from bridge.config.prices import ean_of
+from bridge.config.text import parse, verbatim
 from bridge.setup.answers import Answers
-from bridge.setup.editing import node_at, with_value, without
-from bridge.setup.writer import SECRETS, entries, free_name, quoted, secrets_of
-
-HIDDEN = "********"
+from bridge.setup.editing import Wanted, in_order, with_value, without
+from bridge.setup.layout import Layout, secret_named
+from bridge.setup.writer import SECRETS, entries, free_name, secrets_of, with_secrets
 
 
 class Change(NamedTuple):
@@ -21,6 +24,13 @@ class Change(NamedTuple):
 
     path: KeyPath
     is_gone: bool = False
+    is_new: bool = False  # an entry of a list, before the one that stands there
+    order: Sequence[int] = ()  # of a list: which entry comes first, which second, and so on
+
+    @property
+    def is_value(self) -> bool:
+        """Whether there is another value now."""
+        return not (self.is_gone or self.is_new or self.order)
 
 
 def changed(answers: Answers, before: dict[str, Any]) -> dict[Path, str]:
@@ -34,81 +44,108 @@ def changed(answers: Answers, before: dict[str, Any]) -> dict[Path, str]:
         ConfigError: it could not be used, or cannot be changed without a person.
     """
     secrets_file = answers.file.parent / SECRETS
-    old, kept = read(answers.file), read(secrets_file) if secrets_file.exists() else ""
+    old, kept = verbatim(answers.file), verbatim(secrets_file) if secrets_file.exists() else ""
     known = entries(secrets_file, kept)
     names, new = _names(answers.tree, old, known, before)
-    text = old
-    for path, is_gone in differences(before, answers.tree):
-        text = without(text, path) if is_gone else with_value(text, path, answers.tree, names)
-    secrets = kept
-    for name, value in new.items():
-        if f"!secret {name}" not in text:
-            continue
-        if name in known:
-            secrets = with_value(secrets, (name,), {name: value}, {})
-        else:
-            secrets += "\n" * (bool(secrets) and not secrets.endswith("\n")) + f"{name}: {quoted(value)}\n"
+    text = _edited(answers.file, old, Wanted(pruned(answers.tree), names), known | new)
+    used = {name: value for name, value in new.items() if _uses(text, name)}
+    secrets = with_secrets(secrets_file, kept, used)
     found = entries(secrets_file, secrets)
-    if _pruned(parse(text, lambda name: found.get(name, ""))) != _pruned(answers.tree):
-        raise ConfigError(
-            f"{answers.file}: is written in a way that cannot be changed here; change it by hand"
-        )
-    answers.prove(text, found)
+    answers.prove(text.removeprefix("\ufeff"), found)
     return {answers.file: text} | ({secrets_file: secrets} if secrets != kept else {})
 
 
-def hidden(text: str) -> str:
-    """A configuration as it may be shown."""
-    for path, value in list(secrets_of(parse(text, lambda _: ""))):
-        if value:
-            tree: Any = {}
-            here = tree
-            for part in path[:-1]:
-                here = here.setdefault(part, {})
-            here[path[-1]] = HIDDEN
-            text = with_value(text, path, tree, {})
-    return text
+def _edited(file: Path, text: str, wanted: Wanted, secrets: Mapping[str, str]) -> str:
+    """Change after change, each of what the one before has left."""
+    seen: set[str] = set()
+    latest = None
+    with suppress(ConfigError, yaml.YAMLError):
+        while text not in seen:
+            seen.add(text)
+            change = next(differences(_parsed(text, secrets), wanted.tree), None)
+            if change is None:
+                return text
+            if change == latest:  # it made no difference
+                break
+            text, latest = _with(text, change, wanted), change
+    where = f"{dotted(latest.path)} is" if latest else "is"
+    raise ConfigError(f"{file}: {where} written in a way that cannot be changed here; change it by hand")
+
+
+def _with(text: str, change: Change, wanted: Wanted) -> str:
+    if change.is_value:
+        return with_value(text, change.path, wanted)
+    layout = Layout(text)
+    above = change.path if change.order else change.path[:-1]
+    reached, holder = layout.reachable(above), layout.at(above)
+    if reached != above or holder is None or not layout.is_open(holder):
+        return with_value(text, reached, wanted)  # an alias: what it stands for is others' too
+    if change.is_gone:
+        return without(text, change.path)
+    if change.order:
+        return in_order(text, change.path, change.order)
+    return with_value(text, change.path, wanted, is_new=True)
 
 
 def differences(before: Any, after: Any, path: KeyPath = ()) -> Iterator[Change]:
-    """The paths at which something else stands now, or nothing any more; of lists the last first."""
+    """What is otherwise now. A second one holds for what the first has left.
+
+    Args:
+        before: keys, a list or a value.
+        after: the same, as they shall be; what is empty is not there.
+        path: where they stand.
+    """
     if isinstance(before, dict) and isinstance(after, dict):
         for key in [*before, *(key for key in after if key not in before)]:
-            if not _pruned(after.get(key)):
-                if _pruned(before.get(key)):
+            if not pruned(after.get(key)):
+                if pruned(before.get(key)):
                     yield Change((*path, key), is_gone=True)
             else:
                 yield from differences(before.get(key), after[key], (*path, key))
-    elif (
-        isinstance(before, list)
-        and isinstance(after, list)
-        and before
-        and after
-        and isinstance(after[0], dict)
-    ):
+    elif isinstance(before, list) and isinstance(after, list):
         yield from _differences_of_lists(before, after, path)
-    elif before != after:
+    elif pruned(before) != pruned(after):
         yield Change(path)
 
 
 def _differences_of_lists(before: list[Any], after: list[Any], path: KeyPath) -> Iterator[Change]:
-    left = iter(after)
-    awaited = next(left, None)
-    gone = []
-    for place, each in enumerate(before):
-        if each == awaited:
-            awaited = next(left, None)
-        else:
-            gone.append(place)
-    if len(after) < len(before):
-        if len(before) - len(gone) != len(after):
-            yield Change(path)
-            return
-        yield from (Change((*path, place), is_gone=True) for place in reversed(gone))
+    places = _places(before, after)
+    stay = [place for place in places if place is not None]
+    if not stay:
+        yield from [Change(path)] if before != after else []
         return
-    for place, (old, new) in enumerate(zip(before, after, strict=False)):
-        yield from differences(old, new, (*path, place))
-    yield from (Change((*path, place)) for place in range(len(before), len(after)))
+    if gone := [place for place in range(len(before)) if place not in stay]:
+        yield Change((*path, gone[-1]), is_gone=True)
+    elif stay != sorted(stay):
+        yield Change(path, order=stay)
+    elif None in places:
+        yield Change((*path, places.index(None)), is_new=True)
+    else:
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from differences(old, new, (*path, place))
+
+
+def _places(before: list[Any], after: list[Any]) -> list[int | None]:
+    """Where each entry stood before; None of a new one."""
+    places: list[int | None] = [None] * len(after)
+    for known in (pruned, _identity):
+        free: dict[str, list[int]] = {}
+        for place, each in enumerate(before):
+            if place not in places:
+                free.setdefault(repr(known(each)), []).append(place)
+        for number, each in enumerate(after):
+            if places[number] is None and (same := free.get(repr(known(each)))):
+                places[number] = same.pop(0)
+    return places
+
+
+def _identity(entry: Any) -> Any:
+    """By which an entry is the same though something else is said of it: a meter's EAN, a price's begin."""
+    if isinstance(entry, dict) and entry.get("ean"):
+        return ean_of(str(entry["ean"]))
+    if isinstance(entry, dict) and entry.get("from"):
+        return entry["from"], entry.get("energy", "electricity"), entry.get("meters")
+    return entry
 
 
 def _names(
@@ -117,11 +154,10 @@ def _names(
     """The names of all secrets, and the values that are new under one of them."""
     names: dict[KeyPath, str] = {}
     new: dict[str, str] = {}
-    root = yaml.compose(text, yaml.BaseLoader)
+    layout = Layout(text)
     for path, value in secrets_of(tree):
-        stands = node_at(root, path) if root else None
-        name = stands.value if stands is not None and stands.tag == "!secret" else None
-        if name is None or (value != at(before, *path) and text.count(f"!secret {name}") != 1):
+        name = secret_named(layout.at(path))
+        if name is None or (value != at(before, *path) and _uses(text, name) != 1):
             name = free_name(path, value, known | new)
         names[path] = name
         if known.get(name) != value:
@@ -129,10 +165,17 @@ def _names(
     return names, new
 
 
-def _pruned(tree: Any) -> Any:
+def _uses(text: str, name: str) -> int:
+    """How often."""
+    return len(re.findall(rf"!secret\s+{re.escape(name)}(?![\w-])", text))
+
+
+def _parsed(text: str, secrets: Mapping[str, str]) -> Any:
+    return parse(text.removeprefix("\ufeff"), lambda name: secrets.get(name, "")) or {}
+
+
+def pruned(tree: Any) -> Any:
     """Without what stands for nothing."""
     if isinstance(tree, dict):
-        return {
-            key: kept for key, value in tree.items() if (kept := _pruned(value)) not in (None, "", {}, [])
-        }
-    return [_pruned(each) for each in tree] if isinstance(tree, list) else tree
+        return {key: kept for key, value in tree.items() if (kept := pruned(value)) not in (None, "", {}, [])}
+    return [pruned(each) for each in tree] if isinstance(tree, list) else tree

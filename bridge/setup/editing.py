@@ -4,144 +4,237 @@ PyYAML says where everything stands. A library that reads and writes YAML hangs 
 on the first of them, and so loses the heading of a section when the end of the one before changes.
 """
 
-from collections.abc import Iterator
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import yaml
 
 from bridge.config import KeyPath
 from bridge.config.keys import at
-from bridge.setup.writer import item, lines
+from bridge.setup.layout import Layout, Span
+from bridge.setup.rendering import in_brackets, item, lines, quoted
 
-_EMPTY = ("", "~", "null", "Null", "NULL")
+_REST = re.compile(r"[ \t]*(?P<comma>,?)[ \t]*(?:#[^\r\n]*)?\s*")  # of the line of an entry in brackets
+
+Names = Mapping[KeyPath, str]  # of secrets, by the paths at which they stand
 
 
-def with_value(text: str, path: KeyPath, tree: dict[str, Any], names: dict[KeyPath, str]) -> str:
-    """The text in which the value at a path is what it is in `tree`.
+class Wanted(NamedTuple):
+    """What shall stand in a text."""
+
+    tree: dict[str, Any]  # all keys
+    names: Names
+
+
+def with_value(text: str, path: KeyPath, wanted: Wanted, *, is_new: bool = False) -> str:
+    """The text in which the value at a path is what it shall be.
 
     Args:
         text: YAML that can be read.
-        path: of a key, or of the next place in a list.
-        tree: all keys as they shall be.
-        names: of the secrets among them, by their paths.
+        path: of a key, or of a place in a list.
+        wanted: all keys as they shall be.
+        is_new: an entry of a list, before the one that stands there.
     """
-    root = _composed(text)
-    if not isinstance(root, yaml.MappingNode):  # nothing but comments
-        return _joined(text, list(lines({str(path[0]): at(tree, path[0])}, (), names)))
-    path = _reachable(root, path)
-    parent = node_at(root, path[:-1])
-    new = list(_rendered(path, tree, names))
+    layout = _begun(text)
+    if layout.root is None:
+        return _at_the_end(layout, _section(path[0], wanted))
+    reached = path if is_new else layout.reachable(path)
+    parent = layout.at(reached[:-1])
     if parent is None:
         return text
-    if (found := _entry(parent, path[-1])) is None:
-        return _with_another(text, parent, path, new)
-    key, value = found
-    begin, end = key.start_mark.index, _end(text, value)
-    plain = [line for line in new if not line.lstrip().startswith("#")]
-    if len(plain) == 1 and isinstance(value, yaml.ScalarNode) and value.style not in ("|", ">"):
-        begin = value.start_mark.index
-        plain = [plain[0].partition(": ")[2]]
-        if begin == end:
-            plain = [f" {plain[0]}"]
-    return text[:begin] + _indented(plain, key.start_mark.column) + text[end:]
+    entry = layout.entry(parent, reached[-1])
+    if entry is None or is_new:
+        return _with_another(layout, parent, reached, wanted)
+    return _replaced(layout, parent, entry, reached, wanted)
+
+
+def with_secret(text: str, name: str, value: str) -> str:
+    """A text of names and values with another one, or with another value."""
+    layout = _begun(text)
+    if layout.root is not None:
+        if found := layout.entry(layout.root, name):
+            return _on_its_line(layout, *found, quoted(value))
+        if not layout.is_block(layout.root):
+            return _in_brackets(layout, layout.root, len(layout.root.value), f"{name}: {quoted(value)}")
+    return _at_the_end(layout, [f"{name}: {quoted(value)}"], apart=False)
 
 
 def without(text: str, path: KeyPath) -> str:
     """The text without a key, or a place in a list; without what holds it, where it is the only one."""
-    root = _composed(text)
-    parent = node_at(root, path[:-1]) if root else None
-    found = _entry(parent, path[-1]) if parent else None
+    layout = Layout(text)
+    parent = layout.at(path[:-1])
+    found = layout.entry(parent, path[-1])
     if parent is None or found is None:
         return text
     if len(path) > 1 and len(parent.value) == 1:
         return without(text, path[:-1])
     key, value = found
-    first = text.rfind("\n", 0, key.start_mark.index) + 1
-    last = _line_end(text, _end(text, value)) + 1
-    is_first_of_entry = isinstance(path[-1], str) and bool(text[first : key.start_mark.index].strip())
-    if is_first_of_entry:  # the dash before it stays
-        return text[: key.start_mark.index] + text[parent.value[1][0].start_mark.index :]
-    return text[:first] + text[last:]
+    if not layout.is_block(parent):
+        return _cut(layout, *_with_its_comma(layout, parent, path[-1]))
+    if isinstance(parent, yaml.SequenceNode):
+        return _cut(layout, *layout.spans(parent)[int(path[-1])])
+    end = layout.end_of_block(layout.end(value), key.start_mark.column)
+    if layout.begins_line(key.start_mark.index):
+        return _cut(layout, layout.line(key.start_mark.index), end)
+    end += len(text[end:]) - len(text[end:].lstrip())  # the dash before it stays
+    return _cut(layout, key.start_mark.index, end)
 
 
-def _composed(text: str) -> yaml.Node | None:
-    return yaml.compose(text, yaml.BaseLoader)
+def in_order(text: str, path: KeyPath, order: Sequence[int]) -> str:
+    """The text with the entries of a list in another order.
+
+    Args:
+        text: YAML that can be read.
+        path: of the list.
+        order: which entry comes first, which second, and so on.
+    """
+    layout = Layout(text)
+    node = layout.at(path)
+    if node is None:
+        return text
+    spans = layout.spans(node)
+    entries = [text[begin:end] for begin, end in spans]
+    if layout.is_block(node):
+        entries = [each if each.endswith(("\n", "\r")) else each + layout.line_end for each in entries]
+    for (begin, end), entry in reversed(list(zip(spans, (entries[place] for place in order), strict=True))):
+        text = text[:begin] + entry + text[end:]
+    return text
 
 
-def _reachable(root: yaml.Node, path: KeyPath) -> KeyPath:
-    """As much of a path as is there, and one key more; but nothing within { } or [ ]."""
-    node = root
-    for depth, part in enumerate(path):
-        found = _entry(node, part)
-        if found is None or _is_flow(found[1]) or _is_empty(found[1]):
-            return path[: depth + 1]
-        node = found[1]
-    return path
+def _begun(text: str) -> Layout:
+    """A text without what stands for nothing in it: { }, for one."""
+    layout = Layout(text)
+    if layout.root is None or layout.is_open(layout.root):
+        return layout
+    layout = Layout(text[: layout.root.start_mark.index] + text[layout.end(layout.root) :])
+    layout.root = None
+    return layout
 
 
-def _entry(node: yaml.Node, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """A key and its value; of a list, its entry twice."""
-    if isinstance(node, yaml.MappingNode):
-        return next((each for each in node.value if each[0].value == part), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part], node.value[part]
-    return None
+def _replaced(
+    layout: Layout, parent: yaml.Node, entry: tuple[yaml.Node, yaml.Node], path: KeyPath, wanted: Wanted
+) -> str:
+    (key, value), new = entry, at(wanted.tree, *path)
+    stays_flow = isinstance(value, yaml.CollectionNode) and value.flow_style and layout.is_open(value)
+    if not _has_keys(new) or stays_flow or not layout.is_block(parent):
+        return _on_its_line(layout, key, value, in_brackets(new, path, wanted.names))
+    text, begin, end = layout.text, value.start_mark.index, layout.end(value)
+    if key is value:
+        column = key.start_mark.column if not layout.is_empty(value) else layout.column(parent) + 2
+        space = " " * (begin == end)
+        between = f"{layout.line_end}{' ' * column}"
+        return text[:begin] + space + between.join(_plain(new, path, wanted.names)) + text[end:]
+    first, last = layout.next_line(key.end_mark.index), layout.next_line(end)
+    column = layout.column(value) if layout.is_block(value) else key.start_mark.column + 2
+    head = text[:first]
+    if begin < first:
+        head = f"{text[:begin].rstrip()} {layout.anchor(value)}".rstrip() + text[end:last]
+    return _with_lines(layout, head, _plain(new, path, wanted.names), column) + text[last:]
 
 
-def node_at(root: yaml.Node, path: KeyPath) -> yaml.Node | None:
-    """What stands at a path; None where nothing does."""
-    node: yaml.Node | None = root
-    for part in path:
-        found = _entry(node, part) if node else None
-        node = found[1] if found else None
-    return node
+def _on_its_line(layout: Layout, key: yaml.Node, value: yaml.Node, new: str) -> str:
+    """Behind the key, where a comment may follow."""
+    text, begin, end = layout.text, value.start_mark.index, layout.end(value)
+    new = layout.anchor(value) + new
+    first = layout.next_line(key.end_mark.index)
+    if layout.is_block(value) and begin >= first and key is not value:
+        colon = text.index(":", key.end_mark.index) + 1
+        return f"{text[:colon]} {new}{text[colon:first]}{text[layout.next_line(end) :]}"
+    return text[:begin] + " " * (begin == end) + new + text[end:]
 
 
-def _is_flow(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.CollectionNode) and bool(node.flow_style)
-
-
-def _is_empty(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in _EMPTY
-
-
-def _rendered(path: KeyPath, tree: dict[str, Any], names: dict[KeyPath, str]) -> Iterator[str]:
-    value = at(tree, *path)
-    if isinstance(path[-1], int):
-        yield from (line[2:] for line in item(lines(value, path, names)))
-    else:
-        yield from lines({path[-1]: value}, path[:-1], names)
-
-
-def _with_another(text: str, parent: yaml.Node, path: KeyPath, new: list[str]) -> str:
+def _with_another(layout: Layout, parent: yaml.Node, path: KeyPath, wanted: Wanted) -> str:
+    new, part = at(wanted.tree, *path), path[-1]
+    if not layout.is_block(parent):
+        if isinstance(part, int):
+            return _in_brackets(layout, parent, part, in_brackets(new, path, wanted.names))
+        inline = in_brackets({part: new}, path[:-1], wanted.names)
+        return _in_brackets(layout, parent, len(parent.value), inline[1:-1])
+    column = layout.column(parent)
     if len(path) == 1:
-        return _joined(text, new)
-    if isinstance(parent, yaml.MappingNode):
-        column = parent.value[0][0].start_mark.column
-        new = [line for line in new if not line.startswith("#")]
+        return _at_the_end(layout, [" " * column + line for line in _section(part, wanted)])
+    if isinstance(part, int):
+        spans = layout.spans(parent)
+        begin = spans[part].begin if part < len(spans) else spans[-1].end
+        written = _entry(new, path, wanted.names)
     else:
-        column = parent.start_mark.column
-    end = _line_end(text, _end(text, parent))
-    return f"{text[:end]}\n{' ' * column}{_indented(new, column)}{text[end:]}"
+        begin = layout.end_of_block(layout.end(parent), column)
+        written = _plain({part: new}, path[:-1], wanted.names)
+    return _with_lines(layout, layout.text[:begin], written, column) + layout.text[begin:]
 
 
-def _joined(text: str, new: list[str]) -> str:
-    before = text.rstrip("\n")
-    return "\n".join([before, "", *new, ""] if before else [*new, ""])
+def _in_brackets(layout: Layout, parent: yaml.Node, place: int, new: str) -> str:
+    """Another entry within { } or [ ], on a line of its own where the one before has one."""
+    text, spans = layout.text, layout.spans(parent)
+    if not place:
+        begin = spans[0].begin
+        apart = layout.line_end + text[layout.line(begin) : begin] if layout.begins_line(begin) else " "
+        return f"{text[:begin]}{new},{apart}{text[begin:]}"
+    begin, end = spans[place - 1]
+    last = layout.next_line(end)
+    rest = _REST.fullmatch(text, end, last)
+    if not (layout.begins_line(begin) and rest):
+        return f"{text[:end]}, {new}{text[end:]}"
+    mine = f"{text[layout.line(begin) : begin]}{new}{rest['comma']}{layout.line_end}"
+    return f"{text[:end]}{'' if rest['comma'] else ','}{text[end:last]}{mine}{text[last:]}"
 
 
-def _indented(new: list[str], column: int) -> str:
-    return f"\n{' ' * column}".join(new)
+def _with_its_comma(layout: Layout, parent: yaml.Node, part: str | int) -> Span:
+    """What goes with an entry within { } or [ ]: its comma, or its whole line."""
+    spans = layout.spans(parent)
+    place = part if isinstance(part, int) else [key.value for key, _ in parent.value].index(part)
+    begin, end = spans[place]
+    last = layout.next_line(end)
+    if layout.begins_line(begin) and _REST.fullmatch(layout.text, end, last):
+        return Span(layout.line(begin), last)
+    if place:
+        return Span(spans[place - 1].end, end)
+    return Span(begin, spans[1].begin if len(spans) > 1 else end)
 
 
-def _end(text: str, node: yaml.Node) -> int:
-    """Where a value ends; what PyYAML counts to a block reaches to the next key."""
-    if isinstance(node, yaml.CollectionNode) and node.value and not _is_flow(node):
-        last = node.value[-1]
-        return _end(text, last[1] if isinstance(last, tuple) else last)
-    return max(node.start_mark.index, len(text[: node.end_mark.index].rstrip()))
+def _cut(layout: Layout, begin: int, end: int) -> str:
+    """Without what is from there to there; what has a name in it gets it where it is used first."""
+    text = layout.text
+    first_use = {id(meant): (alias, meant) for alias, meant in reversed(layout.aliases)}
+    for alias, meant in sorted(first_use.values(), key=lambda each: -each[0].start_mark.index):
+        if begin <= meant.start_mark.index < end <= alias.start_mark.index:
+            named = text[meant.start_mark.index : layout.end(meant)]
+            text = text[: alias.start_mark.index] + named + text[alias.end_mark.index :]
+    return text[:begin] + text[end:]
 
 
-def _line_end(text: str, place: int) -> int:
-    end = text.find("\n", place)
-    return len(text) if end < 0 else end
+def _at_the_end(layout: Layout, new: list[str], *, apart: bool = True) -> str:
+    """Behind all keys, perhaps behind an empty line."""
+    before, after = layout.text[: layout.end_of_document], layout.text[layout.end_of_document :]
+    if apart and before.strip("\ufeff\r\n"):
+        before = before.rstrip("\r\n") + 2 * layout.line_end
+    return _with_lines(layout, before, new, 0) + after
+
+
+def _with_lines(layout: Layout, before: str, new: list[str], column: int) -> str:
+    if before.strip("\ufeff") and not before.endswith(("\n", "\r")):
+        before += layout.line_end
+    return before + "".join(f"{' ' * column}{line}{layout.line_end}" for line in new)
+
+
+def _section(key: str | int, wanted: Wanted) -> list[str]:
+    return list(lines({str(key): at(wanted.tree, key)}, (), wanted.names))
+
+
+def _plain(value: Any, path: KeyPath, names: Names) -> list[str]:
+    """Lines without our own comments."""
+    if isinstance(value, list):
+        return [line for place, each in enumerate(value) for line in _entry(each, (*path, place), names)]
+    return [line for line in lines(value, path, names) if not line.lstrip().startswith("#")]
+
+
+def _entry(value: Any, path: KeyPath, names: Names) -> list[str]:
+    written = _plain(value, path, names) if isinstance(value, dict) else [in_brackets(value, path, names)]
+    return [line[2:] for line in item(written)]
+
+
+def _has_keys(value: Any) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(each, dict) for each in value)
+    )

@@ -18,7 +18,8 @@ from tempfile import gettempdir, mkdtemp
 from bridge.config import ConfigError
 from bridge.config.text import read
 from bridge.setup.answers import Answers
-from bridge.setup.changing import HIDDEN, changed, hidden
+from bridge.setup.changing import changed
+from bridge.setup.hiding import HIDDEN, hidden
 from bridge.setup.meters import files_named
 from bridge.setup.place import Place
 from bridge.setup.questions import Question, Step

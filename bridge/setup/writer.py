@@ -1,21 +1,18 @@
 """Answers to files: the configuration as people edit it by hand, and its passwords in secrets.yaml."""
 
 import os
-import re
-import textwrap
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import SecretStr
 
-from bridge.config import KEYS, ConfigError, KeyPath
-from bridge.config.keys import anywhere, key_of, kinds
-from bridge.config.text import parse, read
+from bridge.config import ConfigError, KeyPath
+from bridge.config.text import parse, verbatim
 from bridge.folder.files import OutputError, whole
 from bridge.setup.answers import Answers
+from bridge.setup.editing import with_secret
+from bridge.setup.rendering import in_key_order, is_secret, lines
 
 SECRETS = "secrets.yaml"
 HEADING = (
@@ -23,45 +20,12 @@ HEADING = (
     "# A value such as `!secret mqtt` stands for the line `mqtt: ...` in the file secrets.yaml beside this"
     " one.\n"
 )
-COMMENTS: dict[KeyPath, str] = {  # as in config.example.yaml
-    ("mqtt", "host"): "The computer on which the broker runs: a name or an IP address.",
-    ("mqtt", "username"): "The account that the broker knows. Leave both out if it takes anyone.",
-    ("fluvius", "portal", "email"): "The account with which you sign in on mijn.fluvius.be.",
-    ("meters", 0, "name"): (
-        "The device is called so, and the topic (in small letters: `Mémé's huis` is meme_s_huis); by default"
-        " the EAN."
-    ),
-    ("meters", 0, "ean"): "18 digits, on every bill and in Mijn Fluvius.",
-    ("meters", 0, "serial"): "The number on the meter itself. Only the portal needs it.",
-    ("meters", 0, "energy"): "electricity or gas.",
-    ("homeassistant", "statistics"): "The Energy dashboard's history, at the hour at which it was used.",
-    ("prices",): (
-        "What it costs, as it stands on your supplier's tariff card and in the grid's tariffs: euros without"
-        " VAT."
-    ),
-    ("prices", 0, "from"): ("The day from which these prices hold; or an instant at which an hour begins."),
-    ("prices", 0, "vat"): (
-        "Percent, on all but injection: 6 for households, 21 for others, 0 where it is in the prices already."
-    ),
-    ("language",): (
-        "The language of names in Home Assistant, and of the page for browsers with another one: en, nl, fr"
-        " or de."
-    ),
-    ("import_dir",): (
-        "A folder: what is downloaded on Mijn Fluvius and put there (CSV, or a zip archive of such) is"
-        " imported within a minute by the running bridge, and then lies in `done` or `failed` beside a text"
-        " that says what came of it."
-    ),
-}
 _NAMES: dict[KeyPath, str] = {
     ("mqtt", "password"): "mqtt",
     ("fluvius", "portal", "password"): "fluvius",
     ("homeassistant", "statistics", "token"): "homeassistant",
     ("day_ahead", "token"): "entsoe",
 }
-_ORDER = {path: place for place, path in enumerate(KEYS)}
-_PLAIN = re.compile(r"[A-Za-z][\w.@/-]*|[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MEANS_SOMETHING = {"true", "false", "yes", "no", "on", "off", "y", "n", "null"}
 
 
 def write(answers: Answers) -> list[Path]:
@@ -83,7 +47,7 @@ def anew(answers: Answers) -> dict[Path, str]:
         ConfigError: what would be written could not be used, or secrets.yaml cannot be read.
     """
     secrets_file = answers.file.parent / SECRETS
-    kept = read(secrets_file) if os.path.lexists(secrets_file) else ""
+    kept = verbatim(secrets_file) if os.path.lexists(secrets_file) else ""
     known = entries(secrets_file, kept)
     names: dict[KeyPath, str] = {}
     new: dict[str, str] = {}
@@ -92,10 +56,7 @@ def anew(answers: Answers) -> dict[Path, str]:
         if name not in known:
             new[name] = value
     text = HEADING + "\n" + "\n\n".join("\n".join(each) for each in _sections(answers.tree, names)) + "\n"
-    secrets = kept + "\n" * (bool(kept) and not kept.endswith("\n"))
-    secrets += "".join(f"{name}: {quoted(value)}\n" for name, value in new.items())
-    if entries(secrets_file, secrets) != known | new:
-        raise ConfigError(f"{secrets_file}: nothing can be added to it; write `name: value`, a line each")
+    secrets = with_secrets(secrets_file, kept, new)
     answers.prove(text, known | new)
     return {answers.file: text, **({secrets_file: secrets} if new else {})}
 
@@ -129,6 +90,23 @@ def _real(path: Path) -> Path:
     return path.resolve() if path.is_symlink() else path
 
 
+def with_secrets(file: Path, kept: str, new: dict[str, str]) -> str:
+    """The text of secrets.yaml with other values, or with more of them.
+
+    Raises:
+        ConfigError: it is written so that they cannot be put into it.
+    """
+    text = kept
+    try:
+        for name, value in new.items():
+            text = with_secret(text, name, value)
+        if entries(file, text) == entries(file, kept) | new:
+            return text
+    except yaml.YAMLError:
+        pass
+    raise ConfigError(f"{file}: nothing can be added to it; write `name: value`, a line each")
+
+
 def entries(file: Path, text: str) -> dict[str, str]:
     """What stands in secrets.yaml, by its names.
 
@@ -136,7 +114,7 @@ def entries(file: Path, text: str) -> dict[str, str]:
         ConfigError: it cannot be read.
     """
     try:
-        entries = parse(text, lambda _: "") or {}
+        entries = parse(text.removeprefix("\ufeff"), lambda _: "") or {}
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}; put it right, or move it away") from None
     if not isinstance(entries, dict):
@@ -149,13 +127,8 @@ def secrets_of(tree: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(tree, dict | list):
         for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
             yield from secrets_of(value, (*path, key))
-    elif isinstance(tree, str) and tree and _is(SecretStr, path):
+    elif isinstance(tree, str) and tree and is_secret(path):
         yield path, str(tree)
-
-
-def _is(kind: type, path: KeyPath) -> bool:
-    info = key_of(path)
-    return info is not None and kind in kinds(info.annotation)
 
 
 def free_name(path: KeyPath, value: str, known: dict[str, str]) -> str:
@@ -169,66 +142,5 @@ def free_name(path: KeyPath, value: str, known: dict[str, str]) -> str:
 
 
 def _sections(tree: dict[str, Any], names: dict[KeyPath, str]) -> Iterator[list[str]]:
-    for key in _in_order(tree, ()):
+    for key in in_key_order(tree, ()):
         yield list(lines({key: tree[key]}, (), names))
-
-
-def lines(tree: dict[str, Any], path: KeyPath, names: dict[KeyPath, str]) -> Iterator[str]:
-    """Keys as lines of YAML, with comments.
-
-    Args:
-        tree: the keys and their values.
-        path: below which they stand.
-        names: of the secrets.
-    """
-    for key in _in_order(tree, path):
-        here, value = (*path, key), tree[key]
-        if comment := COMMENTS.get(here):
-            yield from _comment(comment)
-        if here in names:
-            yield f"{key}: !secret {names[here]}"
-        elif isinstance(value, dict):
-            yield f"{_scalar(key, here)}:"
-            yield from (f"  {line}" for line in lines(value, here, names))
-        elif isinstance(value, list) and value and isinstance(value[0], dict):
-            yield f"{key}:"
-            for place, each in enumerate(value):
-                yield from item(lines(each, (*here, place), names))
-        elif isinstance(value, list):
-            yield f"{key}: [{', '.join(_scalar(each, here) for each in value)}]"
-        else:
-            yield f"{_scalar(key, ())}: {_scalar(value, here)}"
-
-
-def item(lines: Iterable[str]) -> Iterator[str]:
-    """Lines as an entry of a list."""
-    mark = "- "
-    for line in lines:
-        if line.startswith("#"):
-            yield f"  {'  ' if mark == '  ' else ''}{line}"
-        else:
-            yield f"  {mark}{line}"
-            mark = "  "
-
-
-def _in_order(tree: dict[str, Any], path: KeyPath) -> list[str]:
-    last = len(_ORDER)
-    return sorted(tree, key=lambda key: _ORDER.get(anywhere((*path, key)), last))
-
-
-def _comment(words: str) -> Iterator[str]:
-    yield from textwrap.wrap(words, 110, initial_indent="# ", subsequent_indent="# ")
-
-
-def _scalar(value: Any, path: KeyPath) -> str:
-    """Words and numbers plain, everything that YAML could take for something else in quotes."""
-    text = str(value)
-    if any(_is(kind, path) for kind in (bool, int, Decimal)) and re.fullmatch(r"-?[\w.]+", text):
-        return text
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _MEANS_SOMETHING
-    return text if plain else quoted(text)
-
-
-def quoted(text: str) -> str:
-    """In double quotes, whatever is in it."""
-    return str(yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))).rstrip("\n")

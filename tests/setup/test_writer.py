@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bridge.config import ConfigError, load
 from bridge.setup.answers import Answers
-from bridge.setup.writer import COMMENTS, write
+from bridge.setup.rendering import COMMENTS
+from bridge.setup.writer import write
 from tests.rig.world import SHED
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -51,7 +52,7 @@ def test_what_stands_in_secrets_stays_and_another_ones_name_is_not_taken(tmp_pat
     assert (tmp_path / "secrets.yaml").read_text("utf-8").count("secret") == 1
 
 
-@pytest.mark.parametrize("odd", ["- a list\n", "{a: b}\n", "a: [\n"])
+@pytest.mark.parametrize("odd", ["- a list\n", "a: b\n---\nc: d\n", "a: [\n"])
 def test_secrets_to_which_nothing_can_be_added_stay_and_nothing_is_written(tmp_path: Path, odd: str) -> None:
     (tmp_path / "secrets.yaml").write_text(odd, "utf-8")
     with pytest.raises(ConfigError, match=r"secrets\.yaml"):
