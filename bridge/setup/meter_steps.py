@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from bridge.config.doubts import check_digit_fits
+from bridge.config.prices import ean_of
 from bridge.fluvius.files.columns import Unusable
 from bridge.metering.model import Energy
 from bridge.setup import tries
@@ -84,7 +85,7 @@ def take_files(answers: Answers, files: list[Path], found: list[FoundMeter]) -> 
     """Follow the meters that files are about, as far as they are not among the answers already."""
     answers.files = [each.resolve() for each in files]
     meters = answers.tree.setdefault("meters", [])
-    known = {str(each.get("ean")) for each in meters if isinstance(each, dict)}
+    known = {ean_of(str(each.get("ean"))) for each in meters if isinstance(each, dict)}
     for each in found:
         if each.ean not in known:
             meters.append(
@@ -128,7 +129,7 @@ def _meter(answers: Answers, index: int) -> Iterator[Question]:
 
 
 def _take_meter(answers: Answers, text: str, *, index: int) -> str | None:
-    ean = re.sub(r"\s", "", ean_in(text))
+    ean = ean_of(ean_in(text))
     path = ("meters", index, "ean")
     answers.asides.pop(f"from a file {index}", None)
     if not re.fullmatch(r"[0-9]*", ean) and "://" not in text:
@@ -175,7 +176,7 @@ def _names(answers: Answers) -> Iterator[Question]:
         yield setting(
             answers,
             ("meters", index, "name"),
-            f"Name of {energy} meter {meter['ean']}",
+            f"Name of {energy} meter {ean_of(meter['ean'])}",
             default=_free_name(answers, energy),
         )
 

@@ -130,10 +130,16 @@ def _note(say: Speech, row: Sum) -> str:
     notes = []
     if not row.days:
         notes.append(states(say)[row.state])
-    elif row.missing:
+    elif row.before:
         notes.append(
-            say.ngettext("%(num)s day is missing", "%(num)s days are missing", row.missing)
-            % {"num": row.missing}
+            say.ngettext(
+                "%(num)s day before the first reading", "%(num)s days before the first reading", row.before
+            )
+            % {"num": row.before}
+        )
+    if row.days and (missing := row.missing - row.before):
+        notes.append(
+            say.ngettext("%(num)s day is missing", "%(num)s days are missing", missing) % {"num": missing}
         )
     if row.corrected and row.first == row.last:
         notes.append(say.gettext("Corrected"))

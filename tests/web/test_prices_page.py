@@ -1,5 +1,6 @@
 """The prices' page, and the comparison with another tariff card, as a person reads them."""
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -48,6 +49,17 @@ def keep(world: World, *days: date) -> None:
 
 def dynamic(world: World) -> None:
     world.changes |= {"prices": [DYNAMIC]}
+
+
+def test_the_parts_of_a_day_add_up_to_what_it_cost(priced: Reader) -> None:
+    home = priced.world.meter()
+    with priced.world.ledger() as ledger:
+        ledger.costs.bring_up_to_date(home, priced.world.settings.timeline(home))
+    said = words(priced.world, "/meters/home/day")
+    total, parts = re.findall(r"Costs (-?€[0-9.]+) What is in it (.*)", said)[0]
+    amounts = [Decimal(each.replace("€", "")) for each in re.findall(r": (-?€[0-9.]+)", parts)]
+    assert "Compensation for injection: -€" in parts
+    assert abs(sum(amounts) - Decimal(total.replace("€", ""))) <= Decimal("0.03")
 
 
 # What it costs now

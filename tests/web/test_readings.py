@@ -18,6 +18,8 @@ from bridge.metering.model import Energy, Meter, Tariff
 from bridge.web.readings import Day, Lack, Period, State, days, periods
 from bridge.web.readings.curves import price_curve
 from bridge.web.readings.history import History
+from bridge.web.speech import speech
+from bridge.web.tables import of_period
 from tests.rig.readings import BEFORE, DAY, HOME, NOW, STOVE, all_intervals, daily, interval, whole_day
 from tests.rig.registers import INJECTED, Amounts, kwh
 
@@ -360,6 +362,30 @@ def test_a_year_with_holes_has_holes(ledger: Ledger) -> None:
     assert (year.sum.days, year.sum.missing) == (334, 31)
 
 
+def test_what_is_before_the_first_reading_is_not_said_to_be_missing(ledger: Ledger) -> None:
+    counted = a_year_of(kwh(HIGH=2, LOW=1), date(2025, 3, 11), date(2025, 12, 31))
+    del counted[date(2025, 3, 20)], counted[date(2025, 5, 1)]
+    only_days(ledger, counted)
+
+    def notes(period: Period | None) -> list[str]:
+        assert period
+        rows = len(period.rows)
+        return [
+            row.note for row in of_period(speech("en"), period, [""] * (rows + 1), [None] * rows, "").rows
+        ]
+
+    assert notes(periods.years(history(ledger))) == ["69 days before the first reading, 2 days are missing"]
+    assert notes(periods.year(history(ledger), 2025))[:6] == [
+        "Before the first reading",
+        "Before the first reading",
+        "10 days before the first reading, 1 day is missing",
+        "",
+        "1 day is missing",
+        "",
+    ]
+    assert notes(month(ledger, date(2025, 3, 1)))[8:11] == ["Before the first reading"] * 2 + [""]
+
+
 def test_a_month_says_what_the_broker_is_told_of_it(ledger: Ledger) -> None:
     only_days(
         ledger, {on: kwh(HIGH="1.1", LOW=2) for on in meterday.span(date(2026, 10, 12), DAY) if on.day % 7}
@@ -437,6 +463,9 @@ def test_costs_of_days_add_up_to_their_month(ledger: Ledger) -> None:
     one = days.day(past, DAY).costs
     assert one
     assert one.parts[Part.ENERGY] == Decimal("3.84")
+    assert sum(amount or 0 for amount in one.signed.values()) == pytest.approx(
+        one.total, abs=Decimal("0.001")
+    )
     assert one.total
     period = periods.month(past, date(2026, 11, 1))
     assert period.sum.costs

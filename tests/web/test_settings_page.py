@@ -107,6 +107,26 @@ def test_a_meter_comes_and_goes(at_home: Newcomer) -> None:
     assert file_of(at_home) == before
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_meter_in_braces_whose_ean_stands_in_groups(at_home: Newcomer, line_end: str) -> None:
+    ean = GAS["ean"]
+    groups = " ".join([ean[:4], ean[4:8], ean[8:12], ean[12:16], ean[16:]])
+    by_hand = file_of(at_home).replace(
+        "\n# Of the",
+        f"  - {{name: gas, ean: {groups}, serial: {GAS['serial']}, energy: gas}}   # mine\n\n# Of the",
+    )
+    at_home.place.file.write_bytes(by_hand.replace("\n", line_end).encode())
+    at_home.keeper.take_over(at_home.place.load())
+    at_home.look("/settings").press("change/names")
+    assert f"Name of the meter {ean} (gas)" in at_home.words
+    at_home.answer(**{"meters[1].name": "boiler"}).answer(do="write")
+    renamed = by_hand.replace("name: gas", "name: boiler").replace("\n", line_end)
+    assert at_home.place.file.read_bytes().decode() == renamed
+    at_home.look("/settings").press("remove", ean=ean).answer(do="write")
+    assert [each.ean for each in load(at_home.place.file, {}).meters] == [HOME["ean"]]
+    assert "# mine" not in file_of(at_home)
+
+
 def test_the_energy_dashboards_token_is_tried(at_home: Newcomer, core: Core) -> None:
     at_home.look("/settings").press("change/statistics").answer(statistics="yes")
     at_home.answer(url=core.url, token="planted wrong")

@@ -12,7 +12,6 @@ from bridge.config.price_file import read_prices
 from bridge.fetching.readable import NothingKnown
 from bridge.ledger import Records
 from bridge.metering.contract import Part
-from bridge.metering.costs import Bill
 from bridge.metering.model import Meter
 from bridge.publishing.costs import rounded
 from bridge.service import comparison
@@ -20,7 +19,7 @@ from bridge.service.comparison import MONTHS, OURS, Comparison
 from bridge.text.foreign import clean
 from bridge.web import vocabulary
 from bridge.web.pages.prices import chosen
-from bridge.web.readings import FIRST, LAST
+from bridge.web.readings import FIRST, LAST, signed
 from bridge.web.speech import Speech
 from bridge.web.tables import Row, Table
 from bridge.web.visit import Visit
@@ -139,7 +138,10 @@ def _told(visit: Visit, asked: Asked, records: Records, meters: Sequence[Meter])
 def _table(say: Speech, found: Comparison) -> Table:
     """A row for each part, the total, and by how much the card differs."""
     rows = [
-        Row(vocabulary.part(say, part), [_euros(say, _signed(part, each)) for each in found.sums])
+        Row(
+            vocabulary.part(say, part),
+            [_euros(say, signed(part, each.parts[part] or Fraction(0))) for each in found.sums],
+        )
         for part in Part
         if any(each.parts[part] for each in found.sums)
     ]
@@ -158,12 +160,6 @@ def _table(say: Speech, found: Comparison) -> Table:
         [say.gettext("Part"), *(_name(say, column.name) for column in found.columns)],
         [*rows, total, *differences],
     )
-
-
-def _signed(part: Part, bill: Bill) -> Fraction:
-    """So that the column adds up."""
-    amount = bill.parts[part] or Fraction(0)
-    return -amount if part is Part.COMPENSATION else amount
 
 
 def _euros(say: Speech, amount: Fraction) -> str:

@@ -7,6 +7,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from bridge.config import StatisticsSettings
+from bridge.config.prices import ean_of
 from bridge.setup.interview import Interview
 from bridge.setup.sections import SECTIONS, section
 from bridge.setup.steps import LANGUAGE_NAMES
@@ -49,10 +50,10 @@ def change(visit: Visit, name: str) -> Response:
 
 def remove(visit: Visit) -> Response:
     """Begin to remove a meter: what follows is shown before it is written."""
-    place, ean = visit.house.place, visit.request.form.get("ean", "")
+    place, ean = visit.house.place, ean_of(visit.request.form.get("ean", ""))
     interview = Interview("meters", place, lambda _: iter(()))
     meters = interview.answers.at("meters") or []
-    left = [each for each in meters if each.get("ean") != ean]
+    left = [each for each in meters if ean_of(str(each.get("ean"))) != ean]
     if len(left) == len(meters) or place.who_says("meters"):
         raise NotFound
     interview.answers.tree["meters"] = left

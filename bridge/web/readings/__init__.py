@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
+from typing import TypeVar
 
 from bridge.metering.contract import Part
 from bridge.metering.costs import PartsOfPrice, Price, Why
 from bridge.metering.model import Meter, Tariff
+
+Amount = TypeVar("Amount", Decimal, Fraction)
 
 FIRST, LAST = date(2000, 1, 1), date(2199, 12, 31)  # days before and after are nobody's
 
@@ -50,6 +54,11 @@ class Amounts:
         return self.sides.get(side, {}).get(tariff)
 
 
+def signed(part: Part, amount: Amount) -> Amount:
+    """So that it adds up with the others: what one gets is negative."""
+    return -amount if part is Part.COMPENSATION else amount
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What the complete days cost under the meter's prices."""
@@ -58,6 +67,11 @@ class Costs:
     parts: Mapping[Part, Decimal | None]
     total: Decimal | None
     why: frozenset[Why] = frozenset()  # something is unknown
+
+    @property
+    def signed(self) -> Mapping[Part, Decimal | None]:
+        """The parts, so that they add up to the total: a compensation is negative."""
+        return {part: amount and signed(part, amount) for part, amount in self.parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,7 @@ class Sum:
     corrected: int  # of the complete ones: whose amounts changed since they were first complete
     amounts: Amounts | None  # None without a complete day
     costs: Costs | None = None  # None without a day that has a price
+    before: int = 0  # of those that are missing: before the first day that the ledger knows
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,10 @@ class History:
             return 0
         return (last - first).days + 1 - _within(first, last, complete)
 
+    def before(self, first: date, last: date) -> int:
+        """How many of the missing days of a span lie before the first one of which anything is known."""
+        return self.missing(first, min(last, self.known[0] - ONE_DAY)) if self.known else 0
+
     def state(self, first: date, last: date, complete: Sequence[date] = ()) -> State:
         """How it is with the days of a span; the arguments are those of `missing`."""
         first, last = self._followed(first, last)

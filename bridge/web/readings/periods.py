@@ -80,6 +80,7 @@ def _period(history: History, spans: Sequence[Span], by: By, billed: Billed) -> 
             corrected=counted.corrected,
             amounts=amounts_of(counted.amounts, every.amounts) if counted.days else None,
             costs=costs_of(bill for day, bill in billed.items() if first <= day <= last),
+            before=history.before(first, last),
         )
 
     rows = tuple(of(span, counted.get(span[0], _NOTHING)) for span in spans)
