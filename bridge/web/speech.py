@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 
 from bridge.metering.model import BRUSSELS
+from bridge.web.refusals import understood
 
 Language = Literal["en", "nl", "fr", "de"]
 LANGUAGES: tuple[Language, ...] = ("en", "nl", "fr", "de")
@@ -42,6 +43,16 @@ class Speech:
         """The sentence for so many."""
         forms = self._plurals.get(one)
         return forms[self._which(count)] if forms else (one if count == 1 else many)
+
+    def told(self, words: str) -> str | None:
+        """The page's words for those of the bridge; None if it has none, and they stay English."""
+        if (found := understood(words)) is None:
+            return None
+        sentence, parts = found
+        days = {
+            name: self.day(date.fromisoformat(parts[name])) for name in ("first", "last") if name in parts
+        }
+        return self.gettext(sentence) % {**parts, **days}
 
     def number(self, amount: Decimal | None, digits: int = 3, *, always: bool = False) -> str:
         """With at most so many digits behind the comma, or always so many; unknown is a dash."""

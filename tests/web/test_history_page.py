@@ -57,10 +57,13 @@ def test_a_bar_shows_how_far_it_is_and_a_button_stops_it(home: World) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"from": "2026-12-01"}, "2026-12-01 is not over yet; the newest day is 2026-11-20"),
-        ({"from": "2026-11-01", "to": "2026-10-01"}, "from, 2026-11-01, comes after to, 2026-10-01"),
-        ({"from": ""}, "from is missing"),
-        ({"from": "2026-10-01", "meter": "<b>attic</b>"}, "there is no meter <b>attic</b>"),
+        (
+            {"from": "2026-12-01"},
+            "That day is not over yet: Tuesday, 1 December 2026. The newest one is Friday",
+        ),
+        ({"from": "2026-11-01", "to": "2026-10-01"}, "The first day comes after the last one."),
+        ({"from": ""}, "The first day is missing."),
+        ({"from": "2026-10-01", "meter": "<b>attic</b>"}, "There is no meter <b>attic</b>"),
     ],
 )
 def test_what_cannot_be_fetched_is_said(home: World, fields: dict[str, str], why: str) -> None:

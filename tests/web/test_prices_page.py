@@ -284,7 +284,7 @@ def test_impossible_days_are_said_to_be(priced: Reader, first: str, last: str, c
 def test_days_of_which_nothing_is_known_are_said(priced: Reader) -> None:
     with page_of(priced.world) as browser:
         said = answer(browser, card(FIXED), to="2026-01-01", meter="home")
-    assert "nothing of these days is known of home, only of 2026-10-21 to 2026-11-20" in said
+    assert "Nothing of these days is known of home, only from Wednesday, 21 October 2026 to Friday" in said
 
 
 def test_nothing_is_kept_and_a_form_from_elsewhere_does_nothing(priced: Reader) -> None:
@@ -330,4 +330,4 @@ def test_of_many_meters_one_at_a_time_is_compared(priced: Reader) -> None:
         assert "All that the card has prices of" not in words_of(browser.get("/prices/compare"))
         assert answer(browser, card(FIXED)).count("Difference") == 1
         said = answer(browser, card(FIXED), meter="meter_10009")
-        assert "nothing was fetched yet for meter 10009" in said
+        assert "Nothing was fetched yet for meter 10009" in said

@@ -173,7 +173,7 @@ def test_what_is_not_a_file_of_mijn_fluvius_is_said_and_not_kept(
     with arriving(tmp_path) as newcomer:
         newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}").answer(source="files")
         newcomer.answer()
-        assert "write the name of a file" in newcomer.words
+        assert "No file was chosen." in newcomer.words
         newcomer.answer(tmp_path / "holiday.csv")
         assert "holiday.csv:" in newcomer.words
         assert "Your files" in newcomer.words
@@ -255,7 +255,7 @@ def test_what_is_typed_wrong_is_said_beside_it(
 ) -> None:
     with arriving(tmp_path, at(today)) as newcomer:
         newcomer.look().answer(host="not an address!")
-        assert "write a name or an IP address" in newcomer.words
+        assert "That is not the name of a computer" in newcomer.words
         to_the_account(newcomer, mosquitto).answer(email=EMAIL, password=PASSWORD)
         for typed in "/etc/passwd", "5414 4882", "541448820000000009":
             newcomer.answer(ean=typed, serial=HOME["serial"])

@@ -37,7 +37,7 @@ def readings(visit: Visit) -> Response:
         wanted = _wanted(visit)
         with ExitStack() as stack:
             if not _under_way.acquire(blocking=False):
-                return _page(visit, 503, "others are downloading just now; try again in a minute")
+                return _page(visit, 503, is_busy=True)
             stack.callback(_under_way.release)
             records = stack.enter_context(visit.house.records())
             stack.enter_context(records.checks.proving_once())
@@ -83,7 +83,7 @@ def _whose(export: Export) -> str:
     return names.pop() if len(names) == 1 else "all"
 
 
-def _page(visit: Visit, status: int = 200, wrong: str | None = None) -> Response:
+def _page(visit: Visit, status: int = 200, wrong: str | None = None, *, is_busy: bool = False) -> Response:
     return visit.page(
         "export.html",
         status,
@@ -92,6 +92,7 @@ def _page(visit: Visit, status: int = 200, wrong: str | None = None) -> Response
         has_prices=bool(visit.house.settings.prices),
         given=visit.request.args,
         wrong=wrong,
+        is_busy=is_busy,
     )
 
 
