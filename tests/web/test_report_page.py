@@ -25,7 +25,7 @@ def made(browser: Browser) -> str:
 def test_it_is_made_looked_through_and_saved(hut: World) -> None:
     with page_of(hut) as browser:
         said = made(browser)
-        assert "Works sign-in: Fluvius accepts" in said
+        assert "Works Sign in: Fluvius accepts" in said
         assert "What is in it manifest.json 001.json" in said
         page = browser.get("/state/report/001.json")
         saved = browser.get("/state/fluvius2mqtt-report.zip")
@@ -51,7 +51,7 @@ def test_one_that_comes_to_nothing_says_why(hut: World) -> None:
     hut.simulator.fault("wrong-password")
     with page_of(hut) as browser:
         said = made(browser)
-        assert "Does not work sign-in:" in said
+        assert "Does not work Sign in:" in said
 
 
 def test_before_there_is_one_there_is_nothing_to_save(hut: World) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.config import load
+from bridge.setup.hiding import HIDDEN
 from bridge.simulator import Simulator
 from tests.rig.commands import PASSWORD
 from tests.rig.core import TOKEN, Core
@@ -33,6 +34,9 @@ meters:
 # Of the Christmas of last year
 language: en
 """
+
+
+HIDDEN_IN_QUOTES = f'"{HIDDEN}"'
 
 
 @contextmanager
@@ -80,6 +84,25 @@ def test_a_new_password_is_tried_and_goes_to_the_secrets(at_home: Newcomer, toda
     assert secrets == '# mine alone\nmine: "planted right"\n'
     assert file_of(at_home) == before
     assert not [each for each in at_home.seen if "planted" in each]
+
+
+def test_what_changes_is_shown_with_all_keys_and_no_password(at_home: Newcomer, today: Simulator) -> None:
+    block = f"""
+    email: you@example.com
+    password: !secret mine
+    url: {today.url}
+"""
+    braces = f" {{email: you@example.com, password: {PASSWORD}, url: '{today.url}'}}   # mine\n"
+    by_hand = file_of(at_home).replace(block, braces)
+    assert PASSWORD in by_hand
+    at_home.place.file.write_text(by_hand, "utf-8")
+    today.sign_in.password = "planted right"
+    at_home.look("/settings").press("change/account").answer(password="planted right")
+    shown = "portal: {{email: you@example.com, password: {}, url: '{}'}} # mine"
+    assert f"- {shown.format(HIDDEN_IN_QUOTES, today.url)}" in at_home.words
+    assert f"+ {shown.format('!secret fluvius', today.url)}" in at_home.words
+    at_home.answer(do="write")
+    assert file_of(at_home) == by_hand.replace(PASSWORD, "!secret fluvius")
 
 
 def test_prices_from_a_day_on_come_beside_those_before(at_home: Newcomer) -> None:
