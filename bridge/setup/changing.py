@@ -1,8 +1,8 @@
 """A configuration that is there, changed as it was answered: what nobody changed stays as it is."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +48,8 @@ def changed(answers: Answers, before: dict[str, Any]) -> dict[Path, str]:
     known = entries(secrets_file, kept)
     names, new = _names(answers.tree, old, known, before)
     text = _edited(answers.file, old, Wanted(pruned(answers.tree), names), known | new)
-    used = {name: value for name, value in new.items() if _uses(text, name)}
+    layout = Layout(text)
+    used = {name: value for name, value in new.items() if _uses(layout, name)}
     secrets = with_secrets(secrets_file, kept, used)
     found = entries(secrets_file, secrets)
     answers.prove(text.removeprefix("\ufeff"), found)
@@ -56,19 +57,18 @@ def changed(answers: Answers, before: dict[str, Any]) -> dict[Path, str]:
 
 
 def _edited(file: Path, text: str, wanted: Wanted, secrets: Mapping[str, str]) -> str:
-    """Change after change, each of what the one before has left."""
-    seen: set[str] = set()
-    latest = None
+    """Change after change, until nothing is otherwise any more, or a change has changed nothing."""
+    seen: list[list[Change]] = []
     with suppress(ConfigError, yaml.YAMLError):
-        while text not in seen:
-            seen.add(text)
-            change = next(differences(_parsed(text, secrets), wanted.tree), None)
-            if change is None:
-                return text
-            if change == latest:  # it made no difference
+        while changes := list(differences(_parsed(text, secrets), wanted.tree)):
+            if changes in seen:
                 break
-            text, latest = _with(text, change, wanted), change
-    where = f"{dotted(latest.path)} is" if latest else "is"
+            seen.append(changes)
+            for change in list(takewhile(lambda each: each.is_value, changes)) or changes[:1]:
+                text = _with(text, change, wanted)
+        else:
+            return text
+    where = f"{dotted(seen[-1][0].path)} is" if seen else "is"
     raise ConfigError(f"{file}: {where} written in a way that cannot be changed here; change it by hand")
 
 
@@ -157,7 +157,7 @@ def _names(
     layout = Layout(text)
     for path, value in secrets_of(tree):
         name = secret_named(layout.at(path))
-        if name is None or (value != at(before, *path) and _uses(text, name) != 1):
+        if name is None or (value != at(before, *path) and _uses(layout, name) != 1):
             name = free_name(path, value, known | new)
         names[path] = name
         if known.get(name) != value:
@@ -165,9 +165,9 @@ def _names(
     return names, new
 
 
-def _uses(text: str, name: str) -> int:
-    """How often."""
-    return len(re.findall(rf"!secret\s+{re.escape(name)}(?![\w-])", text))
+def _uses(layout: Layout, name: str) -> int:
+    """How often a secret is named."""
+    return sum(secret_named(each) == name for each in layout.values())
 
 
 def _parsed(text: str, secrets: Mapping[str, str]) -> Any:

@@ -5,6 +5,7 @@ directly above an entry of a list are its own, and so are those behind a value t
 """
 
 import re
+from collections.abc import Iterator
 from copy import copy
 from functools import cached_property
 from typing import NamedTuple
@@ -91,6 +92,18 @@ class Layout:
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             return node.value[part], node.value[part]
         return None
+
+    def values(self) -> Iterator[yaml.Node]:
+        """All that are neither keys nor lists."""
+        waiting = [self.root]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, yaml.MappingNode):
+                waiting += [value for _, value in node.value]
+            elif isinstance(node, yaml.SequenceNode):
+                waiting += node.value
+            elif node is not None:
+                yield node
 
     def reachable(self, path: KeyPath) -> KeyPath:
         """As much of a path as is there, and one part more."""

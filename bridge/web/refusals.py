@@ -47,7 +47,9 @@ _SENTENCES = {
     r"(?P<what>.+): nothing can be added to it; .+": N_(
         "%(what)s is written in a way that cannot be changed here; change it by hand."
     ),
-    r"(?P<what>\S+) cannot be written( \(.*\))?(; nothing was changed)?": N_("%(what)s cannot be written."),
+    r"(?P<what>\S+|/.+|[A-Z]:.+) cannot be written( \(.*\))?(; nothing was changed)?": N_(
+        "%(what)s cannot be written."
+    ),
     r"This form is too old, .+": N_("This form is too old, or not of this page: go back and try again."),
     r"Another site led here: .+": N_("Another site led here: open this page by its own address."),
     r"this is a fault of the page; .+": N_(

@@ -153,6 +153,12 @@ def test_a_new_password_goes_where_the_old_one_was(tmp_path: Path) -> None:
     assert secrets == SECRETS.replace("old secret", '"new: #secret"')
 
 
+def test_a_password_that_a_comment_names_too_goes_where_it_was(tmp_path: Path) -> None:
+    twice = FILE.replace("# Of the page", "# password: !secret mqtt")
+    text, secrets = edited(tmp_path, set_to("mqtt.password", "new"), twice)
+    assert (text, secrets) == (twice, SECRETS.replace("old secret", '"new"'))
+
+
 def test_a_password_that_another_key_uses_too_stays(tmp_path: Path) -> None:
     used_twice = FILE.replace("plain text   #", "!secret mqtt   #")
     text, secrets = edited(tmp_path, set_to("mqtt.password", "new"), used_twice)
