@@ -565,10 +565,11 @@ def a_month_at_once(world: World, file: Path) -> tuple[float, float]:
 def a_new_day(stage: Stage, fluvius: FluviusNextDoor, *, with_mqtt: bool) -> Iterator[Figure]:
     """A bridge in a process of its own, without its pauses, on two mornings; the second is measured."""
     name = f"provider-{len(list(stage.folder.iterdir()))}"
-    file = str(provider(stage, fluvius, name).write_configuration())
-    command = [sys.executable, "-m", "tests.two_mornings", file, stage.clock().isoformat()]
+    world = provider(stage, fluvius, name)
+    world.changes["mqtt.publish"] = {"meters": with_mqtt}
+    command = [sys.executable, "-m", "tests.two_mornings", str(world.write_configuration())]
     ended = subprocess.run(
-        [*command, fluvius.url, *(["mqtt"] if with_mqtt else [])], check=True, capture_output=True, text=True
+        [*command, stage.clock().isoformat(), fluvius.url], check=True, capture_output=True, text=True
     )
     done = json.loads(ended.stdout)
     meters, silently = done["meters"], "" if with_mqtt else ", none published"

@@ -14,20 +14,17 @@ from bridge.service.bridge import Bridge
 from tests.rig.next_door import FluviusNextDoor
 
 
-def two_mornings(file: str, morning: str, url: str, with_mqtt: str = "") -> dict[str, float]:
+def two_mornings(file: str, morning: str, url: str) -> dict[str, float]:
     """What the second morning took.
 
     Args:
         file: the configuration.
         morning: the first one's instant, in ISO 8601.
         url: where Fluvius is.
-        with_mqtt: whether meters are published: anything but the empty text.
     """
     settings, fluvius, now = load(Path(file), {}), FluviusNextDoor(url), datetime.fromisoformat(morning)
     with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
         bridge = Bridge(settings, ledger, now=lambda: now, pause=lambda _: None)
-        if not with_mqtt:
-            bridge._publisher.meter = lambda *_: None  # type: ignore[method-assign]
         with bridge._broker:
             bridge._attend(10)
             bridge._cycle(Occasion.START)
