@@ -43,6 +43,38 @@ def test_run_waits_for_the_page_to_write_the_file_that_it_was_told_of(tmp_path: 
     assert {each.name for each in tmp_path.iterdir()} == {"log"}
 
 
+def test_with_a_page_a_damaged_ledger_is_said_there_and_the_bridge_does_not_end(house: World) -> None:
+    [port] = free_ports(1)
+    house.changes["web"] = {"port": port}
+    damage(house)
+    with run(house) as running:
+        eventually(lambda: "Restore a backup" in page(port, "/state"), 20)
+        ended, seconds = running.terminate()
+    assert (ended.status, seconds < 2) == (DONE, True)
+    assert ended.error.count("Restore a backup") == 1
+
+
+def test_without_a_page_a_damaged_ledger_ends_the_bridge(house: World) -> None:
+    damage(house)
+    ended = typed(house.folder, "run", "--config", str(house.write_configuration()))
+    assert "Restore a backup" in ended.error
+    assert ended.status == COULD_NOT
+
+
+@pytest.mark.parametrize("text", ["web: true\nmeters: [", "web: true\nmeters: [{ean: 12}]\n"])
+def test_a_configuration_that_cannot_be_used_ends_it_with_a_page_too(tmp_path: Path, text: str) -> None:
+    """Who may see the page would stand in it."""
+    (tmp_path / "new.yaml").write_text(text)
+    ended = typed(tmp_path, "run", "--config", "new.yaml")
+    assert "meters" in ended.error or "line 2" in ended.error
+    assert ended.status == WRONG
+
+
+def damage(house: World) -> None:
+    house.data_dir.mkdir()
+    (house.data_dir / "ledger.sqlite").write_bytes(b"rot" * 1000)
+
+
 def page(port: int, path: str) -> str:
     try:
         return requests.get(f"http://127.0.0.1:{port}{path}", timeout=5).text
