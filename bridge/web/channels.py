@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request
 
 from bridge.web.uploads import LARGEST
 
-MOST = 90  # connections; when there are more, who waits longest without asking anything makes room
+MOST = 90  # connections; when there are more, who is waited for longest makes room
 
 _SLOWEST = 4 * 1024  # bytes of a body in a second, on average
 _ANSWERED_BY_A_PAGE = 1024 * 1024  # bytes, however large a form may be; what is larger is not received
@@ -76,7 +76,7 @@ class Channel(HTTPChannel):
         """Waitress asks before each round; whose request never ends would keep a place for ever."""
         if self.requests or self.total_outbufs_len:
             self.asked_at = time.monotonic()
-        elif super().readable() and self._is_too_slow():
+        elif super().readable() and self.lateness() > self.adj.channel_timeout:
             self.handle_close()
             return False
         return bool(super().readable())
@@ -88,14 +88,14 @@ class Channel(HTTPChannel):
             return False
         return bool(super().writable())
 
-    def _is_too_slow(self) -> bool:
-        """With the head of a request, or with its body behind it."""
+    def lateness(self) -> float:
+        """For how many seconds a request has been waited for, or the rest of one after what came of it."""
         came = self.request.body_bytes_received if self.request else 0
-        return time.monotonic() - self.asked_at > self.adj.channel_timeout + came / _SLOWEST
+        return time.monotonic() - self.asked_at - came / _SLOWEST
 
     def _make_room(self) -> None:
         """Nobody is refused, for behind one address there may be a proxy, and with it everybody."""
         server: Any = self.server
         others = [each for each in server.active_channels.values() if each is not self]
         if len(others) >= MOST and (idle := [each for each in others if not each.requests]):
-            min(idle, key=lambda each: each.asked_at).handle_close()
+            max(idle, key=Channel.lateness).handle_close()

@@ -78,6 +78,16 @@ def test_many_that_ask_nothing_shut_nobody_out(
     assert caplog.text == ""
 
 
+def test_many_that_ask_nothing_break_off_no_file_that_is_coming(desk: World) -> None:
+    with page_of(desk) as browser, connected(browser) as line, ExitStack() as lines:
+        line.sendall(HEAD + b"\r\n" + b"x" * 19_000)
+        for _ in range(150):
+            lines.enter_context(connected(browser))
+        assert browser.get("/state").status_code == 200
+        line.sendall(b"x" * 1000)
+        assert line.recv(12) == b"HTTP/1.1 403"  # it is no form of ours
+
+
 def connected(browser: Browser) -> socket.socket:
     return socket.create_connection(("127.0.0.1", browser.port), 5)
 
