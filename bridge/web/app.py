@@ -23,7 +23,7 @@ from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
 from bridge.web.reports import Reports
 from bridge.web.scrapes import metrics
-from bridge.web.sessions import FORM_FIELD, Session, Sessions
+from bridge.web.sessions import FORM_FIELD, Key, Session, Sessions
 from bridge.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -52,12 +52,13 @@ class App:
     Args:
         house: what the page looks at now.
         door: who may look.
-        key: a secret of this bridge, for cookies.
+        key: for cookies.
     """
 
-    def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
+    def __init__(self, house: Callable[[], House], door: Door, key: Key) -> None:
         self._house, self._door = house, door
-        self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
+        self._sessions = Sessions(key, door.password, lambda: house().now())
+        self._patience = Patience(lambda: house().now())
         self._answers, self._reports = Answers(), Reports()
         self._interviews = Interviews(lambda: house().now())
         self._rules = Map(
@@ -148,7 +149,7 @@ class App:
         if endpoint == "sign_in":
             return self._sign_in(visit)
         if endpoint == "sign_out":
-            visit.session = visit.session.after_sign_out()
+            visit.session = self._sessions.sign_out(visit.session)
             return visit.to("sign_in")
         return PAGES[endpoint].show(visit, **values)
 

@@ -18,6 +18,7 @@ from bridge.web.app import App
 from bridge.web.channels import MOST, Channel
 from bridge.web.doors import Door
 from bridge.web.house import House
+from bridge.web.sessions import Key
 from bridge.web.uploads import LARGEST
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,13 @@ class PageError(ForTheUser):
 
 
 @contextmanager
-def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, port: int) -> Iterator[int]:
+def served(house: Callable[[], House], door: Door, key: Key, *, host: str, port: int) -> Iterator[int]:
     """Serve the page meanwhile.
 
     Args:
         house: what it looks at now.
         door: who may look.
-        key: a secret of this bridge, for cookies.
+        key: for cookies.
         host: the address to listen on.
         port: of it; 0 for any that is free.
 

@@ -11,7 +11,7 @@ import requests
 
 from bridge.web.doors import Door
 from bridge.web.patience import Patience
-from bridge.web.sessions import kept_key
+from bridge.web.sessions import Key, known_key
 from tests.rig.pages import Browser, page_of, words_of
 from tests.rig.world import Clock, World
 
@@ -115,18 +115,78 @@ def test_a_wrong_password_is_forgiven_in_time_and_strangers_lock_nobody_out(cloc
 
 
 def test_a_key_that_is_empty_or_cut_is_none(tmp_path: Path) -> None:
-    file = tmp_path / "page.key"
+    file = tmp_path / "data" / "page.key"
+    assert len(known_key(file.parent).secret) == 32
+    assert not file.parent.exists()
     for broken in "", "abcd", "not hexadecimal":
+        key = known_key(file.parent)
+        key.keep_in(file.parent)
+        assert known_key(file.parent).secret == key.secret
         file.write_text(broken)
-        key = kept_key(file)
-        assert len(key) == 32
-        assert kept_key(file) == key
+        assert known_key(file.parent).secret != key.secret
+    key.keep_in(file.parent)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_whoever_comes_back_stays_signed_in_and_whoever_stays_away_does_not(desk: World) -> None:
+    with page_of(desk, door=PASSWORD) as browser:
+        browser.post("/sign-in", {"password": "open sesame"})
+        for _ in range(3):
+            desk.clock.pass_by(days=20)
+            assert browser.get("/state").url.endswith("/state")
+        desk.clock.pass_by(days=31)
+        assert browser.get("/state").url.endswith("/sign-in")
+
+
+def test_a_cookie_is_given_once_a_day(desk: World) -> None:
+    with page_of(desk) as browser:
+        assert "Set-Cookie" in browser.get("/state").headers
+        assert "Set-Cookie" not in browser.get("/state").headers
+        desk.clock.pass_by(hours=25)
+        assert "Set-Cookie" in browser.get("/state").headers
+
+
+def test_a_clock_that_goes_back_signs_nobody_out(desk: World) -> None:
+    with page_of(desk, door=PASSWORD) as browser:
+        browser.post("/sign-in", {"password": "open sesame"})
+        token = browser.token()
+        desk.clock.pass_by(hours=-1)
+        assert browser.get("/state").url.endswith("/state")
+        sent = browser.session.post(f"{browser.root}/state/ask/refresh", data={"form": token}, timeout=10)
+        assert sent.status_code == 200
+
+
+def test_a_copied_cookie_is_worth_nothing_after_the_sign_out(desk: World) -> None:
+    with page_of(desk, door=PASSWORD, key=known_key(desk.data_dir)) as browser:
+        browser.post("/sign-in", {"password": "open sesame"})
+        copied = browser.session.cookies.copy()
+        other = Browser(browser.port)
+        other.post("/sign-in", {"password": "open sesame"})
+        browser.post("/sign-out")
+        browser.session.cookies = copied.copy()
+        assert browser.get("/state").url.endswith("/sign-in")
+        assert other.get("/state").url.endswith("/state")
+
+
+def test_who_signed_out_is_remembered_across_restarts_and_the_others_stay_signed_in(desk: World) -> None:
+    key = known_key(desk.data_dir)
+    key.keep_in(desk.data_dir)
+    with page_of(desk, door=PASSWORD, key=key) as browser:
+        browser.post("/sign-in", {"password": "open sesame"})
+        copied = browser.session.cookies.copy()
+        other = Browser(browser.port)
+        other.post("/sign-in", {"password": "open sesame"})
+        browser.post("/sign-out")
+    with page_of(desk, door=PASSWORD, key=known_key(desk.data_dir)) as again:
+        again.session.cookies = copied
+        assert again.get("/state").url.endswith("/sign-in")
+        again.session.cookies = other.session.cookies
+        assert again.get("/state").url.endswith("/state")
 
 
 def test_two_bridges_on_one_host_keep_their_visitors_apart(desk: World) -> None:
     """A browser sends a cookie to every port of a host."""
-    with page_of(desk, door=PASSWORD) as browser, page_of(desk, door=PASSWORD, key=b"other") as other:
+    with page_of(desk, door=PASSWORD) as browser, page_of(desk, door=PASSWORD, key=Key(b"other")) as other:
         other.session = browser.session
         for each in browser, other:
             each.post("/sign-in", {"password": "open sesame"})
