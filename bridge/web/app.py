@@ -16,7 +16,7 @@ from bridge.fetching.readable import NothingKnown
 from bridge.folder.claim import unwritable
 from bridge.text.endings import ForTheUser
 from bridge.web.answers import Answers
-from bridge.web.doors import Door, is_from_elsewhere
+from bridge.web.doors import Door, is_from_elsewhere, why_elsewhere
 from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
@@ -103,7 +103,7 @@ class App:
     def _answer(self, request: Request) -> Response:
         self._interviews.tidy()
         if self._door.is_shut(request):
-            return Response("This page is not for you.\n", 403, mimetype="text/plain")
+            return Response(f"{self._door.words_when_shut}\n", 403, mimetype="text/plain")
         session = self._sessions.of(request)
         visit = Visit(
             request,
@@ -154,9 +154,10 @@ class App:
         return PAGES[endpoint].show(visit, **values)
 
     def _must_be_ours(self, visit: Visit) -> None:
-        is_ours = not is_from_elsewhere(visit.request)  # before anything of it is read
+        if is_from_elsewhere(visit.request):  # before anything of it is read
+            raise Forbidden(why_elsewhere(visit.request))
         try:
-            token = is_ours and (visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD))
+            token = visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD)
         except OSError as error:  # what is large is put aside while it is read
             raise unwritable(Path(gettempdir()), error) from None
         if not token or not self._sessions.is_ours(visit.session, token):

@@ -5,9 +5,11 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from werkzeug.datastructures import LanguageAccept
 
 from bridge.web.doors import Door
 from bridge.web.patience import Patience
@@ -210,16 +212,68 @@ def test_a_form_from_another_site_counts_for_nothing(desk: World, headers: dict[
         assert browser.get("/state").url.endswith("/sign-in")
 
 
+def test_a_proxy_that_says_another_name_is_told_to_keep_host(desk: World) -> None:
+    said = {"Origin": "http://energy.example"}
+    with page_of(desk, door=PASSWORD) as browser:
+        refused = browser.post("/sign-in", {"password": "open sesame"}, headers=said)
+        assert refused.status_code == 403
+        assert "This was sent from http://energy.example, but here the page is called" in words_of(refused)
+        assert "proxy_set_header Host $http_host" in words_of(refused)
+        behind = Browser(browser.port, Host="energy.example", Origin="http://energy.example")
+        assert behind.post("/sign-in", {"password": "open sesame"}).status_code == 200
+        by_browser = said | {"Sec-Fetch-Site": "same-origin"}  # with TLS it says so itself
+        assert browser.post("/sign-in", {"password": "open sesame"}, headers=by_browser).status_code == 200
+
+
+def test_a_page_without_a_password_says_what_another_name_needs(desk: World) -> None:
+    with page_of(desk) as browser:
+        refused = browser.get("/state", headers={"Host": "energy.example"})
+        assert (refused.status_code, "set web.password" in refused.text) == (403, True)
+    with page_of(desk, door=Door(only_from="172.30.32.2")) as browser:
+        assert browser.get("/state").text == "This page is not for you.\n"
+
+
 @pytest.mark.parametrize(
-    "head", ["GET http://[::1/x HTTP/1.1", f"POST / HTTP/1.1\r\nContent-Length: {'9' * 5000}"]
+    "head",
+    [
+        "GET http://[::1/x HTTP/1.1",
+        f"POST / HTTP/1.1\r\nContent-Length: {'9' * 5000}",
+        "hello",
+        "GET / HTTP/1.1\r\nno header",
+        "\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",  # as TLS begins
+    ],
 )
 def test_what_is_no_request_is_no_matter_for_the_log(
     desk: World, head: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with page_of(desk) as browser, socket.create_connection(("127.0.0.1", browser.port), 5) as line:
         line.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
-        assert line.recv(12) == b"HTTP/1.1 400"
+        assert line.recv(12)[8:] == b" 400"
     assert caplog.text == ""
+
+
+def test_a_head_that_is_too_large_is_refused(desk: World, caplog: pytest.LogCaptureFixture) -> None:
+    with page_of(desk) as browser:
+        assert browser.get("/state", headers={"X-More": "x" * 15_000}).status_code == 200
+        assert browser.get("/state", headers={"X-More": "x" * 17_000}).status_code == 431
+        assert browser.get("/state").status_code == 200
+    assert caplog.text == ""
+
+
+def test_the_browsers_languages_are_looked_through_once(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be thousands in a request."""
+    asked: list[object] = []
+    best = LanguageAccept.best_match
+
+    def counted(self: LanguageAccept, *matches: Any) -> Any:
+        asked.append(self)
+        return best(self, *matches)
+
+    monkeypatch.setattr(LanguageAccept, "best_match", counted)
+    with page_of(desk) as browser:
+        many = ",".join(f"x{number}" for number in range(2000))
+        assert browser.get("/state", headers={"Accept-Language": f"{many},nl"}).status_code == 200
+    assert len(asked) == 1
 
 
 def test_many_requests_at_once_are_no_matter_for_the_log(

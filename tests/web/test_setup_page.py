@@ -340,7 +340,7 @@ def test_visits_that_answer_nothing_push_nobody_out(tmp_path: Path, mosquitto: M
 def test_nobody_begins_because_another_site_led_here(tmp_path: Path, headers: dict[str, str]) -> None:
     with arriving(tmp_path) as newcomer:
         refused = newcomer.browser.get("/setup", headers=headers)
-        assert (refused.status_code, "open this page by its own address" in words_of(refused)) == (403, True)
+        assert (refused.status_code, "nother site led here" in words_of(refused)) == (403, True)
 
 
 @contextmanager

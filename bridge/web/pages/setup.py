@@ -19,7 +19,7 @@ from bridge.setup.questions import Step
 from bridge.setup.sections import first_start
 from bridge.setup.tries import data_dir_of
 from bridge.web import uploads, wording
-from bridge.web.doors import is_from_elsewhere
+from bridge.web.doors import is_from_elsewhere, why_elsewhere
 from bridge.web.uploads import LARGEST
 from bridge.web.visit import Visit
 
@@ -37,7 +37,7 @@ def show(visit: Visit) -> Response:
         if visit.house.settings.is_set_up:
             return visit.to("settings")
         if is_from_elsewhere(visit.request):  # a page of others could have thousands begun
-            raise Forbidden("Another site led here: open this page by its own address.")
+            raise Forbidden(why_elsewhere(visit.request))
         interview = _first_start(visit)
     is_answer = visit.request.method == "POST"
     with visit.interviews.alone_with(interview, patience=_A_LOOK if is_answer else 0) as is_alone:
