@@ -255,6 +255,42 @@ def test_a_folder_that_cannot_be_written_is_said_with_the_text_to_copy(
         assert newcomer.keeper.settings.is_set_up
 
 
+def test_files_that_cannot_be_kept_leave_everything_as_it_was(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    writer = Writer(today, HOME["ean"])
+    file = writer.write(tmp_path / "home.csv", writer.days(YESTERDAY, YESTERDAY))
+    said = {"FLUVIUS2MQTT_DATA_DIR": str(tmp_path / "data")}
+    with arriving(tmp_path, said) as newcomer:
+        newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}").answer(source="files")
+        to_the_end(newcomer.answer(file))
+        reviewed = newcomer.words
+        (tmp_path / "data").mkdir()
+        in_the_way = tmp_path / "data" / "dropped"
+        in_the_way.write_text("in the way")
+        fields = newcomer.form("setup").fields | {"do": "write"}
+        refused = newcomer.browser.session.post(newcomer.page.url, data=fields, timeout=9)
+        assert (refused.status_code, "dropped cannot be written" in words_of(refused)) == (503, True)
+        assert not (tmp_path / "fluvius2mqtt.yaml").exists()
+        assert newcomer.look("/setup").words == reviewed
+        in_the_way.unlink()
+        newcomer.answer(do="write")
+        published(mosquitto, "fluvius/home/total")
+
+
+def test_a_file_that_is_written_by_hand_meanwhile_needs_no_questions(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    with arriving(tmp_path) as newcomer:
+        file = newcomer.place.file
+        file.write_text("meters: [{ean: 12", "utf-8")
+        assert newcomer.browser.get("/setup").status_code == 503
+        meter = f"{{ean: '{HOME['ean']}', source: file}}"
+        file.write_text(f"mqtt: {{host: 127.0.0.1, port: {mosquitto.port}}}\nmeters: [{meter}]\n", "utf-8")
+        assert not newcomer.look("/setup").page.url.endswith("/setup")
+        eventually(lambda: newcomer.keeper.window.status is not None, 20)
+
+
 def test_what_is_typed_wrong_is_said_beside_it(
     tmp_path: Path, mosquitto: Mosquitto, today: Simulator
 ) -> None:

@@ -38,6 +38,8 @@ def show(visit: Visit) -> Response:
             return visit.to("settings")
         if is_from_elsewhere(visit.request):  # a page of others could have thousands begun
             raise Forbidden(why_elsewhere(visit.request))
+        if _needs_no_questions(visit):
+            return visit.to("home")
         interview = _first_start(visit)
     is_answer = visit.request.method == "POST"
     with visit.interviews.alone_with(interview, patience=_A_LOOK if is_answer else 0) as is_alone:
@@ -57,6 +59,17 @@ def _being_tried(visit: Visit, interview: Interview) -> Response:
     page = visit.page("trying.html", is_first_start=interview.subject == FIRST_START)
     page.headers["Refresh"] = _SOON
     return page
+
+
+def _needs_no_questions(visit: Visit) -> bool:
+    """Whether everything was written meanwhile, by hand, or here at a moment when it could not be loaded."""
+    try:
+        settings = visit.house.place.load()
+    except ConfigError:  # a question will come to it
+        return False
+    if settings.is_set_up:
+        visit.house.take_over(settings)
+    return settings.is_set_up
 
 
 def _first_start(visit: Visit) -> Interview:
