@@ -33,7 +33,7 @@ class Keeper:
         self.window = Window(shows_meters=is_seen)
         self.trouble: str | None = None  # why the bridge did not start
         self._is_seen = is_seen
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a bridge that is asked too much answers at once
         self._bridge: Bridge | None = None
         self._unanswered: dict[int, Command] = {}  # of this bridge
         self._has_run = False  # the latest of them

@@ -141,6 +141,18 @@ def test_who_asked_a_bridge_that_is_stopped_is_told_so(nothing: Settings, house:
     ]
 
 
+def test_who_asks_a_bridge_that_is_asked_too_much_is_told_so_at_once(nothing: Settings, house: World) -> None:
+    answers: list[dict[str, Any]] = []
+    house.simulator.fault("stall", seconds=1, where="readings")
+    with keeping(Keeper(house.settings, is_seen=True)) as keeper:
+        eventually(lambda: house.simulator.count("readings"), 20)
+        for _ in range(120):
+            keeper.wish(Command("refresh", b"", answers.append))
+        assert {each["error"] for each in answers} == {"too much is asked for at once; ask again in a minute"}
+        keeper.take_over(nothing)
+        eventually(lambda: len(answers) == 120, 10)
+
+
 def test_a_bridge_that_ends_by_itself_ends_everything_the_second_too(
     nothing: Settings, house: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -386,7 +386,7 @@ def signing_in(newcomer: Newcomer, fluvius: Simulator, mosquitto: Mosquitto) -> 
     elsewhere = arriving_too(newcomer)
     elsewhere.browser.session.cookies = newcomer.browser.session.cookies.copy()
     elsewhere.look("/setup")
-    fluvius.fault("stall", seconds=1.5, where="self-asserted", times=1)
+    fluvius.fault("stall", seconds=2.5, where="self-asserted", times=1)
     answering = threading.Thread(target=newcomer.answer, kwargs={"email": EMAIL, "password": PASSWORD})
     answering.start()
     eventually(lambda: fluvius.count("self-asserted"), 10)

@@ -25,7 +25,7 @@ from bridge.web.visit import Visit
 
 FIRST_START = "first start"
 
-_A_LOOK = 0.5  # seconds, that another one at the same question may last
+_A_LOOK = 1.0  # seconds, that another one at the same question may last
 _SOON = "2"  # seconds until the browser looks again
 _TAKES_FILES = re.compile(r"files|meters\[[0-9]+\]\.ean")
 
