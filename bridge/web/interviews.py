@@ -49,7 +49,7 @@ class Interviews:
         """Nobody else goes on with it meanwhile; whether that was to be had within some seconds."""
         is_alone = interview.lock.acquire(timeout=patience)
         try:
-            yield is_alone
+            yield is_alone and self._goes_on(interview)
         finally:
             if is_alone:
                 interview.lock.release()
@@ -71,6 +71,10 @@ class Interviews:
             for session in old or others[: max(len(self._held) - _MOST, 0)]:
                 self._ended.append((self._held.pop(session)[0], False))
         self._forget_ended()
+
+    def _goes_on(self, interview: Interview) -> bool:
+        with self._lock:
+            return any(each is interview for each, _ in self._held.values())
 
     def _forget_ended(self) -> None:
         """Except those in which an answer is being tried: they leave traces until it was."""
