@@ -9,7 +9,6 @@ import argparse
 import gc
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,7 +25,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from bridge.config import load
 from bridge.config.sinks import PostgresqlSettings
 from bridge.fetching.due import Occasion
 from bridge.fetching.energy_api import record_at_once
@@ -51,6 +49,7 @@ from bridge.web.readings.history import History
 from tests.rig.chromium import first_paints
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually, free_ports
+from tests.rig.next_door import FluviusNextDoor
 from tests.rig.pages import page_of
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.world import HOME, Clock, World
@@ -83,28 +82,6 @@ class Figure:
     def __str__(self) -> str:
         met = {None: "", True: "✓", False: "**missed**"}[self.met]
         return f"| {self.what} | {self.target} | {self.measured} | {met} |"
-
-
-class FluviusNextDoor:
-    """`fluvius2mqtt simulate` in a process of its own."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def move_to(self, now: datetime) -> None:
-        self._control("PUT", "now", {"now": now.isoformat()})
-
-    def counted(self) -> dict[str, int]:
-        """Requests since the last time that this was asked, by endpoint."""
-        requests: dict[str, int] = self._control("GET", "")["requests"]
-        self._control("DELETE", "requests")
-        return requests
-
-    def _control(self, method: str, name: str, content: object = None) -> Any:
-        body = json.dumps(content or {}).encode()
-        request = urllib.request.Request(f"{self.url}/simulator/{name}", body, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
 
 
 class Stage:
@@ -588,10 +565,11 @@ def a_month_at_once(world: World, file: Path) -> tuple[float, float]:
 def a_new_day(stage: Stage, fluvius: FluviusNextDoor, *, with_mqtt: bool) -> Iterator[Figure]:
     """A bridge in a process of its own, without its pauses, on two mornings; the second is measured."""
     name = f"provider-{len(list(stage.folder.iterdir()))}"
-    file = str(provider(stage, fluvius, name).write_configuration())
-    command = [sys.executable, "-m", "tests.bench", "--two-mornings", file, stage.clock().isoformat()]
+    world = provider(stage, fluvius, name)
+    world.changes["mqtt.publish"] = {"meters": with_mqtt}
+    command = [sys.executable, "-m", "tests.two_mornings", str(world.write_configuration())]
     ended = subprocess.run(
-        [*command, fluvius.url, *(["mqtt"] if with_mqtt else [])], check=True, capture_output=True, text=True
+        [*command, stage.clock().isoformat(), fluvius.url], check=True, capture_output=True, text=True
     )
     done = json.loads(ended.stdout)
     meters, silently = done["meters"], "" if with_mqtt else ", none published"
@@ -610,32 +588,6 @@ def a_new_day(stage: Stage, fluvius: FluviusNextDoor, *, with_mqtt: bool) -> Ite
     )
     each = done["asked"] / meters
     yield Figure("requests per meter and day", "1", f"{each:.2f}", each <= 1)
-
-
-def two_mornings(file: str, morning: str, url: str, with_mqtt: str = "") -> None:
-    """What `a_new_day` runs."""
-    settings, fluvius, clock = load(Path(file), {}), FluviusNextDoor(url), Clock("2000-01-01 00:00")
-    clock.instant = datetime.fromisoformat(morning)
-    with Ledger(settings.data_dir / "ledger.sqlite") as ledger:
-        bridge = Bridge(settings, ledger, now=clock, pause=lambda _: None)
-        if not with_mqtt:
-            bridge._publisher.meter = lambda *_: None  # type: ignore[method-assign]
-        with bridge._broker:
-            bridge._attend(10)
-            bridge._cycle(Occasion.START)
-            clock.pass_by(days=1)
-            fluvius.move_to(clock())
-            fluvius.counted()
-            begin, processor = time.monotonic(), time.process_time()
-            cycle = bridge._cycle(Occasion.SCHEDULE)
-            done = {
-                "seconds": time.monotonic() - begin,
-                "processor": time.process_time() - processor,
-                "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-                "meters": len(cycle.new_days),
-                "asked": fluvius.counted().get("energy", 0),
-            }
-    json.dump(done, sys.stdout)
 
 
 def provider(stage: Stage, fluvius: FluviusNextDoor, name: str) -> World:
@@ -745,11 +697,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--customers", nargs="+", type=int, help="a new day for so many, and nothing else")
-    parser.add_argument("--two-mornings", nargs="+", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.two_mornings:
-        two_mornings(*asked.two_mornings)
-        return 0
     as_json = asked.json
     gc.freeze()  # as `run` does
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # who has installed the bridge has compiled modules

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from bridge import __version__
-from tests.bench import HEAD, Figure, FluviusNextDoor, fluvius_next_door, is_ok, resident, timed, wait_for
+from tests.bench import HEAD, Figure, fluvius_next_door, is_ok, resident, timed, wait_for
 from tests.rig.container import Builder, Container, Image, run
 from tests.rig.mosquitto import Ear, Mosquitto
+from tests.rig.next_door import FluviusNextDoor
 from tests.rig.world import HOME
 
 if TYPE_CHECKING:

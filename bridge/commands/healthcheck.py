@@ -21,11 +21,12 @@ def command(arguments: argparse.Namespace) -> int:
     if not settings.is_set_up:
         print("nothing is configured yet, and the page asks")
         return DONE
-    # Its watchdog restarts what is not healthy, again and again; that mends no broker and no password.
+    # Its watchdog restarts what is not healthy, again and again; that mends no broker, password or ledger.
     only_silence = supervisor.is_there(os.environ)
     prove_readable(settings.data_dir / "heartbeat.json")
-    problems = heartbeat.problems(settings.data_dir, datetime.now(UTC), only_silence=only_silence)
     if not is_claimed(settings.data_dir):
-        problems = [f"no bridge works in {settings.data_dir}"]
+        print(f"no bridge works in {settings.data_dir}")
+        return DONE if only_silence else COULD_NOT  # the app's page says why
+    problems = heartbeat.problems(settings.data_dir, datetime.now(UTC), only_silence=only_silence)
     print("; ".join(problems) or "healthy")
     return COULD_NOT if problems else DONE

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bridge.commands.starting import settings_for
-from bridge.config import MetricsSettings, WebSettings
+from bridge.config import MetricsSettings, Settings, WebSettings
 from bridge.homeassistant import supervisor
 from bridge.service.keeper import Keeper
 from bridge.text.endings import DONE, ForTheUser
@@ -57,7 +57,7 @@ def _page(page: WebSettings, keeper: Keeper, config: Path | None) -> Iterator[No
         from bridge.setup.place import place_of  # noqa: PLC0415
         from bridge.web import doors, server  # noqa: PLC0415 - an extra, and megabytes
         from bridge.web.house import House  # noqa: PLC0415
-        from bridge.web.sessions import kept_key  # noqa: PLC0415
+        from bridge.web.sessions import known_key  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ForTheUser(f"the page needs {error.name}; set web to false, or {how_to_get('web')}") from None
     place = place_of(config, os.environ)
@@ -67,6 +67,12 @@ def _page(page: WebSettings, keeper: Keeper, config: Path | None) -> Iterator[No
     door = doors.ingress(supervisor.asks_from(os.environ)) if is_panel else doors.configured(page)
     host = "0.0.0.0" if is_panel else page.host  # noqa: S104 - the door lets the Supervisor alone in
 
+    key = known_key(keeper.settings.data_dir)
+
+    def take_over(settings: Settings) -> None:
+        keeper.take_over(settings)
+        key.keep_in(settings.data_dir)  # not before: whoever sets nothing up leaves nothing behind
+
     def house() -> House:
         return House(
             keeper.settings,
@@ -74,11 +80,12 @@ def _page(page: WebSettings, keeper: Keeper, config: Path | None) -> Iterator[No
             keeper.wish,
             lines.lines,
             place=place,
-            take_over=keeper.take_over,
+            take_over=take_over,
             trouble=keeper.trouble,
         )
 
-    key = kept_key(keeper.settings.data_dir / "page.key")
+    if keeper.settings.is_set_up:
+        key.keep_in(keeper.settings.data_dir)
     with server.served(house, door, key, host=host, port=page.port) as port:
         if not is_panel:
             log.info("the page is at http://%s:%d", in_url(host), port)

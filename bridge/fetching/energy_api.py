@@ -32,8 +32,7 @@ def fetch(
     since = due.stored_since(facts, desk.note, meter, now)
     asked_at = the_time()
     answer = source.readings(meter, reference, window[0], window[-1], since)
-    first_known = min((desk.ledger.readings.known_span(meter) or window)[0], window[0])
-    readings = known_days_only(desk.ledger, meter, answer.readings, first_known)
+    readings = _of_known_days(desk, answer.readings)
     awaited = {
         day.date
         for day in facts
@@ -56,6 +55,15 @@ def fetch(
     if answer.behind:
         desk.change(behind=answer.behind)
     return answer.remark
+
+
+def _of_known_days(desk: Desk, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """What was stored lately may be of any day; those before the window and before all that is known go."""
+    first = desk.window[0]
+    if all(meterday.day_of(each.start, desk.meter.energy) >= first for each in readings):
+        return readings
+    known = desk.ledger.readings.known_span(desk.meter)
+    return known_days_only(desk.ledger, desk.meter, readings, min(known[0], first) if known else first)
 
 
 def record_at_once(

@@ -30,7 +30,7 @@ class Desk:
     def __init__(self, ledger: Ledger, meter: Meter, lookback_days: int, now: datetime) -> None:
         self.ledger, self.meter, self.now = ledger, meter, now
         self.abilities = SOURCES[meter.source]
-        self.note = MeterNote.of(meter, ledger.notes.recall(self._key))
+        self.note = self._kept = MeterNote.of(meter, ledger.notes.recall(self._key))
         self._lookback_days = lookback_days
 
     @property
@@ -162,8 +162,10 @@ class Desk:
         self.note = replace(self.note, **values)
 
     def remember(self) -> None:
-        """Keep the note."""
-        self.ledger.notes.remember(self._key, self.note.to_note())
+        """Keep the note, if it changed."""
+        if self.note != self._kept:
+            self.ledger.notes.remember(self._key, self.note.to_note())
+            self._kept = self.note
 
 
 @dataclass

@@ -188,7 +188,7 @@ class Answers(Part):
 
     def _summed_up(self, meter: Meter, known: DayFacts, now: datetime) -> DayFacts:
         """The day with the amounts that its intervals add up to, if no interval lacks a flow."""
-        flows = agreement.flows(register for slot in known.intervals.values() for register in slot)
+        flows = agreement.flows({register for slot in known.intervals.values() for register in slot})
         slots = [known.intervals.get(each) for each in meterday.intervals_of(known.date, meter.energy)]
         if not all(slot and flows <= agreement.flows(slot) for slot in slots):
             return known

@@ -4,9 +4,12 @@ Fluvius gives both with three decimals, rounded or cut off, so that each amount 
 what was counted. A larger difference is none of rounding: one of the two is wrong, or not corrected yet.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from bridge.metering.model import Direction, Energy, Register, Unit
 
@@ -64,19 +67,26 @@ def flow_of(register: Register) -> Flow:
     return register.direction, register.unit
 
 
-def flows(registers: Iterable[Register]) -> set[Flow]:
+def flows(registers: Iterable[Register]) -> AbstractSet[Flow]:
     """What some registers count."""
-    return {flow_of(register) for register in registers}
+    return _flows(tuple(registers))
+
+
+@lru_cache(maxsize=256)  # the slots of most meters have the same few registers
+def _flows(registers: tuple[Register, ...]) -> frozenset[Flow]:
+    return frozenset(map(flow_of, registers))
 
 
 def totals(slots: Iterable[Amounts]) -> dict[Flow, Decimal]:
     """The sums of all flows over some slots."""
-    sums: dict[Flow, Decimal] = {}
+    by_register: dict[Register, Decimal] = defaultdict(Decimal)
     for amounts in slots:
         for register, amount in amounts.items():
-            flow = flow_of(register)
-            sums[flow] = sums.get(flow, Decimal(0)) + amount
-    return sums
+            by_register[register] += amount
+    sums: dict[Flow, Decimal] = defaultdict(Decimal)
+    for register, amount in by_register.items():
+        sums[flow_of(register)] += amount
+    return dict(sums)
 
 
 def total(amounts: Amounts, flow: Flow) -> Decimal:

@@ -15,6 +15,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from bridge.metrics.passwords import said
+from bridge.text.deadline import all_within
 from bridge.text.endings import ForTheUser
 from bridge.text.hosts import is_called_as_this_machine, is_this_machine, why_not_to_be_had
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 8  # connections
 _PATIENCE = 10.0  # seconds of silence
+_AT_MOST = 60.0  # seconds for everything, however little is said at a time
 _LOOK = 0.2  # seconds until it is noticed that all is over
 _WRONG = 1.0  # seconds that a wrong password takes
 
@@ -105,7 +107,8 @@ class _Server(ThreadingWSGIServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            super().process_request_thread(request, client_address)
+            with all_within(_AT_MOST, lambda: [request]):
+                super().process_request_thread(request, client_address)
         finally:
             self._places.release()
 

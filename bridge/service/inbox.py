@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from bridge.mqtt import Command, Event, PricesGiven
+from bridge.service.answers import refused
 
 _WAITING_COMMANDS = 100  # more than that is a flood
 _WAITING_PRICES = 5  # each of which may be megabytes
@@ -27,6 +28,8 @@ class Inbox:
         most = {Command: _WAITING_COMMANDS, PricesGiven: _WAITING_PRICES}.get(type(event))
         if most is None or self._queue.qsize() < most:
             self._queue.put(event)
+        elif isinstance(event, Command) and event.answer:
+            event.answer(refused(event, "too much is asked for at once; ask again in a minute"))
 
     def stop(self) -> None:
         """Have whoever waits here, or looks, end with `Stopped`."""

@@ -2,18 +2,22 @@
 
 import logging
 import threading
+from dataclasses import replace
 
 from bridge import __version__
 from bridge.config import Settings
-from bridge.folder.claim import claim
+from bridge.folder.claim import FolderError, claim
 from bridge.ledger import Ledger
 from bridge.mqtt import Command
 from bridge.service.answers import refused
 from bridge.service.bridge import Bridge
 from bridge.service.window import Window
 from bridge.text.endings import ForTheUser
+from bridge.text.words import Payload
 
 log = logging.getLogger(__name__)
+
+_AGAIN = 60.0  # seconds after which a folder is looked at again that could not be used
 
 
 class Keeper:
@@ -21,15 +25,17 @@ class Keeper:
 
     Args:
         settings: the configuration to begin with.
-        is_seen: whether somebody looks at meters through the window.
+        is_seen: whether there is a page: it says why the bridge cannot start, and shows its meters.
     """
 
     def __init__(self, settings: Settings, *, is_seen: bool = False) -> None:
         self.settings = settings
         self.window = Window(shows_meters=is_seen)
-        self.trouble: str | None = None  # why the bridge did not start with what was taken over
+        self.trouble: str | None = None  # why the bridge did not start
         self._is_seen = is_seen
+        self._lock = threading.RLock()  # a bridge that is asked too much answers at once
         self._bridge: Bridge | None = None
+        self._unanswered: dict[int, Command] = {}  # of this bridge
         self._has_run = False  # the latest of them
         self._news = threading.Event()
         self._is_told_to_stop = False
@@ -38,19 +44,21 @@ class Keeper:
         """Work until told to stop.
 
         Raises:
-            ForTheUser: the bridge cannot start with what it was given to begin with, or ended by itself.
+            ForTheUser: the bridge ended by itself; or it cannot start, and there is no page that says so.
         """
-        self._work()
         while not self._is_told_to_stop:
-            self._news.wait()
-            self._news.clear()
+            patience = None
             try:
                 self._work()
             except ForTheUser as error:
-                if self._has_run:  # it has to be started anew, as the first one
+                if self._has_run or not self._is_seen:  # it has to be started anew, as a whole
                     raise
+                if self.trouble != str(error):
+                    log.error("%s", error)  # noqa: TRY400 - it is no bug, so that nobody needs a traceback
                 self.trouble = str(error)
-                log.error("%s", error)  # noqa: TRY400 - it is no bug, so that nobody needs a traceback
+                patience = _AGAIN if isinstance(error, FolderError) else None  # others let go of one
+            self._news.wait(patience)
+            self._news.clear()
 
     def take_over(self, settings: Settings) -> None:
         """Go on with another configuration."""
@@ -64,13 +72,29 @@ class Keeper:
 
     def wish(self, command: Command) -> None:
         """Ask the bridge for something; who waits for an answer is told when there is no bridge."""
-        if bridge := self._bridge:
-            bridge.wish(command)
-        elif command.answer:
+        with self._lock:
+            if bridge := self._bridge:
+                bridge.wish(self._awaited(command))
+                return
+        if command.answer:
             why = self.trouble or (
                 "it is just starting" if self.settings.is_set_up else "it is not set up yet"
             )
             command.answer(refused(command, f"the bridge does not run: {why}"))
+
+    def _awaited(self, command: Command) -> Command:
+        """The same, answered once: by the bridge, or when that has ended."""
+        if (answer := command.answer) is None:
+            return command
+        self._unanswered[id(command)] = command
+
+        def answered(payload: Payload) -> None:
+            with self._lock:
+                is_awaited = self._unanswered.pop(id(command), None)
+            if is_awaited:
+                answer(payload)
+
+        return replace(command, answer=answered)
 
     def _wake(self) -> None:
         self._news.set()
@@ -97,7 +121,14 @@ class Keeper:
             )
             try:
                 if not self._news.is_set():
-                    self._has_run = True
+                    self._has_run, self.trouble = True, None
                     bridge.run()
             finally:
-                self._bridge = None
+                self._ended()
+
+    def _ended(self) -> None:
+        with self._lock:
+            self._bridge, unanswered, self._unanswered = None, self._unanswered, {}
+        for command in unanswered.values():
+            if command.answer:
+                command.answer(refused(command, "the bridge was stopped meanwhile; ask again"))

@@ -13,7 +13,7 @@ _MOST, _WITHIN = 3, timedelta(days=1)
 
 
 class SignIns:
-    """Those of everybody who answers here. May be used from any thread: one is tried at a time.
+    """Those of everybody who answers here. May be used from any thread; two are never tried at once.
 
     Args:
         now: the present instant, aware.
@@ -26,7 +26,9 @@ class SignIns:
 
     def attempt(self, answers: Answers) -> Found:
         """Sign in, unless too many were refused within a day, whoever begins again."""
-        with self._one_at_a_time:
+        if not self._one_at_a_time.acquire(blocking=False):
+            return Found(works=False, words="somebody else signs in just now; try again in a minute")
+        try:
             if pause := self._pause():
                 return pause
             found = tries.sign_in(answers)
@@ -35,6 +37,8 @@ class SignIns:
             elif found.works:
                 self._refused.clear()
             return found._replace(is_final=found.is_final or self._pause() is not None)
+        finally:
+            self._one_at_a_time.release()
 
     def _pause(self) -> Found | None:
         if len(self._refused) < _MOST or abs(self._now() - self._refused[-_MOST]) >= _WITHIN:

@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64encode
 from datetime import UTC, date, datetime, time, timedelta
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 
 from bridge.simulator.household import BRUSSELS
@@ -36,6 +37,7 @@ def first_instant(value: date | datetime) -> datetime:
     return parse_moment(value)
 
 
+@lru_cache(maxsize=4096)  # the quarter-hours of a day are those of every meter
 def text(moment: datetime) -> str:
     """A moment as Fluvius writes it: 2026-11-20T23:00:00Z."""
     return f"{moment.astimezone(UTC).isoformat()[:19]}Z"

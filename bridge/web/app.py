@@ -16,14 +16,14 @@ from bridge.fetching.readable import NothingKnown
 from bridge.folder.claim import unwritable
 from bridge.text.endings import ForTheUser
 from bridge.web.answers import Answers
-from bridge.web.doors import Door, is_from_elsewhere
+from bridge.web.doors import Door, is_from_elsewhere, why_elsewhere
 from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
 from bridge.web.patience import Patience
 from bridge.web.reports import Reports
 from bridge.web.scrapes import metrics
-from bridge.web.sessions import FORM_FIELD, Session, Sessions
+from bridge.web.sessions import FORM_FIELD, Key, Session, Sessions
 from bridge.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -52,12 +52,13 @@ class App:
     Args:
         house: what the page looks at now.
         door: who may look.
-        key: a secret of this bridge, for cookies.
+        key: for cookies.
     """
 
-    def __init__(self, house: Callable[[], House], door: Door, key: bytes) -> None:
+    def __init__(self, house: Callable[[], House], door: Door, key: Key) -> None:
         self._house, self._door = house, door
-        self._sessions, self._patience = Sessions(key, door.password), Patience(lambda: house().now())
+        self._sessions = Sessions(key, door.password, lambda: house().now())
+        self._patience = Patience(lambda: house().now())
         self._answers, self._reports = Answers(), Reports()
         self._interviews = Interviews(lambda: house().now())
         self._rules = Map(
@@ -102,7 +103,7 @@ class App:
     def _answer(self, request: Request) -> Response:
         self._interviews.tidy()
         if self._door.is_shut(request):
-            return Response("This page is not for you.\n", 403, mimetype="text/plain")
+            return Response(f"{self._door.words_when_shut}\n", 403, mimetype="text/plain")
         session = self._sessions.of(request)
         visit = Visit(
             request,
@@ -148,14 +149,15 @@ class App:
         if endpoint == "sign_in":
             return self._sign_in(visit)
         if endpoint == "sign_out":
-            visit.session = visit.session.after_sign_out()
+            visit.session = self._sessions.sign_out(visit.session)
             return visit.to("sign_in")
         return PAGES[endpoint].show(visit, **values)
 
     def _must_be_ours(self, visit: Visit) -> None:
-        is_ours = not is_from_elsewhere(visit.request)  # before anything of it is read
+        if is_from_elsewhere(visit.request):  # before anything of it is read
+            raise Forbidden(why_elsewhere(visit.request))
         try:
-            token = is_ours and (visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD))
+            token = visit.request.headers.get("X-Form") or visit.request.form.get(FORM_FIELD)
         except OSError as error:  # what is large is put aside while it is read
             raise unwritable(Path(gettempdir()), error) from None
         if not token or not self._sessions.is_ours(visit.session, token):

@@ -13,6 +13,9 @@ from werkzeug.wrappers import Request
 
 from bridge.web.uploads import LARGEST
 
+MOST = 90  # connections; when there are more, who is waited for longest makes room
+
+_SLOWEST = 4 * 1024  # bytes of a body in a second, on average
 _ANSWERED_BY_A_PAGE = 1024 * 1024  # bytes, however large a form may be; what is larger is not received
 
 
@@ -50,6 +53,7 @@ class _Parser(HTTPRequestParser):
             super().parse_header(header_plus)
         except ValueError:  # half of an IPv6 address, a length of thousands of digits
             raise ParsingError("this is not an HTTP request") from None
+        self._channel.asked_at = time.monotonic()
         parsed: Any = self
         request = Request(WSGITask(self._channel, parsed).get_environment())
         self.adj = copy(self.adj)
@@ -62,10 +66,20 @@ class Channel(HTTPChannel):
     error_task_class = _TooLarge
 
     def __init__(self, limits: Limits, *args: Any, **options: Any) -> None:
-        self.limits = limits
+        self.limits, self.asked_at = limits, time.monotonic()
         parser: Any = partial(_Parser, channel=self)
         self.parser_class = parser
         super().__init__(*args, **options)
+        self._make_room()
+
+    def readable(self) -> bool:
+        """Waitress asks before each round; whose request never ends would keep a place for ever."""
+        if self.requests or self.total_outbufs_len:
+            self.asked_at = time.monotonic()
+        elif super().readable() and self.lateness() > self.adj.channel_timeout:
+            self.handle_close()
+            return False
+        return bool(super().readable())
 
     def writable(self) -> bool:
         """Waitress asks before each round; who takes nothing any more would keep a thread for ever."""
@@ -73,3 +87,15 @@ class Channel(HTTPChannel):
             self.handle_close()
             return False
         return bool(super().writable())
+
+    def lateness(self) -> float:
+        """For how many seconds a request has been waited for, or the rest of one after what came of it."""
+        came = self.request.body_bytes_received if self.request else 0
+        return time.monotonic() - self.asked_at - came / _SLOWEST
+
+    def _make_room(self) -> None:
+        """Nobody is refused, for behind one address there may be a proxy, and with it everybody."""
+        server: Any = self.server
+        others = [each for each in server.active_channels.values() if each is not self]
+        if len(others) >= MOST and (idle := [each for each in others if not each.requests]):
+            max(idle, key=Channel.lateness).handle_close()

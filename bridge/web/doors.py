@@ -31,6 +31,13 @@ class Door:
             return request.remote_addr != self.only_from
         return self.only_as_this_machine and not is_called_as_this_machine(request.headers.get("Host", ""))
 
+    @property
+    def words_when_shut(self) -> str:
+        """What those are told."""
+        if self.only_from is not None:
+            return "This page is not for you."
+        return "Without a password this page answers only as localhost, on its own machine: set web.password."
+
     def opens_for(self, password: str) -> bool:
         """Whether it is the right one."""
         return self.password is None or compare_digest(password.encode(), self.password.encode())
@@ -60,6 +67,18 @@ def is_from_elsewhere(request: Request) -> bool:
     if origin == "null" and "X-Ingress-Path" in request.headers:  # which no form can say
         return False  # Home Assistant has browsers tell nobody where they come from
     return origin is not None and _address(origin) != request.headers.get("Host")
+
+
+def why_elsewhere(request: Request) -> str:
+    """What those are told who are refused for it: a proxy that changes names looks like another site."""
+    origin, host = request.headers.get("Origin", "null"), request.headers.get("Host")
+    if "Sec-Fetch-Site" in request.headers or origin == "null":
+        return "Another site led here: open this page by its own address."
+    return (
+        f"This was sent from {origin}, but here the page is called {host}: another site led here, or a proxy"
+        " before the page says another name than the browser does. Have the proxy pass on Host as it came"
+        " (nginx: proxy_set_header Host $http_host)."
+    )
 
 
 def _address(origin: str) -> str | None:

@@ -52,6 +52,11 @@ _SENTENCES = {
     ),
     r"This form is too old, .+": N_("This form is too old, or not of this page: go back and try again."),
     r"Another site led here: .+": N_("Another site led here: open this page by its own address."),
+    r"This was sent from (?P<what>.+), but here the page is called (?P<key>.+): another site .+": N_(
+        "This was sent from %(what)s, but here the page is called %(key)s: another site led here, or a proxy"
+        " before the page says another name than the browser does. Have the proxy pass on Host as it came"
+        " (nginx: proxy_set_header Host $http_host)."
+    ),
     r"this is a fault of the page; .+": N_(
         "This is a fault of the page. What happened stands in the log; please report it."
     ),

@@ -15,9 +15,10 @@ from waitress.server import create_server
 from bridge.text.endings import ForTheUser
 from bridge.text.hosts import why_not_to_be_had
 from bridge.web.app import App
-from bridge.web.channels import Channel
+from bridge.web.channels import MOST, Channel
 from bridge.web.doors import Door
 from bridge.web.house import House
+from bridge.web.sessions import Key
 from bridge.web.uploads import LARGEST
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits a moment
 
 _THREADS = 4
-_PATIENCE = 60  # seconds, with a connection on which nothing moves
+_PATIENCE = 60  # seconds, until a request is there, and with a connection on which nothing moves
 
 
 class PageError(ForTheUser):
@@ -33,13 +34,13 @@ class PageError(ForTheUser):
 
 
 @contextmanager
-def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, port: int) -> Iterator[int]:
+def served(house: Callable[[], House], door: Door, key: Key, *, host: str, port: int) -> Iterator[int]:
     """Serve the page meanwhile.
 
     Args:
         house: what it looks at now.
         door: who may look.
-        key: a secret of this bridge, for cookies.
+        key: for cookies.
         host: the address to listen on.
         port: of it; 0 for any that is free.
 
@@ -64,7 +65,7 @@ def served(house: Callable[[], House], door: Door, key: bytes, *, host: str, por
             max_request_body_size=LARGEST,
             outbuf_high_watermark=1024 * 1024,  # what is sent while it is read waits for who takes it
             channel_timeout=_PATIENCE,
-            connection_limit=100,
+            connection_limit=MOST + 10,  # never reached: the longest idle one is closed before
             clear_untrusted_proxy_headers=True,
         )
     except OSError as error:

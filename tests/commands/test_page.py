@@ -1,14 +1,23 @@
 """`run` with the page on, and what commands say while nothing is configured."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import requests
 
+from bridge.config import FILE, Settings
+from bridge.service.keeper import Keeper
+from bridge.setup.place import Place
+from bridge.simulator import Simulator
 from tests.rig.commands import COULD_NOT, DONE, WRONG, command, environment, run, started, typed
-from tests.rig.mosquitto import eventually, free_ports
-from tests.rig.world import World
+from tests.rig.files import Writer
+from tests.rig.mosquitto import Mosquitto, eventually, free_ports
+from tests.rig.newcomer import Newcomer
+from tests.rig.world import HOME, World
 
 
 def test_a_bridge_with_a_page_says_where_it_is_and_shows_what_is_published(house: World) -> None:
@@ -41,6 +50,77 @@ def test_run_waits_for_the_page_to_write_the_file_that_it_was_told_of(tmp_path: 
         process.kill()
         process.wait(10)
     assert {each.name for each in tmp_path.iterdir()} == {"log"}
+
+
+def test_who_signed_in_before_the_first_start_is_signed_in_after_a_restart(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    [port] = free_ports(1)
+    said = {
+        "FLUVIUS2MQTT_WEB__PORT": str(port),
+        "FLUVIUS2MQTT_WEB__PASSWORD": "open sesame",
+        "FLUVIUS2MQTT_MQTT__HOST": "127.0.0.1",
+        "FLUVIUS2MQTT_MQTT__PORT": str(mosquitto.port),
+        "FLUVIUS2MQTT_LANGUAGE": "en",
+    }
+    writer = Writer(today, HOME["ean"])
+    day = today.now().date() - timedelta(days=3)
+    history = writer.write(tmp_path / "home.csv", writer.days(day, day))
+    folder = tmp_path / "here"
+    folder.mkdir()
+    newcomer = Newcomer(Keeper(Settings()), Place(folder / FILE, {}), port)
+    with waiting(folder, said, port):
+        newcomer.browser.post("/sign-in", {"password": "open sesame"})
+        assert not list(folder.iterdir())
+        newcomer.look().answer(source="files").answer(history).answer()
+        newcomer.answer(statistics="no").answer(prices="later").answer(do="write")
+    with waiting(folder, said, port):
+        assert newcomer.look("/state").page.url.endswith("/state")
+
+
+@contextmanager
+def waiting(folder: Path, said: dict[str, str], port: int) -> Iterator[None]:
+    """`fluvius2mqtt run` in a folder, once its page is there."""
+    log = folder.parent / "log"
+    process = started(folder, ("run",), environment(**said), log)
+    try:
+        eventually(lambda: "Password of this page" in page(port, "/sign-in"), 20)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_with_a_page_a_damaged_ledger_is_said_there_and_the_bridge_does_not_end(house: World) -> None:
+    [port] = free_ports(1)
+    house.changes["web"] = {"port": port}
+    damage(house)
+    with run(house) as running:
+        eventually(lambda: "Restore a backup" in page(port, "/state"), 20)
+        ended, seconds = running.terminate()
+    assert (ended.status, seconds < 2) == (DONE, True)
+    assert ended.error.count("Restore a backup") == 1
+
+
+def test_without_a_page_a_damaged_ledger_ends_the_bridge(house: World) -> None:
+    damage(house)
+    ended = typed(house.folder, "run", "--config", str(house.write_configuration()))
+    assert "Restore a backup" in ended.error
+    assert ended.status == COULD_NOT
+
+
+@pytest.mark.parametrize("text", ["web: true\nmeters: [", "web: true\nmeters: [{ean: 12}]\n"])
+def test_a_configuration_that_cannot_be_used_ends_it_with_a_page_too(tmp_path: Path, text: str) -> None:
+    """Who may see the page would stand in it."""
+    (tmp_path / "new.yaml").write_text(text)
+    ended = typed(tmp_path, "run", "--config", "new.yaml")
+    assert "meters" in ended.error or "line 2" in ended.error
+    assert ended.status == WRONG
+
+
+def damage(house: World) -> None:
+    house.data_dir.mkdir()
+    (house.data_dir / "ledger.sqlite").write_bytes(b"rot" * 1000)
 
 
 def page(port: int, path: str) -> str:

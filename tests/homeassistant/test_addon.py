@@ -752,6 +752,16 @@ def test_the_watchdog_restarts_what_stands_still_and_nothing_else(
         assert typed_there(supervisor, "healthcheck").status == status
 
 
+def test_the_watchdog_leaves_the_page_alone_that_says_why_no_bridge_works(supervisor: Supervisor) -> None:
+    supervisor.fill_in(fluvius=ACCOUNT, meters=[HOME], mqtt={"host": "127.0.0.1"})
+    (supervisor.data / "ledger.sqlite").write_bytes(b"rot" * 1000)
+    with started(supervisor) as running:
+        running.until_says("Restore a backup")
+        assert asked_from("127.0.0.1", supervisor) == 200
+        assert typed_there(supervisor, "healthcheck").status == DONE
+        assert running.process.poll() is None
+
+
 def test_blanks_that_were_pasted_along_do_not_count_but_in_a_password(supervisor: Supervisor) -> None:
     account = {"portal": {"email": " jan@home.test", "password": " simulated "}}
     supervisor.fill_in(fluvius=account, meters=[{**HOME, "serial": f" {HOME['serial']}\n"}])

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -109,6 +109,21 @@ def test_those_who_say_nothing_keep_nobody_waiting_and_are_no_crowd(desk: World)
             status(address)
         silent.close()
         eventually(lambda: is_answered(address))
+
+
+def test_those_who_never_come_to_an_end_are_given_up(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_AT_MOST", 0.5)
+    with alone(desk) as address, ExitStack() as endless:
+        there = "127.0.0.1", urlsplit(address).port
+        lines = [endless.enter_context(socket.create_connection(there)) for _ in range(server._AT_ONCE)]
+
+        def is_answered_among_them() -> bool:
+            for each in lines:
+                with suppress(ConnectionError):
+                    each.sendall(b"x")
+            return is_answered(address)
+
+        eventually(is_answered_among_them)
 
 
 def is_answered(address: str) -> bool:

@@ -13,6 +13,7 @@ from bridge.service.keeper import Keeper
 from bridge.setup.place import Place
 from bridge.web.house import House
 from bridge.web.server import served
+from bridge.web.sessions import Key
 from tests.rig.forms import Form, forms_of, send
 from tests.rig.pages import OPEN, Browser, words_of
 
@@ -117,7 +118,7 @@ def arrived(place: Place, settings: Settings) -> Iterator[Newcomer]:
                 trouble=keeper.trouble,
             )
 
-        with served(house, OPEN, b"key", host="127.0.0.1", port=0) as port:
+        with served(house, OPEN, Key(b"key"), host="127.0.0.1", port=0) as port:
             yield Newcomer(keeper, place, port, clock)
 
 

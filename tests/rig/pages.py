@@ -17,6 +17,7 @@ from bridge.web.doors import Door
 from bridge.web.house import House
 from bridge.web.pages import PAGES
 from bridge.web.server import served
+from bridge.web.sessions import Key
 from tests.rig.world import World
 
 OPEN = Door(only_as_this_machine=True)
@@ -55,7 +56,7 @@ def page_of(
     wish: Callable[[Command], None] = lambda _: None,
     door: Door = OPEN,
     log: Sequence[str] = (),
-    key: bytes = b"key",
+    key: Key | None = None,
 ) -> Iterator[Browser]:
     """The page of a household."""
     seen = window or Window()
@@ -63,7 +64,7 @@ def page_of(
     def house() -> House:
         return House(world.settings, seen, wish, lambda: log, world.clock)
 
-    with served(house, door, key, host="127.0.0.1", port=0) as port:
+    with served(house, door, key or Key(b"key"), host="127.0.0.1", port=0) as port:
         yield Browser(port)
 
 

@@ -1,6 +1,8 @@
 """A bridge is kept running through changes of its configuration, and waited for while there is none."""
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,10 +92,65 @@ def test_going_back_to_nothing_leaves_nothing_to_be_seen(
         eventually(lambda: keeper.window.status is None, 5)
 
 
-def test_what_it_begins_with_has_to_start(house: World) -> None:
+def test_without_a_page_what_it_begins_with_has_to_start(house: World) -> None:
     house.data_dir.write_text("this is no folder")
     with pytest.raises(ForTheUser):
-        Keeper(house.settings, is_seen=True).run()
+        Keeper(house.settings).run()
+
+
+def test_with_a_page_a_damaged_ledger_is_told_until_another_is_there(
+    house: World, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.data_dir.mkdir()
+    ledger = house.data_dir / "ledger.sqlite"
+    ledger.write_bytes(b"rot" * 1000)
+    with keeping(Keeper(house.settings, is_seen=True)) as keeper:
+        eventually(lambda: keeper.trouble is not None, 10)
+        assert "ledger.sqlite is damaged" in str(keeper.trouble)
+        assert str(keeper.trouble) in caplog.text
+        ledger.unlink()
+        keeper.take_over(house.settings)
+        eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
+        assert keeper.trouble is None
+
+
+def test_a_folder_that_another_lets_go_of_is_taken_then(
+    house: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bridge.service.keeper._AGAIN", 0.1)
+    with ExitStack() as other:
+        other.enter_context(claim(house.data_dir))
+        with keeping(Keeper(house.settings, is_seen=True)) as keeper:
+            eventually(lambda: keeper.trouble is not None, 10)
+            other.close()
+            eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
+            assert keeper.trouble is None
+    assert caplog.text.count("another fluvius2mqtt works in") == 1
+
+
+def test_who_asked_a_bridge_that_is_stopped_is_told_so(nothing: Settings, house: World) -> None:
+    answers: list[dict[str, Any]] = []
+    house.simulator.fault("stall", seconds=1, where="readings")
+    with keeping(Keeper(house.settings, is_seen=True)) as keeper:
+        eventually(lambda: house.simulator.count("readings"), 20)
+        keeper.take_over(nothing)
+        keeper.wish(Command("refresh", b'{"transaction": 7}', answers.append))
+        eventually(lambda: answers, 10)
+    assert [(each["error"], each["transaction"]) for each in answers] == [
+        ("the bridge was stopped meanwhile; ask again", 7)
+    ]
+
+
+def test_who_asks_a_bridge_that_is_asked_too_much_is_told_so_at_once(nothing: Settings, house: World) -> None:
+    answers: list[dict[str, Any]] = []
+    house.simulator.fault("stall", seconds=1, where="readings")
+    with keeping(Keeper(house.settings, is_seen=True)) as keeper:
+        eventually(lambda: house.simulator.count("readings"), 20)
+        for _ in range(120):
+            keeper.wish(Command("refresh", b"", answers.append))
+        assert {each["error"] for each in answers} == {"too much is asked for at once; ask again in a minute"}
+        keeper.take_over(nothing)
+        eventually(lambda: len(answers) == 120, 10)
 
 
 def test_a_bridge_that_ends_by_itself_ends_everything_the_second_too(

@@ -114,7 +114,7 @@ def test_downloads_that_stand_still_leave_the_page_to_others(desk: World) -> Non
 def test_a_download_that_nobody_takes_is_ended(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with desk.ledger() as ledger:
         fill(ledger, desk.meter(), until=date(2026, 11, 20), days=400)
-    monkeypatch.setattr(server, "_PATIENCE", 0.2)
+    monkeypatch.setattr(server, "_PATIENCE", 1)
     asked = b"GET /data/export/readings?resolution=interval HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with page_of(desk) as browser, socket.socket() as line:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

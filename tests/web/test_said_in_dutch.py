@@ -79,6 +79,13 @@ def test_an_export_of_nothing_and_one_beside_others(desk: World) -> None:
             "Dit formulier is te oud",
         ),
         (
+            lambda browser: browser.post(
+                "/state/ask/refresh", headers={"Origin": "http://elsewhere.example"}
+            ),
+            403,
+            "Dit werd verstuurd vanaf http://elsewhere.example, maar hier heet de pagina 127.0.0.1:",
+        ),
+        (
             lambda browser: browser.get("/data/export/readings?form=exe"),
             400,
             "begrijpt niet wat er gevraagd werd",

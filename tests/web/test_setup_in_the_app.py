@@ -15,6 +15,7 @@ from tests.rig.commands import PASSWORD
 from tests.rig.core import Core
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.newcomer import arrived
+from tests.rig.pages import words_of
 from tests.rig.supervisor import Supervisor, in_the_addon, of_the_house
 from tests.rig.world import GAS, HOME
 
@@ -139,6 +140,30 @@ def test_from_nothing_to_readings_in_the_panel(
         "secrets.yaml",
     }
     assert json.loads(supervisor.options.read_text("utf-8"))["meters"] == []
+
+
+def test_what_cannot_be_loaded_when_it_is_written_is_by_the_next_visit(
+    supervisor: Supervisor, today: Simulator, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor.broker = of_the_house(mosquitto)
+    supervisor.fill_in()
+    place = in_the_app(supervisor, today, monkeypatch)
+    with arrived(place, place.load()) as newcomer:
+        newcomer.look().answer(source="account").answer(email="you@example.com", password=PASSWORD)
+        newcomer.answer(ean=HOME["ean"], serial=HOME["serial"]).answer(**{"more 1": "no"}).answer()
+        newcomer.answer(prices="later")
+        newcomer.answer(language="en")
+        supervisor.answer = 500, "busy"
+        fields = newcomer.form("setup").fields | {"do": "write"}
+        for asked in (
+            newcomer.browser.session.post(newcomer.page.url, data=fields, timeout=9),
+            newcomer.browser.get("/setup"),
+        ):
+            assert (asked.status_code, "which broker there is" in words_of(asked)) == (503, True)
+        assert not newcomer.keeper.settings.is_set_up
+        supervisor.answer = None
+        newcomer.look("/setup")
+        assert newcomer.keeper.settings.is_set_up
 
 
 def test_what_is_among_the_options_is_not_changed_on_the_page(

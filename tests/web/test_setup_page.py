@@ -3,10 +3,14 @@
 import json
 import os
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
 from bridge.config import load
 from bridge.metering import meterday
@@ -16,6 +20,7 @@ from tests.rig.commands import PASSWORD
 from tests.rig.files import Writer
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.newcomer import Newcomer, arriving
+from tests.rig.pages import words_of
 from tests.rig.world import GAS, HOME
 
 EMAIL = "you@example.com"
@@ -250,6 +255,42 @@ def test_a_folder_that_cannot_be_written_is_said_with_the_text_to_copy(
         assert newcomer.keeper.settings.is_set_up
 
 
+def test_files_that_cannot_be_kept_leave_everything_as_it_was(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    writer = Writer(today, HOME["ean"])
+    file = writer.write(tmp_path / "home.csv", writer.days(YESTERDAY, YESTERDAY))
+    said = {"FLUVIUS2MQTT_DATA_DIR": str(tmp_path / "data")}
+    with arriving(tmp_path, said) as newcomer:
+        newcomer.look().answer(host=f"127.0.0.1:{mosquitto.port}").answer(source="files")
+        to_the_end(newcomer.answer(file))
+        reviewed = newcomer.words
+        (tmp_path / "data").mkdir()
+        in_the_way = tmp_path / "data" / "dropped"
+        in_the_way.write_text("in the way")
+        fields = newcomer.form("setup").fields | {"do": "write"}
+        refused = newcomer.browser.session.post(newcomer.page.url, data=fields, timeout=9)
+        assert (refused.status_code, "dropped cannot be written" in words_of(refused)) == (503, True)
+        assert not (tmp_path / "fluvius2mqtt.yaml").exists()
+        assert newcomer.look("/setup").words == reviewed
+        in_the_way.unlink()
+        newcomer.answer(do="write")
+        published(mosquitto, "fluvius/home/total")
+
+
+def test_a_file_that_is_written_by_hand_meanwhile_needs_no_questions(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    with arriving(tmp_path) as newcomer:
+        file = newcomer.place.file
+        file.write_text("meters: [{ean: 12", "utf-8")
+        assert newcomer.browser.get("/setup").status_code == 503
+        meter = f"{{ean: '{HOME['ean']}', source: file}}"
+        file.write_text(f"mqtt: {{host: 127.0.0.1, port: {mosquitto.port}}}\nmeters: [{meter}]\n", "utf-8")
+        assert not newcomer.look("/setup").page.url.endswith("/setup")
+        eventually(lambda: newcomer.keeper.window.status is not None, 20)
+
+
 def test_what_is_typed_wrong_is_said_beside_it(
     tmp_path: Path, mosquitto: Mosquitto, today: Simulator
 ) -> None:
@@ -279,6 +320,81 @@ def test_answers_count_once_and_only_from_this_page(tmp_path: Path, mosquitto: M
             assert refused.status_code == 403
         stranger = arriving_too(newcomer)
         assert "Your MQTT broker" in stranger.look().words  # who begins from the beginning
+
+
+def test_a_try_that_takes_long_keeps_nobody_waiting(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    with arriving(tmp_path, at(today)) as newcomer, signing_in(newcomer, today, mosquitto) as elsewhere:
+        for _ in range(6):  # more than there are threads
+            looked = elsewhere.browser.get("/setup")
+            assert "Your answer is being tried" in words_of(looked)
+            assert looked.headers["Refresh"] == "2"
+        assert elsewhere.browser.get("/state").status_code == 200
+        stranger = to_the_account(arriving_too(newcomer), mosquitto)
+        stranger.answer(email=EMAIL, password=PASSWORD)
+        assert "somebody else signs in just now" in stranger.words
+        assert today.count("self-asserted") == 1
+    assert "Fluvius knows you" in newcomer.words
+
+
+def test_an_answer_that_is_sent_twice_while_it_is_tried_is_tried_once(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    with arriving(tmp_path, at(today)) as newcomer, signing_in(newcomer, today, mosquitto) as elsewhere:
+        elsewhere.answer(email=EMAIL, password="another")
+        assert "Your answer is being tried" in elsewhere.words
+    assert "Fluvius knows you" in newcomer.words
+    assert today.count("self-asserted") == 1
+
+
+def test_whoever_leaves_while_an_answer_is_tried_leaves_nothing(
+    tmp_path: Path, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    with arriving(tmp_path, at(today)) as newcomer:
+        with signing_in(newcomer, today, mosquitto) as elsewhere:
+            elsewhere.look("/setup").press("leave")
+            assert "Your MQTT broker" in elsewhere.words
+        assert "Your MQTT broker" in newcomer.words
+        assert list(tmp_path.iterdir()) == [tmp_path / "mosquitto"]
+
+
+def test_visits_that_answer_nothing_push_nobody_out(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    said = {"FLUVIUS2MQTT_MQTT__HOST": "127.0.0.1", "FLUVIUS2MQTT_MQTT__PORT": str(mosquitto.port)}
+    with arriving(tmp_path, said) as newcomer:
+        newcomer.look().answer(source="files")
+        for _ in range(25):
+            assert requests.get(f"{newcomer.browser.root}/setup", timeout=9).status_code == 200
+        assert "Your files" in newcomer.look("/setup").words
+        for _ in range(20):
+            arriving_too(newcomer).look().answer(source="files")
+        late = arriving_too(newcomer).look().answer(source="files")
+        assert "Your files" in late.words
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://attacker.example"}])
+def test_nobody_begins_because_another_site_led_here(tmp_path: Path, headers: dict[str, str]) -> None:
+    with arriving(tmp_path) as newcomer:
+        refused = newcomer.browser.get("/setup", headers=headers)
+        assert (refused.status_code, "nother site led here" in words_of(refused)) == (403, True)
+
+
+@contextmanager
+def signing_in(newcomer: Newcomer, fluvius: Simulator, mosquitto: Mosquitto) -> Iterator[Newcomer]:
+    """The same browser's other window, while Fluvius takes its time to answer the first one's sign-in."""
+    to_the_account(newcomer, mosquitto)
+    elsewhere = arriving_too(newcomer)
+    elsewhere.browser.session.cookies = newcomer.browser.session.cookies.copy()
+    elsewhere.look("/setup")
+    fluvius.fault("stall", seconds=2.5, where="self-asserted", times=1)
+    answering = threading.Thread(target=newcomer.answer, kwargs={"email": EMAIL, "password": PASSWORD})
+    answering.start()
+    eventually(lambda: fluvius.count("self-asserted"), 10)
+    try:
+        yield elsewhere
+        assert answering.is_alive()
+    finally:
+        answering.join(20)
 
 
 def arriving_too(newcomer: Newcomer) -> Newcomer:

@@ -19,12 +19,14 @@ from bridge.setup.questions import Step
 from bridge.setup.sections import first_start
 from bridge.setup.tries import data_dir_of
 from bridge.web import uploads, wording
-from bridge.web.doors import is_from_elsewhere
+from bridge.web.doors import is_from_elsewhere, why_elsewhere
 from bridge.web.uploads import LARGEST
 from bridge.web.visit import Visit
 
 FIRST_START = "first start"
 
+_A_LOOK = 1.0  # seconds, that another one at the same question may last
+_SOON = "2"  # seconds until the browser looks again
 _TAKES_FILES = re.compile(r"files|meters\[[0-9]+\]\.ean")
 
 
@@ -35,18 +37,39 @@ def show(visit: Visit) -> Response:
         if visit.house.settings.is_set_up:
             return visit.to("settings")
         if is_from_elsewhere(visit.request):  # a page of others could have thousands begun
-            raise Forbidden("Another site led here: open this page by its own address.")
+            raise Forbidden(why_elsewhere(visit.request))
+        if _needs_no_questions(visit):
+            return visit.to("home")
         interview = _first_start(visit)
-    with interview.lock:
-        if visit.request.method == "POST":
-            return _answered(visit, interview)
-        return _page(visit, interview)
+    is_answer = visit.request.method == "POST"
+    with visit.interviews.alone_with(interview, patience=_A_LOOK if is_answer else 0) as is_alone:
+        if is_alone:
+            return _answered(visit, interview) if is_answer else _page(visit, interview)
+    return visit.to("setup") if is_answer else _being_tried(visit, interview)
 
 
 def leave(visit: Visit) -> Response:
     """Ask nothing any more, and change nothing."""
     visit.interviews.end(visit.session.number)
     return visit.to("settings" if visit.house.settings.is_set_up else "setup")
+
+
+def _being_tried(visit: Visit, interview: Interview) -> Response:
+    """What is there while another thread has the answer: a try takes a minute, and threads are few."""
+    page = visit.page("trying.html", is_first_start=interview.subject == FIRST_START)
+    page.headers["Refresh"] = _SOON
+    return page
+
+
+def _needs_no_questions(visit: Visit) -> bool:
+    """Whether everything was written meanwhile, by hand, or here at a moment when it could not be loaded."""
+    try:
+        settings = visit.house.place.load()
+    except ConfigError:  # a question will come to it
+        return False
+    if settings.is_set_up:
+        visit.house.take_over(settings)
+    return settings.is_set_up
 
 
 def _first_start(visit: Visit) -> Interview:
