@@ -199,9 +199,20 @@ def _cut(layout: Layout, begin: int, end: int) -> str:
     first_use = {id(meant): (alias, meant) for alias, meant in reversed(layout.aliases)}
     for alias, meant in sorted(first_use.values(), key=lambda each: -each[0].start_mark.index):
         if begin <= meant.start_mark.index < end <= alias.start_mark.index:
-            named = text[meant.start_mark.index : layout.end(meant)]
-            text = text[: alias.start_mark.index] + named + text[alias.end_mark.index :]
+            text = text[: alias.start_mark.index] + _as_it_is(layout, meant) + text[alias.end_mark.index :]
     return text[:begin] + text[end:]
+
+
+def _as_it_is(layout: Layout, node: yaml.Node) -> str:
+    """A value as it is written, its name too; of a block, in brackets."""
+    if isinstance(node, yaml.ScalarNode) and not node.style and set(node.value) & set(",[]{}"):
+        return layout.anchor(node) + quoted(node.value)
+    if not layout.is_block(node):
+        return layout.text[node.start_mark.index : layout.end(node)]
+    if isinstance(node, yaml.SequenceNode):
+        return f"{layout.anchor(node)}[{', '.join(_as_it_is(layout, each) for each in node.value)}]"
+    pairs = (f"{_as_it_is(layout, key)}: {_as_it_is(layout, value)}" for key, value in node.value)
+    return f"{layout.anchor(node)}{{{', '.join(pairs)}}}"
 
 
 def _at_the_end(layout: Layout, new: list[str], *, apart: bool = True) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.config import ConfigError
@@ -190,6 +190,10 @@ def prove_comments_stand_at_their_entries(layout: Layout, text: str) -> None:
         ]
 
 
+@example(Layout(style="- {", indent=0, grouped=True), "rename")
+@example(Layout(mark="\ufeff"), "add a meter")
+@example(Layout(line_end="\r\n", indent=4), "remove the first")
+@example(Layout(end="\n...\n"), "a new section")
 @given(LAYOUTS, st.sampled_from(sorted(EDITS)))
 def test_every_change_in_every_layout(
     tmp_path_factory: pytest.TempPathFactory, layout: Layout, name: str
@@ -346,17 +350,32 @@ def test_secrets_keep_their_layout_too(tmp_path: Path) -> None:
     assert written == secrets.replace("old ", '"new: one" ').replace("...", 'mqtt: "two"\r\n...')
 
 
-def test_what_cannot_be_changed_is_said_and_nothing_is_written(tmp_path: Path) -> None:
-    text = (
-        "fluvius: {portal: {email: me@home.be, password: hunter33}}\n"
-        "meters: [{ean: '541448820000000008', serial: 1SAG}]\n"
-        "prices:\n"
-        "- from: 2026-01-01\n"
-        "  consumption: &same\n"
-        "    energy: 0.3\n"
-        "  vat: 6\n"
-        "- {from: 2026-02-01, consumption: *same, vat: 21}\n"
+SHARED = """\
+fluvius: {portal: {email: me@home.be, password: hunter33}}
+meters: [{ean: '541448820000000008', serial: 1SAG}]
+prices:
+- from: 2026-01-01
+  consumption: &same   # as ever
+    energy:
+      high: 0.3
+      low: 0.2
+  fees_per_year: &fees
+    a, b and c: 35
+  vat: 6
+- {from: 2026-02-01, consumption: *same, fees_per_year: *fees, vat: 21}
+"""
+
+
+def test_what_stood_first_where_it_is_gone_stands_where_it_is_used(tmp_path: Path) -> None:
+    after = edited(tmp_path, SHARED, lambda tree: tree["prices"].pop(0))
+    last = SHARED.splitlines(keepends=True)[-1]
+    last = last.replace("*same", "&same {energy: {high: 0.3, low: 0.2}}").replace(
+        "*fees", '&fees {"a, b and c": 35}'
     )
-    with pytest.raises(ConfigError, match="change it by hand"):
-        edited(tmp_path, text, lambda tree: tree["prices"].pop(0))
-    assert (tmp_path / "fluvius2mqtt.yaml").read_text("utf-8") == text
+    assert after == SHARED[: SHARED.index("- from")] + last
+
+
+def test_what_does_not_read_as_it_was_meant_is_said_and_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"mqtt\.port is written in a way .* change it by hand"):
+        edited(tmp_path, SHARED, lambda tree: tree.update(mqtt={"port": 1884}))  # and no text
+    assert (tmp_path / "fluvius2mqtt.yaml").read_text("utf-8") == SHARED
