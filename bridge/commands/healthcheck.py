@@ -26,6 +26,6 @@ def command(arguments: argparse.Namespace) -> int:
     prove_readable(settings.data_dir / "heartbeat.json")
     problems = heartbeat.problems(settings.data_dir, datetime.now(UTC), only_silence=only_silence)
     if not is_claimed(settings.data_dir):
-        problems = [f"no bridge works in {settings.data_dir}"]
+        problems = [f"no bridge is running in {settings.data_dir}"]
     print("; ".join(problems) or "healthy")
     return COULD_NOT if problems else DONE

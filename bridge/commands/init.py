@@ -98,7 +98,7 @@ def _read(path: Path, answers: Answers) -> None:
         NotWritten: there is a configuration already.
     """
     if os.path.lexists(answers.file):
-        raise NotWritten(f"{answers.file} is there already and stays as it is; choose another with --config")
+        raise NotWritten(f"{answers.file} already exists and is left as it is; choose another with --config")
     draft = Draft(path)
     draft.add_file(path)
     if draft.mistakes:
@@ -131,7 +131,7 @@ def _ask(answers: Answers) -> None:
         "A few questions; Enter stands for what is in [brackets]. Nothing is written before the end, and"
         " Ctrl-C leaves everything as it is."
     )
-    if os.path.lexists(answers.file) and not _agrees(f"{answers.file} is there already. Replace it?"):
+    if os.path.lexists(answers.file) and not _agrees(f"{answers.file} already exists. Replace it?"):
         raise NotWritten(f"{answers.file} stays as it is")
     sign_ins = SignIns(lambda: datetime.now(UTC))
     for step in steps(answers, tries.brokers_nearby(os.environ), os.environ, sign_ins):

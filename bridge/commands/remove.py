@@ -75,7 +75,7 @@ class _Errand:
         for line in self._in_words(found):
             print(line)
         if not (yes or _agreed()):
-            print("nothing was taken off; add --yes to do it")
+            print("nothing was removed; add --yes to remove all of it")
             return COULD_NOT
         print(f"{self._take_all(found)} topics were taken off; every reading is still in the ledger")
         return DONE
@@ -119,7 +119,7 @@ class _Errand:
         return BRIDGE if name == "bridge" else name
 
     def _in_words(self, found: Mapping[str, str]) -> Iterator[str]:
-        yield f"on {self._place} there is of ours:"
+        yield f"fluvius2mqtt has these on {self._place}:"
         examples = {whose: topic for topic, whose in sorted(found.items(), reverse=True)}
         for whose, count in sorted(Counter(found.values()).items()):
             topic_s = "topic" if count == 1 else "topics"

@@ -245,7 +245,7 @@ def test_a_file_that_is_there_stays_as_it_is(reader: Reader) -> None:
     file.write_text("mine")
     ended = reader.types("export", "--format", "csv", "--output", str(file))
     assert (ended.status, ended.out) == (COULD_NOT, "")
-    assert f"{file} is there already and stays as it is" in ended.error
+    assert f"{file} already exists and is left as it is" in ended.error
     assert file.read_text() == "mine"
 
 

@@ -587,7 +587,7 @@ def test_a_secret_comes_from_the_file_beside(tmp_path: Path) -> None:
         ),
         (
             "fluvius: {a: b}\nmqtt: !secret mqtt",
-            ["secrets.yaml: mqtt: is missing", "secrets.yaml: fluvius: is miss"],
+            ["secrets.yaml: mqtt: is missing", "secrets.yaml: fluvius: holds a group"],
         ),
     ],
 )

@@ -737,7 +737,7 @@ def test_commands_that_need_no_broker_do_not_ask_for_one(supervisor: Supervisor,
     assert first in typed_there(supervisor, "show", "--json").out
     assert first in typed_there(supervisor, "export", "--format", "csv").out
     assert typed_there(supervisor, "token", fluvius=fluvius).status == DONE
-    assert "no bridge works" in typed_there(supervisor, "healthcheck").out
+    assert "no bridge is running" in typed_there(supervisor, "healthcheck").out
     assert supervisor.asked == []
 
 
