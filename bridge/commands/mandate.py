@@ -59,7 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_period(mocking)
     mocking.add_argument(
-        "--status", choices=_STATUSES, default="Approved", help="how far it is (default: Approved)"
+        "--status",
+        choices=_STATUSES,
+        default="Approved",
+        metavar="STATUS",
+        help=f"how far it is: {', '.join(_STATUSES)} (default: Approved)",
     )
     mocking.add_argument("--expires", metavar="DATE", type=day, help="when it ends (default: in a year)")
 

@@ -1,6 +1,7 @@
 """The commands to someone who has never typed one: help, and a line for each slip."""
 
 import re
+import shlex
 from datetime import UTC, datetime
 
 import pytest
@@ -31,6 +32,27 @@ def test_every_help_names_the_common_options_and_has_examples(
     assert ended.status == DONE
     assert {"--config", "--verbose", "--version"} <= set(re.findall("^  (--[a-z]+)", ended.out, re.MULTILINE))
     assert f"For example:\n  fluvius2mqtt {name}" in ended.out
+
+
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_every_help_fits_into_80_columns(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = typed_here(capsys, *name.split(), "--help").out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert [line for line in lines if line.endswith("-")] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_long_example_goes_on_behind_a_backslash_as_a_shell_wants_it(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = typed_here(capsys, *name.split(), "--help").out.partition("For example:\n")[2]
+    lines = [shlex.split(line) for line in shown.replace("\\\n", "").splitlines()]
+    assert [words[1:] if words[0] != "curl" else words for words in lines] == [
+        shlex.split(example) for example in EXAMPLES[name]
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
