@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any, Never
 
 from bridge import __version__
@@ -65,8 +66,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _complain(what: object, status: int) -> int:
-    print(f"fluvius2mqtt: {clean_lines(what)}", file=sys.stderr)
+    words = f"fluvius2mqtt: {clean_lines(what)}"
+    if sys.stderr and sys.stderr.isatty():  # elsewhere a mistake stays a line
+        words = "\n".join(map(_wrapped, words.split("\n")))
+    print(words, file=sys.stderr)
     return status
+
+
+def _wrapped(line: str) -> str:
+    width = get_terminal_size().columns - 1
+    return textwrap.fill(line, max(width, 40), break_long_words=False, break_on_hyphens=False)
 
 
 def _unheard(error: OSError) -> int:

@@ -10,11 +10,10 @@ from rich.text import Text
 AXIS = 4  # columns for the scale
 ZERO = "─"
 
-_UNITS = [
-    round(digit * 10.0**power, 2)  # kW of a line: labels stay short
-    for power in range(-2, 6)
-    for digit in ((2, 5) if power == -2 else range(1, 10))
+_UNITS = [  # kW of a line
+    round(digit * 10.0**power, 3) for power in range(-2, 6) for digit in (1, 2, 2.5, 4, 5, 8)
 ]
+_MANY = 100  # of a line, and more, are told in MW: three characters have to do
 _ALMOST = 1e-9
 
 # Mid-tones, to be seen on dark terminals and on light ones.
@@ -93,16 +92,17 @@ def chart(
     width = max(1, room // max(1, len(day)))
     up, down, unit = _scale(*reach, height - 1)
     lines = []
+    labels = _labels(up, unit)
     for row in reversed(range(up)):
-        label = _label(up * unit) if row == up - 1 else "kW" if row == up - 2 else ""
-        line = Text(f"{label:>{AXIS - 1}} ", FAINT)
+        line = Text(f"{labels.get(row, ''):>{AXIS - 1}} ", FAINT)
         for bar in day:
             glyph, style = _upwards(bar, row, unit, brush)
             line.append(glyph * width, style)
         lines.append(line)
     lines.append(Text(f"{'0':>{AXIS - 1}} {ZERO * width * len(day)}", FAINT))
+    labels = _labels(down, unit) if down else {}
     for row in range(down):
-        line = Text(f"{_label(down * unit) if row == down - 1 else '':>{AXIS - 1}} ", FAINT)
+        line = Text(f"{labels.get(row, ''):>{AXIS - 1}} ", FAINT)
         for bar in day:
             glyph, style = _downwards(bar, row, unit, brush)
             line.append(glyph * width, style)
@@ -119,10 +119,14 @@ def _scale(used: float, given: float, height: int) -> tuple[int, int, float]:
     return max(1, height - down), down, unit
 
 
-def _label(power: float) -> str:
-    """In as few characters as there is room for."""
-    text = f"{power:g}"
-    return text if len(text) < AXIS else text.removeprefix("0")
+def _labels(rows: int, unit: float) -> dict[int, str]:
+    """What is written beside which row: the farthest number of one digit, and of what next to it."""
+    size, name = (1000, "MW") if unit >= _MANY else (1, "kW")
+    powers = [round(row * unit / size, 5) for row in range(1, rows + 1)]
+    row = max(n for n, power in enumerate(powers) if power == float(f"{power:.1g}") or n == 0)
+    text = f"{powers[row]:g}"
+    beside = row + 1 if row < rows - 1 else row - 1
+    return {beside: name, row: text if len(text) < AXIS else text.removeprefix("0")}
 
 
 def _upwards(bar: Bar, row: int, unit: float, brush: Brush) -> tuple[str, Style]:

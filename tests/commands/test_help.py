@@ -3,12 +3,14 @@
 import re
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bridge.commands import _COMMANDS, main
 from bridge.commands.examples import EXAMPLES
 from tests.rig.commands import DONE, WRONG, Ended, command, once, run, typed
+from tests.rig.terminal import at_a_terminal
 from tests.rig.world import HOME, World
 
 NAMES = [*_COMMANDS, *(f"mandate {name}" for name in ("list", "request", "mock"))]
@@ -124,6 +126,15 @@ def test_a_slip_on_the_command_line_is_told_in_one_line(
     assert ended.status == (1 if "listen" in complaint else WRONG)
     assert (ended.out, len(ended.complaint)) == ("", 1)
     assert ended.error.startswith(f"fluvius2mqtt: {complaint}")
+
+
+def test_a_complaint_is_wrapped_between_words_at_a_terminal_alone(tmp_path: Path) -> None:
+    with at_a_terminal(tmp_path, "check") as person:
+        assert person.ends() == WRONG
+    shown = person.seen.splitlines()
+    assert max(map(len, shown)) < 80
+    assert [" ".join(shown)] == typed(tmp_path, "check").complaint
+    assert len(shown) > 2
 
 
 # --- what is said along the way

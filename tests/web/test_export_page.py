@@ -156,7 +156,7 @@ def test_what_cannot_be_had_is_said_above_the_form(desk: World, asked: dict[str,
 def test_nothing_was_fetched_yet(desk: World) -> None:
     with page_of(desk) as browser:
         assert browser.get("/data/export").status_code == 200
-        assert "nothing was fetched yet" in words_of(download(browser))
+        assert "nothing has been fetched yet" in words_of(download(browser))
         assert download(browser, form="exe").status_code == 400
 
 

@@ -318,4 +318,4 @@ def test_of_many_meters_one_at_a_time_is_compared(priced: Reader) -> None:
         assert "All that the card has prices of" not in words_of(browser.get("/prices/compare"))
         assert answer(browser, card(FIXED)).count("Difference") == 1
         said = answer(browser, card(FIXED), meter="meter_10009")
-        assert "nothing was fetched yet for meter 10009" in said
+        assert "nothing has been fetched yet for meter 10009" in said
