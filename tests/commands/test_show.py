@@ -215,16 +215,18 @@ def test_the_chart_has_a_line_of_zero_and_a_round_scale_whatever_the_width(
         [zero] = [line for line in chart if line.startswith("  0 ")]
         assert set(zero[4:]) == {"─"}
     assert scales == [scales[0]] * 5
-    zero = scales[0].index("0")
+    line_of_zero = scales[0].index("0")
     rows = {
-        abs(place - zero): float(label) for place, label in enumerate(scales[0]) if label not in {"", "kW"}
+        abs(place - line_of_zero): float(label)
+        for place, label in enumerate(scales[0])
+        if label not in {"", "kW"}
     }
     assert "kW" in scales[0]
     assert [label for label in rows.values() if label != float(f"{label:.1g}")] == []
     units = {label / row for row, label in rows.items() if row}
     assert max(units) == pytest.approx(min(units))
     peak = max(shown(reader)["home"]["latest"]["intervals"], key=lambda each: each["consumption"])
-    assert max(rows.values()) / 2 < 4 * float(peak["consumption"]) <= zero * max(units)
+    assert max(rows.values()) / 2 < 4 * float(peak["consumption"]) <= line_of_zero * max(units)
 
 
 @pytest.mark.parametrize("peak", [0.01, 0.4, 1.86, 5.814, 9.2, 17.3, 250.0, 31_000.0])
