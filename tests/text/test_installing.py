@@ -57,6 +57,13 @@ def test_this_program_is_named_as_a_shell_finds_it(
     assert this_program() == named
 
 
+@pytest.mark.skipif(IS_RELEASED, reason="the image is there now")
+def test_no_image_is_named_that_nobody_can_pull() -> None:
+    pages = {*TEXTS, PROJECT / "compose.yaml", *PROJECT.glob("examples/*")}
+    named = {each.name for each in pages if each.is_file() and "ghcr.io" in each.read_text("utf-8")}
+    assert named <= {"releasing.md", "__init__.py"}  # which are about the day when it is there
+
+
 @pytest.mark.skipif(IS_RELEASED, reason="the name works now")
 def test_nothing_is_installed_by_a_name_that_nobody_has_yet() -> None:
     assert BY_NAME.search("run: pip install 'fluvius2mqtt[web]'")

@@ -36,7 +36,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 SERVICES = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
 ASK_FIRST = {"remove"}, {"check", "--report"}  # and are answered with yes
-OF_OTHERS = {"cd", "curl", "gh", "loginctl", "mkdir", "nano", "openssl", "sqlite3", "systemctl"}
+OF_OTHERS = {"cd", "cp", "curl", "gh", "loginctl", "mkdir", "nano", "openssl", "sqlite3", "systemctl"}
 
 
 class Command(NamedTuple):
@@ -64,7 +64,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+    for link in re.findall(r"""(?:\]\(|src=")([^")\s]+)""", page.read_text("utf-8")):
         if link.startswith(("https:", "http:")):
             continue
         name, _, anchor = link.partition("#")
