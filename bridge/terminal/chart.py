@@ -11,7 +11,9 @@ AXIS = 4  # columns for the scale
 ZERO = "─"
 
 _UNITS = [  # kW of a line
-    round(digit * 10.0**power, 3) for power in range(-2, 6) for digit in (1, 2, 2.5, 4, 5, 8)
+    round(digit * 10.0**power, 2)
+    for power in range(-2, 6)
+    for digit in ((2, 5) if power == -2 else (1, 2, 2.5, 3, 4, 5, 6, 8))
 ]
 _MANY = 100  # of a line, and more, are told in MW: three characters have to do
 _ALMOST = 1e-9
@@ -92,7 +94,8 @@ def chart(
     width = max(1, room // max(1, len(day)))
     up, down, unit = _scale(*reach, height - 1)
     lines = []
-    labels = _labels(up, unit)
+    of, label, labelled = _label(up, unit)
+    labels = {labelled: label, labelled + (1 if labelled < up - 1 else -1): of}
     for row in reversed(range(up)):
         line = Text(f"{labels.get(row, ''):>{AXIS - 1}} ", FAINT)
         for bar in day:
@@ -100,9 +103,9 @@ def chart(
             line.append(glyph * width, style)
         lines.append(line)
     lines.append(Text(f"{'0':>{AXIS - 1}} {ZERO * width * len(day)}", FAINT))
-    labels = _labels(down, unit) if down else {}
+    _, label, labelled = _label(down, unit)
     for row in range(down):
-        line = Text(f"{labels.get(row, ''):>{AXIS - 1}} ", FAINT)
+        line = Text(f"{label if row == labelled else '':>{AXIS - 1}} ", FAINT)
         for bar in day:
             glyph, style = _downwards(bar, row, unit, brush)
             line.append(glyph * width, style)
@@ -119,14 +122,19 @@ def _scale(used: float, given: float, height: int) -> tuple[int, int, float]:
     return max(1, height - down), down, unit
 
 
-def _labels(rows: int, unit: float) -> dict[int, str]:
-    """What is written beside which row: the farthest number of one digit, and of what next to it."""
+def _label(rows: int, unit: float) -> tuple[str, str, int]:
+    """Of what the farthest round number is, the number, and beside which row it stands."""
     size, name = (1000, "MW") if unit >= _MANY else (1, "kW")
     powers = [round(row * unit / size, 5) for row in range(1, rows + 1)]
-    row = max(n for n, power in enumerate(powers) if power == float(f"{power:.1g}") or n == 0)
-    text = f"{powers[row]:g}"
-    beside = row + 1 if row < rows - 1 else row - 1
-    return {beside: name, row: text if len(text) < AXIS else text.removeprefix("0")}
+    row = max(
+        (row for row, power in enumerate(powers) if _is_round(power) or _is_round(2 * power)), default=0
+    )
+    text = f"{powers[row]:g}" if powers else ""
+    return name, text if len(text) < AXIS else text.removeprefix("0"), row
+
+
+def _is_round(power: float) -> bool:
+    return power == float(f"{power:.1g}")
 
 
 def _upwards(bar: Bar, row: int, unit: float, brush: Brush) -> tuple[str, Style]:
