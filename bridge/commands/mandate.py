@@ -90,7 +90,7 @@ def command(arguments: argparse.Namespace) -> int:
     settings = settings_for(arguments, "error", connects=False)
     api = settings.fluvius.energy_api
     if api is None:
-        raise ConfigError("fluvius.energy_api: is not configured, and mandates are the Energy API's")
+        raise ConfigError("fluvius.energy_api: is not configured, and mandates belong to the Energy API")
     if getattr(arguments, "until", None) and arguments.until <= arguments.since:
         raise ConfigError(f"--to {arguments.until} is not after --from {arguments.since}")
     if arguments.what == "mock" and api.environment != "sandbox":

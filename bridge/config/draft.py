@@ -232,7 +232,7 @@ class Draft:
         except ConfigError as error:
             self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")
         if variable != name and environ.get(name):
-            self.mistakes.append(f"{variable}: stands beside {name}; keep one of them")
+            self.mistakes.append(f"{variable}: is set together with {name}; keep one of them")
         self.put(path, value, variable)
 
     def put(self, path: KeyPath, value: Any, variable: str) -> None:

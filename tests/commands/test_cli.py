@@ -352,7 +352,7 @@ def test_two_bridges_do_not_work_in_one_folder(house: World, mosquitto: Mosquitt
         for name in ("run", "once"):
             ended = typed(house.folder, name, "--config", str(house.write_configuration()))
             assert ended.status == COULD_NOT
-            assert "another fluvius2mqtt works in" in ended.error
+            assert "another fluvius2mqtt is running in" in ended.error
             assert "data_dir" in ended.error
         eventually(lambda: mosquitto.retained().get(STATE) == "online", 15)
         assert bridge.process.poll() is None

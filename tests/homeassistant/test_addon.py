@@ -73,7 +73,7 @@ DOCUMENTED = {
 }
 HOME = {**EXAMPLE, "serial": "1SAG1100042063"}  # the example's own is refused
 ACCOUNT = {"portal": {"email": "jan@home.test", "password": "simulated"}}
-OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each option
+OTHERS: dict[KeyPath, Any] = {  # something other than the default, for each option
     ("fluvius", "portal", "email"): "an@home.test",
     ("fluvius", "portal", "password"): "open sesame: 007",
     ("meters", 0, "name"): "cottage",
