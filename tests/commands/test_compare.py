@@ -175,7 +175,7 @@ def test_every_mistake_in_every_file_is_said_at_once(priced: Reader) -> None:
         f"{bad}: prices[0].consumption.energy: 13.42 is out of range; write euros for a kWh",
         f"{bad}: prices[0].vat: is missing; write the percent of VAT",
         f"{bad}: prices[0].vta: unknown key; did you mean vat?",
-        f"{bad}: prices[0].meters[0]: is none of the meters",
+        f"{bad}: prices[0].meters[0]: is not one of the meters",
         f"{empty}: prices: is empty; write a list of prices",
         f"{absent}: cannot be read",
     ):
