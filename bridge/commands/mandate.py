@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from shutil import get_terminal_size
 from typing import Any
 
 from bridge.commands import examples, options_again
@@ -22,6 +23,7 @@ from bridge.text.foreign import clean_lines
 
 _LANDING_PAGE = "https://mijn.fluvius.be/verbruik/dienstverlener?id="
 _SERVICES = {"day": "VH_dag", "quarter-hour": "VH_kwartier_uur"}
+_WORDS = {code: word for word, code in _SERVICES.items()}
 _A_YEAR = timedelta(days=365)
 _REFERENCE = "your own name for it, by which you and Fluvius know the customer"
 _FLOW = "a person (B2C) or an organisation (B2B)"
@@ -164,10 +166,18 @@ def _print_table(mandates: Iterable[Mandate], reference: str | None) -> None:
         if reference in (None, each.reference):
             renewal = each.renewal or ("soon" if each.must_be_renewed(now) else "-")
             period = (_day(each.since), _day(each.until), _day(each.expires))
-            rows.append((each.ean, each.reference, each.status, each.service, *period, renewal))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+            service = _WORDS.get(each.service, each.service)
+            rows.append((each.ean, each.reference, each.status, service, *period, renewal))
+    columns = [[*column] for column in zip(*rows, strict=True)]
+    if sys.stdout.isatty() and _width(columns) > get_terminal_size().columns:
+        columns = [column for column in columns if {*column[1:]} != {"-"}]
+    widths = [max(map(len, column)) for column in columns]
+    for row in zip(*columns, strict=True):
         _print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _width(columns: list[list[str]]) -> int:
+    return sum(max(map(len, column)) + 2 for column in columns) - 2
 
 
 def _print(*lines: str) -> None:
