@@ -140,6 +140,7 @@ package-folder:
 	mkdir -p build/package
 	cp -R bridge pyproject.toml README.md LICENSE build/package
 	sed -E -i -e 's#(!\[[^]]*\]\()([A-Za-z][^):]*\))#\1$(REPOSITORY)/raw/$(TAG)/\2#g' \
+	  -e 's#(<img src=")([A-Za-z][^":]*")#\1$(REPOSITORY)/raw/$(TAG)/\2#g' \
 	  -e 's#(\]\()([A-Za-z][^):]*\))#\1$(REPOSITORY)/blob/$(TAG)/\2#g' build/package/README.md
 
 # The app with the image's content in a folder of its own: copy it to /addons of a Home Assistant, which builds it, for

@@ -5,9 +5,11 @@ import errno
 import io
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any, Never
 
 from bridge import __version__
@@ -27,7 +29,7 @@ _COMMANDS = {  # each a module here, with `add_arguments(parser)` and `command(a
     "export": "readings out of the ledger: CSV or JSON, days or quarter-hours",
     "compare": "what the same readings cost under other contracts, side by side",
     "mandate": "what customers allow (official API): list, request, mock",
-    "remove": "takes everything of ours off the broker, after saying what",
+    "remove": "removes from the broker all that fluvius2mqtt published",
     "token": "prints a bearer token for the portal",
     "simulate": "a Fluvius on your own machine: portal and Energy API",
     "demo": "the whole bridge, without an account and without a broker",
@@ -35,7 +37,7 @@ _COMMANDS = {  # each a module here, with `add_arguments(parser)` and `command(a
     "schema": "the configuration's JSON Schema, for editors",
 }
 _CONFIG = "the configuration (default: fluvius2mqtt.yaml here, then in ~/.config, then in /config)"
-_VERBOSE = "say more"
+_VERBOSE = "say more of what is done"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,8 +66,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _complain(what: object, status: int) -> int:
-    print(f"fluvius2mqtt: {clean_lines(what)}", file=sys.stderr)
+    words = f"fluvius2mqtt: {clean_lines(what)}"
+    if sys.stderr and sys.stderr.isatty():  # elsewhere a mistake stays a line
+        words = "\n".join(map(_wrapped, words.split("\n")))
+    print(words, file=sys.stderr)
     return status
+
+
+def _wrapped(line: str) -> str:
+    width = get_terminal_size().columns - 1
+    return textwrap.fill(line, max(width, 40), break_long_words=False, break_on_hyphens=False)
 
 
 def _unheard(error: OSError) -> int:
@@ -77,12 +87,19 @@ def _unheard(error: OSError) -> int:
     return COULD_NOT if enough else _complain(f"standard output: {error.strerror}", COULD_NOT)
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Breaks no word at its hyphen: it may be one to type."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
 class _Parser(argparse.ArgumentParser):
     """Complains in one line, as everything here does; its examples stand as they are to be typed."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.formatter_class = _Formatter
 
     def error(self, message: str) -> Never:
         self.exit(WRONG, f"{clean_lines(f'fluvius2mqtt: {message}; see: {self.prog} --help')}\n")
@@ -98,7 +115,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG)
     parser.add_argument("--verbose", action="store_true", help=_VERBOSE)
     _add_version(parser)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, does in _COMMANDS.items():
         added = commands.add_parser(name, help=does, description=does, parents=[options_again()])
         if name in words:

@@ -239,10 +239,7 @@ class _Bars:
         self._progress = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("steps,"),
-            progress.TimeRemainingColumn(compact=True),
-            progress.TextColumn("left"),
+            progress.TextColumn("{task.fields[words]}"),
         )
         self._bars: dict[int, progress.TaskID] = {}
 
@@ -255,8 +252,11 @@ class _Bars:
 
     def show(self, name: str, job: Backfill) -> None:
         if job.number not in self._bars:
-            self._bars[job.number] = self._progress.add_task(name, total=None)
-        self._progress.update(self._bars[job.number], completed=job.done, total=job.of_all or None)
+            self._bars[job.number] = self._progress.add_task(name, total=None, words="")
+        bar = self._bars[job.number]
+        self._progress.update(bar, completed=job.done, total=job.of_all or None)
+        left = self._progress.tasks[bar].time_remaining
+        self._progress.update(bar, words=_steps_in_words(job, left))
 
     def say(self, words: str) -> None:
         self._progress.print(words, highlight=False, markup=False)
@@ -266,3 +266,10 @@ def _view() -> AbstractContextManager[View]:
     if sys.stdout.isatty() and find_spec("rich"):
         return _Bars()
     return nullcontext(_Lines())
+
+
+def _steps_in_words(job: Backfill, left: float | None) -> str:
+    if not job.of_all:
+        return "waiting"
+    steps = f"{job.done} of {job.of_all} steps"
+    return f"{steps}, {timedelta(seconds=round(left))} left" if left and job.done < job.of_all else steps

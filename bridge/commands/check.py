@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whether it is the ledger that is looked at."""
     either = parser.add_mutually_exclusive_group()
     either.add_argument(
-        "--ledger", action="store_true", help="only looks whether all that is kept is as it was written"
+        "--ledger", action="store_true", help="only checks whether the ledger still is as it was written"
     )
     either.add_argument(
         "--report",

@@ -134,9 +134,9 @@ def _remarks(found: Comparison) -> Iterator[str]:
         for why, count in column.unknown.items():
             yield f"left out: {_counted(count)}, unknown under {column.name}: {in_words([why])[0]}"
     if found.days and found.differences and not found.differences_in_a_year:
-        yield f"too few days to tell what a year would differ by: from {LEAST_OF_A_YEAR} days on it is said"
+        yield f"too few days to say what a year would differ by: {LEAST_OF_A_YEAR} are needed"
     elif found.days and found.differences and found.lacks_seasons:
-        yield f"a year is reckoned from {_counted(len(found.days))}, which are not of all seasons"
+        yield f"the year is estimated from {_counted(len(found.days))}, not from all seasons"
     if found.days and found.months < MONTHS:
         yield (
             f"capacity: on some days only {found.months} of twelve monthly peaks are known,"

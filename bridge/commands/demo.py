@@ -11,7 +11,7 @@ from bridge.text.installing import how_to_get
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Whose broker, and for how long."""
     parser.add_argument("--broker", metavar="HOST[:PORT]", help="use this broker instead of an embedded one")
-    parser.add_argument("--seconds", type=_seconds, metavar="N", help="end by itself after so many seconds")
+    parser.add_argument("--seconds", type=_seconds, metavar="N", help="end by itself after this many seconds")
 
 
 def _seconds(text: str) -> float:

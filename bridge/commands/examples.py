@@ -1,5 +1,7 @@
 """Lines that `--help` prints of each command, to be typed as they stand or nearly so."""
 
+import textwrap
+
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "init": ("init", "init --config /config/fluvius2mqtt.yaml"),
     "run": ("run", "run --config /config/fluvius2mqtt.yaml"),
@@ -36,4 +38,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 def in_words(name: str) -> str:
     """The examples of a command, for below its options."""
     lines = (line if line.startswith("curl") else f"fluvius2mqtt {line}" for line in EXAMPLES[name])
-    return "\n".join(["For example:", *(f"  {line}" for line in lines)])
+    return "\n".join(["For example:", *map(_folded, lines)])
+
+
+def _folded(line: str) -> str:
+    """Within 80 columns, as a shell takes it."""
+    parts = textwrap.wrap(line, 70, break_long_words=False, break_on_hyphens=False)
+    return "  " + " \\\n      ".join(parts)

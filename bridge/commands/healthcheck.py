@@ -25,7 +25,7 @@ def command(arguments: argparse.Namespace) -> int:
     only_silence = supervisor.is_there(os.environ)
     prove_readable(settings.data_dir / "heartbeat.json")
     if not is_claimed(settings.data_dir):
-        print(f"no bridge works in {settings.data_dir}")
+        print(f"no bridge is running in {settings.data_dir}")
         return DONE if only_silence else COULD_NOT  # the app's page says why
     problems = heartbeat.problems(settings.data_dir, datetime.now(UTC), only_silence=only_silence)
     print("; ".join(problems) or "healthy")

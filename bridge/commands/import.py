@@ -54,7 +54,7 @@ def run(
     """Take the files; returns the exit status.
 
     Raises:
-        BridgeRuns: a bridge works in the data folder, and no import_dir is configured.
+        BridgeRuns: a bridge is running in the data folder, and no import_dir is configured.
         FolderError, LedgerError: the data folder cannot be used. Files that were taken before stay so.
     """
     try:

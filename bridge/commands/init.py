@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from getpass import getpass
 from importlib import import_module
 from pathlib import Path
+from shlex import quote
 
 from bridge.commands import check
 from bridge.commands.findings import show
@@ -26,6 +27,7 @@ from bridge.setup.writer import write
 from bridge.terminal.paragraphs import paragraph
 from bridge.text.endings import COULD_NOT, REFUSED, WRONG, ForTheUser
 from bridge.text.foreign import clean
+from bridge.text.installing import this_program
 
 _AGAIN = {"": True, "a": True, "again": True, "k": False, "keep": False}
 
@@ -85,8 +87,8 @@ def _finish(answers: Answers) -> int:
         status = import_module("bridge.commands.import").run(settings, answers.files, dry_run=False)
         print()
     status = max(status, check.check(settings, signed_in="signed_in" in answers.asides))
-    config = "" if str(answers.file) == FILE else f" --config {answers.file}"
-    print(f"\nStart it with: fluvius2mqtt run{config}")
+    config = "" if str(answers.file) == FILE else f" --config {quote(str(answers.file))}"
+    print(f"\nStart it with: {this_program()} run{config}")
     return status
 
 
@@ -98,7 +100,7 @@ def _read(path: Path, answers: Answers) -> None:
         NotWritten: there is a configuration already.
     """
     if os.path.lexists(answers.file):
-        raise NotWritten(f"{answers.file} is there already and stays as it is; choose another with --config")
+        raise NotWritten(f"{answers.file} already exists and is left as it is; choose another with --config")
     draft = Draft(path)
     draft.add_file(path)
     if draft.mistakes:
@@ -131,7 +133,7 @@ def _ask(answers: Answers) -> None:
         "A few questions; Enter stands for what is in [brackets]. Nothing is written before the end, and"
         " Ctrl-C leaves everything as it is."
     )
-    if os.path.lexists(answers.file) and not _agrees(f"{answers.file} is there already. Replace it?"):
+    if os.path.lexists(answers.file) and not _agrees(f"{answers.file} already exists. Replace it?"):
         raise NotWritten(f"{answers.file} stays as it is")
     sign_ins = SignIns(lambda: datetime.now(UTC))
     for step in steps(answers, tries.brokers_nearby(os.environ), os.environ, sign_ins):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from shutil import get_terminal_size
 from typing import Any
 
 from bridge.commands import examples, options_again
@@ -22,6 +23,7 @@ from bridge.text.foreign import clean_lines
 
 _LANDING_PAGE = "https://mijn.fluvius.be/verbruik/dienstverlener?id="
 _SERVICES = {"day": "VH_dag", "quarter-hour": "VH_kwartier_uur"}
+_WORDS = {code: word for word, code in _SERVICES.items()}
 _A_YEAR = timedelta(days=365)
 _REFERENCE = "your own name for it, by which you and Fluvius know the customer"
 _FLOW = "a person (B2C) or an organisation (B2B)"
@@ -59,7 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_period(mocking)
     mocking.add_argument(
-        "--status", choices=_STATUSES, default="Approved", help="how far it is (default: Approved)"
+        "--status",
+        choices=_STATUSES,
+        default="Approved",
+        metavar="STATUS",
+        help=f"how far it is: {', '.join(_STATUSES)} (default: Approved)",
     )
     mocking.add_argument("--expires", metavar="DATE", type=day, help="when it ends (default: in a year)")
 
@@ -86,7 +92,7 @@ def command(arguments: argparse.Namespace) -> int:
     settings = settings_for(arguments, "error", connects=False)
     api = settings.fluvius.energy_api
     if api is None:
-        raise ConfigError("fluvius.energy_api: is not configured, and mandates are the Energy API's")
+        raise ConfigError("fluvius.energy_api: is not configured, and mandates belong to the Energy API")
     if getattr(arguments, "until", None) and arguments.until <= arguments.since:
         raise ConfigError(f"--to {arguments.until} is not after --from {arguments.since}")
     if arguments.what == "mock" and api.environment != "sandbox":
@@ -160,10 +166,18 @@ def _print_table(mandates: Iterable[Mandate], reference: str | None) -> None:
         if reference in (None, each.reference):
             renewal = each.renewal or ("soon" if each.must_be_renewed(now) else "-")
             period = (_day(each.since), _day(each.until), _day(each.expires))
-            rows.append((each.ean, each.reference, each.status, each.service, *period, renewal))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+            service = _WORDS.get(each.service, each.service)
+            rows.append((each.ean, each.reference, each.status, service, *period, renewal))
+    columns = [[*column] for column in zip(*rows, strict=True)]
+    if sys.stdout.isatty() and _width(columns) > get_terminal_size().columns:
+        columns = [column for column in columns if {*column[1:]} != {"-"}]
+    widths = [max(map(len, column)) for column in columns]
+    for row in zip(*columns, strict=True):
         _print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _width(columns: list[list[str]]) -> int:
+    return sum(max(map(len, column)) + 2 for column in columns) - 2
 
 
 def _print(*lines: str) -> None:

@@ -134,7 +134,7 @@ def _problem(records: Records, meter: Meter, contract: Contract) -> str | None:
     flows = {each.direction for each in counted if each.tariff is Tariff.TOTAL}
     flows -= {each.direction for each in counted if each.tariff is not Tariff.TOTAL}
     if any(isinstance(line.rate, ByTariff) for flow in flows for line in contract.lines(flow)):
-        return "its prices are of high and low, and it counts no tariffs: write one price"
+        return "its prices have a high and a low tariff, and the meter has only one: write one price"
     return None
 
 

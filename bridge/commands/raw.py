@@ -60,9 +60,9 @@ def fetch(settings: Settings, arguments: argparse.Namespace, now: datetime) -> l
         fluvius = _Fluvius(settings, http, _reminder(settings, stack), now)
         meters = meters_named(fluvius.meters, arguments.meter)
         if not meters:
-            raise NotYourMeter("there is no mandate that is good; see `fluvius2mqtt mandate list`")
+            raise NotYourMeter("no mandate is valid; see `fluvius2mqtt mandate list`")
         if not (meters := tuple(each for each in meters if SOURCES[each.source].is_asked)):
-            raise UsageError("the readings come out of files, so that Fluvius is not asked for them")
+            raise UsageError("the readings come from files, so Fluvius is not asked for them")
         spans = [_span(fluvius.allowed(meter), arguments, now) for meter in meters]
         daily = arguments.resolution == "day"
         arrays = {span.meter.name: _array(fluvius.answers(span, daily=daily)) for span in spans}

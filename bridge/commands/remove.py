@@ -47,7 +47,7 @@ def remove(settings: Settings, *, yes: bool) -> int:
 
     Raises:
         NotRemoved: the broker is away, or does not let go of everything.
-        FolderError: a bridge works in the data folder, or it cannot be written.
+        FolderError: a bridge is running in the data folder, or it cannot be written.
         LedgerError: what was taken off cannot be forgotten.
     """
     with _ledger(settings.data_dir) as ledger, _broker(settings) as broker:
@@ -70,14 +70,14 @@ class _Errand:
         if not found:
             if self._blind:
                 raise NotRemoved("the broker does not let us look, and no ledger remembers what is there")
-            print(f"nothing of ours is there, on {self._place} below {self._base} and {self._prefix}")
+            print(f"nothing of fluvius2mqtt is there, on {self._place} below {self._base} and {self._prefix}")
             return DONE
         for line in self._in_words(found):
             print(line)
         if not (yes or _agreed()):
-            print("nothing was taken off; add --yes to do it")
+            print("nothing was removed; add --yes to remove all of it")
             return COULD_NOT
-        print(f"{self._take_all(found)} topics were taken off; every reading is still in the ledger")
+        print(f"{self._take_all(found)} topics were removed; every reading is still in the ledger")
         return DONE
 
     def _find(self) -> dict[str, str]:
@@ -119,7 +119,7 @@ class _Errand:
         return BRIDGE if name == "bridge" else name
 
     def _in_words(self, found: Mapping[str, str]) -> Iterator[str]:
-        yield f"on {self._place} there is of ours:"
+        yield f"fluvius2mqtt has these on {self._place}:"
         examples = {whose: topic for topic, whose in sorted(found.items(), reverse=True)}
         for whose, count in sorted(Counter(found.values()).items()):
             topic_s = "topic" if count == 1 else "topics"
@@ -135,7 +135,7 @@ class _Errand:
             found = ours(self._look(), self._base, self._prefix)
         if left := [*found, *refused]:
             raise NotRemoved(
-                f"{len(left)} of {len(taken)} topics could not be taken off, such as {left[0]}: look at the"
+                f"{len(left)} of {len(taken)} topics could not be removed, such as {left[0]}: look at the"
                 " broker's access list, and whether a bridge with this base topic still runs"
             )
         return len(taken)
@@ -176,12 +176,12 @@ def _ledger(folder: Path) -> Iterator[Ledger | None]:
             stack.enter_context(claim(folder))
         except FolderTaken:
             raise FolderError(
-                f"a bridge works in {folder}, and would publish everything again; stop it first"
+                f"a bridge is running in {folder}, and would publish everything again; stop it first"
             ) from None
         try:  # a stream, or what waits for it would be dropped
             ledger = stack.enter_context(Ledger(folder / "ledger.sqlite", stream=True))
         except LedgerError as error:
-            _warn(f"{error}. Only what the broker shows can be taken off")
+            _warn(f"{error}. Only what the broker shows can be removed")
             ledger = None
         yield ledger
 
@@ -198,7 +198,7 @@ def _agreed() -> bool:
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     try:
-        return input("Take all of it off? [y/N] ").strip().lower() in {"y", "yes"}
+        return input("Remove all of it? [y/N] ").strip().lower() in {"y", "yes"}
     except EOFError:
         return False
 

@@ -71,7 +71,7 @@ def email(value: str) -> str:
 def ean(value: str) -> str:
     digits = re.sub(r"\s", "", value)
     if not re.fullmatch(r"[0-9]*", digits):
-        raise _wrong("contains more than digits")
+        raise _wrong("contains something other than digits")
     if len(digits) != 18:
         raise _wrong(f"has {len(digits)} digits")
     return digits

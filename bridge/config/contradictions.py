@@ -29,13 +29,18 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
             if not at(tree, *path):
                 yield path, f"is missing; {advice(path)}"
     if at(portal, "token") and at(portal, "password"):
-        yield ("fluvius", "portal", "token"), "stands beside password, which would not be used; keep one"
+        yield (
+            ("fluvius", "portal", "token"),
+            "is set together with password, which would not be used; keep one",
+        )
     yield from placeholders(tree)
     if isinstance(energy_api, dict):
         proofs = [key for key in ("client_secret", "certificate") if at(energy_api, key)]
         if len(proofs) != 1:
             reason = (
-                "stands beside certificate; keep one" if proofs else "is missing; write it, or certificate"
+                "is set together with certificate; keep one"
+                if proofs
+                else "is missing; write it, or certificate"
             )
             yield ("fluvius", "energy_api", "client_secret"), reason
         yield from _shard_contradictions(at(energy_api, "shard"))

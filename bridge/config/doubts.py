@@ -23,7 +23,7 @@ def doubts(settings: Settings) -> Iterator[tuple[KeyPath, str]]:
     for index, followed in enumerate(settings.every_meter):
         prices = [each for each in settings.prices if each.energy is followed.energy]
         if prices and not any(each.concerns(followed) for each in prices):
-            yield ("meters", index), "no price is for it, so that its costs stay unknown"
+            yield ("meters", index), "no price is for it, so its costs stay unknown"
 
 
 def _of_meter(index: int, meter: MeterSettings) -> Iterator[tuple[KeyPath, str]]:

@@ -15,7 +15,7 @@ from bridge.config.doubts import doubts
 from bridge.config.errors import ConfigError
 from bridge.config.keys import KEYS, KeyPath, anywhere, at, filled_in, kinds, section_of
 from bridge.config.paths import PREFIX, dotted, path_of, variable_of, word_of
-from bridge.config.reasons import reason
+from bridge.config.reasons import reason, without_value
 from bridge.config.section import Section
 from bridge.config.settings import Settings
 from bridge.config.text import Hidden, Unreadable, cut_short, named_secret, parse, read
@@ -91,8 +91,8 @@ class Draft:
     def warn_of_comment(self, where: str, line: int) -> None:
         """A password may well hold a # that was meant as part of it."""
         self.warnings.append(
-            f"{where}: on line {line} a comment begins at the #; write quotes to say what is meant:"
-            " 'value # rest of it', or 'value' # comment"
+            f"{where}: on line {line} the value ends before the #, and the rest is a comment; put quotes"
+            " around what is meant: 'value # rest of it', or 'value' # comment"
         )
 
     def add_text(self, text: str, secret: Callable[[str], str]) -> None:
@@ -180,9 +180,7 @@ class Draft:
             return self.secrets
         value = at(self.secrets, name)
         if not isinstance(value, str):
-            self.mistakes.append(
-                f"{file}: {dotted((name,))}: is missing; write {dotted((name,))}: and its value"
-            )
+            self.mistakes.append(f"{file}: {without_value(self.secrets, name)}")
             return Unreadable("?")
         return Hidden(value)
 
@@ -208,7 +206,9 @@ class Draft:
                 continue
             if has_meters if path[0] == "meters" else at(self.tree, *path):
                 if environ.get(name) != at(self.tree, *path):
-                    self.warnings.append(f"{variable}: is ignored, for {self.where(path)} says it already")
+                    self.warnings.append(
+                        f"{variable}: is ignored, because this comes first: {self.where(path)}"
+                    )
             else:
                 self.take(variable, name, path, environ)
         if environ.get("FLUVIUS_TIMEZONE", "") not in ("", "Europe/Brussels"):
@@ -232,7 +232,7 @@ class Draft:
         except ConfigError as error:
             self.mistakes.append(f"{variable}: {'the file that it names ' * (variable != name)}{error}")
         if variable != name and environ.get(name):
-            self.mistakes.append(f"{variable}: stands beside {name}; keep one of them")
+            self.mistakes.append(f"{variable}: is set together with {name}; keep one of them")
         self.put(path, value, variable)
 
     def put(self, path: KeyPath, value: Any, variable: str) -> None:

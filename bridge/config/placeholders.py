@@ -11,7 +11,7 @@ from bridge.text.hosts import is_this_machine
 _EMAIL = re.compile(r".*@(.*\.)?example(\.(com|org|net|be))?", re.IGNORECASE)
 _PASSWORDS = {"your password", "your-password"}
 _NOTHING = re.compile(r"[0.-]+|https?://example\.com\b.*", re.IGNORECASE)
-_METER = ("541448820000000008", "1SAG1100042062")
+_EAN, _SERIAL = "541448820000000008", "1SAG1100042062"
 
 
 def placeholders(tree: Any) -> Iterator[tuple[KeyPath, str]]:
@@ -32,9 +32,10 @@ def _of_portal(tree: Any, portal: KeyPath) -> Iterator[tuple[KeyPath, str]]:
         yield _left((*portal, "password"))
     meters = at(tree, "meters")
     for index, meter in enumerate(meters) if isinstance(meters, list) else ():
-        written = (re.sub(r"\s", "", str(at(meter, key)).upper()) for key in ("ean", "serial"))
-        if tuple(written) == _METER:
-            yield _left(("meters", index, "ean"))
+        ean, serial = (re.sub(r"\s", "", str(at(meter, key)).upper()) for key in ("ean", "serial"))
+        if serial == _SERIAL:
+            if ean == _EAN:
+                yield _left(("meters", index, "ean"))
             yield _left(("meters", index, "serial"))
 
 

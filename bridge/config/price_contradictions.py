@@ -81,7 +81,7 @@ def _meter_contradictions(names: Any, energy: Energy, meters: _Meters) -> Iterat
         path = ("meters", place)
         if not found:
             known = ", ".join(each for each, counts in meters.energy.items() if counts is energy)
-            yield path, f"is none of the meters; write {known or 'a name that is below meters'}"
+            yield path, f"is not one of the meters; write {known or 'a name that is below meters'}"
         elif found in seen:
             yield path, "is there twice; write each meter once"
         elif meters.energy.get(found, energy) is not energy:
@@ -96,7 +96,7 @@ def _rate_contradictions(rate: Any) -> Iterator[tuple[KeyPath, str]]:
     if not there:
         yield (), "is empty; write euros for a kWh, or the keys high and low, or the key dynamic"
     elif "dynamic" in there and len(there) > 1:
-        yield ("dynamic",), f"stands beside {min(there - {'dynamic'})}; keep one"
+        yield ("dynamic",), f"is set together with {min(there - {'dynamic'})}; keep one"
     elif len(there) == 1 and "dynamic" not in there:
         (missing,) = {"high", "low"} - there
         yield (missing,), f"is missing beside {min(there)}; write euros for a kWh in the {missing} tariff"
@@ -111,7 +111,7 @@ def _gas_contradictions(entry: Any) -> Iterator[tuple[KeyPath, str]]:
                 "follows the day-ahead price of electricity, and these are prices of gas",
             )
         elif isinstance(rate, dict):
-            yield path, "is by tariff, and a gas meter knows no high and low; write one price"
+            yield path, "differs by tariff, and a gas meter has no high and low; write one price"
     for key in "injection", "capacity":
         if at(entry, key) is not None:
             yield (key,), "is for electricity, and these are prices of gas; leave it out"

@@ -50,7 +50,7 @@ def read_prices(text: str, name: str, meters: Iterable[MeterSettings]) -> tuple[
 
 
 def _no_secret(name: str) -> str:
-    raise ConfigError(f"!secret {name} stands for nothing here; write the value")
+    raise ConfigError(f"!secret {name} means nothing here; write the value")
 
 
 def _prices_of(draft: Draft, meters: Iterable[MeterSettings]) -> tuple[PriceSettings, ...]:

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from bridge.config import slips
 from bridge.config.keys import KEYS, KeyPath, advice, anywhere, key_of, kinds, section_of
-from bridge.config.paths import word_of
+from bridge.config.paths import dotted, word_of
 from bridge.config.text import Hidden, Unreadable
 
 _REASONS = {
@@ -63,6 +63,16 @@ def reason(found: ErrorDetails, path: KeyPath, text: str = "") -> str:
             return slip
     words = _REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
     return f"{words.replace('{it}', _shown(value, path))}; {advice(path)}"
+
+
+def without_value(secrets: dict[str, Any], name: str) -> str:
+    """Why `!secret name` stands for nothing."""
+    word = dotted((name,))
+    if name not in secrets:
+        return f"{word}: is missing; write {word}: and its value"
+    value = secrets[name]
+    kind = f"holds {_shown(value, ())}" if isinstance(value, list | dict) else "is empty"
+    return f"{word}: {kind}; write its value behind the colon"
 
 
 def _shown(value: Any, path: KeyPath) -> str:

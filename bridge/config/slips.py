@@ -12,14 +12,15 @@ import yaml
 from bridge.config.keys import KEYS
 
 _LOOKS_LIKE_A_SPACE = "\u00a0\u2007\u202f\u3000\u200b\ufeff"
-_KEY = r"(?P<key>[A-Za-z0-9_-]{1,40})"
+_KEY = r"(?P<key>[A-Za-z0-9_][A-Za-z0-9_-]{0,39})"
 _ENTRY = re.compile(rf"(?:- )*{_KEY} *:(?: |$)")
 _WITHOUT_SPACE = re.compile(rf"(?:- )*{_KEY}:(?=[^\s:/])")
-_WITHOUT_COLON = re.compile(rf"(?:- )*{_KEY}(?: +[^\s:=]|$)")
+_WITHOUT_COLON = re.compile(rf"(?:- )*{_KEY}(?: *[=;]| +[^\s:]|$)")
 _KNOWN = {str(path[-1]) for path in KEYS}
 _IN_QUOTES = re.compile(r""""(?:\\.|[^"\\])*"|'(?:''|[^'])*'""")  # where every character is meant
 _BACKSLASH = "in double quotes a backslash begins a code; write single quotes, or / instead of it"
 _QUOTES = "put quotes around it"
+_BEGIN_SOMETHING = {"alias": "*", "anchor": "&", "directive": "%"}
 
 
 def unseen(text: str) -> str | None:
@@ -29,8 +30,8 @@ def unseen(text: str) -> str | None:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.lstrip().startswith("#") and matters.search(_IN_QUOTES.sub('""', line)):
             return (
-                f"line {number}{_named(line)}: holds a character that looks like a space and is none, as web"
-                " pages have them; delete it, and type a space"
+                f"line {number}{_named(line)}: has a character that looks like a space but is not one, as on"
+                " web pages; delete it, and type a space"
             )
     return None
 
@@ -72,24 +73,37 @@ def _guesses(lines: list[str], begin: int, mark: yaml.Mark, problem: str) -> Ite
     is_tab = here == "\t" or "\t" in line[: len(line) - len(line.lstrip())]
     is_open, is_nested = "flow" in problem, "mapping values" in problem
     open_sign = "{" if "flow mapping" in problem else "["
-    begins_oddly = any(each in problem for each in ("start any token", "alias", "anchor", "directive"))
+    sign = _odd_sign(line, here, problem)
+    ends = next((n for n in range(at - 1, -1, -1) if lines[n].startswith("...")), at)
     after_quote = re.search(r""":\s+(?:"[^"]*"|'[^']*')\s*[^\s#,}\]]""", line)
     guesses = (
-        (is_tab, at, "a tab stands here, and YAML takes only spaces; write spaces instead"),
+        (is_tab, at, "there is a tab here, and YAML takes only spaces; use spaces instead"),
         ("another document" in problem, at, "a second document begins here; take the line --- away"),
+        ("document start" in problem and ends < at, ends, "the document ends here; take the line ... away"),
         ("escape" in problem, at, _BACKSLASH),
         (" tag" in problem, at, f"a value begins with !; {_QUOTES}"),
         ("recursive" in problem, at, "a value holds itself; take the & and the * away"),
         ("end of stream" in problem and "quoted" in problem, begin, "a quote is opened and never closed"),
         (is_open, begin, f"the {open_sign} is not closed, or a comma is missing after it"),
-        (begins_oddly, at, f"a value begins with {here}; {_QUOTES}"),
+        (sign, at, f"a value begins with {sign}; {_QUOTES}"),
         (is_nested and re.match(r"\s*-[^\s-]", line), at, "a space is missing after the -"),
         (is_nested and len(re.findall(r":(?: |$)", line)) > 1, at, f"the value holds a colon; {_QUOTES}"),
         (True, *_slip_above(lines, begin if "expected ':'" in problem else at, begin)),
         (after_quote, at, "something follows the closing quote; between single quotes, write ' twice"),
+        ("expected ':'" in problem, begin, "a colon is missing after the key"),
         (is_nested or "block end" in problem, at, "begins in another column than the keys beside it"),
     )
     return ((number, words) for holds, number, words in guesses if holds and words)
+
+
+def _odd_sign(line: str, here: str, problem: str) -> str:
+    """What a value cannot begin with, where it does."""
+    for scanned, sign in _BEGIN_SOMETHING.items():
+        if scanned in problem:
+            return sign
+    if "block scalar" in problem:
+        return "|" if "|" in line else ">"
+    return here if "start any token" in problem or ("node content" in problem and here in "]},") else ""
 
 
 def _slip_above(lines: list[str], at: int, begin: int) -> tuple[int, str]:

@@ -45,9 +45,7 @@ class _Loader(yaml.BaseLoader):
                 raise _Slip(key, "a list or a group of keys is where a key should be")
             if key.value in seen:
                 first = seen[key.value]
-                raise _Slip(
-                    key, f"{word_of(key.value)} is there already, on line {first}; keep one of the two"
-                )
+                raise _Slip(key, f"{word_of(key.value)} is already on line {first}; keep one of the two")
             seen[key.value] = key.start_mark.line + 1
         return {key.value: self.construct_object(value) for key, value in node.value}
 
@@ -58,7 +56,10 @@ class _Loader(yaml.BaseLoader):
 
     def from_secrets(self, node: yaml.ScalarNode) -> str:
         """`!secret name`."""
-        return self.secret(str(self.construct_scalar(node)))
+        name = str(self.construct_scalar(node))
+        if not name:
+            raise _Slip(node, "a name is missing after !secret; write one from secrets.yaml")
+        return self.secret(name)
 
     def unknown(self, node: yaml.Node) -> None:
         """A value such as `!hunter2`: the message must not show it."""

@@ -154,7 +154,7 @@ def _tidy(view: View, audience: Audience, ledger: Ledger) -> None:
     topics = discovery_first(ledger.outbox.published_topics())
     done = audience.take_away(topics, _SECONDS_TO_TIDY)
     view.farewell(
-        f"The demo's {len(topics)} retained topics are taken away from the broker again."
+        f"The demo's {len(topics)} retained topics are removed from the broker."
         if done
         else "The broker does not answer, so the demo's retained topics are still there."
     )

@@ -10,6 +10,7 @@ from rich.live import Live
 
 from bridge.demo.events import Arrived, Event, Remark, Sentence
 from bridge.demo.stage import Stage
+from bridge.text.installing import this_program
 
 _WIDTH = 120
 _LIVELY = 4.0  # seconds after an event in which the picture may change by itself
@@ -95,7 +96,7 @@ class Terminal:
         self._stage.base, self._stage.listen = base, listen
         with self._live:
             yield
-        self._console.print("For your own readings, type: fluvius2mqtt init")
+        self._console.print(f"For your own readings, type: {this_program()} init", soft_wrap=True)
 
     def show(self, event: Event) -> None:
         """Take an event."""

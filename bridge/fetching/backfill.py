@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _ODD_ANSWERS = 3
 _GONE = "its meter is not in the configuration any more, or its mandate has ended"
-_OF_FILES = "its readings come out of files: download them on mijn.fluvius.be, and run fluvius2mqtt import"
+_OF_FILES = "its readings come from files: download them on mijn.fluvius.be, and run fluvius2mqtt import"
 _PACE = 3.0  # seconds between two requests, at most: a year of quarter-hours takes some ten minutes
 
 

@@ -79,7 +79,7 @@ def _advice(meter: Meter, facts: Sequence[DayFacts], *, answered: bool) -> str |
         return SWITCH_ON[meter.energy]
     if answered and facts and not any(day.daily for day in facts):
         return (
-            f"Fluvius gave no readings since {facts[0].date}; compare the EAN and the serial number"
+            f"Fluvius has given no readings since {facts[0].date}; compare the EAN and the serial number"
             " with mijn.fluvius.be, also after an exchange of the meter"
         )
     return None

@@ -61,7 +61,7 @@ def nothing_fetched(meters: Sequence[Meter] = ()) -> NothingKnown:
     """Nothing was fetched yet for some meters, or for any."""
     names = f" for {', '.join(meter.label for meter in meters)}" if meters else ""
     return NothingKnown(
-        f"nothing was fetched yet{names}; start the bridge, or `fluvius2mqtt backfill --from 2026-01-01`"
+        f"nothing has been fetched yet{names}; start the bridge, or `fluvius2mqtt backfill --from 2026-01-01`"
     )
 
 

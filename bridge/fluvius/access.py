@@ -85,7 +85,9 @@ class Access:
         """
         if self._account.fixed_token:
             self.refuse(
-                CredentialsRefused("Fluvius does not accept fluvius.portal.token any more; get a new one")
+                CredentialsRefused(
+                    "Fluvius does not accept fluvius.portal.token: it is wrong, or has expired; get a new one"
+                )
             )
         self._token = (self._renewed() if renew else None) or self._signed_in_anew()
         return self._token.access_token

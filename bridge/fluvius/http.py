@@ -265,7 +265,7 @@ def _unreachable(error: Exception) -> FluviusError:
         (isinstance(error, kinds.ProxyError), "the proxy (HTTPS_PROXY) does not let us through", False),
         (never_reached, f"Fluvius cannot be reached: {why}", False),
         (isinstance(error, kinds.Timeout) or "timed out" in text, "Fluvius does not answer in time", False),
-        (cut, "Fluvius cut the connection in its answer", True),
+        (cut, "Fluvius cut the connection in the middle of its answer", True),
         (isinstance(error, kinds.ConnectionError), "Fluvius cut the connection", True),
         (not isinstance(error, requests.RequestException) and isinstance(error, OSError), text, False),
     )

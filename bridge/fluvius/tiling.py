@@ -115,7 +115,7 @@ def _shared_in(spans: Collection[Span], energy: Energy) -> Mapping[date, list[Sp
 def _is_contradicted(
     given: Sequence[Reading], intervals: Mapping[datetime, Sequence[Reading]], span: Span, energy: Energy
 ) -> bool:
-    """Whether the intervals that tile a span come to something else than was given for it."""
+    """Whether the intervals that tile a span come to something other than was given for it."""
     starts = [start for start in intervals if span[0] <= start < span[1]]
     if len(starts) != (span[1] - span[0]) / meterday.interval_length(energy):
         return False

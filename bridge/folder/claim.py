@@ -129,8 +129,8 @@ def claim(folder: Path) -> Iterator[None]:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise unwritable(folder, error) from None
             raise FolderTaken(
-                f"another fluvius2mqtt works in {folder} already; stop it first, or give this one a data_dir"
-                " of its own"
+                f"another fluvius2mqtt is running in {folder} already; stop it first, or give this one a"
+                " data_dir of its own"
             ) from None
         yield
 

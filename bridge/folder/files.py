@@ -99,4 +99,4 @@ def _new(path: Path) -> Iterator[TextIO]:
 
 def _must_be_new(path: Path) -> None:
     if os.path.lexists(path):
-        raise OutputError(f"{path} is there already and stays as it is; choose another name")
+        raise OutputError(f"{path} already exists and is left as it is; choose another name")

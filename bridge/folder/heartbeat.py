@@ -51,7 +51,7 @@ def problems(folder: Path, now: datetime, *, only_silence: bool = False) -> list
         silence = now - datetime.fromisoformat(beat["at"])
         known = [str(problem) for problem in beat["problems"]]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return [f"no bridge has worked in {folder} yet"]
+        return [f"no bridge has run in {folder} yet"]
     if abs(silence) > _SILENT:
         return [f"the bridge has given no sign of life since {beat['at']}"]
     return [] if only_silence else known

@@ -261,7 +261,7 @@ def _refusal(kind: Kind, message: str, not_before: datetime, now: datetime) -> R
         rule = f"It is not tried again before {when}, whoever asks"
     else:
         steps = kind is Kind.STEP_NEEDED
-        begin = "It is tried again in a day, or" if steps else "Until that changes it is tried only"
+        begin = "It is tried again in a day, or" if steps else "Until that changes, it is tried only"
         rule = f"{begin} when someone asks, at most three times a day"
         rule += f": not before {when}" if when else ""
     return Refusal(kind, f"{message}. {rule}", not_before)

@@ -123,7 +123,7 @@ class KnownCosts(Part):
 
 
 class Costs(KnownCosts):
-    """The costs as they are kept. What costs something else than before is restated, for statistics."""
+    """The costs as they are kept. What costs something other than before is restated, for statistics."""
 
     def __init__(
         self,

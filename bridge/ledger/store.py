@@ -36,8 +36,8 @@ class Store:
         self.names = Names(self)
         if path.is_file() and path.stat().st_size == 0:
             raise LedgerError(
-                f"the ledger {path} was emptied: it has no bytes any more."
-                " Restore a backup, or remove the file to start again"
+                f"the ledger {path} was emptied: nothing is in it. Restore a backup, or remove the file"
+                " to start again"
             )
         with self.explained():
             if not (read_only or path.exists()):
@@ -231,7 +231,7 @@ _ADVICE = {
     sqlite3.SQLITE_READONLY: "cannot be written; let this user write it",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened; let this user write in its folder",
     sqlite3.SQLITE_PERM: "cannot be opened; give this user the right to read and write it",
-    sqlite3.SQLITE_BUSY: "is held by another program; stop that program first",
+    sqlite3.SQLITE_BUSY: "is locked by another program; stop that program first",
     sqlite3.SQLITE_CORRUPT: ADVICE_ON_DAMAGE,
-    sqlite3.SQLITE_NOTADB: "is damaged or no ledger. Restore a backup, or move it away to start again",
+    sqlite3.SQLITE_NOTADB: "is damaged, or is not a ledger. Restore a backup, or move it away to start again",
 }

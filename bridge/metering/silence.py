@@ -199,7 +199,7 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     if count := sum(facts.disagrees for facts in complete):
         lines.append(f"whose {INTERVALS[energy]} do not add up to the day, and do not count: {_days(count)}")
     if count := plan.leapt_over():
-        lines.append(f"not asked for one by one, because they lie in a long silence: {_days(count)}")
+        lines.append(f"not asked for one by one, because no day near them has readings: {_days(count)}")
     return [found, *lines]
 
 
@@ -216,7 +216,9 @@ def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) ->
             return "not published yet"
         before = first is None or day.date < first
         return (
-            "Fluvius has nothing of that time; was the meter there?" if before else "Fluvius has no readings"
+            "Fluvius has nothing for that time; was the meter installed then?"
+            if before
+            else "Fluvius has no readings"
         )
     if not day.interval_count:
         return f"Fluvius has no {INTERVALS[energy]}"

@@ -21,7 +21,7 @@ def from_json(text: str | bytes) -> Any:
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
     except (ArithmeticError, RecursionError, ValueError):
-        raise NotUnderstood("what came is not JSON") from None
+        raise NotUnderstood("the answer is not JSON") from None
 
 
 def is_page(text: str) -> bool:
@@ -53,7 +53,7 @@ def from_xml(text: str, repeated: frozenset[str]) -> tuple[str, Record]:
     try:
         parser.Parse(text, True)
     except (expat.ExpatError, ValueError):  # half a character is a ValueError
-        raise NotUnderstood("what came is not XML") from None
+        raise NotUnderstood("the answer is not XML") from None
     return reader.name, reader.records[0]
 
 
@@ -74,7 +74,7 @@ class _Reader:
     def add(self, text: str) -> None:
         self._text += text
         if len(self._text) > _LONGEST_TEXT:
-            raise NotUnderstood("what came has a text that does not end")
+            raise NotUnderstood("the answer has a text that does not end")
 
     def end(self, name: str) -> None:
         if _local(name) in self._repeated:
@@ -90,7 +90,7 @@ def _local(name: str) -> str:
 
 
 def _no_type(*_: object) -> None:
-    raise NotUnderstood("what came has a document type, which prices never have")
+    raise NotUnderstood("the answer has a document type, which prices never have")
 
 
 def _no_number(name: str) -> None:

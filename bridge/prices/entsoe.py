@@ -57,7 +57,7 @@ def read(status: int, text: str) -> Answer:
         words = "; ".join(each.get("text", "") for each in reasons)
         raise NotUnderstood(f"it does not accept our request (HTTP {status}): {words}")
     if status != 200 or name != "Publication_MarketDocument":
-        raise NotUnderstood(f"it answers something else than prices (HTTP {status}, {name})")
+        raise NotUnderstood(f"it answers something other than prices (HTTP {status}, {name})")
     periods: list[tuple[timedelta, Prices]] = []
     count = 0
     for period in (each for series in document.get("TimeSeries", []) for each in _periods_of(series)):

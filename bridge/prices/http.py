@@ -95,7 +95,7 @@ def _unreachable(who: str, error: Exception, *, is_cut: bool) -> PricesError:
         (isinstance(error, kinds.SSLError), f"the connection to {who} is not secure"),
         (unusable_proxy, f"the proxy (HTTPS_PROXY) does not let us through to {who}"),
         (silent, f"{who} does not answer in time"),
-        (cut, f"{who} cut the connection in its answer"),
+        (cut, f"{who} cut the connection in the middle of its answer"),
         (
             isinstance(error, kinds.ConnectionError | ConnectionError),
             f"{who} cannot be reached; check the internet connection",

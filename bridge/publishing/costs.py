@@ -25,7 +25,7 @@ _WHY = {
     Why.NO_CONTRACT: "no price of the configuration holds yet",
     Why.NO_DAY_AHEAD: "a day-ahead price is not known",
     Why.NO_INTERVALS: "its quarter-hours are not all known, and the price depends on them",
-    Why.NO_TARIFF: "the price is one of high and low, and the meter counts no tariffs",
+    Why.NO_TARIFF: "the price differs for high and low, and the meter does not count them apart",
     Why.NO_INJECTION: "the prices say nothing of injection",
     Why.NO_PEAK: "no monthly peak is known",
 }

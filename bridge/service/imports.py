@@ -152,7 +152,7 @@ class Imports:
                     beside.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            self._say(f"{clean(path)} was read and cannot be moved to {folder} ({error.strerror})")
+            self._say(f"{clean(path)} was read, but cannot be moved to {folder} ({error.strerror})")
             if mark:
                 self._stuck[path] = mark
 

@@ -91,7 +91,9 @@ class Retention:
             if number % _AT_ONCE == 0:
                 yield
         if dropped:
-            log.info("the quarter-hours of %d days were dropped, for they are older than is kept", dropped)
+            log.info(
+                "the quarter-hours of %d days were dropped, because they are older than what is kept", dropped
+            )
         while retention.give_back():
             yield
 

@@ -84,7 +84,7 @@ def _portal(
 
 def _failure(what: str, error: FluviusError | FolderError) -> Finding:
     refused = isinstance(error, CredentialsRefused)
-    words = f"{error}{_what_to_do(error)}"
+    words = f"{str(error).removesuffix('.')}{_what_to_do(error)}"
     return Finding(what, works=False, words=words, status=REFUSED if refused else COULD_NOT)
 
 

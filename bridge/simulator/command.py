@@ -24,7 +24,7 @@ DEFAULT_PORT = 8187
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.epilog = (
-        "It prints a configuration for each of the two: the portal, and the official Energy API\nwith a"
+        "It prints a configuration for each of the two: the portal, and the official\nEnergy API with a"
         " mandate for every meter. Both have the same meters."
     )
     parser.add_argument(
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--today",
         metavar="DATE",
-        help="the simulated day, such as 2026-11-21, or a moment with its offset: a bridge needs it too",
+        help="the simulated day, such as 2026-11-21, or a moment with its offset; set the bridge's clock too",
     )
     parser.add_argument(
         "--fault",
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--customers",
         default="0",
         metavar="N",
-        help="so many meters more for the Energy API, each with a mandate",
+        help="this many more meters for the Energy API, each with a mandate",
     )
     parser.add_argument("--list-faults", action="store_true", help="list the faults and variants, and stop")
     parser.add_argument(

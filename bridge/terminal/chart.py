@@ -10,11 +10,12 @@ from rich.text import Text
 AXIS = 4  # columns for the scale
 ZERO = "─"
 
-_UNITS = [
-    round(digit * 10.0**power, 2)  # kW of a line: labels stay short
+_UNITS = [  # kW of a line
+    round(digit * 10.0**power, 2)
     for power in range(-2, 6)
-    for digit in ((2, 5) if power == -2 else range(1, 10))
+    for digit in ((2, 5) if power == -2 else (1, 2, 2.5, 3, 4, 5, 6, 8))
 ]
+_MANY = 100  # of a line, and more, are told in MW: three characters have to do
 _ALMOST = 1e-9
 
 # Mid-tones, to be seen on dark terminals and on light ones.
@@ -93,16 +94,18 @@ def chart(
     width = max(1, room // max(1, len(day)))
     up, down, unit = _scale(*reach, height - 1)
     lines = []
+    of, label, labelled = _label(up, unit)
+    labels = {labelled: label, labelled + (1 if labelled < up - 1 else -1): of}
     for row in reversed(range(up)):
-        label = _label(up * unit) if row == up - 1 else "kW" if row == up - 2 else ""
-        line = Text(f"{label:>{AXIS - 1}} ", FAINT)
+        line = Text(f"{labels.get(row, ''):>{AXIS - 1}} ", FAINT)
         for bar in day:
             glyph, style = _upwards(bar, row, unit, brush)
             line.append(glyph * width, style)
         lines.append(line)
     lines.append(Text(f"{'0':>{AXIS - 1}} {ZERO * width * len(day)}", FAINT))
+    _, label, labelled = _label(down, unit)
     for row in range(down):
-        line = Text(f"{_label(down * unit) if row == down - 1 else '':>{AXIS - 1}} ", FAINT)
+        line = Text(f"{label if row == labelled else '':>{AXIS - 1}} ", FAINT)
         for bar in day:
             glyph, style = _downwards(bar, row, unit, brush)
             line.append(glyph * width, style)
@@ -119,10 +122,19 @@ def _scale(used: float, given: float, height: int) -> tuple[int, int, float]:
     return max(1, height - down), down, unit
 
 
-def _label(power: float) -> str:
-    """In as few characters as there is room for."""
-    text = f"{power:g}"
-    return text if len(text) < AXIS else text.removeprefix("0")
+def _label(rows: int, unit: float) -> tuple[str, str, int]:
+    """Of what the farthest round number is, the number, and beside which row it stands."""
+    size, name = (1000, "MW") if unit >= _MANY else (1, "kW")
+    powers = [round(row * unit / size, 5) for row in range(1, rows + 1)]
+    row = max(
+        (row for row, power in enumerate(powers) if _is_round(power) or _is_round(2 * power)), default=0
+    )
+    text = f"{powers[row]:g}" if powers else ""
+    return name, text if len(text) < AXIS else text.removeprefix("0"), row
+
+
+def _is_round(power: float) -> bool:
+    return power == float(f"{power:.1g}")
 
 
 def _upwards(bar: Bar, row: int, unit: float, brush: Brush) -> tuple[str, Style]:

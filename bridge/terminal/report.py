@@ -62,7 +62,7 @@ def _meter(meter: Payload, width: int, brush: Brush) -> Iterator[Text]:
     yield Text.assemble((meter["name"], _BOLD), (f"  {meter['energy']}, {meter['ean']}", FAINT))
     yield Text()
     if not meter["days"]:
-        yield Text("nothing was fetched yet", ATTENTION)
+        yield Text("nothing has been fetched yet", ATTENTION)
         return
     yield from table(*_rows(meter), width)
     yield Text()
@@ -82,10 +82,7 @@ def _rows(meter: Payload) -> tuple[list[Row], list[Row]]:
     month = meter["month"]
     return days, [
         Row(_counted(meter["sum"]["days"], len(days)), meter["sum"], _BOLD),
-        *(
-            Row(_month(each), each if each["days"] else "no day of it is known")
-            for each in (month, month["last"])
-        ),
+        *(Row(_month(each), each if each["days"] else "no days known") for each in (month, month["last"])),
     ]
 
 

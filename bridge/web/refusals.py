@@ -25,8 +25,8 @@ _SENTENCES = {
     r"from is missing; .+": N_("The first day is missing."),
     r"there are no meters yet; .+": N_("No meter is known yet."),
     r"there is no meter (?P<what>.+); there (is|are) .+": N_("There is no meter %(what)s."),
-    r"nothing was fetched yet; .+": N_("Nothing was fetched yet."),
-    r"nothing was fetched yet for (?P<what>.+); start .+": N_("Nothing was fetched yet for %(what)s."),
+    r"nothing has been fetched yet; .+": N_("Nothing was fetched yet."),
+    r"nothing has been fetched yet for (?P<what>.+); start .+": N_("Nothing was fetched yet for %(what)s."),
     rf"nothing of these days is known of (?P<what>.+), only of (?P<first>{_DAY}) to (?P<last>{_DAY})": N_(
         "Nothing of these days is known of %(what)s, only from %(first)s to %(last)s."
     ),
@@ -61,7 +61,7 @@ _SENTENCES = {
         "This is a fault of the page. What happened stands in the log; please report it."
     ),
     r"has (?P<what>[0-9]+) digits; .+": N_("It has %(what)s digits; an EAN has 18."),
-    r"contains more than digits; .+": N_("An EAN has digits alone."),
+    r"contains something other than digits; .+": N_("An EAN has digits alone."),
     r"there is a slip in it, most likely: .+": N_(
         "There is a slip in it, most likely: the last digit of an EAN is worked out from the other 17, and"
         " this one does not fit them. If it is right all the same, answer once more."

@@ -47,6 +47,7 @@ def test_trouble_of_fluvius_leaves_nothing_to_do(house: World, fault: str, when:
     ended = checked(house)
     works, words = findings(ended)["home"]
     assert (ended.status, works) == (COULD_NOT, False)
+    assert ".;" not in words
     assert f"there is nothing to do: a running bridge tries again by itself, {when}" in words
 
 

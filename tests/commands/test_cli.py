@@ -352,7 +352,7 @@ def test_two_bridges_do_not_work_in_one_folder(house: World, mosquitto: Mosquitt
         for name in ("run", "once"):
             ended = typed(house.folder, name, "--config", str(house.write_configuration()))
             assert ended.status == COULD_NOT
-            assert "another fluvius2mqtt works in" in ended.error
+            assert "another fluvius2mqtt is running in" in ended.error
             assert "data_dir" in ended.error
         eventually(lambda: mosquitto.retained().get(STATE) == "online", 15)
         assert bridge.process.poll() is None
@@ -367,7 +367,7 @@ def test_a_running_bridge_is_healthy_and_a_stopped_one_is_not(house: World, mosq
         assert bridge.process.poll() is None
     ended = healthcheck(house)
     assert ended.status == COULD_NOT
-    assert "no bridge works in" in ended.out
+    assert "no bridge is running in" in ended.out
 
 
 def test_a_bridge_without_broker_is_not_healthy(hut: World) -> None:

@@ -77,7 +77,7 @@ def test_each_column_is_an_independent_sum_over_the_same_days(priced: Reader) ->
     assert abs(found["dynamic"]["difference"] - difference) <= CENT
     assert abs(found["dynamic"]["in"] - difference * 365 / 31) <= CENT
     assert "31 days from 2026-10-21 to 2026-11-20" in ended.out
-    assert "a year is reckoned from 31 days" in ended.out
+    assert "the year is estimated from 31 days" in ended.out
 
 
 @pytest.mark.parametrize(("first", "days", "is_reckoned"), [(22, 30, True), (23, 29, False)])
@@ -88,7 +88,7 @@ def test_a_year_is_reckoned_from_a_month_at_least(
     ended = priced.types("compare", *words, "--from", f"2026-10-{first}")
     assert f"{days} days from" in ended.out
     assert ("in a year" in ended.out) is is_reckoned
-    assert ("too few days to tell what a year would differ by" in ended.out) is not is_reckoned
+    assert ("too few days to say what a year would differ by" in ended.out) is not is_reckoned
 
 
 def test_the_same_contract_differs_by_nothing(priced: Reader) -> None:
@@ -175,7 +175,7 @@ def test_every_mistake_in_every_file_is_said_at_once(priced: Reader) -> None:
         f"{bad}: prices[0].consumption.energy: 13.42 is out of range; write euros for a kWh",
         f"{bad}: prices[0].vat: is missing; write the percent of VAT",
         f"{bad}: prices[0].vta: unknown key; did you mean vat?",
-        f"{bad}: prices[0].meters[0]: is none of the meters",
+        f"{bad}: prices[0].meters[0]: is not one of the meters",
         f"{empty}: prices: is empty; write a list of prices",
         f"{absent}: cannot be read",
     ):

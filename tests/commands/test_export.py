@@ -245,7 +245,7 @@ def test_a_file_that_is_there_stays_as_it_is(reader: Reader) -> None:
     file.write_text("mine")
     ended = reader.types("export", "--format", "csv", "--output", str(file))
     assert (ended.status, ended.out) == (COULD_NOT, "")
-    assert f"{file} is there already and stays as it is" in ended.error
+    assert f"{file} already exists and is left as it is" in ended.error
     assert file.read_text() == "mine"
 
 
@@ -381,7 +381,7 @@ def test_an_older_ledger_is_brought_up_to_date(reader: Reader) -> None:
     outdated(reader.world)
     ended = reader.types("export", "--format", "csv")
     assert ended.status == COULD_NOT
-    assert "nothing was fetched yet for home, gas, shed" in ended.error
+    assert "nothing has been fetched yet for home, gas, shed" in ended.error
     reader.fetch()
     assert reader.types("export", "--format", "csv").status == DONE
 
@@ -468,7 +468,7 @@ def test_before_anything_was_fetched_it_says_what_to_do(reader: Reader, there_is
             pass
     ended = reader.types("export", "--format", "csv")
     assert (ended.status, len(ended.complaint)) == (COULD_NOT, 1)
-    assert "nothing was fetched yet" in ended.error
+    assert "nothing has been fetched yet" in ended.error
     assert "start the bridge, or `fluvius2mqtt backfill --from" in ended.error
 
 
@@ -479,7 +479,7 @@ def test_a_meter_of_which_nothing_is_known_is_left_out(reader: Reader) -> None:
     file = reader.world.folder / "readings.csv"
     ended = reader.types("export", "--format", "csv", "--output", str(file))
     assert ended.status == DONE
-    assert "nothing was fetched yet for gas" in ended.error
+    assert "nothing has been fetched yet for gas" in ended.error
     assert {line["meter"] for line in lines_of(file.read_text())} == {"home"}
 
 

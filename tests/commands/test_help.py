@@ -1,13 +1,16 @@
 """The commands to someone who has never typed one: help, and a line for each slip."""
 
 import re
+import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bridge.commands import _COMMANDS, main
 from bridge.commands.examples import EXAMPLES
 from tests.rig.commands import DONE, WRONG, Ended, command, once, run, typed
+from tests.rig.terminal import at_a_terminal
 from tests.rig.world import HOME, World
 
 NAMES = [*_COMMANDS, *(f"mandate {name}" for name in ("list", "request", "mock"))]
@@ -31,6 +34,27 @@ def test_every_help_names_the_common_options_and_has_examples(
     assert ended.status == DONE
     assert {"--config", "--verbose", "--version"} <= set(re.findall("^  (--[a-z]+)", ended.out, re.MULTILINE))
     assert f"For example:\n  fluvius2mqtt {name}" in ended.out
+
+
+@pytest.mark.parametrize("name", ["", *NAMES])
+def test_every_help_fits_into_80_columns(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = typed_here(capsys, *name.split(), "--help").out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    assert [line for line in lines if line.endswith("-")] == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_long_example_goes_on_behind_a_backslash_as_a_shell_wants_it(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = typed_here(capsys, *name.split(), "--help").out.partition("For example:\n")[2]
+    lines = [shlex.split(line) for line in shown.replace("\\\n", "").splitlines()]
+    assert [words[1:] if words[0] != "curl" else words for words in lines] == [
+        shlex.split(example) for example in EXAMPLES[name]
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -102,6 +126,15 @@ def test_a_slip_on_the_command_line_is_told_in_one_line(
     assert ended.status == (1 if "listen" in complaint else WRONG)
     assert (ended.out, len(ended.complaint)) == ("", 1)
     assert ended.error.startswith(f"fluvius2mqtt: {complaint}")
+
+
+def test_a_complaint_is_wrapped_between_words_at_a_terminal_alone(tmp_path: Path) -> None:
+    with at_a_terminal(tmp_path, "check") as person:
+        assert person.ends() == WRONG
+    shown = person.seen.splitlines()
+    assert max(map(len, shown)) < 80
+    assert [" ".join(shown)] == typed(tmp_path, "check").complaint
+    assert len(shown) > 2
 
 
 # --- what is said along the way

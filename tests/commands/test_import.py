@@ -235,6 +235,6 @@ def test_what_fluvius_would_be_asked_for_says_that_it_is_not(reader: Reader, dow
     reader.types("import", *files(downloads))
     raw = reader.types("export", "--raw", "--fetch", "--format", "json")
     assert (raw.status, len(raw.complaint)) == (WRONG, 1)
-    assert "the readings come out of files" in raw.error
-    assert "come out of files" in reader.types("backfill", "--from", "2026-11-01").out
+    assert "the readings come from files" in raw.error
+    assert "come from files" in reader.types("backfill", "--from", "2026-11-01").out
     assert reader.world.asked() == 0

@@ -322,7 +322,7 @@ def test_a_script_answers_by_a_file_and_nothing_is_asked(empty: Path, script: Pa
     before = (empty / "fluvius2mqtt.yaml").read_text("utf-8")
     ended = typed(empty, "init", "--answers", str(script))
     assert (ended.status, len(ended.complaint)) == (COULD_NOT, 1)
-    assert "is there already and stays as it is" in ended.error
+    assert "already exists and is left as it is" in ended.error
     assert (empty / "fluvius2mqtt.yaml").read_text("utf-8") == before
 
 

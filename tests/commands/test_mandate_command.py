@@ -10,6 +10,7 @@ from bridge.commands import main
 from bridge.simulator import Simulator
 from tests.rig.mosquitto import Mosquitto
 from tests.rig.provider import Provider
+from tests.rig.terminal import at_a_terminal
 from tests.rig.world import GAS, HOME, Clock, World
 
 
@@ -45,6 +46,20 @@ def test_the_list_is_a_table(provider: Provider, capsys: pytest.CaptureFixture[s
     assert {row.split()[0] for row in rows} >= {HOME["ean"], GAS["ean"]}
     assert all("Approved" in row for row in rows)
     assert max(map(len, rows)) <= 120
+    assert {row.split()[3] for row in rows} == {"day", "quarter-hour"}  # as `mandate request` calls them
+
+
+def test_at_a_narrow_terminal_the_table_leaves_out_columns_in_which_there_is_nothing(
+    provider: Provider, tmp_path: Path
+) -> None:
+    provider.api.add_mandate(HOME["ean"], reference="customer-42")
+    with at_a_terminal(
+        tmp_path, "mandate", "list", "--config", str(provider.world.write_configuration())
+    ) as person:
+        assert person.ends() == 0
+    head, *rows = person.seen.splitlines()
+    assert head.split() == ["EAN", "REFERENCE", "STATUS", "SERVICE", "FROM", "EXPIRES"]
+    assert max(map(len, rows)) <= 80
 
 
 def test_a_list_of_one_reference(provider: Provider, capsys: pytest.CaptureFixture[str]) -> None:

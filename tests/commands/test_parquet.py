@@ -136,7 +136,7 @@ def test_what_is_there_stays_as_it_is(reader: Reader) -> None:
     folder.mkdir()
     ended = reader.types("export", "--format", "parquet", "--output", str(folder))
     assert ended.status == COULD_NOT
-    assert f"{folder} is there already and stays as it is" in ended.error
+    assert f"{folder} already exists and is left as it is" in ended.error
     assert list(folder.parent.glob("readings*")) == [folder]
 
 

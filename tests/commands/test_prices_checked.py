@@ -106,7 +106,7 @@ def test_a_meter_that_injects_without_a_price_for_it_is_told_what_to_write(house
 def test_a_meter_without_tariffs_under_prices_of_high_and_low(reader: Reader) -> None:
     reader.fetch()
     rows = rows_of(reader, FIXED)
-    assert rows["price shed"].startswith("NO its prices are of high and low, and it counts no tariffs")
+    assert rows["price shed"].startswith("NO its prices have a high and a low tariff")
 
 
 def test_prices_that_begin_later_are_said(household: Reader) -> None:

@@ -74,9 +74,9 @@ def test_everything_of_ours_is_taken_and_nothing_of_others(
         lose_the_data(house)
     ended = remove(house, "--yes")
     assert (ended.status, ended.error) == (DONE, "")
-    assert f"{count} topics were taken off" in ended.out
+    assert f"{count} topics were removed" in ended.out
     assert mosquitto.retained() == STRANGERS
-    assert remove(house, "--yes").out.startswith("nothing of ours is there")
+    assert remove(house, "--yes").out.startswith("nothing of fluvius2mqtt is there")
 
 
 def test_without_a_yes_it_only_says_what_it_would_take(house: World, mosquitto: Mosquitto) -> None:
@@ -242,7 +242,7 @@ def test_what_the_broker_does_not_let_go_of_is_said(tmp_path: Path, home: World,
         home.changes["mqtt.username"] = "guest"
         ended = remove(home, "--yes")
         assert ended.status == COULD_NOT
-        assert "could not be taken off, such as fluvius/" in ended.error
+        assert "could not be removed, such as fluvius/" in ended.error
         home.changes["mqtt.username"] = "bridge"
         assert remove(home, "--yes").status == DONE
         assert mosquitto.retained() == {}

@@ -72,7 +72,7 @@ def test_a_file_that_is_there_stays_and_fluvius_is_not_asked(visit: Recording) -
         visit.world.clock, "check", "--report", str(visit.file), "--config", str(file), "--yes"
     )
     assert ended.status == COULD_NOT
-    assert "is there already" in ended.error
+    assert "already exists" in ended.error
     assert visit.file.read_text() == "mine"
     assert visit.world.simulator.count("all") == 0
 

@@ -14,6 +14,7 @@ import pytest
 
 from bridge.folder.claim import claim
 from bridge.metering.model import BRUSSELS
+from bridge.terminal.chart import Bar, chart
 from tests.rig.commands import COULD_NOT, DONE, WRONG, environment, shown_in, typed
 from tests.rig.provider import Provider
 from tests.rig.reading import Reader
@@ -96,7 +97,7 @@ def test_a_month_of_which_nothing_is_known_shows_no_zeros(reader: Reader) -> Non
     table = reader.types("show", "--meter", "home").out
     [line] = [line for line in table.splitlines() if line.startswith("October") and "counted" not in line]
     assert "0.000" not in line
-    assert "no day of it is known" in line
+    assert "no days known" in line
 
 
 def test_a_meter_without_intervals_has_no_latest_chart(reader: Reader) -> None:
@@ -214,11 +215,33 @@ def test_the_chart_has_a_line_of_zero_and_a_round_scale_whatever_the_width(
         [zero] = [line for line in chart if line.startswith("  0 ")]
         assert set(zero[4:]) == {"─"}
     assert scales == [scales[0]] * 5
-    top, below = float(scales[0][0]), float(scales[0][-1])
-    up, down = scales[0].index("0"), len(scales[0]) - scales[0].index("0") - 1
-    assert top / up == pytest.approx(below / down)
+    line_of_zero = scales[0].index("0")
+    rows = {
+        abs(place - line_of_zero): float(label)
+        for place, label in enumerate(scales[0])
+        if label not in {"", "kW"}
+    }
+    assert "kW" in scales[0]
+    assert [label for label in rows.values() if not is_round(label)] == []
+    units = {label / row for row, label in rows.items() if row}
+    assert max(units) == pytest.approx(min(units))
     peak = max(shown(reader)["home"]["latest"]["intervals"], key=lambda each: each["consumption"])
-    assert top - 2 * top / up < 4 * float(peak["consumption"]) <= top
+    assert max(rows.values()) / 2 < 4 * float(peak["consumption"]) <= line_of_zero * max(units)
+
+
+@pytest.mark.parametrize("peak", [0.01, 0.4, 1.86, 5.814, 9.2, 17.3, 250.0, 31_000.0])
+def test_a_chart_has_a_round_number_beside_it(peak: float) -> None:
+    for given in 0.0, peak / 3, 2 * peak:
+        lines = chart([Bar(0, "high", peak, given)], (peak, given), 10, 1)[:-1]
+        assert {line.plain[3] for line in lines} == {" "}
+        labels = {line.plain[:3].strip() for line in lines} - {"", "kW", "MW", "0"}
+        assert [number for number in labels if not is_round(float(number))] == []
+        assert labels
+
+
+def is_round(number: float) -> bool:
+    """One digit, or half of it: 2, 0.3, 1.5."""
+    return any(each == float(f"{each:.1g}") for each in (number, 2 * number))
 
 
 @pytest.mark.parametrize(("morning", "day"), [("2026-10-26", "2026-10-25"), ("2026-03-30", "2026-03-29")])
@@ -291,10 +314,10 @@ def test_before_anything_was_fetched_it_says_what_to_do(reader: Reader) -> None:
     reader.world.meters = [HOME, GAS]
     ended = reader.types("show", "--meter", "gas")
     assert (ended.status, ended.out) == (COULD_NOT, "")
-    assert "nothing was fetched yet for gas; start the bridge" in ended.error
+    assert "nothing has been fetched yet for gas; start the bridge" in ended.error
     both = reader.types("show")
     assert both.status == DONE
-    assert both.out.endswith(f"gas  gas, {GAS['ean']}\n\nnothing was fetched yet\n")
+    assert both.out.endswith(f"gas  gas, {GAS['ean']}\n\nnothing has been fetched yet\n")
 
 
 def test_before_a_day_is_complete_all_of_them_are_awaited(reader: Reader) -> None:

@@ -146,7 +146,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"meters.0.ean": None}, "meters[0].ean", "is missing; write the connection's EAN: 18 digits"),
     ({"meters.0.ean": "54144882000000000"}, "meters[0].ean", "has 17 digits"),
-    ({"meters.0.ean": "54144882000000000X"}, "meters[0].ean", "contains more than digits"),
+    ({"meters.0.ean": "54144882000000000X"}, "meters[0].ean", "contains something other than digits"),
     ({"meters.0.serial": None}, "meters[0].serial", "is missing; write the number on the meter itself"),
     ({"meters.0.name": "bridge"}, "meters[0].name", "is the bridge's own topic; write a name"),
     ({"meters.0.name": "Bridge!"}, "meters[0].name", "is the bridge's own topic"),
@@ -275,7 +275,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"fluvius.portal.token": "hunter2"},
         "fluvius.portal.token",
-        "stands beside password, which would not be used; keep one",
+        "is set together with password, which would not be used; keep one",
     ),
     (
         {"fluvius.portal.email": "you@example.com"},
@@ -339,7 +339,7 @@ def test_a_mistake_is_told_with_its_path_and_what_to_write(
         (
             {"certificate": {"private_key_file": EXAMPLE.as_posix(), "thumbprint": "0" * 40}},
             "client_secret",
-            "stands beside certificate; keep one",
+            "is set together with certificate; keep one",
         ),
         (
             {
@@ -587,7 +587,7 @@ def test_a_secret_comes_from_the_file_beside(tmp_path: Path) -> None:
         ),
         (
             "fluvius: {a: b}\nmqtt: !secret mqtt",
-            ["secrets.yaml: mqtt: is missing", "secrets.yaml: fluvius: is miss"],
+            ["secrets.yaml: mqtt: is missing", "secrets.yaml: fluvius: holds a group"],
         ),
     ],
 )
@@ -767,7 +767,7 @@ def test_a_variable_and_its_file_exclude_each_other(tmp_path: Path, file: Path) 
     written(tmp_path / "secret", "x")
     name = "FLUVIUS2MQTT_MQTT__PASSWORD"
     assert mistakes(file, {name: "x", f"{name}_FILE": str(tmp_path / "secret")}) == [
-        f"{name}_FILE: stands beside {name}; keep one of them"
+        f"{name}_FILE: is set together with {name}; keep one of them"
     ]
 
 

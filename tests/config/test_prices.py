@@ -179,7 +179,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"vat": 600}, "vat", "600 is out of range"),
     ({"energy": "water"}, "energy", "water is unknown; write one of electricity and gas"),
     ({"meters": "home"}, "meters", "home is where a list should be; write a list of names or EANs"),
-    ({"meters": ["shed"]}, "meters[0]", "is none of the meters; write home, cottage"),
+    ({"meters": ["shed"]}, "meters[0]", "is not one of the meters; write home, cottage"),
     ({"meters": ["home", "541448820000000008"]}, "meters[1]", "is there twice; write each meter once"),
     ({"meters": ["home", "gas"]}, "meters[1]", "counts gas, and these are prices of electricity"),
     ({"consumption": None}, "consumption", "is missing; write the keys energy, grid and levies"),
@@ -198,7 +198,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {RATE: {"high": 0.1, "low": 0.1, "dynamic": {"factor": 1}}},
         f"{RATE}.dynamic",
-        "stands beside high; keep",
+        "is set together with high; keep",
     ),
     (
         {RATE: {"dynamic": 1}},
@@ -251,9 +251,9 @@ WRONG_GAS: list[tuple[dict[str, Any], str, str]] = [
     (
         {RATE: {"high": 0.1, "low": 0.1}},
         RATE,
-        "is by tariff, and a gas meter knows no high and low; write one",
+        "differs by tariff, and a gas meter has no high and low; write one",
     ),
-    ({"consumption.levies": {"high": 0.1, "low": 0.1}}, "consumption.levies", "is by tariff"),
+    ({"consumption.levies": {"high": 0.1, "low": 0.1}}, "consumption.levies", "differs by tariff"),
     (
         {"injection": {"energy": 0.1}},
         "injection",
@@ -311,7 +311,7 @@ def test_prices_of_different_meters_may_begin_together(tmp_path: Path) -> None:
 
 def test_a_meter_that_no_price_is_for_is_a_warning(tmp_path: Path) -> None:
     assert [each.partition(": ")[2] for each in loaded(tmp_path, {**CARD, "meters": ["home"]}).warnings] == [
-        "meters[1]: no price is for it, so that its costs stay unknown"  # and of gas there are none
+        "meters[1]: no price is for it, so its costs stay unknown"  # and of gas there are none
     ]
     assert not loaded(tmp_path, CARD, GAS_CARD).warnings
     assert not loaded(tmp_path).warnings

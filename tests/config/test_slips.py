@@ -34,20 +34,25 @@ def mistakes(file: Path) -> list[str]:
     ("text", "complaint"),
     [
         # after the four lines of the account
-        ("mqtt:\n\thost: x", "line 6 (host): a tab stands here, and YAML takes only spaces; write spaces"),
-        ("mqtt:\n  host:\tx", "line 6: a tab stands here"),
-        ("mqtt:\n  host: x\n\tport: 1883", "line 7 (port): a tab stands here"),
-        ("mqtt: {\n\thost: x}", "line 6 (host): a tab stands here"),
-        ("mqtt:\n  host: a\n  host: b", "line 7: host is there already, on line 6; keep one of the two"),
-        ("meters:\n  - {ean: 1}", "line 5: meters is there already, on line 3; keep one"),
-        ("mqtt: {hunter2, hunter2}", "line 5: hunter2 is there already"),
+        ("mqtt:\n\thost: x", "line 6 (host): there is a tab here, and YAML takes only spaces; use spaces"),
+        ("mqtt:\n  host:\tx", "line 6: there is a tab here"),
+        ("mqtt:\n  host: x\n\tport: 1883", "line 7 (port): there is a tab here"),
+        ("mqtt: {\n\thost: x}", "line 6 (host): there is a tab here"),
+        ("mqtt:\n  host: a\n  host: b", "line 7: host is already on line 6; keep one of the two"),
+        ("meters:\n  - {ean: 1}", "line 5: meters is already on line 3; keep one"),
+        ("mqtt: {hunter2, hunter2}", "line 5: hunter2 is already"),
         ("mqtt:\n  host localhost\n  port: 1883", "line 6: a colon is missing after host"),
         ("mqtt:\n  port: 1883\n  host localhost", "line 7: a colon is missing after host"),
         ("mqtt:\n  port 1883", "mqtt: line 6: a colon is missing after port"),
         ("mqtt\n  host: localhost", "line 5: a colon is missing after mqtt"),
         ("mqtt:\n  host:localhost\n  port:1883", "mqtt: line 6: a space is missing after host:"),
         ("mqtt:\n  host:localhost\n  port: 1883", "line 6: a space is missing after host:"),
+        ('host" x\nmqtt:\n  port: 1', "line 5: a colon is missing after the key"),
+        ("log=\n  level: info", "line 5: a colon is missing after log"),
+        ("mqtt:\n  port: 1883\n  host = x", "line 7: a colon is missing after host"),
+        ("mqtt:\n  port = 1883", "mqtt: line 6: a colon is missing after port"),
         ("---\nmqtt: {host: x}", "line 5: a second document begins here; take the line --- away"),
+        ("...\nmqtt: {host: x}", "line 5: the document ends here; take the line ... away"),
         (
             'data_dir: "C:\\Users\\me"',
             "line 5 (data_dir): in double quotes a backslash begins a code; write",
@@ -59,10 +64,10 @@ def mistakes(file: Path) -> list[str]:
         ),
         (
             f"mqtt:\n{NBSP}{NBSP}host: x",
-            "line 6 (host): holds a character that looks like a space and is none",
+            "line 6 (host): has a character that looks like a space but is not one",
         ),
-        (f"mqtt:\n  host:{NBSP}x", "line 6 (host): holds a character that looks like a space"),
-        (f"mqtt:\n  port: 1883{NBSP}", "line 6 (port): holds a character that looks like a space"),
+        (f"mqtt:\n  host:{NBSP}x", "line 6 (host): has a character that looks like a space"),
+        (f"mqtt:\n  port: 1883{NBSP}", "line 6 (port): has a character that looks like a space"),
         ("mqtt:\n  host: x\n   port: 1", "line 7 (port): begins in another column than the keys beside it"),
         ("mqtt:\n  host: x\n port: 1", "line 7 (port): begins in another column than the keys beside it"),
         ("schedule: {at: [06:15, 09:15}", "line 5 (schedule): the [ is not closed, or a comma is missing"),
@@ -71,6 +76,11 @@ def mistakes(file: Path) -> list[str]:
         ("mqtt: {password: *hunter2}", "line 5 (mqtt): a value begins with *; put quotes around it"),
         ("mqtt:\n  password: @hunter2", "line 6 (password): a value begins with @; put quotes around it"),
         ("mqtt:\n  password: %hunter2", "line 6 (password): a value begins with %; put quotes around it"),
+        ("mqtt:\n  password: ]hunter2", "line 6 (password): a value begins with ]; put quotes around it"),
+        ("mqtt:\n  password: |hunter2", "line 6 (password): a value begins with |; put quotes around it"),
+        ("mqtt:\n  password: >9hunter2", "line 6 (password): a value begins with >; put quotes around it"),
+        ("mqtt:\n  password: &", "line 6 (password): a value begins with &; put quotes around it"),
+        ("mqtt:\n  password: *@hunter2", "line 6 (password): a value begins with *; put quotes around it"),
         ("mqtt: {password: !hunter2 x}", "line 5: a value begins with !; put quotes around it"),
         ("mqtt: {password: !hun!ter2}", "line 5 (mqtt): a value begins with !; put quotes around it"),
         ("mqtt:\n  password: hunter2: x", "line 6 (password): the value holds a colon; put quotes around it"),
@@ -86,7 +96,7 @@ def test_a_slip_is_told_with_its_line_its_key_and_what_to_write(
 ) -> None:
     (mistake,) = mistakes(written(tmp_path, f"{ACCOUNT}{text}\n"))
     assert mistake.startswith(complaint)
-    assert "hunter2" not in mistake.replace("hunter2 is there already", "")
+    assert "hunter2" not in mistake.replace("hunter2 is already", "")
     assert ("put quotes" in mistake) == ("put quotes" in complaint or "holds a colon" in complaint)
 
 
@@ -122,6 +132,31 @@ def test_a_secret_in_quotes_that_is_missing_is_told(tmp_path: Path) -> None:
     assert re.search("secrets.yaml: cannot be read .* such as fluvius: ...", mistake)
 
 
+@pytest.mark.parametrize(
+    ("secrets", "complaint"),
+    [
+        ("fluvius:\n  - hunter2", "fluvius: holds a list; write its value behind the colon"),
+        ("fluvius: {password: hunter2}", "fluvius: holds a group of keys; write its value behind the colon"),
+        ("fluvius:", "fluvius: is empty; write its value behind the colon"),
+        ("fluvis: hunter2", "fluvius: is missing; write fluvius: and its value"),
+    ],
+)
+def test_a_secret_that_is_there_and_is_no_text_is_not_said_to_be_missing(
+    tmp_path: Path, secrets: str, complaint: str
+) -> None:
+    file = written(tmp_path, secrets, "secrets.yaml")
+    found = mistakes(written(tmp_path, ACCOUNT.replace("hunter2", "!secret fluvius")))
+    assert found == [f"{file}: {complaint}"]
+
+
+def test_a_secret_without_a_name_is_told(tmp_path: Path) -> None:
+    written(tmp_path, "fluvius: open sesame\n", "secrets.yaml")
+    file = written(
+        tmp_path, ACCOUNT.replace(", password: hunter2}", "}").replace("{email", "{password: !secret , email")
+    )
+    assert mistakes(file) == ["line 2: a name is missing after !secret; write one from secrets.yaml"]
+
+
 def test_a_secret_in_a_variable_is_looked_up_too(tmp_path: Path) -> None:
     written(tmp_path, "fluvius: open sesame\n", "secrets.yaml")
     environ = {"FLUVIUS2MQTT_FLUVIUS__PORTAL__PASSWORD": "!secret fluvius"}
@@ -153,8 +188,8 @@ def test_a_password_that_ends_at_a_comment_is_a_warning(tmp_path: Path) -> None:
     file = written(tmp_path, block.replace("X", "password: hunter2 # mine"))
     (warning,) = load(file, {}).warnings
     assert warning == (
-        f"{file}: fluvius.portal.password: on line 4 a comment begins at the #; write quotes to say what is"
-        " meant: 'value # rest of it', or 'value' # comment"
+        f"{file}: fluvius.portal.password: on line 4 the value ends before the #, and the rest is a comment;"
+        " put quotes around what is meant: 'value # rest of it', or 'value' # comment"
     )
     for clear in "'hunter2' # mine", "'hunter2 # mine'", "hunter2#mine":
         assert load(written(tmp_path, block.replace("X", f"password: {clear}")), {}).warnings == ()
@@ -163,7 +198,7 @@ def test_a_password_that_ends_at_a_comment_is_a_warning(tmp_path: Path) -> None:
 def test_a_secret_that_ends_at_a_comment_is_a_warning(tmp_path: Path) -> None:
     secrets = written(tmp_path, "# all\nfluvius: open # sesame\n", "secrets.yaml")
     (warning,) = load(written(tmp_path, ACCOUNT.replace("hunter2", "!secret fluvius")), {}).warnings
-    assert warning.startswith(f"{secrets}: fluvius: on line 2 a comment begins at the #; write quotes")
+    assert warning.startswith(f"{secrets}: fluvius: on line 2 the value ends before the #")
 
 
 # --- what is probably not meant
@@ -181,6 +216,12 @@ def test_the_example_as_it_is_reaches_nobody(tmp_path: Path) -> None:
     assert all("is still that of the example; write the " in each for each in found)
     here = example.replace("https://mijn.fluvius.be", "http://localhost:8087")
     assert load(written(tmp_path, here), {}).warnings == ()
+
+
+def test_the_serial_number_of_the_example_alone_reaches_nobody_either(tmp_path: Path) -> None:
+    text = ACCOUNT.replace("541448820000000008", "541448820000000022")
+    (mistake,) = mistakes(written(tmp_path, text.replace("1SAG1100042063", "1sag 1100042062")))
+    assert mistake.startswith("meters[0].serial: is still that of the example; write ")
 
 
 def test_a_serial_number_may_stand_in_groups_and_small_letters(tmp_path: Path) -> None:
@@ -210,6 +251,6 @@ def test_variables_that_a_file_makes_idle_are_a_warning(tmp_path: Path) -> None:
         "FLUVIUS_EAN": "541448820000000015",
     }
     assert load(file, environ).warnings == (
-        f"FLUVIUS_LOGIN: is ignored, for {file}: fluvius.portal.email says it already",
-        f"FLUVIUS_EAN: is ignored, for {file}: meters[0].ean says it already",
+        f"FLUVIUS_LOGIN: is ignored, because this comes first: {file}: fluvius.portal.email",
+        f"FLUVIUS_EAN: is ignored, because this comes first: {file}: meters[0].ean",
     )

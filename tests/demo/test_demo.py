@@ -152,7 +152,7 @@ def test_on_the_users_broker_it_leaves_nothing_behind(start: Start, tmp_path: Pa
         assert all(topic.startswith("fluvius-demo/") or "/fluvius_demo_" in topic for topic in retained)
         assert "homeassistant/sensor/fluvius_demo_bridge/version/config" in retained
         process.terminate()
-        assert "retained topics are taken away from the broker again." in ends_well(process, 2)
+        assert "retained topics are removed from the broker." in ends_well(process, 2)
         assert broker.retained() == {}
 
 

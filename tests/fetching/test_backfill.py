@@ -107,7 +107,7 @@ def test_before_the_meter_was_there_fluvius_is_asked_little(desk: World) -> None
     assert job
     assert desk.simulator.count("readings-day") < 50
     assert desk.total() == desk.truth(ean, date(2026, 11, 1), LAST)
-    assert "missing: 2010-01-01 to 2026-10-31, 6148 days: Fluvius has nothing of that time" in (
+    assert "missing: 2010-01-01 to 2026-10-31, 6148 days: Fluvius has nothing for that time" in (
         job.words or ""
     )
 
@@ -118,7 +118,7 @@ def test_where_nothing_is_found_it_failed(desk: World) -> None:
     job = work(desk)
     assert job
     assert job.state == "failed"
-    assert "was the meter there?" in (job.words or "")
+    assert "was the meter installed then?" in (job.words or "")
 
 
 def test_days_before_quarter_hours_were_switched_on_count_by_their_amounts(desk: World) -> None:

@@ -119,7 +119,7 @@ def test_peaks_and_mandates_that_are_not_understood_leave_their_shape(desk: Worl
     provider.fetch()
     with desk.ledger() as ledger:
         [odd] = ledger.notes.recall("seen/energy_api")["odd"]
-    assert odd["why"] == "mandates that are not as they were"
+    assert odd["why"] == "mandates in a form that is not known"
 
 
 def test_the_last_ten_are_kept_and_the_same_one_is_counted() -> None:

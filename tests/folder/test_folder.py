@@ -120,7 +120,7 @@ def test_a_second_bridge_says_that_there_is_one_already(
 ) -> None:
     assert is_claimed(tmp_path / "data")
     with (
-        pytest.raises(FolderError, match="another fluvius2mqtt works in "),
+        pytest.raises(FolderError, match="another fluvius2mqtt is running in "),
         claim(tmp_path / "data"),
     ):
         pytest.fail("two bridges in one folder")
@@ -260,7 +260,7 @@ def test_a_beating_heart_is_healthy_for_eleven_minutes(tmp_path: Path) -> None:
 
 
 def test_no_heart_is_a_problem(tmp_path: Path) -> None:
-    assert "no bridge has worked" in heartbeat.problems(tmp_path, NOW)[0]
+    assert "no bridge has run" in heartbeat.problems(tmp_path, NOW)[0]
 
 
 def test_the_file_is_written_seldom_and_at_once_when_something_changed(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_who_asks_gets_three_tries_in_a_day_in_all(file: Path) -> None:
 def test_each_refusal_says_what_to_do_and_when_they_are_tried_again(file: Path) -> None:
     first = wrong(known(file), NOW)
     assert first.words == (
-        "correct the password. Until that changes it is tried only when someone asks,"
+        "correct the password. Until that changes, it is tried only when someone asks,"
         " at most three times a day"
     )
     wrong(known(file), NOW)

@@ -73,7 +73,7 @@ DOCUMENTED = {
 }
 HOME = {**EXAMPLE, "serial": "1SAG1100042063"}  # the example's own is refused
 ACCOUNT = {"portal": {"email": "jan@home.test", "password": "simulated"}}
-OTHERS: dict[KeyPath, Any] = {  # something else than the default, for each option
+OTHERS: dict[KeyPath, Any] = {  # something other than the default, for each option
     ("fluvius", "portal", "email"): "an@home.test",
     ("fluvius", "portal", "password"): "open sesame: 007",
     ("meters", 0, "name"): "cottage",
@@ -737,7 +737,7 @@ def test_commands_that_need_no_broker_do_not_ask_for_one(supervisor: Supervisor,
     assert first in typed_there(supervisor, "show", "--json").out
     assert first in typed_there(supervisor, "export", "--format", "csv").out
     assert typed_there(supervisor, "token", fluvius=fluvius).status == DONE
-    assert "no bridge works" in typed_there(supervisor, "healthcheck").out
+    assert "no bridge is running" in typed_there(supervisor, "healthcheck").out
     assert supervisor.asked == []
 
 

@@ -615,7 +615,9 @@ def use(path: Path) -> list[Any]:
 
 def test_a_file_of_garbage_is_said_and_left_alone(path: Path) -> None:
     path.write_bytes(b"this is not a ledger " * 1000)
-    with pytest.raises(LedgerError, match=r"ledger\.sqlite is damaged or no ledger\. Restore a backup"):
+    with pytest.raises(
+        LedgerError, match=r"ledger\.sqlite is damaged, or is not a ledger\. Restore a backup"
+    ):
         Ledger(path)
     assert path.read_bytes() == b"this is not a ledger " * 1000
     assert [each.name for each in path.parent.iterdir()] == [path.name]
@@ -868,7 +870,7 @@ def test_a_file_that_another_program_holds_is_said(path: Path) -> None:
         other.execute("BEGIN EXCLUSIVE")
         with Ledger(path, stream=True) as ledger:
             ledger.store.rows("PRAGMA busy_timeout = 50")
-            with pytest.raises(LedgerError, match="held by another program; stop that program first"):
+            with pytest.raises(LedgerError, match="locked by another program; stop that program first"):
                 ledger.answers.record_days(HOME, daily(kwh(TOTAL=1)), NOW)
         other.execute("ROLLBACK")
     use(path)

@@ -134,7 +134,10 @@ def test_what_was_found_is_said_in_words() -> None:
     ]
     assert in_words(plan(*days), Energy.ELECTRICITY, NOW) == [
         "7 days from 2026-10-01 to 2026-10-07: 2 complete, 1 of them without quarter-hours",
-        "missing: 2026-10-01 to 2026-10-02, 2 days: Fluvius has nothing of that time; was the meter there?",
+        (
+            "missing: 2026-10-01 to 2026-10-02, 2 days:"
+            " Fluvius has nothing for that time; was the meter installed then?"
+        ),
         "missing: 2026-10-05: Fluvius does not have all amounts and quarter-hours",
         "missing: 2026-10-06: Fluvius has no readings",
         "missing: 2026-10-07: Fluvius has no quarter-hours",
@@ -228,7 +231,7 @@ def test_days_that_were_leapt_over_are_said() -> None:
     days[3:33] = [replace(day, asked_at=None) for day in days[3:33]]
     assert in_words(plan(*days), Energy.ELECTRICITY, NOW)[1:] == [
         "missing: 2026-10-01 to 2026-11-03, 34 days: Fluvius has no quarter-hours",
-        "not asked for one by one, because they lie in a long silence: 30 days",
+        "not asked for one by one, because no day near them has readings: 30 days",
     ]
 
 

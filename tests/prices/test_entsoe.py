@@ -122,7 +122,7 @@ ODD = {
     "an entity of nobody": (document(series(period({1: "&lol;"}))), "not XML"),
     "half of it": (document(series(period({1: "10"})))[:-40], "not XML"),
     "two of them": (document() * 2, "not XML"),
-    "another document": ("<GL_MarketDocument/>", "something else than prices"),
+    "another document": ("<GL_MarketDocument/>", "something other than prices"),
     "a text without end": (document("x" * 20_000), "text that does not end"),
     "half hours": (document(series(period({1: "10"}, "PT30M"))), "PT30M long"),
     "no length": (document(series(period({1: "10"}, ""))), "neither hours nor quarter-hours"),

@@ -104,10 +104,17 @@ def started(
 
 @contextmanager
 def run(world: World, *words: str, program: list[str] | None = None, name: str = "run") -> Iterator[Running]:
-    """`fluvius2mqtt run`, or another command, killed in the end if need be."""
-    log = world.folder / "log"
+    """`fluvius2mqtt run`, or another command, with the world's configuration."""
     words = name, "--config", str(world.write_configuration()), *words
-    process = started(world.folder, words, environment(), log, program)
+    with going_on(world.folder, *words, program=program) as running:
+        yield running
+
+
+@contextmanager
+def going_on(folder: Path, *words: str, program: list[str] | None = None, **env: str) -> Iterator[Running]:
+    """A command, killed in the end if need be."""
+    log = folder / "log"
+    process = started(folder, words, environment(**env), log, program)
     try:
         yield Running(process, log)
     finally:

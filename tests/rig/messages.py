@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 BRIDGE = Path(__file__).parents[2] / "bridge"
-_FOR_MACHINES = re.compile(r"\s*([A-Z_]{3,} |AND |OR |ON |<|\{%|\{\{|\(\?)")
+_FOR_MACHINES = re.compile(r"\s*(-- |[A-Z_]{3,} |AND |OR |ON |<|\{%|\{\{|\(\?)")
 
 
 def messages() -> Iterator[tuple[str, int, str]]:

@@ -238,7 +238,7 @@ def test_a_meter_without_tariffs_has_no_price_by_tariff(priced: World, mosquitto
     priced.once()
     said = costs(mosquitto, name="shed")
     assert said["total"] is None
-    assert said["unknown"] == ["the price is one of high and low, and the meter counts no tariffs"]
+    assert said["unknown"] == ["the price differs for high and low, and the meter does not count them apart"]
 
 
 class TestThePriceNow:

@@ -124,7 +124,7 @@ def test_history_of_a_meter_of_files_is_not_fetched(home: World, mosquitto: Mosq
     with mosquitto.listen("fluvius/bridge/response/#") as ear, home.running():
         eventually(lambda: "fluvius/home/status" in mosquitto.retained())
         mosquitto.publish("fluvius/bridge/request/backfill", '{"from": "2026-11-01"}')
-        ear.wait_for(lambda heard: any("come out of files" in each.payload for each in heard))
+        ear.wait_for(lambda heard: any("come from files" in each.payload for each in heard))
     assert home.asked() == 0
 
 

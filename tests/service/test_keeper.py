@@ -76,7 +76,7 @@ def test_what_cannot_start_is_told_and_the_next_one_starts(
         with claim(tmp_path / "taken"):
             keeper.take_over(house.settings)
             eventually(lambda: keeper.trouble is not None, 10)
-            assert "another fluvius2mqtt works in" in str(keeper.trouble)
+            assert "another fluvius2mqtt is running in" in str(keeper.trouble)
         keeper.take_over(named(house, "again"))
         assert keeper.trouble is None
         eventually(lambda: states(mosquitto) == {"again": "online"}, 20)

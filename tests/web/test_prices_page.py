@@ -250,7 +250,7 @@ def test_without_prices_of_ones_own_the_card_stands_alone(reader: Reader) -> Non
         ("", "card: prices: is missing"),
         ("just words", "card: holds no keys"),
         ("mqtt: {host: x}\n" + card(FIXED), "card: mqtt: does not belong here"),
-        ("prices: !secret mqtt", "card: !secret mqtt stands for nothing here; write the value"),
+        ("prices: !secret mqtt", "card: !secret mqtt means nothing here; write the value"),
         (card({**FIXED, "energy": "gas", "meters": ["home"]}), "card"),
         ("<script>alert(1)</script>: 1", "does not belong here"),
     ],

@@ -95,7 +95,7 @@ def test_the_pods_of_kubernetes_are_the_shards(tmp_path: Path) -> None:
 
 
 def test_kubernetes_runs_the_image_as_it_is_meant_to_be() -> None:
-    assert CONTAINER["image"] == OURS
+    assert CONTAINER["image"].endswith(f"/{OURS}")
     mounts = {each["mountPath"]: each for each in CONTAINER["volumeMounts"]}
     assert MOUNTED["FLUVIUS2MQTT_DATA_DIR"] == "/data"
     assert mounts["/data"]["name"] == STATEFUL["volumeClaimTemplates"][0]["metadata"]["name"]

@@ -39,7 +39,7 @@ class Expected:
 
 HARMLESS = Expected(complete=True)
 NOT_UNDERSTOOD = Expected("unreachable", ("changed how it writes readings", "newer version"))
-NO_LIST = Expected("unreachable", ("something else than a list",))
+NO_LIST = Expected("unreachable", ("something other than a list",))
 
 EXPECTED: dict[str, list[Expected]] = {
     "wrong-password": [Expected("refused", ("does not accept this password", "fluvius.portal.password"))],

@@ -167,7 +167,8 @@ def test_pypi_shows_links_and_pictures_that_lead_into_the_repository(tmp_path: P
     links = re.findall(r"(!?)\[[^]]*\]\(([^)]+)\)", shown)
     assert [link for _, link in links if not link.startswith("https://")] == []
     pictures = [link for is_picture, link in links if is_picture]
-    assert pictures
+    pictures += (sized := re.findall(r'<img src="([^"]+)"', shown))
+    assert len(pictures) > len(sized) > 0
     assert all(link.startswith(f"{URL}/raw/v{__version__}/docs/") for link in pictures)
     assert f"{URL}/blob/v{__version__}/docs/topics.md" in shown
 

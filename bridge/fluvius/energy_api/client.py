@@ -70,7 +70,7 @@ class EnergyApi:
         data = self._ask("get", "mandate", params=changed, at_most=_LARGEST_LIST)
         found = mandates.read(data)
         if len(found) < len(data["mandates"]):
-            self._http.keep_odd("mandates that are not as they were")
+            self._http.keep_odd("mandates in a form that is not known")
         return found
 
     @remembering_what_is_odd
@@ -135,7 +135,7 @@ class EnergyApi:
 
     def _found(self, found: Found) -> Found:
         if found.strange:
-            self._http.keep_odd("a headpoint that is not as it was")
+            self._http.keep_odd("a headpoint in a form that is not known")
         return found
 
     def _a_day_more(self, meter: Meter, end: datetime) -> datetime:
@@ -246,7 +246,7 @@ def _is_about_the_key(response: Response) -> bool:
 def _data(answer: Response) -> Any:
     content = answer.json()
     if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
-        raise ShapeChanged("The Energy API answered something else than data")
+        raise ShapeChanged("The Energy API answered something other than data")
     return content["data"]
 
 

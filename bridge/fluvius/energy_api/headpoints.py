@@ -68,7 +68,7 @@ def read(
     if headpoint is None and isinstance(data, dict):
         return Found([])
     if not isinstance(headpoint, dict):
-        raise ShapeChanged("The Energy API answered something else than a headpoint")
+        raise ShapeChanged("The Energy API answered something other than a headpoint")
     _check_identity(headpoint, meter)
     reader = _Reader(meter, first, last, by_middle=by_middle)
     readings = reader.headpoint(headpoint)

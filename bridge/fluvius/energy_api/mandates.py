@@ -23,7 +23,7 @@ def read(data: Any) -> list[Mandate]:
     """
     listed = data.get("mandates") if isinstance(data, dict) else None
     if not isinstance(listed, list):
-        raise ShapeChanged("The Energy API answered something else than a list of mandates")
+        raise ShapeChanged("The Energy API answered something other than a list of mandates")
     return [mandate for each in listed if isinstance(each, dict) if (mandate := _mandate(each))]
 
 

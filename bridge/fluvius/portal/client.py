@@ -99,7 +99,7 @@ class Portal:
             by_calendar = bool(self._notes.of(meter, f"{what}/window").get("by_calendar"))
             answer = self._history(meter, what, remembered.get("code", codes[0]), spans, by_calendar)
             if not isinstance(answer.json(), list):
-                raise ShapeChanged("Fluvius answered something else than a list of slots")
+                raise ShapeChanged("Fluvius answered something other than a list of slots")
             yield answer.text
 
     @remembering_what_is_odd
@@ -118,7 +118,7 @@ class Portal:
 
         found = halved_if_refused(ask, windows.months(first, last, meter.energy))
         if any(each.misunderstood for each in found):
-            self._http.keep_odd("monthly peaks that are not as they were")
+            self._http.keep_odd("monthly peaks in a form that is not known")
         return [peak for each in found for peak in each.peaks]
 
     def _found(self, meter: Meter, what: str, codes: Sequence[int], spans: Sequence[Span]) -> Answer:
@@ -182,7 +182,7 @@ class Portal:
         self._http.seen.count(document)
         found = slots.read(document, set(spans), meter.serial, meter.energy)
         if found.misunderstood:
-            self._http.keep_odd("slots that are not as they were")
+            self._http.keep_odd("slots in a form that is not known")
         return found
 
     def _history(

@@ -31,7 +31,7 @@ def read(answer: Any, wanted: Span) -> Found:
         ShapeChanged: it is no answer about peaks.
     """
     if not isinstance(answer, list):
-        raise ShapeChanged("Fluvius answered something else than a list of monthly peaks")
+        raise ShapeChanged("Fluvius answered something other than a list of monthly peaks")
     peaks, misunderstood = [], 0
     for month in answer:
         try:

@@ -51,7 +51,7 @@ def read(answer: Any, wanted: AbstractSet[Span], serial: str, energy: Energy = E
         ShapeChanged: it is no list, or nothing that was asked for can be understood.
     """
     if not isinstance(answer, list):
-        raise ShapeChanged("Fluvius answered something else than a list of readings")
+        raise ShapeChanged("Fluvius answered something other than a list of readings")
     spans: set[Span] = set()
     found: dict[Span, list[Reading]] = {}
     doubtful: set[Span] = set()
