@@ -88,6 +88,29 @@ def test_many_that_ask_nothing_break_off_no_file_that_is_coming(desk: World) -> 
         assert line.recv(12) == b"HTTP/1.1 403"  # it is no form of ours
 
 
+def test_who_asks_much_and_takes_no_answer_is_hung_up_on(
+    desk: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = b"GET /static/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with page_of(desk) as browser:
+        with connected(browser) as line:
+            line.sendall(asked * 100)
+            assert answers(line) < 100
+        with connected(browser) as line:
+            line.sendall(asked * 5 + HEAD.replace(b"20000", b"1\r\nConnection: close") + b"\r\nx")
+            assert answers(line) == 5
+    assert caplog.text == ""
+
+
+def answers(line: socket.socket) -> int:
+    """How many were right, until the connection ended."""
+    said = b""
+    with suppress(ConnectionError):
+        while more := line.recv(65_536):
+            said += more
+    return said.count(b"HTTP/1.1 200")
+
+
 def connected(browser: Browser) -> socket.socket:
     return socket.create_connection(("127.0.0.1", browser.port), 5)
 
