@@ -32,6 +32,7 @@ STARS = f'"{HIDDEN}"'
         ("# once hunter2\nweb: {password: hunter2}\n", f"# once {HIDDEN}\nweb: {{password: {STARS}}}\n"),
         ("mqtt:\n  # password: hunter2\n  host: a\n", f"mqtt:\n  # password: {HIDDEN}\n  host: a\n"),
         ("#mqtt: {'password': hunter2, port: 1}\n", f"#mqtt: {{'password': {HIDDEN}\n"),
+        ("# Password: hunter2\n", f"# Password: {HIDDEN}\n"),
         ("#password: !secret mqtt\n", "#password: !secret mqtt\n"),
         ("web: {password: !secret web}\nmqtt: {password: '!secret x'}\n", None),
         ("web: {password: '!secret or not'}\n", f"web: {{password: {STARS}}}\n"),
@@ -50,6 +51,10 @@ STARS = f'"{HIDDEN}"'
         (
             "web:\n  password:\n    a:\n      - hunter2\n  port: 1\n",
             f"web:\n  password:\n    {STARS}\n  port: 1\n",
+        ),
+        (
+            "web: {password: !!str &p hunter2}\nmqtt: {password: *p}\n",
+            f"web: {{password: &p {STARS}}}\nmqtt: {{password: *p}}\n",
         ),
         ("web: {password: !!str hunter2}\n", f"web: {{password: {STARS}}}\n"),
         (
