@@ -69,7 +69,7 @@ def test_a_secret_is_hidden_and_nothing_else(text: str, shown: str | None) -> No
 
 
 @given(
-    st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="{}[],#\"'\\"), min_size=8),
+    st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="{}[],#\"'\\*"), min_size=8),
     st.data(),
 )
 def test_no_secret_is_seen_in_any_layout(secret: str, data: st.DataObject) -> None:
