@@ -1,6 +1,7 @@
 """A bridge is kept running through changes of its configuration, and waited for while there is none."""
 
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,24 @@ def test_a_folder_that_another_lets_go_of_is_taken_then(
             eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
             assert keeper.trouble is None
     assert caplog.text.count("another fluvius2mqtt works in") == 1
+
+
+def test_a_ledger_that_another_program_lets_go_of_is_opened_then(
+    house: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.service.keeper._AGAIN", 0.1)
+    monkeypatch.setattr("bridge.ledger.store._PATIENCE", 0.1)
+    with house.ledger():
+        pass
+    with closing(sqlite3.connect(house.data_dir / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with keeping(Keeper(house.settings, is_seen=True)) as keeper:
+            eventually(lambda: keeper.trouble is not None, 10)
+            assert "is held by another program" in str(keeper.trouble)
+            other.close()
+            eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
+            assert keeper.trouble is None
 
 
 def test_who_asked_a_bridge_that_is_stopped_is_told_so(nothing: Settings, house: World) -> None:
