@@ -17,6 +17,10 @@ class LedgerError(ForTheUser):
     """The ledger cannot be read or written; the message says why and what to do."""
 
 
+class LedgerUnavailable(LedgerError):
+    """It cannot be used just now, whatever is in it: another program holds it, or the disk is full, say."""
+
+
 class Damaged(LedgerError):
     """Some days of one meter are not as they were written; what else there is can be used."""
 

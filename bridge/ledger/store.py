@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bridge.folder.claim import is_full
-from bridge.ledger.errors import ADVICE_ON_DAMAGE, LedgerError, LedgerOutdated, reporting_damage
+from bridge.ledger.errors import (
+    ADVICE_ON_DAMAGE,
+    LedgerError,
+    LedgerOutdated,
+    LedgerUnavailable,
+    reporting_damage,
+)
 from bridge.ledger.migrations import APPLICATION_ID, MIGRATIONS, statements
 from bridge.ledger.names import Names
 from bridge.ledger.snapshot import how_to_read
@@ -207,7 +213,8 @@ class Store:
             if code in _DISK and is_full(self._path):
                 code = sqlite3.SQLITE_FULL
             advice = _ADVICE.get(code, f"cannot be used: {error}")
-            raise LedgerError(f"the ledger {self._path} {advice}") from error
+            kind = LedgerUnavailable if code in _ADVICE.keys() - _DAMAGE else LedgerError
+            raise kind(f"the ledger {self._path} {advice}") from error
 
 
 def _put(fresh: Path, path: Path) -> None:
@@ -225,6 +232,7 @@ _DISK = {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN,
 }  # what SQLite says of a full one, without telling it is
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _ADVICE = {
     sqlite3.SQLITE_FULL: "cannot be written: the disk is full. Make room; nothing that was kept is lost",
     sqlite3.SQLITE_IOERR: "cannot be read or written: the disk reports an error or is full",

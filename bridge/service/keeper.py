@@ -7,7 +7,7 @@ from dataclasses import replace
 from bridge import __version__
 from bridge.config import Settings
 from bridge.folder.claim import FolderError, claim
-from bridge.ledger import Ledger
+from bridge.ledger import Ledger, LedgerUnavailable
 from bridge.mqtt import Command
 from bridge.service.answers import refused
 from bridge.service.bridge import Bridge
@@ -17,7 +17,8 @@ from bridge.text.words import Payload
 
 log = logging.getLogger(__name__)
 
-_AGAIN = 60.0  # seconds after which a folder is looked at again that could not be used
+_AGAIN = 60.0  # seconds after which a folder or a ledger is looked at again that could not be used
+_PASSING = FolderError, LedgerUnavailable  # others let go of it, or make room; a damaged one is put right
 
 
 class Keeper:
@@ -56,7 +57,7 @@ class Keeper:
                 if self.trouble != str(error):
                     log.error("%s", error)  # noqa: TRY400 - it is no bug, so that nobody needs a traceback
                 self.trouble = str(error)
-                patience = _AGAIN if isinstance(error, FolderError) else None  # others let go of one
+                patience = _AGAIN if isinstance(error, _PASSING) else None
             self._news.wait(patience)
             self._news.clear()
 

@@ -15,7 +15,8 @@ HIDDEN = "********"
 
 _KEYS = {str(path[-1]) for path, info in KEYS.items() if SecretStr in kinds(info.annotation)}
 _COMMENTED_OUT = re.compile(
-    rf"(#[^\r\n]*?\b(?:{'|'.join(sorted(_KEYS))})[\"']?\s*:[ \t]*)(?![\"']?!secret\s)(?=[^\s,}}\]])[^\r\n]*"
+    rf"(#[^\r\n]*?\b(?:{'|'.join(sorted(_KEYS))})[\"']?\s*:[ \t]*)(?![\"']?!secret\s)(?=[^\s,}}\]])[^\r\n]*",
+    re.IGNORECASE,
 )
 _COMMENT = re.compile(r"#[^\r\n]*")
 _TELLING = 4  # characters of a secret that no other word has by chance
@@ -30,18 +31,18 @@ def hidden(text: str) -> str:
     """
     layout = Layout(text.removeprefix("\ufeff"))
     stands = {(alias.start_mark.index, alias.end_mark.index): meant for alias, meant in layout.aliases}
-    text, spans, told = layout.text, set[Span](), set[str]()
+    text, instead, told = layout.text, dict[Span, str](), set[str]()
     for node in _secrets(layout.root, ()):
         meant = stands.get((node.start_mark.index, node.end_mark.index), node)
-        begin, end = meant.start_mark.index + len(layout.anchor(meant)), layout.end(meant)
+        begin, end = meant.start_mark.index, layout.end(meant)
         if secret_named(meant) or layout.is_empty(meant):
             continue
         rest = _REST.match(text, end) if isinstance(meant, yaml.ScalarNode) and not meant.style else None
-        spans.add(Span(begin, rest.end() if rest else end))
+        instead[Span(begin, rest.end() if rest else end)] = f'{layout.anchor(meant)}"{HIDDEN}"'
         told |= {str(meant.value).strip()} if isinstance(meant, yaml.ScalarNode) else set()
-    within = {one for one in spans for other in spans if one != other and _holds(other, one)}
-    for begin, end in sorted(spans - within, reverse=True):
-        text = f'{text[:begin]}"{HIDDEN}"{text[end:]}'
+    within = {one for one in instead for other in instead if one != other and _holds(other, one)}
+    for begin, end in sorted(instead.keys() - within, reverse=True):
+        text = text[:begin] + instead[Span(begin, end)] + text[end:]
     telling = sorted((each for each in told if len(each) >= _TELLING), key=len, reverse=True)
     if telling:
         same = re.compile("|".join(map(re.escape, telling)))

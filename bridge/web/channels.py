@@ -15,6 +15,7 @@ from bridge.web.uploads import LARGEST
 
 MOST = 90  # connections; when there are more, who is waited for longest makes room
 
+_UNANSWERED = 10  # requests; browsers send one, and the next when they have its answer
 _SLOWEST = 4 * 1024  # bytes of a body in a second, on average
 _ANSWERED_BY_A_PAGE = 1024 * 1024  # bytes, however large a form may be; what is larger is not received
 
@@ -71,6 +72,13 @@ class Channel(HTTPChannel):
         self.parser_class = parser
         super().__init__(*args, **options)
         self._make_room()
+
+    def received(self, data: bytes) -> bool:
+        """Whoever asks again and again, and takes no answer, would keep a thread until there is room."""
+        was_taken = bool(super().received(data))
+        if len(self.requests) > _UNANSWERED:
+            self.handle_close()
+        return was_taken
 
     def readable(self) -> bool:
         """Waitress asks before each round; whose request never ends would keep a place for ever."""

@@ -41,7 +41,7 @@ _SENTENCES = {
     r"(?P<what>.+): is written in a way that cannot be changed here; .+": N_(
         "%(what)s is written in a way that cannot be changed here; change it by hand."
     ),
-    r"(?P<what>.+): (?P<key>.+) is written in a way that cannot be changed here; .+": N_(
+    r"(?P<what>.+): (?P<key>[^:]+) is written in a way that cannot be changed here; .+": N_(
         "%(what)s: %(key)s is written in a way that cannot be changed here; change it by hand."
     ),
     r"(?P<what>.+): nothing can be added to it; .+": N_(

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of every request that waits a moment
 
 _THREADS = 4
-_PATIENCE = 60  # seconds, until a request is there, and with a connection on which nothing moves
+_PATIENCE = 75  # seconds for a request to come, or for anything to move; nginx keeps an idle connection 60
 
 
 class PageError(ForTheUser):

@@ -123,7 +123,7 @@ def test_those_who_never_come_to_an_end_are_given_up(desk: World, monkeypatch: p
                     each.sendall(b"x")
             return is_answered(address)
 
-        eventually(is_answered_among_them)
+        eventually(is_answered_among_them, 20)
 
 
 def is_answered(address: str) -> bool:

@@ -72,9 +72,11 @@ class OddBroker:
             self.port = server.getsockname()[1]
             thread = threading.Thread(target=self._serve, args=(server,))
             thread.start()
-            yield self
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
+            try:
+                yield self
+            finally:
+                server.shutdown(socket.SHUT_RDWR)
+                thread.join()
 
     def _serve(self, server: socket.socket) -> None:
         talks = []
@@ -133,13 +135,15 @@ def slow_line(port: int, rate: float = float("inf"), delay: float = 0.0) -> Iter
     with socket.create_server(("127.0.0.1", 0)) as server:
         accepting = threading.Thread(target=serve)
         accepting.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-        accepting.join()
-    for end in ends:
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-    for thread in threads:
-        thread.join()
-    for end in ends:
-        end.close()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            accepting.join()
+            for end in ends:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()
+            for end in ends:
+                end.close()

@@ -53,6 +53,7 @@ class World:
         self.changes: dict[str, Any] = {}
         self.greeting = 10.0  # seconds that `once` waits for the broker
         self._settings: tuple[str, Settings] | None = None  # as they were written, for speed
+        self._writing = threading.Lock()  # a page's requests look at the settings too
 
     @property
     def data_dir(self) -> Path:
@@ -81,9 +82,10 @@ class World:
     def settings(self) -> Settings:
         portal = self.simulator.url, self.email, self.password
         written = repr((portal, self.broker_port, self.meters, self.changes))
-        if self._settings is None or self._settings[0] != written:
-            self._settings = written, load(self.write_configuration(), {})
-        return self._settings[1]
+        with self._writing:
+            if self._settings is None or self._settings[0] != written:
+                self._settings = written, load(self.write_configuration(), {})
+            return self._settings[1]
 
     def meter(self, name: str = "home") -> Meter:
         return next(meter for meter in self.settings.followed if meter.name == name)

@@ -1,6 +1,7 @@
 """A bridge is kept running through changes of its configuration, and waited for while there is none."""
 
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bridge.mqtt import Command
 from bridge.service.bridge import Bridge
 from bridge.service.keeper import Keeper
 from bridge.text.endings import ForTheUser
+from tests.rig.holding import holding
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.newcomer import keeping
 from tests.rig.world import World
@@ -128,13 +130,31 @@ def test_a_folder_that_another_lets_go_of_is_taken_then(
     assert caplog.text.count("another fluvius2mqtt works in") == 1
 
 
+def test_a_ledger_that_another_program_lets_go_of_is_opened_then(
+    house: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.service.keeper._AGAIN", 0.1)
+    monkeypatch.setattr("bridge.ledger.store._PATIENCE", 0.1)
+    with house.ledger():
+        pass
+    with closing(sqlite3.connect(house.data_dir / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with keeping(Keeper(house.settings, is_seen=True)) as keeper:
+            eventually(lambda: keeper.trouble is not None, 10)
+            assert "is held by another program" in str(keeper.trouble)
+            other.close()
+            eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
+            assert keeper.trouble is None
+
+
 def test_who_asked_a_bridge_that_is_stopped_is_told_so(nothing: Settings, house: World) -> None:
     answers: list[dict[str, Any]] = []
-    house.simulator.fault("stall", seconds=1, where="readings")
     with keeping(Keeper(house.settings, is_seen=True)) as keeper:
-        eventually(lambda: house.simulator.count("readings"), 20)
-        keeper.take_over(nothing)
-        keeper.wish(Command("refresh", b'{"transaction": 7}', answers.append))
+        with holding(house.simulator, "readings"):
+            eventually(lambda: house.simulator.count("readings"), 20)
+            keeper.take_over(nothing)
+            keeper.wish(Command("refresh", b'{"transaction": 7}', answers.append))
         eventually(lambda: answers, 10)
     assert [(each["error"], each["transaction"]) for each in answers] == [
         ("the bridge was stopped meanwhile; ask again", 7)
@@ -143,13 +163,14 @@ def test_who_asked_a_bridge_that_is_stopped_is_told_so(nothing: Settings, house:
 
 def test_who_asks_a_bridge_that_is_asked_too_much_is_told_so_at_once(nothing: Settings, house: World) -> None:
     answers: list[dict[str, Any]] = []
-    house.simulator.fault("stall", seconds=1, where="readings")
     with keeping(Keeper(house.settings, is_seen=True)) as keeper:
-        eventually(lambda: house.simulator.count("readings"), 20)
-        for _ in range(120):
-            keeper.wish(Command("refresh", b"", answers.append))
-        assert {each["error"] for each in answers} == {"too much is asked for at once; ask again in a minute"}
-        keeper.take_over(nothing)
+        with holding(house.simulator, "readings"):
+            eventually(lambda: house.simulator.count("readings"), 20)
+            for _ in range(120):
+                keeper.wish(Command("refresh", b"", answers.append))
+            refusals = {each["error"] for each in answers}
+            keeper.take_over(nothing)
+        assert refusals == {"too much is asked for at once; ask again in a minute"}
         eventually(lambda: len(answers) == 120, 10)
 
 

@@ -1,6 +1,7 @@
 """What is refused is said in the visitor's language, and names no command of a terminal."""
 
 import ast
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -169,6 +170,12 @@ def prove_said(words: str) -> None:
 )
 def test_a_ledger_without_it(error: ForTheUser) -> None:
     prove_said(str(error))
+
+
+def test_a_long_text_that_was_typed_is_not_pondered() -> None:
+    began = time.process_time()
+    assert speech("nl").told(": " * 32_000) is None
+    assert time.process_time() - began < 2
 
 
 FILE = f"""\

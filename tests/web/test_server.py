@@ -38,11 +38,11 @@ def test_a_request_that_never_comes_to_its_end_is_given_up(
     monkeypatch.setattr("bridge.web.server._PATIENCE", 1)
     with page_of(desk) as browser, connected(browser) as line:
         line.sendall(begin)
-        eventually(lambda: is_closed_to(again, line), 5)
+        eventually(lambda: is_closed_to(again, line), 20)
 
 
 def test_a_slow_line_is_given_its_time(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bridge.web.server._PATIENCE", 1)
+    monkeypatch.setattr("bridge.web.server._PATIENCE", 2)
     with page_of(desk) as browser, connected(browser) as line:
         line.sendall(HEAD + b"\r\n")
         for _ in range(10):
@@ -54,11 +54,11 @@ def test_a_slow_line_is_given_its_time(desk: World, monkeypatch: pytest.MonkeyPa
 def test_a_browser_that_goes_on_asking_keeps_its_connection(
     desk: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.web.server._PATIENCE", 1)
+    monkeypatch.setattr("bridge.web.server._PATIENCE", 2)
     with page_of(desk) as browser, closing(HTTPConnection("127.0.0.1", browser.port, timeout=5)) as line:
         line.connect()
         asked_with = line.sock
-        for _ in range(6):
+        for _ in range(10):
             time.sleep(0.25)
             line.request("GET", "/static/style.css")
             assert line.getresponse().read()
@@ -88,8 +88,31 @@ def test_many_that_ask_nothing_break_off_no_file_that_is_coming(desk: World) -> 
         assert line.recv(12) == b"HTTP/1.1 403"  # it is no form of ours
 
 
+def test_who_asks_much_and_takes_no_answer_is_hung_up_on(
+    desk: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = b"GET /static/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with page_of(desk) as browser:
+        with connected(browser) as line:
+            line.sendall(asked * 100)
+            assert answers(line) < 100
+        with connected(browser) as line:
+            line.sendall(asked * 5 + HEAD.replace(b"20000", b"1\r\nConnection: close") + b"\r\nx")
+            assert answers(line) == 5
+    assert caplog.text == ""
+
+
+def answers(line: socket.socket) -> int:
+    """How many were right, until the connection ended."""
+    said = b""
+    with suppress(ConnectionError):
+        while more := line.recv(65_536):
+            said += more
+    return said.count(b"HTTP/1.1 200")
+
+
 def connected(browser: Browser) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", browser.port), 5)
+    return socket.create_connection(("127.0.0.1", browser.port), 20)
 
 
 def is_closed_to(more: bytes, line: socket.socket) -> bool:
