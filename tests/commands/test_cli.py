@@ -38,6 +38,7 @@ from tests.rig.waiting import until_healthy
 from tests.rig.world import GAS, HOME, SHED, World, says
 
 STATE = "fluvius/bridge/state"
+AT_ONCE = 5  # seconds, on a busy machine: who waits for Fluvius or a broker takes ten times as long
 
 
 class Typist:
@@ -256,7 +257,7 @@ def test_sigterm_at_rest(house: World, mosquitto: Mosquitto) -> None:
         assert mosquitto.retained()[STATE] == "online"
         ended, took = bridge.terminate()
     assert ended.status == DONE
-    assert took < 2
+    assert took < AT_ONCE
     assert mosquitto.retained()[STATE] == "offline"
 
 
@@ -267,7 +268,7 @@ def test_sigterm_during_a_stalled_request(house: World, mosquitto: Mosquitto, wh
         eventually(lambda: house.simulator.count(where) == 1, 15)
         ended, took = bridge.terminate()
     assert ended.status == DONE
-    assert took < 2
+    assert took < AT_ONCE
     eventually(lambda: mosquitto.retained()[STATE] == "offline")
 
 
@@ -276,7 +277,7 @@ def test_sigterm_between_two_requests(house: World, mosquitto: Mosquitto) -> Non
         eventually(lambda: house.simulator.count("readings-interval") == 2, 15)
         ended, took = bridge.terminate()
     assert ended.status == DONE
-    assert took < 2
+    assert took < AT_ONCE
     assert mosquitto.retained()[STATE] == "offline"
 
 
@@ -289,7 +290,7 @@ def test_sigterm_while_the_broker_stalls(house: World, mosquitto: Mosquitto) -> 
         ended, took = bridge.terminate()
         mosquitto.resume()
     assert ended.status == DONE
-    assert took < 2
+    assert took < AT_ONCE
     eventually(lambda: mosquitto.retained()[STATE] == "offline")
 
 
@@ -298,7 +299,7 @@ def test_sigterm_while_the_broker_is_away(hut: World) -> None:
         bridge.until_says("is not there: is it running")
         ended, took = bridge.terminate()
     assert ended.status == DONE
-    assert took < 2
+    assert took < AT_ONCE
 
 
 SIGNAL_TO_A_THREAD = """
@@ -329,7 +330,7 @@ def test_sigterm_at_once(house: World) -> None:
         bridge.until_says("follows home")
         ended, took = bridge.terminate()
     assert ended.status == DONE
-    assert took < 2
+    assert took < AT_ONCE
 
 
 def test_after_kill_9_the_broker_says_offline_and_the_next_run_works(
@@ -551,7 +552,7 @@ def test_a_check_that_is_ended_takes_away_what_it_tried(tmp_path: Path, hut: Wor
             eventually(lambda: "fluvius/home/check" in mosquitto.retained(), 15)
             ended, took = checking.terminate()
         assert (ended.status, ended.complaint[-1]) == (COULD_NOT, "fluvius2mqtt: interrupted")
-        assert took < 2
+        assert took < AT_ONCE
         assert mosquitto.retained() == {}
     assert hut.simulator.count() == 0
 
@@ -562,7 +563,7 @@ def test_a_check_is_ended_in_the_middle_of_a_request(house: World, mosquitto: Mo
         eventually(lambda: house.simulator.count("readings-interval") == 1, 15)
         ended, took = checking.terminate()
     assert (ended.status, ended.complaint[-1]) == (COULD_NOT, "fluvius2mqtt: interrupted")
-    assert took < 2
+    assert took < AT_ONCE
     assert mosquitto.retained() == {}
 
 
@@ -598,7 +599,7 @@ def test_a_check_does_not_disturb_a_running_bridge(house: World, mosquitto: Mosq
         assert bridge.process.poll() is None
         assert ear.payloads(STATE)[-1] == "online"
         _, took = bridge.terminate()
-    assert took < 2
+    assert took < AT_ONCE
 
 
 @pytest.mark.parametrize(

@@ -872,7 +872,7 @@ class TestFaultsOfHttp:
         with pytest.raises(requests.ConnectionError):
             portal.day()
         stopper.join()
-        assert monotonic() - started < 3
+        assert monotonic() - started < 30
 
     def test_cut_breaks_in_the_middle(self, simulator: Simulator, portal: Portal) -> None:
         simulator.fault("cut")
