@@ -14,6 +14,7 @@ from bridge.commands import check, main
 from bridge.metering.model import BRUSSELS
 from bridge.setup import broker as broker_check
 from tests.rig.commands import (
+    AT_ONCE,
     COULD_NOT,
     DONE,
     PASSWORD,
@@ -38,7 +39,6 @@ from tests.rig.waiting import until_healthy
 from tests.rig.world import GAS, HOME, SHED, World, says
 
 STATE = "fluvius/bridge/state"
-AT_ONCE = 5  # seconds, on a busy machine: who waits for Fluvius or a broker takes ten times as long
 
 
 class Typist:

@@ -13,7 +13,7 @@ from bridge.config import FILE, Settings
 from bridge.service.keeper import Keeper
 from bridge.setup.place import Place
 from bridge.simulator import Simulator
-from tests.rig.commands import COULD_NOT, DONE, WRONG, command, environment, run, started, typed
+from tests.rig.commands import AT_ONCE, COULD_NOT, DONE, WRONG, command, environment, run, started, typed
 from tests.rig.files import Writer
 from tests.rig.mosquitto import Mosquitto, eventually, free_ports
 from tests.rig.newcomer import Newcomer
@@ -27,7 +27,7 @@ def test_a_bridge_with_a_page_says_where_it_is_and_shows_what_is_published(house
         running.until_says(f"the page is at http://127.0.0.1:{port}")
         eventually(lambda: "kWh" in page(port, "/meters/home/day"), 20)
         ended, seconds = running.terminate()
-    assert (ended.status, seconds < 2) == (DONE, True)
+    assert (ended.status, seconds < AT_ONCE) == (DONE, True)
 
 
 def test_run_waits_with_the_page_while_nothing_is_configured(house: World) -> None:
@@ -36,7 +36,7 @@ def test_run_waits_with_the_page_while_nothing_is_configured(house: World) -> No
     with run(house) as running:
         eventually(lambda: "fluvius2mqtt" in page(port, "/state"), 20)
         ended, seconds = running.terminate()
-    assert (ended.status, seconds < 2) == (DONE, True)
+    assert (ended.status, seconds < AT_ONCE) == (DONE, True)
     assert not (house.data_dir / "ledger.sqlite").exists()
 
 
@@ -98,7 +98,7 @@ def test_with_a_page_a_damaged_ledger_is_said_there_and_the_bridge_does_not_end(
     with run(house) as running:
         eventually(lambda: "Restore a backup" in page(port, "/state"), 20)
         ended, seconds = running.terminate()
-    assert (ended.status, seconds < 2) == (DONE, True)
+    assert (ended.status, seconds < AT_ONCE) == (DONE, True)
     assert ended.error.count("Restore a backup") == 1
 
 

@@ -26,7 +26,7 @@ from bridge.folder.heartbeat import Heartbeat
 from bridge.homeassistant.supervisor import asks_from
 from bridge.metering.contract import ByTariff, Dynamic
 from bridge.simulator import DEFAULT_METERS, Simulator
-from tests.rig.commands import COULD_NOT, DONE, WRONG, Ended, Running, environment, typed
+from tests.rig.commands import AT_ONCE, COULD_NOT, DONE, WRONG, Ended, Running, environment, typed
 from tests.rig.forks import Forked
 from tests.rig.mosquitto import SBIN, Mosquitto, eventually
 from tests.rig.supervisor import (
@@ -563,7 +563,7 @@ def test_the_addon_finds_broker_and_home_assistant_by_itself(
         eventually(lambda: supervisor.core.statistics.keys() >= wanted, 20)
         assert "u'addons'" in broker.log
         ended, seconds = running.terminate()
-    assert (ended.status, seconds < 2) == (DONE, True)
+    assert (ended.status, seconds < AT_ONCE) == (DONE, True)
     assert set(supervisor.asked) == {"/services/mqtt", "/core/websocket"}
     assert {"ledger.sqlite", "token.json"} <= {file.name for file in supervisor.data.iterdir()}
     assert not [word for word in ("made up", "simulated") if word in ended.error]
@@ -575,7 +575,7 @@ def test_nothing_has_to_be_filled_in_for_the_page_to_be_there(supervisor: Superv
         eventually(lambda: asked_from("127.0.0.1", supervisor) == 200, 20)
         assert asked_from("127.0.0.2", supervisor) == 403
         ended, seconds = running.terminate()
-    assert (ended.status, seconds < 2) == (DONE, True)
+    assert (ended.status, seconds < AT_ONCE) == (DONE, True)
     assert supervisor.asked == []
 
 

@@ -15,6 +15,7 @@ from tests.rig.forks import Forked, forked
 from tests.rig.mosquitto import eventually
 from tests.rig.world import World
 
+AT_ONCE = 5  # seconds, on a busy machine: who waits for Fluvius or a broker takes ten times as long
 PASSWORD = "correct horse"
 DONE, COULD_NOT, WRONG, REFUSED = 0, 1, 2, 3
 ROOT = Path(__file__).parents[2]
