@@ -1,14 +1,13 @@
 """The words of the field, in a visitor's language."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from bridge.metering.contract import Part
 from bridge.metering.costs import Price, Why
-from bridge.metering.model import Energy
+from bridge.metering.model import SIDES, Energy
 from bridge.web.readings import Amounts, Lack, State
 from bridge.web.speech import Speech
-
-Register = tuple[str, str]  # side, tariff
 
 PER_KWH = "€/kWh"
 UNITS = {"consumption": "kWh", "injection": "kWh", "volume": "m³"}
@@ -139,13 +138,19 @@ def prices(say: Speech, price: Price) -> list[str]:
     ]
 
 
-def registers(amounts: Sequence[Amounts | None]) -> list[Register]:
-    """All that any of them holds, tariffs before totals, as columns of a table."""
-    held = {(side, tariff) for each in amounts if each for side in each.sides for tariff in each.sides[side]}
-    sides, tariffs = list(dict.fromkeys([*UNITS, *(side for side, _ in held)])), ["high", "low", "total"]
-    return sorted(held, key=lambda each: (sides.index(each[0]), tariffs.index(each[1])))
+def sides(amounts: Sequence[Amounts | None]) -> list[str]:
+    """All that any of them holds, as columns of a table."""
+    held = {side for each in amounts if each for side in each.sides}
+    return [side for side in SIDES if side in held]
 
 
-def unit(register: Register) -> str:
-    """What a register counts in."""
-    return UNITS.get(register[0], "kWh")
+def unit(side: str) -> str:
+    """What it is counted in."""
+    return UNITS.get(side, "kWh")
+
+
+def by_tariff(say: Speech, tariffs: Mapping[str, Decimal]) -> list[str]:
+    """What a total is made of, if it has tariffs: each with its amount."""
+    told = {tariff: say.number(tariffs.get(tariff)) for tariff in ("high", "low")}
+    both = (say.gettext("high %(high)s, low %(low)s") % told).split(", ")
+    return [words for tariff, words in zip(told, both, strict=True) if tariff in tariffs]
