@@ -68,7 +68,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         world, window = World(folder, simulator, clock, broker.port), Window()
         behind = {**HOME, "name": NAME, "ean": "541448820000000022", "serial": "1SAG1100042063"}
         world.meters = [HOME, GAS, behind]
-        world.changes = {"prices": [FIXED], "schedule.lookback_days": 10}
+        dearer = FIXED | {"from": "2026-10-28", "injection": {"energy": {"high": "0.03", "low": "0.02"}}}
+        world.changes = {"prices": [FIXED, dearer], "schedule.lookback_days": 10}
         with world.ledger() as ledger:
             fill(ledger, world.meter(), until=date(2026, 9, 30), days=500, below=30)
         wish = stack.enter_context(world.running(window=window)).wish

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from bridge.metering.costs import Price
 from bridge.metering.model import BRUSSELS
 from bridge.web.readings import Amounts, Day, Period, PriceCurve, Sum
 from bridge.web.speech import Speech
@@ -96,21 +96,21 @@ def of_price(say: Speech, curve: PriceCurve) -> Table:
 def of_prices(say: Speech, curve: PriceCurve) -> Table:
     """Today's and tomorrow's prices, quarter-hour by quarter-hour, as far as they are known."""
     known = [each for each in curve.quarters if each and not each.is_unknown]
-    shown = list(dict.fromkeys(key for each in known for key in _by_side(each)))
+    by_side = {
+        "consumption": [each.consumption for each in known],
+        "injection": [each.injection for each in known],
+    }
+    shown = {side: prices for side, prices in by_side.items() if any(prices)}
     rows = [
         Row(
             f"{say.short_day(each.start.astimezone(BRUSSELS).date())}, {say.time(each.start)}",
-            [_price(say, _by_side(each).get(key)) for key in shown],
+            ["" if "high" in prices else _price(say, prices.get("total")) for prices in of_sides],
+            parts=[by_tariff(say, prices, partial(_price, say)) for prices in of_sides],
         )
-        for each in known
+        for each, *of_sides in zip(known, *shown.values(), strict=True)
     ]
-    heads = [f"{names(say)[f'line {side} {tariff}']} ({PER_KWH})" for side, tariff in shown]
+    heads = [f"{names(say)[f'line {side} total']} ({PER_KWH})" for side in shown]
     return Table(say.gettext("Every quarter-hour"), [say.gettext("From"), *heads], rows)
-
-
-def _by_side(price: Price) -> dict[tuple[str, str], Decimal | None]:
-    sides = ("consumption", price.consumption), ("injection", price.injection)
-    return {(side, tariff): amount for side, prices in sides for tariff, amount in prices.items()}
 
 
 def _price(say: Speech, amount: Decimal | None) -> str:
@@ -126,7 +126,7 @@ def _cells(say: Speech, shown: Sequence[str], amounts: Amounts | None) -> list[s
 
 
 def _tariffs(say: Speech, shown: Sequence[str], amounts: Amounts | None) -> list[list[str]]:
-    return [by_tariff(say, amounts.sides.get(side, {})) if amounts else [] for side in shown]
+    return [by_tariff(say, amounts.sides.get(side, {}), say.number) if amounts else [] for side in shown]
 
 
 def _note(say: Speech, row: Sum) -> str:

@@ -1,6 +1,6 @@
 """The words of the field, in a visitor's language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from bridge.metering.contract import Part
@@ -149,8 +149,10 @@ def unit(side: str) -> str:
     return UNITS.get(side, "kWh")
 
 
-def by_tariff(say: Speech, tariffs: Mapping[str, Decimal]) -> list[str]:
-    """What a total is made of, if it has tariffs: each with its amount."""
-    told = {tariff: say.number(tariffs.get(tariff)) for tariff in ("high", "low")}
-    both = (say.gettext("high %(high)s, low %(low)s") % told).split(", ")
-    return [words for tariff, words in zip(told, both, strict=True) if tariff in tariffs]
+def by_tariff(
+    say: Speech, tariffs: Mapping[str, Decimal | None], told: Callable[[Decimal | None], str]
+) -> list[str]:
+    """Each tariff with its amount, if there are tariffs: what a total is made of."""
+    amounts = {tariff: told(tariffs.get(tariff)) for tariff in ("high", "low")}
+    both = (say.gettext("high %(high)s, low %(low)s") % amounts).split(", ")
+    return [words for tariff, words in zip(amounts, both, strict=True) if tariff in tariffs]
