@@ -4,8 +4,6 @@
   const told = (each) => `<${each.tagName.toLowerCase()} class="${each.getAttribute("class") ?? ""}"> ${each.textContent.trim().slice(0, 60)}`;
   const isHidden = (each) => each.closest(".hidden, .skip, option") !== null;
   const isShown = (each) => each.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !isHidden(each);
-  const scrolls = (each) => ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
-  const isInScroller = (each) => each !== null && (scrolls(each) || isInScroller(each.parentElement));
   const isOver = (a, b) =>
     Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
   const overlapping = (parts, rectsOf) => {
@@ -21,7 +19,7 @@
   const root = document.documentElement;
   if (root.scrollWidth > root.clientWidth) faults.push(`the page is ${root.scrollWidth} wide`);
   for (const each of document.body.querySelectorAll("*:not(svg *)")) {
-    if (!isShown(each) || isInScroller(each)) continue;
+    if (!isShown(each)) continue;
     const box = each.getBoundingClientRect();
     if (box.right > root.clientWidth + 1 || box.left < -1) faults.push(`${told(each)} is out of the window`);
     if (each.clientWidth && each.scrollWidth > each.clientWidth + 1) faults.push(`${told(each)} is wider than its box`);

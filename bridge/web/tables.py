@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
-from bridge.metering.costs import Price
 from bridge.metering.model import BRUSSELS
-from bridge.web.readings import Amounts, Costs, Day, Period, PriceCurve, Sum
+from bridge.web.readings import Amounts, Day, Period, PriceCurve, Sum
 from bridge.web.speech import Speech
-from bridge.web.vocabulary import PER_KWH, Register, names, part, registers, states, unit
+from bridge.web.vocabulary import PER_KWH, by_tariff, names, part, sides, states, unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Row:
     cells: Sequence[str]
     url: str | None = None  # of its own page
     note: str = ""
+    parts: Sequence[Sequence[str]] = ()  # what its first cells are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +30,19 @@ class Table:
     heads: Sequence[str]
     rows: Sequence[Row]
     foot: Row | None = None
+    derived: str | None = None  # the head of what the others say already: a telephone has no room for it
 
 
 def of_day(say: Speech, day: Day) -> Table:
     """A day slot by slot."""
-    shown = registers([slot.amounts for slot in day.slots])
+    shown = sides([slot.amounts for slot in day.slots])
     unknown = names(say)["hole"]
     rows = [
         Row(
             f"{say.time(slot.start)} – {say.time(slot.end)}",  # noqa: RUF001 - a dash between two times
             _cells(say, shown, slot.amounts),
             note="" if slot.is_whole else unknown,
+            parts=_tariffs(say, shown, slot.amounts),
         )
         for slot in day.slots
     ]
@@ -58,22 +61,24 @@ def of_period(
         urls: of the rows' own pages.
         caption: of the table.
     """
-    shown = registers([period.sum.amounts])
+    shown = sides([period.sum.amounts])
     has_net = period.sum.amounts is not None and period.sum.amounts.net is not None
     has_costs = period.sum.costs is not None
 
-    def cells(row: Sum) -> list[str]:
-        net = [say.number(row.amounts.net if row.amounts else None)] if has_net else []
-        return [*_cells(say, shown, row.amounts), *net, *([_total(say, row.costs)] if has_costs else [])]
+    def row(head: str, sum_: Sum, url: str | None = None) -> Row:
+        costs = [say.number(sum_.costs.total if sum_.costs else None, 2, always=True)] if has_costs else []
+        net = [say.number(sum_.amounts.net if sum_.amounts else None)] if has_net else []
+        cells = [*_cells(say, shown, sum_.amounts), *costs, *net]
+        return Row(head, cells, url, _note(say, sum_), _tariffs(say, shown, sum_.amounts))
 
-    rows = [
-        Row(head, cells(row), url, _note(say, row))
-        for head, row, url in zip(heads[1:], period.rows, urls, strict=True)
+    rows = [row(*each) for each in zip(heads[1:], period.rows, urls, strict=True)]
+    net_head = f"{say.gettext('Net')} (kWh)" if has_net else None
+    shown_heads = [
+        *(heads[0], *_heads(say, shown)),
+        *([f"{say.gettext('Costs')} (€)"] if has_costs else []),
+        *filter(None, [net_head]),
     ]
-    foot = Row(say.gettext("Together"), cells(period.sum), note=_note(say, period.sum))
-    net_head = [f"{say.gettext('Net')} (kWh)"] if has_net else []
-    cost_head = [say.gettext("Costs")] if has_costs else []
-    return Table(caption, [heads[0], *_heads(say, shown), *net_head, *cost_head], rows, foot)
+    return Table(caption, shown_heads, rows, row(say.gettext("Together"), period.sum), net_head)
 
 
 def of_price(say: Speech, curve: PriceCurve) -> Table:
@@ -91,38 +96,37 @@ def of_price(say: Speech, curve: PriceCurve) -> Table:
 def of_prices(say: Speech, curve: PriceCurve) -> Table:
     """Today's and tomorrow's prices, quarter-hour by quarter-hour, as far as they are known."""
     known = [each for each in curve.quarters if each and not each.is_unknown]
-    shown = list(dict.fromkeys(key for each in known for key in _by_side(each)))
+    by_side = {
+        "consumption": [each.consumption for each in known],
+        "injection": [each.injection for each in known],
+    }
+    shown = {side: prices for side, prices in by_side.items() if any(prices)}
     rows = [
         Row(
             f"{say.short_day(each.start.astimezone(BRUSSELS).date())}, {say.time(each.start)}",
-            [_price(say, _by_side(each).get(key)) for key in shown],
+            ["" if "high" in prices else _price(say, prices.get("total")) for prices in of_sides],
+            parts=[by_tariff(say, prices, partial(_price, say)) for prices in of_sides],
         )
-        for each in known
+        for each, *of_sides in zip(known, *shown.values(), strict=True)
     ]
-    heads = [f"{names(say)[f'line {side} {tariff}']} ({PER_KWH})" for side, tariff in shown]
+    heads = [f"{names(say)[f'line {side} total']} ({PER_KWH})" for side in shown]
     return Table(say.gettext("Every quarter-hour"), [say.gettext("From"), *heads], rows)
-
-
-def _by_side(price: Price) -> dict[tuple[str, str], Decimal | None]:
-    sides = ("consumption", price.consumption), ("injection", price.injection)
-    return {(side, tariff): amount for side, prices in sides for tariff, amount in prices.items()}
 
 
 def _price(say: Speech, amount: Decimal | None) -> str:
     return say.number(amount, 4, always=True)
 
 
-def _heads(say: Speech, shown: Sequence[Register]) -> list[str]:
-    words = names(say)
-    return [f"{words[' '.join(each)]} ({unit(each)})" for each in shown]
+def _heads(say: Speech, shown: Sequence[str]) -> list[str]:
+    return [f"{names(say)[f'{side} total']} ({unit(side)})" for side in shown]
 
 
-def _cells(say: Speech, shown: Sequence[Register], amounts: Amounts | None) -> list[str]:
-    return [say.number(amounts.of(*each) if amounts else None) for each in shown]
+def _cells(say: Speech, shown: Sequence[str], amounts: Amounts | None) -> list[str]:
+    return [say.number(amounts.of(side) if amounts else None) for side in shown]
 
 
-def _total(say: Speech, costs: Costs | None) -> str:
-    return say.euros(costs.total if costs else None)
+def _tariffs(say: Speech, shown: Sequence[str], amounts: Amounts | None) -> list[list[str]]:
+    return [by_tariff(say, amounts.sides.get(side, {}), say.number) if amounts else [] for side in shown]
 
 
 def _note(say: Speech, row: Sum) -> str:

@@ -1,14 +1,13 @@
 """The words of the field, in a visitor's language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from bridge.metering.contract import Part
 from bridge.metering.costs import Price, Why
-from bridge.metering.model import Energy
+from bridge.metering.model import SIDES, Energy
 from bridge.web.readings import Amounts, Lack, State
 from bridge.web.speech import Speech
-
-Register = tuple[str, str]  # side, tariff
 
 PER_KWH = "€/kWh"
 UNITS = {"consumption": "kWh", "injection": "kWh", "volume": "m³"}
@@ -139,13 +138,21 @@ def prices(say: Speech, price: Price) -> list[str]:
     ]
 
 
-def registers(amounts: Sequence[Amounts | None]) -> list[Register]:
-    """All that any of them holds, tariffs before totals, as columns of a table."""
-    held = {(side, tariff) for each in amounts if each for side in each.sides for tariff in each.sides[side]}
-    sides, tariffs = list(dict.fromkeys([*UNITS, *(side for side, _ in held)])), ["high", "low", "total"]
-    return sorted(held, key=lambda each: (sides.index(each[0]), tariffs.index(each[1])))
+def sides(amounts: Sequence[Amounts | None]) -> list[str]:
+    """All that any of them holds, as columns of a table."""
+    held = {side for each in amounts if each for side in each.sides}
+    return [side for side in SIDES if side in held]
 
 
-def unit(register: Register) -> str:
-    """What a register counts in."""
-    return UNITS.get(register[0], "kWh")
+def unit(side: str) -> str:
+    """What it is counted in."""
+    return UNITS.get(side, "kWh")
+
+
+def by_tariff(
+    say: Speech, tariffs: Mapping[str, Decimal | None], told: Callable[[Decimal | None], str]
+) -> list[str]:
+    """Each tariff with its amount, if there are tariffs: what a total is made of."""
+    amounts = {tariff: told(tariffs.get(tariff)) for tariff in ("high", "low")}
+    both = (say.gettext("high %(high)s, low %(low)s") % amounts).split(", ")
+    return [words for tariff, words in zip(amounts, both, strict=True) if tariff in tariffs]

@@ -9,8 +9,12 @@ from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Un
 TEN_YEARS = 3653  # days
 
 
-def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> int:
-    """Years of quarter-hours, invented, by SQL into the ledger's own tables; returns the rows."""
+def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS, below: int = 1) -> int:
+    """Years of quarter-hours, invented, each below so many kWh, by SQL into the ledger's own tables.
+
+    Returns:
+        How many rows.
+    """
     kwh = [
         Register(direction, tariff, Unit.KWH)
         for direction in (Direction.CONSUMPTION, Direction.INJECTION)
@@ -32,7 +36,7 @@ def fill(ledger: Ledger, *meters: Meter, until: date, days: int = TEN_YEARS) -> 
         for rows in (daily, slots):
             ledger.store.db.executemany(
                 "INSERT INTO reading (meter, daily, start, register, device, amount, validated)"
-                " VALUES (?, ?, ?, ?, ?, abs(random() % 1000) * 1000000, 1)",
+                f" VALUES (?, ?, ?, ?, ?, abs(random() % 1000) * 1000000 * {below}, 1)",
                 rows,
             )
         ledger.store.db.executemany(

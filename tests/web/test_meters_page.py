@@ -268,11 +268,14 @@ def test_a_damaged_day_is_named_instead_of_a_wrong_peak(reader: Reader) -> None:
     assert "2026-11-20" in words_of(page)
 
 
+FIVE_HUNDRED = [
+    {"name": f"meter {number}", "ean": f"5414488200000{number:05}", "serial": f"1SAG{number}"}
+    for number in range(10_000, 10_500)
+]
+
+
 def test_one_of_five_hundred_meters_is_found(desk: World) -> None:
-    desk.meters = [
-        {"name": f"meter {number}", "ean": f"5414488200000{number:05}", "serial": f"1SAG{number}"}
-        for number in range(10_000, 10_500)
-    ]
+    desk.meters = FIVE_HUNDRED
     with desk.ledger():
         pass
     with page_of(desk) as browser:
@@ -285,6 +288,22 @@ def test_one_of_five_hundred_meters_is_found(desk: World) -> None:
         found = words_of(browser.get("/meters?q=meter+10321", headers=ENGLISH))
         assert ("1 meter " in found, found.count("No complete day yet")) == (True, 1)
         assert "meter 10321" in words_of(browser.get("/meters/meter_10321", headers=ENGLISH))
+
+
+def test_one_of_five_hundred_meters_is_found_in_the_settings(desk: World) -> None:
+    desk.meters = FIVE_HUNDRED
+    with page_of(desk) as browser:
+        first = browser.get("/settings", headers=ENGLISH)
+        assert "500 meters" in words_of(first)
+        assert first.text.count("Remove meter") == 50
+        assert 'href="settings?q=&amp;page=2"' in first.text
+        last = browser.get("/settings?page=10", headers=ENGLISH)
+        assert "Remove meter 10499" in last.text
+        assert "Page 10 of 10" in words_of(last)
+        for wanted in "Meter 10321", "541448820000010321":
+            found = browser.get("/settings", params={"q": wanted}, headers=ENGLISH)
+            assert ("1 meter " in words_of(found), found.text.count("Remove meter")) == (True, 1)
+        assert "Change names" in words_of(browser.get("/settings?q=nobody", headers=ENGLISH))
 
 
 @pytest.mark.parametrize("name", ["nobody", "541448820000000999"])

@@ -151,8 +151,8 @@ def test_the_day_on_which_a_contract_changes_has_both(priced: Reader) -> None:
     priced.world.changes |= {"prices": [FIXED, dearer]}
     rows = words(priced.world).partition("Every quarter-hour")[2]
     of_energy = Decimal("0.1342") + Decimal("0.0531") + Decimal("0.0507")
-    assert f"Sat 21 Nov, 23:45 {of_energy * Decimal('1.06'):.4f}" in rows
-    assert f"Sun 22 Nov, 00:00 {of_energy * Decimal('1.21'):.4f}" in rows
+    assert f"Sat 21 Nov, 23:45 high {of_energy * Decimal('1.06'):.4f}" in rows
+    assert f"Sun 22 Nov, 00:00 high {of_energy * Decimal('1.21'):.4f}" in rows
 
 
 # Compared

@@ -1,7 +1,9 @@
 """The meters, for each until when it is known."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Generic, TypeVar
 
 from werkzeug.wrappers import Response
 
@@ -9,6 +11,8 @@ from bridge.ledger import Records
 from bridge.metering.model import Meter
 from bridge.metering.progress import Progress
 from bridge.web.visit import Visit
+
+Each = TypeVar("Each")
 
 _ON_A_PAGE = 50
 
@@ -20,6 +24,17 @@ class Row:
     meter: Meter
     latest: date | None
     progress: Progress | None  # None until the bridge has looked at it
+
+
+@dataclass(frozen=True, slots=True)
+class Selection(Generic[Each]):
+    """Some of many meters."""
+
+    shown: Sequence[Each]
+    found: int  # on all pages together
+    wanted: str  # what was typed
+    number: int  # of the page, from 1
+    pages: int
 
 
 def home(visit: Visit) -> Response:
@@ -34,22 +49,25 @@ def home(visit: Visit) -> Response:
 
 
 def overview(visit: Visit) -> Response:
-    """The meters whose name or EAN holds what is looked for, so many on a page."""
-    wanted = visit.request.args.get("q", "").strip().casefold()
-    number = max(1, visit.request.args.get("page", 1, type=int))
+    """The meters that are looked for, so many on a page."""
     with visit.house.records() as records:
-        meters = [each for each in visit.house.meters(records) if _is_meant(each, wanted)]
-        pages = max(1, -(-len(meters) // _ON_A_PAGE))
-        number = min(number, pages)
-        shown = meters[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
-        rows = [_row(visit, records, meter) for meter in shown]
-    return visit.page("meters.html", rows=rows, found=len(meters), wanted=wanted, number=number, pages=pages)
+        part = looked_for(visit, visit.house.meters(records), lambda each: (each.label, each.ean))
+        rows = [_row(visit, records, meter) for meter in part.shown]
+    return visit.page("meters.html", rows=rows, part=part)
+
+
+def looked_for(
+    visit: Visit, meters: Sequence[Each], words: Callable[[Each], Iterable[str]]
+) -> Selection[Each]:
+    """The meters of whose words one holds what is looked for: those on the page that is asked for."""
+    wanted = visit.request.args.get("q", "").strip()
+    found = [each for each in meters if any(wanted.casefold() in word.casefold() for word in words(each))]
+    pages = max(1, -(-len(found) // _ON_A_PAGE))
+    number = min(max(1, visit.request.args.get("page", 1, type=int)), pages)
+    shown = found[(number - 1) * _ON_A_PAGE : number * _ON_A_PAGE]
+    return Selection(shown, len(found), wanted, number, pages)
 
 
 def _row(visit: Visit, records: Records, meter: Meter) -> Row:
     latest = records.days.latest_complete_day(meter)
     return Row(meter, latest.date if latest else None, visit.house.window.progress.get(meter.ean))
-
-
-def _is_meant(meter: Meter, wanted: str) -> bool:
-    return wanted in meter.label.casefold() or wanted in meter.ean

@@ -160,7 +160,7 @@ def _said_of(visit: Visit, shown: Day) -> str:
     say = visit.speech
     words = vocabulary.names(say)
     totals = [
-        f"{words[f'{side} {tariff}']}: {say.number(amount)} {vocabulary.unit((side, tariff))}"
+        f"{words[f'{side} {tariff}']}: {say.number(amount)} {vocabulary.unit(side)}"
         for side, tariffs in (shown.amounts.sides if shown.amounts else {}).items()
         for tariff, amount in tariffs.items()
     ]

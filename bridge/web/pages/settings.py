@@ -11,6 +11,7 @@ from bridge.config.prices import ean_of
 from bridge.setup.interview import Interview
 from bridge.setup.sections import SECTIONS, section
 from bridge.setup.steps import LANGUAGE_NAMES
+from bridge.web.pages.meters import looked_for
 from bridge.web.visit import Visit
 
 
@@ -31,7 +32,7 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "settings.html",
         sections=list(_sections(visit)),
-        meters=visit.house.settings.meters,
+        part=looked_for(visit, visit.house.settings.meters, lambda each: (each.name or "", each.ean)),
         who_says_meters=place.who_says("meters"),
         file=place.file.absolute(),
         trouble=visit.house.trouble,
