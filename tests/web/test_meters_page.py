@@ -268,6 +268,18 @@ def test_a_damaged_day_is_named_instead_of_a_wrong_peak(reader: Reader) -> None:
     assert "2026-11-20" in words_of(page)
 
 
+def test_a_damaged_day_of_one_meter_hides_no_other(reader: Reader) -> None:
+    reader.fetch()
+    damage(reader.world, DAY)
+    with page_of(reader.world) as browser:
+        page = browser.get("/meters", headers=ENGLISH)
+    assert page.status_code == 200
+    home, gas = words_of(page).split(" gas ")
+    assert "home Damaged" in home
+    assert "2026-11-20" in home
+    assert "Complete until" in gas
+
+
 def test_one_of_five_hundred_meters_is_found(desk: World) -> None:
     desk.meters = [
         {"name": f"meter {number}", "ean": f"5414488200000{number:05}", "serial": f"1SAG{number}"}

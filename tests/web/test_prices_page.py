@@ -16,6 +16,7 @@ from bridge.publishing.publisher import BridgeStatus
 from bridge.service.window import Window
 from bridge.web.speech import speech
 from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD, KW, prices_of
+from tests.rig.ledgers import damage
 from tests.rig.pages import Browser, page_of, words_of
 from tests.rig.reading import Reader
 from tests.rig.world import HOME, World
@@ -285,6 +286,14 @@ def test_days_of_which_nothing_is_known_are_said(priced: Reader) -> None:
     with page_of(priced.world) as browser:
         said = answer(browser, card(FIXED), to="2026-01-01", meter="home")
     assert "Nothing of these days is known of home, only from Wednesday, 21 October 2026 to Friday" in said
+
+
+def test_a_damaged_day_of_one_meter_leaves_the_others_to_be_compared(priced: Reader) -> None:
+    damage(priced.world, date(2026, 11, 16))
+    with page_of(priced.world) as browser:
+        said = answer(browser, card(FIXED, GAS_CARD))
+    assert "(home: 2026-11-16)" in said
+    assert re.search(r"gas \w+, \d+ October 2026 to \w+, \d+ November 2026: \d+ days gas Part", said)
 
 
 def test_nothing_is_kept_and_a_form_from_elsewhere_does_nothing(priced: Reader) -> None:

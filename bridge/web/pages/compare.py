@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from bridge.config import ConfigError
 from bridge.config.price_file import read_prices
 from bridge.fetching.readable import NothingKnown
-from bridge.ledger import Records
+from bridge.ledger import Damaged, Records
 from bridge.metering.contract import Part
 from bridge.metering.model import Meter
 from bridge.publishing.costs import rounded
@@ -130,7 +130,7 @@ def _told(visit: Visit, asked: Asked, records: Records, meters: Sequence[Meter])
     for meter, its_own in timelines.items():
         try:
             found.append(comparison.compared(records, meter, its_own, floor, span))
-        except NothingKnown as error:
+        except (NothingKnown, Damaged) as error:
             unknown.append(str(error))
     return Told(found, unknown=unknown)
 

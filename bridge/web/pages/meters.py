@@ -5,7 +5,7 @@ from datetime import date
 
 from werkzeug.wrappers import Response
 
-from bridge.ledger import Records
+from bridge.ledger import Damaged, Records
 from bridge.metering.model import Meter
 from bridge.metering.progress import Progress
 from bridge.web.visit import Visit
@@ -20,6 +20,7 @@ class Row:
     meter: Meter
     latest: date | None
     progress: Progress | None  # None until the bridge has looked at it
+    damage: str | None = None  # what is wrong with its days in the ledger, in the bridge's English
 
 
 def home(visit: Visit) -> Response:
@@ -47,8 +48,12 @@ def overview(visit: Visit) -> Response:
 
 
 def _row(visit: Visit, records: Records, meter: Meter) -> Row:
-    latest = records.days.latest_complete_day(meter)
-    return Row(meter, latest.date if latest else None, visit.house.window.progress.get(meter.ean))
+    progress = visit.house.window.progress.get(meter.ean)
+    try:
+        latest = records.days.latest_complete_day(meter)
+    except Damaged as error:  # the other meters are not
+        return Row(meter, None, progress, str(error))
+    return Row(meter, latest.date if latest else None, progress)
 
 
 def _is_meant(meter: Meter, wanted: str) -> bool:
