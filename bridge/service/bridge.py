@@ -244,7 +244,8 @@ class Bridge:
 
     def _beat(self) -> None:
         if self._window:
-            self._window.broker, self._window.figures = self._broker.problem, self._gauges.read()
+            ledger = self._trouble.unusable or self._trouble.damaged
+            self._window.look(self._gauges.read(), self._broker.problem, ledger)
         if not self._broker.alive:
             return  # its thread cannot be had again: who listens to the heart starts the bridge anew
         self._heartbeat.beat(

@@ -14,9 +14,11 @@ from werkzeug.wrappers import Request, Response
 
 from bridge.fetching.readable import NothingKnown
 from bridge.folder.claim import unwritable
+from bridge.ledger import LedgerError
 from bridge.text.endings import ForTheUser
 from bridge.web.answers import Answers
 from bridge.web.doors import Door, is_from_elsewhere, why_elsewhere
+from bridge.web.findings import Findings
 from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
@@ -59,7 +61,7 @@ class App:
         self._house, self._door = house, door
         self._sessions = Sessions(key, door.password, lambda: house().now())
         self._patience = Patience(lambda: house().now())
-        self._answers, self._reports = Answers(), Reports()
+        self._answers, self._reports, self._findings = Answers(), Reports(), Findings()
         self._interviews = Interviews(lambda: house().now())
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
@@ -114,6 +116,7 @@ class App:
             answers=self._answers,
             interviews=self._interviews,
             reports=self._reports,
+            findings=self._findings,
             has_door=self._door.password is not None,
         )
         response = self._guarded(visit)
@@ -131,6 +134,8 @@ class App:
         except NothingKnown as nothing:
             return visit.page("nothing.html", words=str(nothing))
         except ForTheUser as error:
+            if isinstance(error, LedgerError):
+                visit.found(error)
             return visit.page("error.html", 503, code=503, words=str(error))
         except Exception:
             log.exception("the page %s failed", visit.request.path)

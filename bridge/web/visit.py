@@ -17,10 +17,11 @@ from werkzeug.wrappers import Request, Response
 
 from bridge import __version__
 from bridge.config.asked import UsageError, meters_named
-from bridge.ledger import Records
+from bridge.ledger import LedgerError, Records
 from bridge.metering.model import Meter
 from bridge.web import vocabulary
 from bridge.web.answers import Answers
+from bridge.web.findings import Findings
 from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.reports import Reports
@@ -42,6 +43,7 @@ class Visit:
     answers: Answers  # to what was asked for on the page
     interviews: Interviews  # about the configuration
     reports: Reports
+    findings: Findings
     has_door: bool  # whether one can sign out
 
     @cached_property
@@ -68,6 +70,10 @@ class Visit:
     def ask(self, command: str, /, **request: str) -> str:
         """Ask the bridge for something; returns the mark by which its answer is found."""
         return self.answers.ask(self.house.wish, command, self.house.now(), **request)
+
+    def found(self, error: LedgerError) -> None:
+        """Have the page about how everything is say it too."""
+        self.findings.found(self.house.window, error, self.house.now())
 
     @contextmanager
     def meter(self, name: str) -> Iterator[tuple[Records, Meter]]:

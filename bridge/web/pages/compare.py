@@ -131,6 +131,7 @@ def _told(visit: Visit, asked: Asked, records: Records, meters: Sequence[Meter])
         try:
             found.append(comparison.compared(records, meter, its_own, floor, span))
         except (NothingKnown, Damaged) as error:
+            visit.found(error)
             unknown.append(str(error))
     return Told(found, unknown=unknown)
 

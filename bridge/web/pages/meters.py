@@ -52,6 +52,7 @@ def _row(visit: Visit, records: Records, meter: Meter) -> Row:
     try:
         latest = records.days.latest_complete_day(meter)
     except Damaged as error:  # the other meters are not
+        visit.found(error)
         return Row(meter, None, progress, str(error))
     return Row(meter, latest.date if latest else None, progress)
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from bridge.publishing.publisher import BridgeStatus
-from bridge.web.house import House
+from bridge.fetching.readable import NothingKnown
+from bridge.ledger import ADVICE_ON_DAMAGE
+from bridge.service.window import Condition
+from bridge.text.endings import ForTheUser
 from bridge.web.pages import asking
 from bridge.web.visit import Visit
 
@@ -20,7 +23,8 @@ class Part:
 
     name: str
     state: str  # a word of `bridge/health`
-    since: str | None = None  # the last success, as it is published
+    since: datetime | None = None  # it is well, or not, aware
+    success: str | None = None  # the last, as it is published
     error: str | None = None
     advice: str | None = None
     not_before: str | None = None
@@ -39,7 +43,7 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "state.html",
         trouble=visit.house.trouble,
-        parts=[] if visit.house.trouble or not status else list(_parts(visit.house, status)),
+        parts=[] if visit.house.trouble else list(_parts(visit)),
         info=status.info if status else None,
         advice=status.problem.get("advice") if status else None,
         lines=visit.house.log(),
@@ -52,19 +56,40 @@ def log_lines(visit: Visit) -> Response:
     return Response("\n".join(visit.house.log()), mimetype="text/plain")
 
 
-def _parts(house: House, status: BridgeStatus) -> Iterator[Part]:
-    health: dict[str, Any] = dict(status.health)
-    limits, away = health.pop("broker", {}), house.window.broker
-    state = "unreachable" if away else limits.get("state", "ok")
-    yield Part(f"MQTT {house.settings.mqtt.host}", state, error=away or limits.get("last_error"))
+def _parts(visit: Visit) -> Iterator[Part]:
+    house = visit.house
+    status, broker, ledger = house.window.status, house.window.broker, _ledger(visit)
+    health: dict[str, Any] = dict(status.health) if status else {}
+    limits = health.pop("broker", {})
+    health.pop("ledger", None)  # seen through the window at once, and not only when it is published
+    if broker.since or status:
+        state = "unreachable" if broker.wrong else limits.get("state", "ok")
+        error = broker.wrong or limits.get("last_error")
+        yield Part(f"MQTT {house.settings.mqtt.host}", state, broker.since, error=error)
+    if ledger.wrong:
+        state = "damaged" if ADVICE_ON_DAMAGE in ledger.wrong else "unusable"
+        yield Part("ledger", state, ledger.since, error=ledger.wrong)
     for name, part in health.items():
         yield Part(
             name,
             part["state"],
-            since=part.get("last_success"),
+            success=part.get("last_success"),
             error=part.get("last_error"),
             advice=part.get("advice"),
             not_before=part.get("not_before"),
             requests_today=part.get("requests_today"),
             waiting=part.get("waiting", 0),
         )
+
+
+def _ledger(visit: Visit) -> Condition:
+    """What is wrong with it: as the page finds it now, as the bridge found it, or another page."""
+    window = visit.house.window
+    try:
+        with visit.house.records() as records:
+            records.figures.latest_days()
+    except NothingKnown:
+        return Condition()
+    except ForTheUser as error:
+        return Condition().seen(str(error), visit.house.now())
+    return window.ledger if window.ledger.wrong else visit.findings.damage(window) or Condition()
