@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -70,7 +71,8 @@ def test_without_prices_the_page_says_how_to_add_some(reader: Reader) -> None:
     reader.fetch()
     said = words(reader.world)
     assert "No prices are configured" in said
-    assert "write them below the key prices in the configuration" in said
+    assert "config.example.yaml" not in said
+    assert "Add prices in the settings" in said
     assert "Compare contracts" in said
 
 
@@ -221,11 +223,29 @@ def test_a_card_can_be_a_file_and_is_shown_to_be_edited(priced: Reader) -> None:
         )
 
 
-def test_the_example_is_a_card_that_is_understood(priced: Reader) -> None:
+def typed_in(page: str) -> str:
+    return unescape(page.partition("<textarea")[2].partition(">")[2].partition("</textarea>")[0])
+
+
+def test_ones_own_prices_are_there_to_be_changed(priced: Reader) -> None:
     with page_of(priced.world) as browser:
         page = browser.get("/prices/compare", headers=ENGLISH).text
-        example = page.partition("<textarea")[2].partition(">")[2].partition("</textarea>")[0]
-        assert "Together" in answer(browser, example)
+        assert "Your own prices stand here" in page
+        assert "data management: 18.56" in typed_in(page)
+        same, dearer = (
+            answer(browser, text, meter="home")
+            for text in (typed_in(page), typed_in(page).replace("grid: 0.0531", "grid: 0.0631"))
+        )
+    assert "Difference €0.00" in same
+    assert re.search(r"Difference €[1-9]", dearer)
+
+
+def test_the_example_is_a_card_that_is_understood(priced: Reader) -> None:
+    priced.world.changes.pop("prices")
+    with page_of(priced.world) as browser:
+        page = browser.get("/prices/compare", headers=ENGLISH).text
+        assert "Together" in answer(browser, typed_in(page))
+        assert "#" not in typed_in(page)  # a comment, which would be English
 
 
 def test_without_prices_of_ones_own_the_card_stands_alone(reader: Reader) -> None:
