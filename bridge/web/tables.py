@@ -100,7 +100,7 @@ def of_prices(say: Speech, curve: PriceCurve) -> Table:
         for each in known
     ]
     heads = [f"{names(say)[f'line {side} {tariff}']} ({PER_KWH})" for side, tariff in shown]
-    return Table(say.gettext("Every quarter-hour"), [say.gettext("From"), *heads], rows)
+    return Table(say.gettext("Every quarter-hour"), [say.gettext("Time"), *heads], rows)
 
 
 def _by_side(price: Price) -> dict[tuple[str, str], Decimal | None]:

@@ -58,7 +58,7 @@ def test_the_parts_of_a_day_add_up_to_what_it_cost(priced: Reader) -> None:
     with priced.world.ledger() as ledger:
         ledger.costs.bring_up_to_date(home, priced.world.settings.timeline(home))
     said = words(priced.world, "/meters/home/day")
-    total, parts = re.findall(r"Costs (-?€[0-9.]+) What is in it (.*)", said)[0]
+    total, parts = re.findall(r"Costs (-?€[0-9.]+) What they are made of (.*)", said)[0]
     amounts = [Decimal(each.replace("€", "")) for each in re.findall(r": (-?€[0-9.]+)", parts)]
     assert "Compensation for injection: -€" in parts
     assert abs(sum(amounts) - Decimal(total.replace("€", ""))) <= Decimal("0.03")
