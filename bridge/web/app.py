@@ -4,6 +4,7 @@ import logging
 import mimetypes
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from bridge.web.patience import Patience
 from bridge.web.reports import Reports
 from bridge.web.scrapes import metrics
 from bridge.web.sessions import FORM_FIELD, Key, Session, Sessions
+from bridge.web.uploads import LARGEST
 from bridge.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -77,10 +79,8 @@ class App:
         """Answer one request."""
         request = Request(environ)
         request.max_content_length = self.largest(request)  # Werkzeug puts files aside, not into memory
-        response = self._answer(request)
+        response = _with_headers(self._answer(request))
         response.call_on_close(request.close)  # with it the files of a form
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
         return response(environ, start_response)
 
     def largest(self, request: Request) -> int:
@@ -96,6 +96,14 @@ class App:
             return _LARGEST_FORM
         return PAGES[endpoint].largest if endpoint in PAGES else _LARGEST_FORM
 
+    def too_large(self, request: Request) -> Response:
+        """What is answered to one that is not received."""
+        if self._door.is_shut(request):
+            return _with_headers(Response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
+        visit = self._visit(request)
+        most = LARGEST // 1024**2 if self.largest(request) == LARGEST else None
+        return _with_headers(visit.page("too_large.html", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most=most))
+
     def _urls(self, request: Request) -> MapAdapter:
         return self._rules.bind("", path_info=request.path, default_method=request.method)
 
@@ -106,8 +114,15 @@ class App:
         self._interviews.tidy()
         if self._door.is_shut(request):
             return Response(f"{self._door.words_when_shut}\n", 403, mimetype="text/plain")
+        visit = self._visit(request)
+        response = self._guarded(visit)
+        if visit.session.is_new:
+            self._sessions.keep(visit.session, response)
+        return response
+
+    def _visit(self, request: Request) -> Visit:
         session = self._sessions.of(request)
-        visit = Visit(
+        return Visit(
             request,
             self._house(),
             self._urls(request),
@@ -119,10 +134,6 @@ class App:
             findings=self._findings,
             has_door=self._door.password is not None,
         )
-        response = self._guarded(visit)
-        if visit.session.is_new:
-            self._sessions.keep(visit.session, response)
-        return response
 
     def _guarded(self, visit: Visit) -> Response:
         try:
@@ -188,3 +199,9 @@ class App:
         response.headers["Cache-Control"] = "no-cache"  # asked for each time, and sent when it changed
         response.set_etag(sha256(content).hexdigest()[:16])
         return response.make_conditional(request)
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

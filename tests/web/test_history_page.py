@@ -49,6 +49,7 @@ def test_a_bar_shows_how_far_it_is_and_a_button_stops_it(home: World) -> None:
         assert "20 of 80 requests Fluvius asks for patience until 10:00" in words_of(page)
         assert "Its turn comes." in words_of(page)
         assert "data-live" in page.text
+        assert "Stop all" in words_of(page)
     home.simulator.fault("unavailable")
     with home.running(window=window) as bridge, page_of(home, window=window, wish=bridge.wish) as browser:
         stopped = browser.post("/data/stop-history").url.removeprefix(browser.root)
