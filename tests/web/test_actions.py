@@ -70,6 +70,14 @@ def test_a_broker_that_is_away_is_the_reason_that_is_given(desk: World) -> None:
     assert "Not done not everything could be published:" in said
 
 
+def test_what_fluvius_gave_is_kept_while_the_broker_is_away_and_both_are_said(desk: World) -> None:
+    with at_work(desk) as browser:
+        said = answered(browser, "refresh")
+    assert desk.asked() > 0
+    assert "Done in part Fluvius was asked, and what it answered is kept here. what Fluvius" in said
+    assert "Not done" not in said
+
+
 def test_two_people_at_once_have_an_answer_each(home: World) -> None:
     with at_work(home) as browser:
         other = Browser(int(browser.root.rpartition(":")[2]))
