@@ -35,6 +35,11 @@ class Speech:
         self._locale = Locale.parse(_LOCALES[language])
         self._words, self._plurals, self._which = _catalog(language)
 
+    @property
+    def colon(self) -> str:
+        """As it follows a word: in French after a narrow space that breaks no line."""
+        return "\N{NARROW NO-BREAK SPACE}:" if self.language == "fr" else ":"
+
     def gettext(self, words: str) -> str:
         """A sentence; what has no translation stays English."""
         return self._words.get(words, words)

@@ -102,6 +102,17 @@ def test_gas_comes_days_later_and_its_page_says_so(reader: Reader) -> None:
     assert "Monthly peaks" not in said
 
 
+def test_the_gas_of_yesterday_is_not_over_before_six_and_the_day_before_is_not_yesterday(
+    reader: Reader,
+) -> None:
+    reader.fetch()
+    reader.clock.move_to("2026-11-21 04:20")
+    said = words(reader.world, "gas")
+    assert "Latest day Thursday, 19 November 2026" in said
+    assert "Yesterday" not in said
+    assert "Yesterday Friday, 20 November 2026" in words(reader.world)
+
+
 def test_before_the_bridge_has_looked_the_page_says_that(reader: Reader) -> None:
     reader.fetch()
     assert "has not looked at this meter since it started" in words(reader.world, window=Window())
@@ -297,6 +308,8 @@ def test_one_of_five_hundred_meters_is_found(desk: World) -> None:
         found = words_of(browser.get("/meters?q=meter+10321", headers=ENGLISH))
         assert ("1 meter " in found, found.count("No complete day yet")) == (True, 1)
         assert "meter 10321" in words_of(browser.get("/meters/meter_10321", headers=ENGLISH))
+        none = browser.get("/meters?q=<b>attic", headers=ENGLISH)
+        assert "No meter has “<b>attic” in its name or EAN. All meters" in words_of(none)
 
 
 @pytest.mark.parametrize("name", ["nobody", "541448820000000999"])

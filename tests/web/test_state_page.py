@@ -96,3 +96,12 @@ def test_a_ledger_that_cannot_be_read_now_is_said(desk: World) -> None:
     (desk.data_dir / "ledger.sqlite").write_bytes(b"rot" * 1000)
     with page_of(desk) as browser:
         assert "Ledger Cannot be used , noticed on 21 Nov 2026, 09:00" in words_of(browser.get("/state"))
+
+
+def test_the_log_is_told_at_belgium_s_time(desk: World) -> None:
+    with page_of(
+        desk, log=["2026-07-01 22:30:00+0000 INFO    at 2026-07-01 22:30:00+0000", "  more"]
+    ) as browser:
+        said, alone = words_of(browser.get("/state")), browser.get("/state/log").text
+    for each in said, alone:
+        assert "2026-07-02 00:30:00+0200 INFO at 2026-07-01 22:30:00+0000 more" in " ".join(each.split())

@@ -181,9 +181,8 @@ def _remarks(say: Speech, found: Comparison) -> list[str]:
     for column in found.columns:
         for why, count in column.unknown.items():
             left_out = say.ngettext("%(num)s day is left out", "%(num)s days are left out", count)
-            remarks.append(
-                f"{left_out % {'num': count}} ({_name(say, column.name)}): {vocabulary.why(say, why)}"
-            )
+            days = f"{left_out % {'num': count}} ({_name(say, column.name)})"
+            remarks.append(f"{days}{say.colon} {vocabulary.why(say, why)}")
     if found.differences_in_a_year and found.lacks_seasons:
         remarks.append(
             say.gettext("The difference in a year is reckoned from days that are not of all seasons.")

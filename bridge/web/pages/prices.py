@@ -80,5 +80,6 @@ def _picture(visit: Visit, meter: Meter, curve: PriceCurve) -> Markup:
         vocabulary.PER_KWH,
         vocabulary.names(say),
         partial(say.number, digits=4),
+        say.colon,
     )
     return drawings.prices(curve, caption, say.time, weekday, say.gettext("Now"))

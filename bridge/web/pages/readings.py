@@ -148,6 +148,7 @@ def _day_page(visit: Visit, history: History, on: date) -> Response:
         drawings.POWER[history.meter.energy],
         vocabulary.names(say),
         say.number,
+        say.colon,
     )
     return visit.page(
         "day.html",
@@ -175,7 +176,7 @@ def _said_of(visit: Visit, shown: Day) -> str:
     say = visit.speech
     words = vocabulary.names(say)
     totals = [
-        f"{words[f'{side} {tariff}']}: {say.number(amount)} {vocabulary.unit((side, tariff))}"
+        f"{words[f'{side} {tariff}']}{say.colon} {say.number(amount)} {vocabulary.unit((side, tariff))}"
         for side, tariffs in (shown.amounts.sides if shown.amounts else {}).items()
         for tariff, amount in tariffs.items()
     ]
@@ -186,9 +187,17 @@ def _caption(visit: Visit, shown: Period, title: str) -> Caption:
     say = visit.speech
     amounts = shown.sum.amounts.sides if shown.sum.amounts else {}
     words = vocabulary.names(say)
-    totals = [f"{words[f'{side} total']}: {say.number(each['total'])}" for side, each in amounts.items()]
+    totals = [
+        f"{words[f'{side} total']}{say.colon} {say.number(each['total'])}" for side, each in amounts.items()
+    ]
     return Caption(
-        "period", f"{shown.meter.label}, {title}", "; ".join(totals), drawings.ENERGY, words, say.number
+        "period",
+        f"{shown.meter.label}, {title}",
+        "; ".join(totals),
+        drawings.ENERGY,
+        words,
+        say.number,
+        say.colon,
     )
 
 

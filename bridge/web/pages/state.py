@@ -1,5 +1,6 @@
 """Sources and sinks: how everything is that the bridge depends on, since when, and what to do."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +10,14 @@ from werkzeug.wrappers import Response
 
 from bridge.fetching.readable import NothingKnown
 from bridge.ledger import ADVICE_ON_DAMAGE
+from bridge.metering.model import BRUSSELS
 from bridge.service.window import Condition
 from bridge.text.endings import ForTheUser
 from bridge.web.pages import asking
 from bridge.web.visit import Visit
 
 _GOOD = {"ok", "online"}
+_WHEN, _WRITTEN = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}\b"), "%Y-%m-%d %H:%M:%S%z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,23 @@ def show(visit: Visit) -> Response:
         parts=[] if visit.house.trouble else list(_parts(visit)),
         info=status.info if status else None,
         advice=status.problem.get("advice") if status else None,
-        lines=visit.house.log(),
+        lines=_log(visit),
         pause=asking.pause(visit),
     )
 
 
 def log_lines(visit: Visit) -> Response:
     """The last lines of the log, as text."""
-    return Response("\n".join(visit.house.log()), mimetype="text/plain")
+    return Response("\n".join(_log(visit)), mimetype="text/plain")
+
+
+def _log(visit: Visit) -> list[str]:
+    """At Belgium's time, as everything on the page is; the machine may have another."""
+    return [_WHEN.sub(_in_belgium, line) for line in visit.house.log()]
+
+
+def _in_belgium(found: re.Match[str]) -> str:
+    return f"{datetime.strptime(found[0], _WRITTEN).astimezone(BRUSSELS):{_WRITTEN}}"
 
 
 def _parts(visit: Visit) -> Iterator[Part]:
