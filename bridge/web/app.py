@@ -28,7 +28,7 @@ from bridge.web.reports import Reports
 from bridge.web.scrapes import metrics
 from bridge.web.sessions import FORM_FIELD, Key, Session, Sessions
 from bridge.web.uploads import LARGEST
-from bridge.web.visit import Visit
+from bridge.web.visit import Visit, spoken
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -113,7 +113,8 @@ class App:
     def _answer(self, request: Request) -> Response:
         self._interviews.tidy()
         if self._door.is_shut(request):
-            return Response(f"{self._door.words_when_shut}\n", 403, mimetype="text/plain")
+            words = spoken(request, self._house().settings.language).gettext(self._door.words_when_shut)
+            return Response(f"{words}\n", 403, mimetype="text/plain")
         visit = self._visit(request)
         response = self._guarded(visit)
         if visit.session.is_new:

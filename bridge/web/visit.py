@@ -26,9 +26,15 @@ from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.reports import Reports
 from bridge.web.sessions import FORM_FIELD, Session
-from bridge.web.speech import LANGUAGES, Speech, speech
+from bridge.web.speech import LANGUAGES, Language, Speech, speech
 
 _HERE = Path(__file__).parent
+
+
+def spoken(request: Request, otherwise: Language) -> Speech:
+    """As the browser asks for, or otherwise."""
+    asked_for = request.accept_languages.best_match(LANGUAGES)
+    return speech(next((each for each in LANGUAGES if each == asked_for), otherwise))
 
 
 @dataclass
@@ -49,8 +55,7 @@ class Visit:
     @cached_property
     def speech(self) -> Speech:
         """The browser's language, or the configuration's."""
-        asked_for = self.request.accept_languages.best_match(LANGUAGES)
-        return speech(next((each for each in LANGUAGES if each == asked_for), self.house.settings.language))
+        return spoken(self.request, self.house.settings.language)
 
     def url(self, endpoint: str, /, **values: object) -> str:
         """Where a page is, relative to this one: so it works below any prefix."""
