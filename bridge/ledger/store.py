@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bridge.folder.claim import is_full
-from bridge.ledger.errors import ADVICE_ON_DAMAGE, LedgerError, LedgerOutdated, reporting_damage
+from bridge.ledger.errors import ADVICE_ON_DAMAGE, Held, LedgerError, LedgerOutdated, reporting_damage
 from bridge.ledger.migrations import APPLICATION_ID, MIGRATIONS, statements
 from bridge.ledger.names import Names
 from bridge.ledger.snapshot import how_to_read
@@ -207,7 +207,20 @@ class Store:
             if code in _DISK and is_full(self._path):
                 code = sqlite3.SQLITE_FULL
             advice = _ADVICE.get(code, f"cannot be used: {error}")
-            raise LedgerError(f"the ledger {self._path} {advice}") from error
+            kind = Held if code == sqlite3.SQLITE_BUSY else LedgerError
+            raise kind(f"the ledger {self._path} {advice}") from error
+
+    def is_held(self) -> bool:
+        """Whether another program keeps us from writing now; waits for none."""
+        [(patience,)] = self.rows("PRAGMA busy_timeout")
+        self.rows("PRAGMA busy_timeout = 0")
+        try:
+            with self.transaction():
+                return False
+        except Held:
+            return True
+        finally:
+            self.rows(f"PRAGMA busy_timeout = {patience}")
 
 
 def _put(fresh: Path, path: Path) -> None:

@@ -79,6 +79,29 @@ def test_a_ledger_that_rots_while_the_bridge_runs_is_said_at_once(home: World) -
         )
 
 
+def cycles(window: Window) -> int:
+    return sum(window.figures.cycles.values()) if window.figures else 0
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_ledger_that_another_program_held_for_a_while_is_said_to_be_free_at_once(home: World) -> None:
+    window = Window()
+    with home.running(window=window) as bridge, page_of(home, window=window, wish=bridge.wish) as browser:
+        eventually(lambda: window.status and window.status.health["portal"]["state"] == "ok", 15)
+        bridge._ledger.store.rows("PRAGMA busy_timeout = 50")
+        home.clock.pass_by(minutes=6)
+        with closing(sqlite3.connect(home.data_dir / "ledger.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            browser.post("/state/ask/refresh")
+            eventually(lambda: "locked by another program" in words_of(browser.get("/state")), 10)
+            other.execute("ROLLBACK")
+        eventually(lambda: "locked by another program" not in words_of(browser.get("/state")), 10)
+        assert bridge._ledger.store.rows("PRAGMA busy_timeout") == [(50,)]
+        before = cycles(window)
+        home.clock.pass_by(minutes=6)
+        eventually(lambda: cycles(window) > before, 10)  # what came to nothing is done again
+
+
 def test_what_a_page_finds_damaged_is_said_with_everything_else(desk: World) -> None:
     desk.fetch()
     damage(desk, date(2026, 11, 20))
