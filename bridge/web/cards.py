@@ -25,7 +25,14 @@ prices:
 def card_of(prices: Iterable[PriceSettings]) -> str:
     """What is configured, as it would be written anew."""
     written = [each.model_dump(exclude_unset=True, by_alias=True) for each in prices]
-    return yaml.dump({"prices": written}, Dumper=_Card, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.dump(
+        {"prices": written},
+        Dumper=_Card,
+        sort_keys=False,
+        default_flow_style=None,
+        allow_unicode=True,
+        width=100,
+    )
 
 
 class _Card(yaml.SafeDumper):
