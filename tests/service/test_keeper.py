@@ -125,7 +125,7 @@ def test_a_folder_that_another_lets_go_of_is_taken_then(
             other.close()
             eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
             assert keeper.trouble is None
-    assert caplog.text.count("another fluvius2mqtt works in") == 1
+    assert caplog.text.count("another fluvius2mqtt is running in") == 1
 
 
 def test_who_asked_a_bridge_that_is_stopped_is_told_so(nothing: Settings, house: World) -> None:
