@@ -14,7 +14,14 @@ from bridge.ledger.costs import Costs, KnownCosts
 from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices, Prices
 from bridge.ledger.days import Days
-from bridge.ledger.errors import Damaged, LedgerError, LedgerOutdated, LedgerUnavailable
+from bridge.ledger.errors import (
+    ADVICE_ON_DAMAGE,
+    Damaged,
+    Held,
+    LedgerError,
+    LedgerOutdated,
+    LedgerUnavailable,
+)
 from bridge.ledger.figures import Figures
 from bridge.ledger.jobs import Jobs, KnownJobs
 from bridge.ledger.listing import Listing
@@ -28,7 +35,17 @@ from bridge.ledger.slots import Slots
 from bridge.ledger.store import Store
 from bridge.ledger.sums import Sums
 
-__all__ = ["Correction", "Damaged", "Ledger", "LedgerError", "LedgerOutdated", "LedgerUnavailable", "Records"]
+__all__ = [
+    "ADVICE_ON_DAMAGE",
+    "Correction",
+    "Damaged",
+    "Held",
+    "Ledger",
+    "LedgerError",
+    "LedgerOutdated",
+    "LedgerUnavailable",
+    "Records",
+]
 
 
 class Records:

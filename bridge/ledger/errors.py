@@ -25,6 +25,10 @@ class Damaged(LedgerError):
     """Some days of one meter are not as they were written; what else there is can be used."""
 
 
+class Held(LedgerUnavailable):
+    """Another program holds it, for a moment or for long."""
+
+
 class LedgerOutdated(LedgerError):
     """It was written by an older version, and only who may write it brings it up to date."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from bridge.folder.claim import is_full
 from bridge.ledger.errors import (
     ADVICE_ON_DAMAGE,
+    Held,
     LedgerError,
     LedgerOutdated,
     LedgerUnavailable,
@@ -213,8 +214,25 @@ class Store:
             if code in _DISK and is_full(self._path):
                 code = sqlite3.SQLITE_FULL
             advice = _ADVICE.get(code, f"cannot be used: {error}")
-            kind = LedgerUnavailable if code in _ADVICE.keys() - _DAMAGE else LedgerError
-            raise kind(f"the ledger {self._path} {advice}") from error
+            raise _kind_of(code)(f"the ledger {self._path} {advice}") from error
+
+    def is_held(self) -> bool:
+        """Whether another program keeps us from writing now; waits for none."""
+        [(patience,)] = self.rows("PRAGMA busy_timeout")
+        self.rows("PRAGMA busy_timeout = 0")
+        try:
+            with self.transaction():
+                return False
+        except Held:
+            return True
+        finally:
+            self.rows(f"PRAGMA busy_timeout = {patience}")
+
+
+def _kind_of(code: int) -> type[LedgerError]:
+    if code == sqlite3.SQLITE_BUSY:
+        return Held
+    return LedgerUnavailable if code in _ADVICE.keys() - _DAMAGE else LedgerError
 
 
 def _put(fresh: Path, path: Path) -> None:

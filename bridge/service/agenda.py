@@ -53,5 +53,5 @@ class Agenda:
         soonest = min(self._last_cycle, self._now()) + AT_MOST_EVERY
         retry_at = self._visits.retry_at()
         if retry_at is None:
-            return soonest if self._trouble.unusable else None
+            return soonest if self._trouble.owes_a_cycle else None
         return max(retry_at, soonest)

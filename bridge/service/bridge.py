@@ -160,7 +160,7 @@ class Bridge:
             examination = self._ledger.checks.examination()
             while True:
                 self._attend(self._until_next())
-                if self._trouble.found_by(examination):
+                if self._trouble.found_by(examination) or self._trouble.is_let_go(self._ledger):
                     self._view.bridge()
                 if self._agenda.is_due():
                     self._cycle(Occasion.SCHEDULE)
@@ -244,7 +244,8 @@ class Bridge:
 
     def _beat(self) -> None:
         if self._window:
-            self._window.broker, self._window.figures = self._broker.problem, self._gauges.read()
+            ledger = self._trouble.unusable or self._trouble.damaged
+            self._window.look(self._gauges.read(), self._broker.problem, ledger)
         if not self._broker.alive:
             return  # its thread cannot be had again: who listens to the heart starts the bridge anew
         self._heartbeat.beat(
@@ -267,7 +268,7 @@ class Bridge:
         self._gauges.begun()
         try:
             cycle = self._fetcher.fetch(occasion)
-            self._trouble.unusable = None
+            self._trouble.is_over()
         except (FolderError, LedgerError) as error:
             self._trouble.noticed(error)
             cycle.errors.append(error)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bridge.folder.claim import FolderError
-from bridge.ledger import LedgerError
+from bridge.ledger import Held, Ledger, LedgerError
 from bridge.mqtt import BrokerAway
 
 log = logging.getLogger(__name__)
@@ -17,12 +17,25 @@ class Trouble:
     def __init__(self) -> None:
         self.unusable: str | None = None  # until it can be used again
         self.damaged: str | None = None  # found once after each start
+        self.owes_a_cycle = False  # one may have kept nothing
+        self._is_held = False
 
     def noticed(self, error: FolderError | LedgerError) -> None:
         """The ledger cannot be used."""
         if self.unusable != str(error):
             log.error("%s", error)
-        self.unusable = str(error)
+        self.unusable, self.owes_a_cycle, self._is_held = str(error), True, isinstance(error, Held)
+
+    def is_over(self) -> None:
+        """A whole cycle could use it."""
+        self.unusable, self.owes_a_cycle, self._is_held = None, False, False
+
+    def is_let_go(self, ledger: Ledger) -> bool:
+        """Whether a program that held the ledger does not any more, which is so only once."""
+        if not self._is_held or ledger.store.is_held():
+            return False
+        self.unusable, self._is_held = None, False
+        return True
 
     def found_damage(self, error: LedgerError) -> None:
         """A part of the ledger is not as it was written."""

@@ -1,7 +1,7 @@
 """What others see of the bridge at work: the page and metrics, which look and never touch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bridge.fetching.files import Outcome
@@ -32,6 +32,19 @@ class Figures:
     connected: bool  # to the broker
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How something does that the bridge depends on."""
+
+    wrong: str | None = None  # for the user; None while all is well
+    since: datetime | None = None  # aware: it is well, or not, since then; None before anyone looked
+
+    def seen(self, wrong: str | None, now: datetime) -> "Condition":
+        """How it does now: of a trouble that goes on the words may change."""
+        goes_on = self.since is not None and bool(self.wrong) == bool(wrong)
+        return replace(self, wrong=wrong) if goes_on else Condition(wrong, now)
+
+
 @dataclass(slots=True)
 class Window:
     """Filled by the thread that works, and empty until it has looked around for the first time.
@@ -44,8 +57,15 @@ class Window:
 
     status: BridgeStatus | None = None
     figures: Figures | None = None
-    broker: str | None = None  # what is wrong with the connection, for the user
+    broker: Condition = Condition()  # the connection
+    ledger: Condition = Condition()
     meters: tuple[Meter, ...] = ()
     imports: tuple[Imported, ...] = ()  # the latest first
     progress: dict[str, Progress] = field(default_factory=dict)  # by EAN: looked up, never walked through
     shows_meters: bool = True
+
+    def look(self, figures: Figures, broker: str | None, ledger: str | None) -> None:
+        """What is seen while the bridge lives; the texts say what is wrong."""
+        self.figures = figures
+        self.broker = self.broker.seen(broker, figures.at)
+        self.ledger = self.ledger.seen(ledger, figures.at)

@@ -4,6 +4,7 @@ import logging
 import mimetypes
 from collections.abc import Callable, Iterable
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING
@@ -14,9 +15,11 @@ from werkzeug.wrappers import Request, Response
 
 from bridge.fetching.readable import NothingKnown
 from bridge.folder.claim import unwritable
+from bridge.ledger import LedgerError
 from bridge.text.endings import ForTheUser
 from bridge.web.answers import Answers
 from bridge.web.doors import Door, is_from_elsewhere, why_elsewhere
+from bridge.web.findings import Findings
 from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.pages import PAGES
@@ -24,7 +27,8 @@ from bridge.web.patience import Patience
 from bridge.web.reports import Reports
 from bridge.web.scrapes import metrics
 from bridge.web.sessions import FORM_FIELD, Key, Session, Sessions
-from bridge.web.visit import Visit
+from bridge.web.uploads import LARGEST
+from bridge.web.visit import Visit, spoken
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -59,7 +63,7 @@ class App:
         self._house, self._door = house, door
         self._sessions = Sessions(key, door.password, lambda: house().now())
         self._patience = Patience(lambda: house().now())
-        self._answers, self._reports = Answers(), Reports()
+        self._answers, self._reports, self._findings = Answers(), Reports(), Findings()
         self._interviews = Interviews(lambda: house().now())
         self._rules = Map(
             [Rule(each.path, endpoint=name, methods=each.methods) for name, each in PAGES.items()]
@@ -75,10 +79,8 @@ class App:
         """Answer one request."""
         request = Request(environ)
         request.max_content_length = self.largest(request)  # Werkzeug puts files aside, not into memory
-        response = self._answer(request)
+        response = _with_headers(self._answer(request))
         response.call_on_close(request.close)  # with it the files of a form
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
         return response(environ, start_response)
 
     def largest(self, request: Request) -> int:
@@ -94,6 +96,14 @@ class App:
             return _LARGEST_FORM
         return PAGES[endpoint].largest if endpoint in PAGES else _LARGEST_FORM
 
+    def too_large(self, request: Request) -> Response:
+        """What is answered to one that is not received."""
+        if self._door.is_shut(request):
+            return _with_headers(Response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
+        visit = self._visit(request)
+        most = LARGEST // 1024**2 if self.largest(request) == LARGEST else None
+        return _with_headers(visit.page("too_large.html", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, most=most))
+
     def _urls(self, request: Request) -> MapAdapter:
         return self._rules.bind("", path_info=request.path, default_method=request.method)
 
@@ -103,9 +113,17 @@ class App:
     def _answer(self, request: Request) -> Response:
         self._interviews.tidy()
         if self._door.is_shut(request):
-            return Response(f"{self._door.words_when_shut}\n", 403, mimetype="text/plain")
+            words = spoken(request, self._house().settings.language).gettext(self._door.words_when_shut)
+            return Response(f"{words}\n", 403, mimetype="text/plain")
+        visit = self._visit(request)
+        response = self._guarded(visit)
+        if visit.session.is_new:
+            self._sessions.keep(visit.session, response)
+        return response
+
+    def _visit(self, request: Request) -> Visit:
         session = self._sessions.of(request)
-        visit = Visit(
+        return Visit(
             request,
             self._house(),
             self._urls(request),
@@ -114,12 +132,9 @@ class App:
             answers=self._answers,
             interviews=self._interviews,
             reports=self._reports,
+            findings=self._findings,
             has_door=self._door.password is not None,
         )
-        response = self._guarded(visit)
-        if visit.session.is_new:
-            self._sessions.keep(visit.session, response)
-        return response
 
     def _guarded(self, visit: Visit) -> Response:
         try:
@@ -131,6 +146,8 @@ class App:
         except NothingKnown as nothing:
             return visit.page("nothing.html", words=str(nothing))
         except ForTheUser as error:
+            if isinstance(error, LedgerError):
+                visit.found(error)
             return visit.page("error.html", 503, code=503, words=str(error))
         except Exception:
             log.exception("the page %s failed", visit.request.path)
@@ -183,3 +200,9 @@ class App:
         response.headers["Cache-Control"] = "no-cache"  # asked for each time, and sent when it changed
         response.set_etag(sha256(content).hexdigest()[:16])
         return response.make_conditional(request)
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

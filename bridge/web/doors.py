@@ -8,6 +8,7 @@ from werkzeug.wrappers import Request
 
 from bridge.config import WebSettings
 from bridge.text.hosts import is_called_as_this_machine
+from bridge.web.refusals import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,12 @@ class Door:
 
     @property
     def words_when_shut(self) -> str:
-        """What those are told."""
+        """What those are told, in English."""
         if self.only_from is not None:
-            return "This page is not for you."
-        return "Without a password this page answers only as localhost, on its own machine: set web.password."
+            return N_("This page is not for you.")
+        return N_(
+            "Without a password this page answers only as localhost, on its own machine: set web.password."
+        )
 
     def opens_for(self, password: str) -> bool:
         """Whether it is the right one."""

@@ -35,6 +35,11 @@ class Speech:
         self._locale = Locale.parse(_LOCALES[language])
         self._words, self._plurals, self._which = _catalog(language)
 
+    @property
+    def colon(self) -> str:
+        """As it follows a word: in French after a narrow space that breaks no line."""
+        return "\N{NARROW NO-BREAK SPACE}:" if self.language == "fr" else ":"
+
     def gettext(self, words: str) -> str:
         """A sentence; what has no translation stays English."""
         return self._words.get(words, words)
@@ -86,15 +91,24 @@ class Speech:
         return format_date(month, "LLL", locale=self._locale)
 
     def time(self, instant: datetime) -> str:
-        """13:45."""
-        return format_time(instant, "HH:mm", tzinfo=BRUSSELS, locale=self._locale)
+        """13:45; of the hour that the clock has twice, which of the two it is."""
+        text = format_time(instant, "HH:mm", tzinfo=BRUSSELS, locale=self._locale)
+        return f"{text}{self._which_of_two(instant)}"
 
     def instant(self, instant: datetime | str) -> str:
         """20 Nov 2026, 13:45; also of a text that an instant was written as."""
         if isinstance(instant, str):
             instant = datetime.fromisoformat(instant)
         text = format_datetime(instant, "medium", tzinfo=BRUSSELS, locale=self._locale).rpartition(":")[0]
-        return self._first(instant.astimezone(BRUSSELS), text)
+        return f"{self._first(instant.astimezone(BRUSSELS), text)}{self._which_of_two(instant)}"
+
+    def _which_of_two(self, instant: datetime) -> str:
+        """Nothing where the clock says this time once."""
+        local = instant.astimezone(BRUSSELS)
+        if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+            return ""
+        which = self.gettext("winter time") if local.fold else self.gettext("summer time")
+        return f" ({which})"
 
     def _first(self, day: date, text: str) -> str:
         """In French a month begins with its 1er, which Babel does not know."""

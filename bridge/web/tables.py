@@ -110,7 +110,7 @@ def of_prices(say: Speech, curve: PriceCurve) -> Table:
         for each, *of_sides in zip(known, *shown.values(), strict=True)
     ]
     heads = [f"{names(say)[f'line {side} total']} ({PER_KWH})" for side in shown]
-    return Table(say.gettext("Every quarter-hour"), [say.gettext("From"), *heads], rows)
+    return Table(say.gettext("Every quarter-hour"), [say.gettext("Time"), *heads], rows)
 
 
 def _price(say: Speech, amount: Decimal | None) -> str:

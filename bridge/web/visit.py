@@ -17,17 +17,24 @@ from werkzeug.wrappers import Request, Response
 
 from bridge import __version__
 from bridge.config.asked import UsageError, meters_named
-from bridge.ledger import Records
+from bridge.ledger import LedgerError, Records
 from bridge.metering.model import Meter
 from bridge.web import vocabulary
 from bridge.web.answers import Answers
+from bridge.web.findings import Findings
 from bridge.web.house import House
 from bridge.web.interviews import Interviews
 from bridge.web.reports import Reports
 from bridge.web.sessions import FORM_FIELD, Session
-from bridge.web.speech import LANGUAGES, Speech, speech
+from bridge.web.speech import LANGUAGES, Language, Speech, speech
 
 _HERE = Path(__file__).parent
+
+
+def spoken(request: Request, otherwise: Language) -> Speech:
+    """As the browser asks for, or otherwise."""
+    asked_for = request.accept_languages.best_match(LANGUAGES)
+    return speech(next((each for each in LANGUAGES if each == asked_for), otherwise))
 
 
 @dataclass
@@ -42,13 +49,13 @@ class Visit:
     answers: Answers  # to what was asked for on the page
     interviews: Interviews  # about the configuration
     reports: Reports
+    findings: Findings
     has_door: bool  # whether one can sign out
 
     @cached_property
     def speech(self) -> Speech:
         """The browser's language, or the configuration's."""
-        asked_for = self.request.accept_languages.best_match(LANGUAGES)
-        return speech(next((each for each in LANGUAGES if each == asked_for), self.house.settings.language))
+        return spoken(self.request, self.house.settings.language)
 
     def url(self, endpoint: str, /, **values: object) -> str:
         """Where a page is, relative to this one: so it works below any prefix."""
@@ -68,6 +75,10 @@ class Visit:
     def ask(self, command: str, /, **request: str) -> str:
         """Ask the bridge for something; returns the mark by which its answer is found."""
         return self.answers.ask(self.house.wish, command, self.house.now(), **request)
+
+    def found(self, error: LedgerError) -> None:
+        """Have the page about how everything is say it too."""
+        self.findings.found(self.house.window, error, self.house.now())
 
     @contextmanager
     def meter(self, name: str) -> Iterator[tuple[Records, Meter]]:

@@ -132,7 +132,7 @@ def prices(say: Speech, price: Price) -> list[str]:
     words = names(say)
     sides = ("consumption", price.consumption), ("injection", price.injection)
     return [
-        f"{words[f'line {side} {tariff}']}: {say.number(amount, 4, always=True)} {PER_KWH}"
+        f"{words[f'line {side} {tariff}']}{say.colon} {say.number(amount, 4, always=True)} {PER_KWH}"
         for side, by_tariff in sides
         for tariff, amount in by_tariff.items()
     ]

@@ -127,7 +127,7 @@ def test_a_folder_that_another_lets_go_of_is_taken_then(
             other.close()
             eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
             assert keeper.trouble is None
-    assert caplog.text.count("another fluvius2mqtt works in") == 1
+    assert caplog.text.count("another fluvius2mqtt is running in") == 1
 
 
 def test_a_ledger_that_another_program_lets_go_of_is_opened_then(
@@ -142,7 +142,7 @@ def test_a_ledger_that_another_program_lets_go_of_is_opened_then(
         other.execute("BEGIN EXCLUSIVE")
         with keeping(Keeper(house.settings, is_seen=True)) as keeper:
             eventually(lambda: keeper.trouble is not None, 10)
-            assert "is held by another program" in str(keeper.trouble)
+            assert "is locked by another program" in str(keeper.trouble)
             other.close()
             eventually(lambda: states(mosquitto) == {"fluvius": "online"}, 20)
             assert keeper.trouble is None

@@ -1,5 +1,6 @@
 """What the bridge is asked for on the page, and what it answers."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -68,6 +69,24 @@ def test_a_broker_that_is_away_is_the_reason_that_is_given(desk: World) -> None:
     with at_work(desk) as browser:
         said = answered(browser, "republish")
     assert "Not done not everything could be published:" in said
+
+
+def test_what_fluvius_gave_is_kept_while_the_broker_is_away_and_both_are_said(desk: World) -> None:
+    with at_work(desk) as browser:
+        said = answered(browser, "refresh")
+    assert desk.asked() > 0
+    assert "Done in part Fluvius was asked, and what it answered is kept here. what Fluvius" in said
+    assert "Not done" not in said
+
+
+def test_a_colon_stands_alone_in_french(home: World) -> None:
+    with at_work(home) as browser:
+        browser.session.headers["Accept-Language"] = "fr"
+        path = browser.post("/state/ask/republish").url.removeprefix(browser.root)
+        eventually(lambda: "data-live" not in browser.get(path).text, 10)
+        assert "<strong>Terminé</strong>\N{NARROW NO-BREAK SPACE}: " in browser.get(path).text
+        day = browser.get("/meters/home/day").text
+    assert re.search(r"\w: ", re.sub("<[^>]*>", "", day.partition("<main")[2])) is None
 
 
 def test_two_people_at_once_have_an_answer_each(home: World) -> None:

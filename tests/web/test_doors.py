@@ -229,8 +229,12 @@ def test_a_page_without_a_password_says_what_another_name_needs(desk: World) -> 
     with page_of(desk) as browser:
         refused = browser.get("/state", headers={"Host": "energy.example"})
         assert (refused.status_code, "set web.password" in refused.text) == (403, True)
+        german = browser.get("/state", headers={"Host": "energy.example", "Accept-Language": "de"})
+        assert "Ohne Passwort" in german.text
     with page_of(desk, door=Door(only_from="172.30.32.2")) as browser:
         assert browser.get("/state").text == "This page is not for you.\n"
+        dutch = browser.get("/state", headers={"Accept-Language": "nl"})
+        assert dutch.text == "Deze pagina is niet voor jou bestemd.\n"
 
 
 @pytest.mark.parametrize(

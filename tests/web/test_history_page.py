@@ -1,6 +1,9 @@
 """History is fetched, watched and stopped on the page."""
 
+import re
 from datetime import date
+from html import unescape
+from urllib.parse import urljoin
 
 import pytest
 
@@ -46,6 +49,7 @@ def test_a_bar_shows_how_far_it_is_and_a_button_stops_it(home: World) -> None:
         assert "20 of 80 requests Fluvius asks for patience until 10:00" in words_of(page)
         assert "Its turn comes." in words_of(page)
         assert "data-live" in page.text
+        assert "Stop all" in words_of(page)
     home.simulator.fault("unavailable")
     with home.running(window=window) as bridge, page_of(home, window=window, wish=bridge.wish) as browser:
         stopped = browser.post("/data/stop-history").url.removeprefix(browser.root)
@@ -94,3 +98,26 @@ def test_a_household_of_files_is_shown_the_way_to_them(desk: World) -> None:
         page = browser.get("/data/history")
     assert "the history of yours comes from files" in words_of(page)
     assert 'name="from"' not in page.text
+
+
+def test_a_hole_leads_to_where_it_can_be_fetched(desk: World) -> None:
+    desk.meters = [HOME, GAS]
+    desk.fetch()
+    with page_of(desk) as browser:
+        page = browser.get("/meters/home/day/2026-10-05", headers={"Accept-Language": "en"})
+        link = re.findall(r'<a href="([^"]+)">Fetch history</a>', page.text)[0]
+        form = browser.session.get(urljoin(page.url, unescape(link))).text
+        assert 'name="from" required value="2026-10-05"' in form
+        assert 'name="to" value="2026-10-05"' in form
+        assert '<option value="home" selected>' in form
+        assert "Fetch history" not in browser.get("/meters/home/day/2026-11-20").text
+        assert "Fetch history" not in browser.get("/meters/home/day/2020-10-05").text
+
+
+def test_totals_of_some_days_of_a_span_say_of_how_many_and_which_are_missing(desk: World) -> None:
+    desk.fetch()
+    with page_of(desk) as browser:
+        said = words_of(browser.get("/meters/home/month/2026-11", headers={"Accept-Language": "en"}))
+        dutch = words_of(browser.get("/meters/home/year/2026", headers={"Accept-Language": "nl"}))
+    assert "The totals are of 7 days : 13 days before the first reading. Fetch history Consumption" in said
+    assert "De totalen zijn van 7 dagen : 317 dagen" in dutch

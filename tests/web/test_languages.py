@@ -1,7 +1,7 @@
 """The page in Dutch, French and German."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -86,3 +86,27 @@ def test_a_page_speaks_the_browsers_language(desk: World, wanted: str, language:
         page = browser.get("/meters/home", headers={"Accept-Language": wanted})
         assert f'<html lang="{language}">' in page.text
         assert words in words_of(page)
+
+
+@pytest.mark.parametrize(
+    ("language", "summer", "winter"),
+    [
+        ("en", "summer time", "winter time"),
+        ("nl", "zomertijd", "wintertijd"),
+        ("fr", "heure d’été", "heure d’hiver"),  # noqa: RUF001 - as it is written
+        ("de", "Sommerzeit", "Winterzeit"),
+    ],
+)
+def test_the_hour_that_the_clock_has_twice_is_told_apart(
+    language: Language, summer: str, winter: str
+) -> None:
+    say = speech(language)
+    quarters = [
+        datetime(2026, 10, 24, 23, 45, tzinfo=UTC) + timedelta(minutes=15) * each for each in range(10)
+    ]
+    told = [say.time(each) for each in quarters]
+    assert told[:2] == ["01:45", f"02:00 ({summer})"]
+    assert told[4:6] == [f"02:45 ({summer})", f"02:00 ({winter})"]
+    assert told[-1] == "03:00"
+    assert say.instant(quarters[5]).endswith(f"02:00 ({winter})")
+    assert say.time(datetime(2026, 3, 29, 1, tzinfo=UTC)) == "03:00"

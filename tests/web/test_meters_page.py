@@ -102,6 +102,17 @@ def test_gas_comes_days_later_and_its_page_says_so(reader: Reader) -> None:
     assert "Monthly peaks" not in said
 
 
+def test_the_gas_of_yesterday_is_not_over_before_six_and_the_day_before_is_not_yesterday(
+    reader: Reader,
+) -> None:
+    reader.fetch()
+    reader.clock.move_to("2026-11-21 04:20")
+    said = words(reader.world, "gas")
+    assert "Latest day Thursday, 19 November 2026" in said
+    assert "Yesterday" not in said
+    assert "Yesterday Friday, 20 November 2026" in words(reader.world)
+
+
 def test_before_the_bridge_has_looked_the_page_says_that(reader: Reader) -> None:
     reader.fetch()
     assert "has not looked at this meter since it started" in words(reader.world, window=Window())
@@ -268,6 +279,18 @@ def test_a_damaged_day_is_named_instead_of_a_wrong_peak(reader: Reader) -> None:
     assert "2026-11-20" in words_of(page)
 
 
+def test_a_damaged_day_of_one_meter_hides_no_other(reader: Reader) -> None:
+    reader.fetch()
+    damage(reader.world, DAY)
+    with page_of(reader.world) as browser:
+        page = browser.get("/meters", headers=ENGLISH)
+    assert page.status_code == 200
+    home, gas = words_of(page).split(" gas ")
+    assert "home Damaged" in home
+    assert "2026-11-20" in home
+    assert "Complete until" in gas
+
+
 FIVE_HUNDRED = [
     {"name": f"meter {number}", "ean": f"5414488200000{number:05}", "serial": f"1SAG{number}"}
     for number in range(10_000, 10_500)
@@ -288,6 +311,8 @@ def test_one_of_five_hundred_meters_is_found(desk: World) -> None:
         found = words_of(browser.get("/meters?q=meter+10321", headers=ENGLISH))
         assert ("1 meter " in found, found.count("No complete day yet")) == (True, 1)
         assert "meter 10321" in words_of(browser.get("/meters/meter_10321", headers=ENGLISH))
+        none = browser.get("/meters?q=<b>attic", headers=ENGLISH)
+        assert "No meter has “<b>attic” in its name or EAN. All meters" in words_of(none)
 
 
 def test_one_of_five_hundred_meters_is_found_in_the_settings(desk: World) -> None:

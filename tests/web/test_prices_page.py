@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from bridge.publishing.publisher import BridgeStatus
 from bridge.service.window import Window
 from bridge.web.speech import speech
 from tests.rig.cards import DYNAMIC, FIXED, GAS_CARD, KW, prices_of
+from tests.rig.ledgers import damage
 from tests.rig.pages import Browser, page_of, words_of
 from tests.rig.reading import Reader
 from tests.rig.world import HOME, World
@@ -56,7 +58,7 @@ def test_the_parts_of_a_day_add_up_to_what_it_cost(priced: Reader) -> None:
     with priced.world.ledger() as ledger:
         ledger.costs.bring_up_to_date(home, priced.world.settings.timeline(home))
     said = words(priced.world, "/meters/home/day")
-    total, parts = re.findall(r"Costs (-?€[0-9.]+) What is in it (.*)", said)[0]
+    total, parts = re.findall(r"Costs (-?€[0-9.]+) What they are made of (.*)", said)[0]
     amounts = [Decimal(each.replace("€", "")) for each in re.findall(r": (-?€[0-9.]+)", parts)]
     assert "Compensation for injection: -€" in parts
     assert abs(sum(amounts) - Decimal(total.replace("€", ""))) <= Decimal("0.03")
@@ -69,7 +71,8 @@ def test_without_prices_the_page_says_how_to_add_some(reader: Reader) -> None:
     reader.fetch()
     said = words(reader.world)
     assert "No prices are configured" in said
-    assert "write them below the key prices in the configuration" in said
+    assert "config.example.yaml" not in said
+    assert "Add prices in the settings" in said
     assert "Compare contracts" in said
 
 
@@ -220,11 +223,29 @@ def test_a_card_can_be_a_file_and_is_shown_to_be_edited(priced: Reader) -> None:
         )
 
 
-def test_the_example_is_a_card_that_is_understood(priced: Reader) -> None:
+def typed_in(page: str) -> str:
+    return unescape(page.partition("<textarea")[2].partition(">")[2].partition("</textarea>")[0])
+
+
+def test_ones_own_prices_are_there_to_be_changed(priced: Reader) -> None:
     with page_of(priced.world) as browser:
         page = browser.get("/prices/compare", headers=ENGLISH).text
-        example = page.partition("<textarea")[2].partition(">")[2].partition("</textarea>")[0]
-        assert "Together" in answer(browser, example)
+        assert "Your own prices stand here" in page
+        assert "data management: 18.56" in typed_in(page)
+        same, dearer = (
+            answer(browser, text, meter="home")
+            for text in (typed_in(page), typed_in(page).replace("grid: 0.0531", "grid: 0.0631"))
+        )
+    assert "Difference €0.00" in same
+    assert re.search(r"Difference €[1-9]", dearer)
+
+
+def test_the_example_is_a_card_that_is_understood(priced: Reader) -> None:
+    priced.world.changes.pop("prices")
+    with page_of(priced.world) as browser:
+        page = browser.get("/prices/compare", headers=ENGLISH).text
+        assert "Together" in answer(browser, typed_in(page))
+        assert "#" not in typed_in(page)  # a comment, which would be English
 
 
 def test_without_prices_of_ones_own_the_card_stands_alone(reader: Reader) -> None:
@@ -285,6 +306,14 @@ def test_days_of_which_nothing_is_known_are_said(priced: Reader) -> None:
     with page_of(priced.world) as browser:
         said = answer(browser, card(FIXED), to="2026-01-01", meter="home")
     assert "Nothing of these days is known of home, only from Wednesday, 21 October 2026 to Friday" in said
+
+
+def test_a_damaged_day_of_one_meter_leaves_the_others_to_be_compared(priced: Reader) -> None:
+    damage(priced.world, date(2026, 11, 16))
+    with page_of(priced.world) as browser:
+        said = answer(browser, card(FIXED, GAS_CARD))
+    assert "(home: 2026-11-16)" in said
+    assert re.search(r"gas \w+, \d+ October 2026 to \w+, \d+ November 2026: \d+ days gas Part", said)
 
 
 def test_nothing_is_kept_and_a_form_from_elsewhere_does_nothing(priced: Reader) -> None:

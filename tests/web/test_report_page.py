@@ -3,6 +3,7 @@
 import io
 import random
 import zipfile
+from html import unescape
 
 import pytest
 
@@ -26,13 +27,15 @@ def test_it_is_made_looked_through_and_saved(hut: World) -> None:
     with page_of(hut) as browser:
         said = made(browser)
         assert "Works Sign in: Fluvius accepts" in said
-        assert "What is in it manifest.json 001.json" in said
+        assert "What the report holds manifest.json 001.json" in said
         page = browser.get("/state/report/001.json")
         saved = browser.get("/state/fluvius2mqtt-report.zip")
-    assert page.headers["Content-Type"].startswith("text/plain")
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert words_of(page).count("Back to the report") == 2
+    shown = unescape(page.text.partition("<pre")[2].partition(">")[2].partition("</pre>")[0])
     assert saved.headers["Content-Disposition"] == "attachment; filename=fluvius2mqtt-report.zip"
     with zipfile.ZipFile(io.BytesIO(saved.content)) as archive:
-        assert archive.read("001.json").decode() == page.text
+        assert archive.read("001.json").decode().strip() == shown.strip()
         whole = b"".join(map(archive.read, archive.namelist())).decode()
     for secret in (hut.email, hut.password, HOME["ean"], HOME["serial"]):
         assert secret not in whole

@@ -16,6 +16,7 @@ from bridge.web.visit import Visit
 
 _COMMANDS = ("refresh", "republish")
 _SOURCES = ("portal", "energy_api")
+_IN_PART = ("what Fluvius answered is ", "everything is published, but ")  # how such refusals begin
 _LONG = timedelta(minutes=10)
 _SHOWN = 50  # meters
 
@@ -46,6 +47,7 @@ def asked(visit: Visit, mark: str) -> Response:
         "asked.html",
         asked=found,
         data=data,
+        is_in_part=bool(found.refusal and found.refusal.startswith(_IN_PART)),
         new_days=list(_new_days(data)),
         is_late=visit.house.now() - found.at > _LONG,
         pause=pause(visit),

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from bridge.config import ConfigError
 from bridge.config.price_file import read_prices
 from bridge.fetching.readable import NothingKnown
-from bridge.ledger import Records
+from bridge.ledger import Damaged, Records
 from bridge.metering.contract import Part
 from bridge.metering.model import Meter
 from bridge.publishing.costs import rounded
@@ -18,6 +18,7 @@ from bridge.service import comparison
 from bridge.service.comparison import MONTHS, OURS, Comparison
 from bridge.text.foreign import clean
 from bridge.web import vocabulary
+from bridge.web.cards import EXAMPLE, card_of
 from bridge.web.pages.prices import chosen
 from bridge.web.readings import FIRST, LAST, signed
 from bridge.web.speech import Speech
@@ -26,26 +27,13 @@ from bridge.web.visit import Visit
 
 _AT_ONCE = 10  # meters
 _CARD = "card"  # what mistakes call it
-_EXAMPLE = """\
-prices:
-  - from: 2020-01-01
-    consumption:           # euros for a kWh, without VAT
-      energy: 0.1185       # or {high: 0.1342, low: 0.1105}, or {dynamic: {factor: 1.04, base: 0.0089}}
-      grid: 0.0531
-      levies: 0.0507
-    injection:
-      energy: 0.03
-    fees_per_year: {supplier: 35, data management: 18.56}
-    capacity: {per_kw_year: 48.10}
-    vat: 6
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What the form holds."""
 
-    card: str = _EXAMPLE
+    card: str
     first: date | None = None
     last: date | None = None
     meter: str = ""
@@ -64,7 +52,7 @@ class Told:
 def show(visit: Visit) -> Response:
     """The form, and what comes of it."""
     say, is_sent = visit.speech, visit.request.method == "POST"
-    asked, told = _asked(visit) if is_sent else Asked(), Told()
+    asked, told = _asked(visit) if is_sent else Asked(_own(visit) or EXAMPLE), Told()
     with visit.house.records() as records:
         meters = visit.house.meters(records)
         if is_sent and not asked.mistakes:
@@ -74,9 +62,16 @@ def show(visit: Visit) -> Response:
         asked=asked,
         told=told,
         meters=meters,
+        is_own=asked.card == _own(visit),
         may_be_all=len(meters) <= _AT_ONCE,
         tables=[(each, _table(say, each) if each.days else None, _remarks(say, each)) for each in told.found],
     )
+
+
+def _own(visit: Visit) -> str | None:
+    """The household's own prices, of which one changes the numbers."""
+    prices = visit.house.settings.prices
+    return card_of(prices) if prices else None
 
 
 def _meant(meters: Sequence[Meter], name: str) -> Sequence[Meter]:
@@ -130,7 +125,8 @@ def _told(visit: Visit, asked: Asked, records: Records, meters: Sequence[Meter])
     for meter, its_own in timelines.items():
         try:
             found.append(comparison.compared(records, meter, its_own, floor, span))
-        except NothingKnown as error:
+        except (NothingKnown, Damaged) as error:
+            visit.found(error)
             unknown.append(str(error))
     return Told(found, unknown=unknown)
 
@@ -185,9 +181,8 @@ def _remarks(say: Speech, found: Comparison) -> list[str]:
     for column in found.columns:
         for why, count in column.unknown.items():
             left_out = say.ngettext("%(num)s day is left out", "%(num)s days are left out", count)
-            remarks.append(
-                f"{left_out % {'num': count}} ({_name(say, column.name)}): {vocabulary.why(say, why)}"
-            )
+            days = f"{left_out % {'num': count}} ({_name(say, column.name)})"
+            remarks.append(f"{days}{say.colon} {vocabulary.why(say, why)}")
     if found.differences_in_a_year and found.lacks_seasons:
         remarks.append(
             say.gettext("The difference in a year is reckoned from days that are not of all seasons.")

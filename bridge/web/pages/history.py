@@ -42,12 +42,15 @@ def show(visit: Visit) -> Response:
     newest = visit.house.now().astimezone(BRUSSELS).date() - ONE_DAY
     status = visit.house.window.status
     first = date.fromisoformat(status.history["from"]) if status else date(newest.year - 1, 1, 1)
+    given = visit.request.args
     return visit.page(
         "history.html",
         meters=[each for each in meters if SOURCES[each.source].is_asked],
         jobs=jobs,
         shown=_OPEN,
-        first=first,
+        first=given.get("from", type=date.fromisoformat) or first,
+        last=given.get("to", type=date.fromisoformat),
+        meter=given.get("meter"),
         newest=newest,
         asked=visit.answers.of(visit.request.args.get("asked", "")),
     )

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 from bridge.fetching.progress import SWITCH_ON
 from bridge.ledger import Correction
 from bridge.metering import meterday
-from bridge.metering.model import Meter
+from bridge.metering.meterday import ONE_DAY
+from bridge.metering.model import BRUSSELS, Meter
 from bridge.metering.progress import Progress
 from bridge.text.words import Payload
 from bridge.web import meter_tables, vocabulary
@@ -64,6 +65,7 @@ def show(visit: Visit, name: str) -> Response:
         latest=latest and latest.date,
         known=known,
         yesterday=yesterday,
+        is_yesterday=yesterday == history.now.astimezone(BRUSSELS).date() - ONE_DAY,
         state=state,
         lack=shown.lacks and vocabulary.lack(say, shown.lacks, meter.energy),
         over_at=meterday.end_of(yesterday, meter.energy),
@@ -126,6 +128,7 @@ def _picture(visit: Visit, meter: Meter, said: Payload) -> Markup:
             "hole": say.gettext("Not known"),
         },
         say.number,
+        say.colon,
     )
     this = meterday.month_of(meterday.day_of(visit.house.now(), meter.energy))
     return drawings.peaks(meterday.months_until(this, MONTHS), said, caption, say.month, say.month_name)

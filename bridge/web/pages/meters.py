@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from werkzeug.wrappers import Response
 
-from bridge.ledger import Records
+from bridge.ledger import Damaged, Records
 from bridge.metering.model import Meter
 from bridge.metering.progress import Progress
 from bridge.web.visit import Visit
@@ -24,6 +24,7 @@ class Row:
     meter: Meter
     latest: date | None
     progress: Progress | None  # None until the bridge has looked at it
+    damage: str | None = None  # what is wrong with its days in the ledger, in the bridge's English
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +70,10 @@ def looked_for(
 
 
 def _row(visit: Visit, records: Records, meter: Meter) -> Row:
-    latest = records.days.latest_complete_day(meter)
-    return Row(meter, latest.date if latest else None, visit.house.window.progress.get(meter.ean))
+    progress = visit.house.window.progress.get(meter.ean)
+    try:
+        latest = records.days.latest_complete_day(meter)
+    except Damaged as error:  # the other meters are not
+        visit.found(error)
+        return Row(meter, None, progress, str(error))
+    return Row(meter, latest.date if latest else None, progress)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from bridge.config import Settings
 from bridge.metering.model import BRUSSELS, Meter
+from bridge.setup.sections import SECTIONS
 from bridge.web import tables, vocabulary
 from bridge.web.pictures import drawings
 from bridge.web.pictures.frame import Caption
@@ -41,6 +42,7 @@ def show(visit: Visit) -> Response:
         is_afternoon=now.astimezone(BRUSSELS).time() >= _PUBLISHED_AT,
         day_ahead=_health(visit),
         source=settings.day_ahead.source,
+        who_says=visit.house.place.who_says(*SECTIONS["prices"]),
     )
 
 
@@ -78,5 +80,6 @@ def _picture(visit: Visit, meter: Meter, curve: PriceCurve) -> Markup:
         vocabulary.PER_KWH,
         vocabulary.names(say),
         partial(say.number, digits=4),
+        say.colon,
     )
     return drawings.prices(curve, caption, say.time, weekday, say.gettext("Now"))

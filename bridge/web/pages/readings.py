@@ -8,14 +8,18 @@ from datetime import date
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from bridge.fetching.sources import SOURCES
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS, Meter
 from bridge.web import tables, vocabulary
 from bridge.web.pictures import drawings
 from bridge.web.pictures.frame import Caption
-from bridge.web.readings import FIRST, LAST, Day, Period, days, periods
+from bridge.web.readings import FIRST, LAST, Day, Period, State, days, periods
 from bridge.web.readings.history import History
 from bridge.web.visit import Visit
+
+_GIVEN = 3 * 365 * ONE_DAY  # Fluvius has no more
+_HOLES = {State.MISSING, State.BEFORE}  # the bridge does not ask for them by itself
 
 
 def latest(visit: Visit, name: str) -> Response:
@@ -98,7 +102,17 @@ def _period_page(visit: Visit, shown: Period, kind: str, title: str, by: _Rows, 
         back=shown.previous and _url(visit, kind, shown, shown.previous),
         on=shown.next and _url(visit, kind, shown, shown.next),
         at=at,
+        fetch=_fetch(visit, shown.meter, shown.sum.first, shown.sum.last) if shown.sum.missing else None,
     )
+
+
+def _fetch(visit: Visit, meter: Meter, first: date, last: date) -> str | None:
+    """Where what is missing of a span can be asked for, if Fluvius may still have it."""
+    today = visit.house.now().astimezone(BRUSSELS).date()
+    first, last = max(first, today - _GIVEN), min(last, today - ONE_DAY)
+    if first > last or not SOURCES[meter.source].is_asked:
+        return None
+    return visit.url("history", **{"from": first, "to": last, "meter": meter.name})
 
 
 def _url(visit: Visit, page: str, shown: Period, first: date) -> str:
@@ -134,6 +148,7 @@ def _day_page(visit: Visit, history: History, on: date) -> Response:
         drawings.POWER[history.meter.energy],
         vocabulary.names(say),
         say.number,
+        say.colon,
     )
     return visit.page(
         "day.html",
@@ -147,6 +162,7 @@ def _day_page(visit: Visit, history: History, on: date) -> Response:
         back=shown.previous and visit.url("day", name=name, on=shown.previous),
         on=shown.next and visit.url("day", name=name, on=shown.next),
         at=on,
+        fetch=_fetch(visit, history.meter, on, on) if shown.state in _HOLES else None,
     )
 
 
@@ -160,7 +176,7 @@ def _said_of(visit: Visit, shown: Day) -> str:
     say = visit.speech
     words = vocabulary.names(say)
     totals = [
-        f"{words[f'{side} {tariff}']}: {say.number(amount)} {vocabulary.unit(side)}"
+        f"{words[f'{side} {tariff}']}{say.colon} {say.number(amount)} {vocabulary.unit(side)}"
         for side, tariffs in (shown.amounts.sides if shown.amounts else {}).items()
         for tariff, amount in tariffs.items()
     ]
@@ -171,9 +187,17 @@ def _caption(visit: Visit, shown: Period, title: str) -> Caption:
     say = visit.speech
     amounts = shown.sum.amounts.sides if shown.sum.amounts else {}
     words = vocabulary.names(say)
-    totals = [f"{words[f'{side} total']}: {say.number(each['total'])}" for side, each in amounts.items()]
+    totals = [
+        f"{words[f'{side} total']}{say.colon} {say.number(each['total'])}" for side, each in amounts.items()
+    ]
     return Caption(
-        "period", f"{shown.meter.label}, {title}", "; ".join(totals), drawings.ENERGY, words, say.number
+        "period",
+        f"{shown.meter.label}, {title}",
+        "; ".join(totals),
+        drawings.ENERGY,
+        words,
+        say.number,
+        say.colon,
     )
 
 

@@ -31,7 +31,7 @@ def look(visit: Visit, name: str) -> Response:
     made = visit.reports.latest
     if made is None or made.pages is None or name not in made.pages:
         raise NotFound
-    return Response(made.pages[name], mimetype="text/plain")
+    return visit.page("report_file.html", name=name, text=made.pages[name])
 
 
 def save(visit: Visit) -> Response:

@@ -151,7 +151,7 @@ def _prices_said(when: str, lines: Sequence[Line], place: int, caption: Caption)
         for line in lines
         if (price := line.prices[place]) is not None
     ]
-    return f"{when}: {', '.join(known) or caption.names.get('hole', '')}"
+    return f"{when}{caption.colon} {', '.join(known) or caption.names.get('hole', '')}"
 
 
 def _price(price: Price | None, direction: Direction, tariff: Tariff) -> Decimal | None:
@@ -187,7 +187,7 @@ def _said(when: str, blocks: Sequence[Block], caption: Caption, *more: str | Non
         f"{caption.names.get(block.look, '')} {caption.number(abs(block.amount))} {caption.unit}"
         for block in blocks
     ]
-    return f"{when}: {', '.join(filter(None, [*counted, *more]))}"
+    return f"{when}{caption.colon} {', '.join(filter(None, [*counted, *more]))}"
 
 
 def _marks(start: datetime, end: datetime, step: timedelta, every: int) -> list[Mark]:

@@ -40,6 +40,7 @@ class Caption:
     unit: str  # of what is drawn
     names: Mapping[str, str]  # what looks mean; those without a name are not explained
     number: Number  # how an amount is written
+    colon: str = ":"
 
 
 @dataclass(frozen=True, slots=True)
