@@ -1,12 +1,16 @@
 """What was set up is changed later: shown, tried, and written into the file that people edit by hand."""
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bridge.config import load
+from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_access
 from bridge.setup.hiding import HIDDEN
 from bridge.simulator import Simulator
 from tests.rig.commands import PASSWORD
@@ -72,7 +76,15 @@ def test_another_name_is_shown_written_and_taken_over(at_home: Newcomer, mosquit
     eventually(lambda: "fluvius/home/day" not in mosquitto.retained(), 20)  # what was called so is gone
 
 
+def works_with_its_token(newcomer: Newcomer) -> str:
+    """What the running bridge signs its questions with; it has got it."""
+    file = newcomer.keeper.settings.data_dir / "token.json"
+    eventually(lambda: file.exists() and "token" in json.loads(file.read_text("utf-8")), 20)
+    return str(json.loads(file.read_text("utf-8"))["token"]["access_token"])
+
+
 def test_a_new_password_is_tried_and_goes_to_the_secrets(at_home: Newcomer, today: Simulator) -> None:
+    works_with_its_token(at_home)
     before = file_of(at_home)
     at_home.look("/settings").press("change/account").answer(password="planted wrong")
     assert "That does not work" in at_home.words
@@ -84,6 +96,36 @@ def test_a_new_password_is_tried_and_goes_to_the_secrets(at_home: Newcomer, toda
     assert secrets == '# mine alone\nmine: "planted right"\n'
     assert file_of(at_home) == before
     assert not [each for each in at_home.seen if "planted" in each]
+
+
+def test_a_wrong_password_that_is_only_tried_leaves_the_bridge_that_works_alone(
+    at_home: Newcomer, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
+    token, posted = works_with_its_token(at_home), today.count("self-asserted")
+    for number, password in enumerate(["planted 1", "planted 2", "planted 3"], 1):
+        at_home.look("/settings").press("change/account").answer(password=password)
+        assert "That does not work" in at_home.words
+        assert ("Fluvius is not asked again" in at_home.words) is (number >= 2)
+        at_home.press("leave")
+    assert today.count("self-asserted") == posted + 2  # a third would lock the account
+    assert works_with_its_token(at_home) == token
+    settings = at_home.keeper.settings
+    today.sign_in.forget_tokens()  # the bridge has to sign in again, by the password that works
+    with closing(PoliteSession()) as http:
+        assert open_access(settings, http, lambda: datetime.now(UTC)).another_bearer(renew=False)
+
+
+def test_another_account_that_is_only_tried_takes_nobodys_token(
+    at_home: Newcomer, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
+    token = works_with_its_token(at_home)
+    today.sign_in.email = "me@example.com"
+    at_home.look("/settings").press("change/account").answer(email="me@example.com", password=PASSWORD)
+    assert "Fluvius knows you" in at_home.words
+    at_home.press("leave")
+    assert works_with_its_token(at_home) == token
 
 
 def test_what_changes_is_shown_with_all_keys_and_no_password(at_home: Newcomer, today: Simulator) -> None:
