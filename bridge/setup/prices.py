@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,23 +17,25 @@ LATER, ALL_IN, PARTS = "later", "all-in", "parts"
 _A_PRICE = "euros as a number, such as 0.31"
 _WANTED = {"per_kw_year": "euros, such as 48.10", "fees": "euros, such as 53.56", "vat": "percent, such as 6"}
 _MARKET = re.compile(r"market\s+(\S+)(?:\s+(\S+))?")
+_DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")  # as people write it here
 _NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
 
 
-def price_questions(answers: Answers) -> Iterator[Question]:
-    """All that is asked; what is not entered costs nothing, or is unknown."""
-    yield aside(
-        answers,
-        "prices",
-        "Prices",
-        {
-            LATER: "not now",
-            ALL_IN: "one price for a kWh, with everything in it",
-            PARTS: "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included",
-        },
-    )
+def price_questions(answers: Answers, *, may_wait: bool = True) -> Iterator[Question]:
+    """All that is asked; what is not entered costs nothing, or is unknown.
+
+    Args:
+        answers: read anew for each question.
+        may_wait: whether somebody may want none now.
+    """
+    choices = {
+        ALL_IN: "one price for a kWh, with everything in it",
+        PARTS: "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included",
+    }
+    question = aside(answers, "prices", "Prices", {LATER: "not now"} | choices if may_wait else choices)
+    yield question if may_wait else replace(question, default=answers.asides.get("prices", ""))
     answers.put(("prices",), None)
-    if answers.asides["prices"] == LATER:
+    if answers.asides.get("prices", LATER) == LATER:
         return
     now = datetime.now(UTC).astimezone(BRUSSELS)
     yield Question(
@@ -130,9 +133,16 @@ def _number(text: str) -> str | None:
 
 
 def _take_day(answers: Answers, text: str) -> str | None:
-    entry = {"from": text.strip(), "consumption": {"energy": "0"}, "vat": "0"}
+    begin = _begin(text)
+    entry = {"from": begin, "consumption": {"energy": "0"}, "vat": "0"}
     problem = answers.try_to_put(("prices",), [entry])
     answers.put(("prices",), None)
     if problem is None:
-        answers.asides["from"] = text.strip()
+        answers.asides["from"] = begin
     return problem
+
+
+def _begin(text: str) -> str:
+    """A day as the configuration writes it, 2026-03-15 for 15/3/2026; an instant stays one."""
+    found = _DAY.fullmatch(text.strip())
+    return f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}" if found else text.strip()

@@ -10,7 +10,7 @@ from bridge.setup.answers import Answers
 from bridge.setup.interview import Route
 from bridge.setup.meter_steps import NO, YES, files, meter, names
 from bridge.setup.place import Place
-from bridge.setup.prices import LATER, price_questions
+from bridge.setup.prices import price_questions
 from bridge.setup.questions import Question, Step
 from bridge.setup.sign_ins import SignIns
 
@@ -82,11 +82,9 @@ def _another_meter(before: Answers) -> Route:
 def _new_prices(answers: Answers) -> Iterator[Question]:
     """From a day on; those before it stay."""
     before: list[dict[str, Any]] = answers.at("prices") or []
-    yield from price_questions(answers)
+    yield from price_questions(answers, may_wait=False)
     new: list[dict[str, Any]] = answers.at("prices") or []
-    if answers.asides["prices"] == LATER:
-        new = before
-    elif new:
+    if new:
         counted = {each.get("energy", "electricity") for each in new}
         stay = [
             each
@@ -94,7 +92,7 @@ def _new_prices(answers: Answers) -> Iterator[Question]:
             if each.get("energy", "electricity") not in counted or str(each.get("from")) < new[0]["from"]
         ]
         new = stay + new
-    answers.put(("prices",), new)
+    answers.put(("prices",), new or before)
 
 
 def _schedule(answers: Answers) -> Iterator[Question]:

@@ -161,6 +161,45 @@ def test_prices_from_a_day_on_come_beside_those_before(at_home: Newcomer) -> Non
     assert "2026-06-01, electricity" in at_home.words
 
 
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("15/03/2026", "2026-03-15"),
+        ("5.3.2026", "2026-03-05"),
+        ("15-03-2026", "2026-03-15"),
+        (" 2026-03-15 ", "2026-03-15"),
+        ("2026-03-15T14:00:00+01:00", "2026-03-15T14:00:00+01:00"),
+    ],
+)
+def test_a_day_is_taken_as_people_write_it(at_home: Newcomer, typed: str, written: str) -> None:
+    at_home.look("/settings").press("change/prices").answer(prices="all-in")
+    answers = {"from": typed, "prices.0.consumption.energy": "0.31"}
+    assert "What will change" in at_home.answer(**answers).words
+    assert written in at_home.words
+
+
+def test_a_day_that_is_none_is_said(at_home: Newcomer) -> None:
+    at_home.look("/settings").press("change/prices").answer(prices="all-in")
+    at_home.answer(**{"from": "31/02/2026", "prices.0.consumption.energy": "0.31"})
+    assert 'class="bad"' in at_home.page.text
+    assert 'value="31/02/2026"' in at_home.page.text
+
+
+@pytest.mark.parametrize(("language", "begin"), [("nl", "01/01/"), ("de", "01.01.")])
+def test_the_day_that_is_proposed_stands_as_people_write_it(
+    at_home: Newcomer, language: str, begin: str
+) -> None:
+    at_home.browser.session.headers["Accept-Language"] = language
+    at_home.look("/settings").press("change/prices").answer(prices="all-in")
+    assert f'name="prices.from" type="text" value="{begin}' in at_home.page.text
+
+
+def test_prices_that_are_added_do_not_wait(at_home: Newcomer) -> None:
+    at_home.look("/settings").press("change/prices")
+    assert "Later" not in at_home.words
+    assert set(at_home.form("setup").choices["prices"]) == {"all-in", "parts"}
+
+
 def test_a_meter_comes_and_goes(at_home: Newcomer) -> None:
     before = file_of(at_home)
     at_home.look("/settings").press("change/meters")
