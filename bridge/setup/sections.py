@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from bridge.config import ScheduleSettings
@@ -10,7 +11,7 @@ from bridge.setup.answers import Answers
 from bridge.setup.interview import Route
 from bridge.setup.meter_steps import NO, YES, files, meter, names
 from bridge.setup.place import Place
-from bridge.setup.prices import price_questions
+from bridge.setup.prices import changed_price, price_questions
 from bridge.setup.questions import Question, Step
 from bridge.setup.sign_ins import SignIns
 
@@ -61,6 +62,11 @@ def section(name: str, place: Place, spoken: str, sign_ins: SignIns) -> Route:
         "language": lambda: _only(steps.language({"LANG": spoken})),
     }
     return routes[name]()
+
+
+def price(place: int) -> Route:
+    """What is asked to change an entry of the prices."""
+    return _only(Step("prices", "", partial(changed_price, place=place)))
 
 
 def _only(step: Step) -> Route:

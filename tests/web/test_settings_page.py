@@ -158,7 +158,62 @@ def test_prices_from_a_day_on_come_beside_those_before(at_home: Newcomer) -> Non
         ("2026-06-01", "0.28"),
     ]
     assert "# Of the Christmas of last year\nlanguage: en\n" in file_of(at_home)
-    assert "2026-06-01, electricity" in at_home.words
+    assert "01/06/2026, electricity" in at_home.words
+    at_home.browser.session.headers["Accept-Language"] = "nl"
+    assert "01/06/2026, elektriciteit" in at_home.look("/settings").words
+
+
+TARIFF_CARDS = """\
+prices:
+  # from the card of January
+  - from: 2026-01-01
+    consumption: {energy: {dynamic: {factor: 1.04, base: 0.0089, per: hour}}, grid: 0.05}
+    fees_per_year: {supplier: 35, data: 15}
+    vat: 6   # for households
+  - from: 2026-06-01
+    consumption: {energy: {high: 0.34, low: 0.29}}
+    injection: {energy: 0.03}
+    vat: 0
+
+# Of the Christmas"""
+
+
+def with_prices(newcomer: Newcomer) -> str:
+    text = file_of(newcomer).replace("# Of the Christmas", TARIFF_CARDS)
+    newcomer.place.file.write_text(text, "utf-8")
+    newcomer.keeper.take_over(newcomer.place.load())
+    newcomer.look("/settings")
+    return text
+
+
+def test_an_entry_of_the_prices_is_changed_with_what_stands_there(at_home: Newcomer) -> None:
+    before = with_prices(at_home)
+    at_home.press("prices/change", number="0")
+    fields = at_home.form("setup").fields
+    assert fields["prices.from"] == "01/01/2026"
+    assert fields["prices.0.consumption.energy"] == "market 1.04 0.0089"
+    assert fields["prices.0.vat"] == "6"
+    assert "prices.0.fees_per_year.fees" not in fields  # those that are there have names of their own
+    at_home.answer(**{"prices.0.consumption.grid": "0,06"}).answer(do="write")
+    assert file_of(at_home) == before.replace("grid: 0.05", "grid: 0.06")
+    at_home.look("/settings").press("prices/change", number="1")
+    fields = at_home.form("setup").fields
+    assert fields["prices.1.consumption.energy"] == "0.34 0.29"
+    assert fields["prices.1.injection.energy"] == "0.03"
+    at_home.answer()
+    assert "Nothing changes" in at_home.words
+
+
+def test_an_entry_of_the_prices_is_removed_with_its_comment(at_home: Newcomer) -> None:
+    with_prices(at_home)
+    stale = at_home.page
+    at_home.press("prices/remove", number="0").answer(do="write")
+    assert [each.since for each in load(at_home.place.file, {}).prices] == ["2026-06-01"]
+    assert "card of January" not in file_of(at_home)
+    at_home.page = stale  # in another tab: what it calls the second is not there any more
+    fields = at_home.form("prices/remove", number="0").fields
+    url = f"{at_home.browser.root}/settings/prices/remove"
+    assert at_home.browser.session.post(url, data=fields, timeout=9).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -292,6 +347,8 @@ def test_of_two_who_change_at_once_the_second_is_told(at_home: Newcomer) -> None
 def test_a_damaged_file_is_said_and_stays(at_home: Newcomer, damage: str) -> None:
     at_home.place.file.write_text(damage, "utf-8")
     at_home.look("/settings")
+    assert "The file cannot be read now" in at_home.words
+    assert "fluvius2mqtt.yaml" in at_home.words
     form = at_home.form("change/language")
     answer = at_home.browser.session.post(
         f"{at_home.browser.root}/settings/change/language", data=form.fields, timeout=9

@@ -200,6 +200,14 @@ def test_names_of_files_on_the_bridges_machine_are_not_taken(
         assert HOME["ean"] not in newcomer.words
 
 
+def test_where_nothing_is_configured_there_is_nothing_to_ask_fluvius_for(tmp_path: Path) -> None:
+    with arriving(tmp_path) as newcomer:
+        newcomer.look("/data/history")
+        assert "Nothing is configured yet" in newcomer.words
+        assert "comes from files" not in newcomer.words
+        assert "Ask Fluvius now" not in newcomer.look("/state").words
+
+
 def test_whoever_goes_back_may_take_the_other_way(
     tmp_path: Path, today: Simulator, mosquitto: Mosquitto
 ) -> None:
