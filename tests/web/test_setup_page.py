@@ -159,12 +159,16 @@ def test_a_locked_account_is_left_alone(tmp_path: Path, today: Simulator, mosqui
         assert today.count("self-asserted") == 1
 
 
-def test_a_broker_that_is_away_is_said_and_may_be_kept(tmp_path: Path) -> None:
+def test_a_broker_that_is_away_is_said_and_may_be_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     with arriving(tmp_path) as newcomer:
         newcomer.look().answer(host="127.0.0.1:1", username="me")
         assert "There is more to answer now" in newcomer.words
         newcomer.answer(password="planted")
         assert "That does not work" in newcomer.words
+        assert "127.0.0.1:1" not in caplog.text  # where the bridge says what is wrong with its own broker
         newcomer.answer(do="keep")
         assert "Where readings come from" in newcomer.words
         newcomer.answer(do="back")
