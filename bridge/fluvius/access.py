@@ -31,7 +31,7 @@ class Account:
     fixed_token: str | None = field(default=None, repr=False)  # instead of all this
     sign_in_proves_all: bool = True  # that is in the credentials
     again_after: timedelta = timedelta.max  # how soon a run may sign in a second time
-    most_refused: int | None = None  # in a day, by whichever credentials, before it may be locked
+    most_refused: int | None = None  # at once, by whichever credentials, before it may be locked
 
 
 class Access:

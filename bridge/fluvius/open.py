@@ -18,7 +18,7 @@ from bridge.fluvius.tokens import TokenStore
 
 Now = Callable[[], datetime]
 
-_MOST_REFUSED = 2  # a third wrong password may lock the account
+_MOST_REFUSED = 2  # at once: a third wrong password may lock the account
 
 
 def open_source(

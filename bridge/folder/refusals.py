@@ -1,8 +1,9 @@
 """Which credentials were refused, and when they may be tried again: the same rule at every door.
 
 Refused credentials are left alone until they change, by restarts too. Who asks gets a try, but there are at
-most three in 24 hours in all. Where wrong ones lock an account, all those of the account count together, and
-fewer are allowed; the ones that worked last are not held up by others. An account that is locked is left
+most three in 24 hours in all. Where wrong ones lock an account, all those of the account count together:
+after two the third waits for an hour, and is of others than were refused. The ones that worked last are not
+held up by these. An account that is locked is left
 alone for an hour, then for two, four and so on, whoever asks and by whichever password; a lock passes, so
 that the bridge may then try by itself. It may, too, once a day where the password was right and the user has
 to take a step in a browser.
@@ -22,6 +23,7 @@ from bridge.folder.worked import Worked
 from bridge.metering.model import BRUSSELS
 
 _TRIES, _WITHIN = 3, timedelta(days=1)
+_A_WHILE = timedelta(hours=1)  # to make sure, before a try that may lock an account
 _FIRST_LOCK, _LONGEST_LOCK = timedelta(hours=1), timedelta(days=7)
 _COST = 2**13  # of scrypt: 8 MB and 18 ms for each guess at a password
 _REMEMBERED = 20  # credentials, and accounts: more than anyone changes between
@@ -63,10 +65,6 @@ class _Note:
     message: str = ""
     tries: list[datetime] = field(default_factory=list)  # the latest that were refused, aware
     account: str = ""  # with whose other tries they count together
-
-    @property
-    def not_before(self) -> datetime:
-        return self.tries[-_TRIES] + _WITHIN if len(self.tries) >= _TRIES else _LONG_AGO
 
     def passes_by_itself(self, now: datetime) -> bool:
         a_day_ago = self.tries[-1] + _WITHIN <= now
@@ -113,8 +111,8 @@ class Refusals:
         path: the file; its folder exists. Of credentials it holds slow, salted fingerprints only.
         account: whose account they open.
         credentials: all that the user may have to correct.
-        most: tries a day by whichever credentials of the account, until one works: more may lock it. None:
-            credentials that differ do not count together.
+        most: tries at once by whichever credentials of the account, and in a day by the same ones: more may
+            lock it. None: credentials that differ do not count together.
     """
 
     def __init__(self, path: Path, account: str, credentials: str, *, most: int | None = None) -> None:
@@ -226,10 +224,10 @@ class Refusals:
         else:
             steps = kind is Kind.STEP_NEEDED
             begin = "It is tried again in a day, or" if steps else "Until that changes, it is tried only"
-            is_twice = kind is Kind.WRONG and self._most == 2
-            rule = f"{begin} when someone asks, at most {'twice' if is_twice else 'three times'} a day"
+            locks = kind is Kind.WRONG and self._most is not None
+            rule = f"{begin} when someone asks, at most {'twice' if locks else 'three times'} a day"
             rule += f": not before {when}" if when else ""
-            rule += f", and no other password either. {_BE_SURE}" if when and is_twice else ""
+            rule += f". {_BE_SURE}, before another password is tried" if when and locks else ""
         return Refusal(kind, f"{message}. {rule}", not_before)
 
     def _new_note(self, notes: list[_Note]) -> _Note:
@@ -237,13 +235,16 @@ class Refusals:
         return _Note(self._fingerprint(salt), salt)
 
     def _tried_enough_until(self, notes: list[_Note]) -> datetime:
-        note = self._note(notes)
-        own = note.not_before if note else _LONG_AGO
+        note, own = self._note(notes), _LONG_AGO
+        if note:
+            most = self._most if self._most and note.kind in _COUNTED else _TRIES
+            own = note.tries[-most] + _WITHIN if len(note.tries) >= most else _LONG_AGO
         counted = [each for each in notes if each.account == self._account and each.kind in _COUNTED]
         tries = sorted(at for each in counted for at in each.tries)
         if self._most is None or len(tries) < self._most or self._worked.are(self._fingerprint):
             return own
-        return max(own, tries[-self._most] + _WITHIN)
+        a_day = tries[-_TRIES] + _WITHIN if len(tries) >= _TRIES else own
+        return max(own, a_day, tries[-self._most] + _A_WHILE)
 
     def _note(self, notes: list[_Note]) -> _Note | None:
         return next((each for each in notes if each.credentials == self._fingerprint(each.salt)), None)
