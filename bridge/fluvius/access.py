@@ -13,7 +13,7 @@ from bridge.folder.refusals import Kind, Refusal
 log = logging.getLogger(__name__)
 
 _EXPIRES_SOON = timedelta(seconds=60)
-_KINDS = {StepNeeded: Kind.STEP_NEEDED, AccountLocked: Kind.LOCKED}
+_KINDS: dict[type[CredentialsRefused], Kind] = {StepNeeded: Kind.STEP_NEEDED, AccountLocked: Kind.LOCKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Account:
     fixed_token: str | None = field(default=None, repr=False)  # instead of all this
     sign_in_proves_all: bool = True  # that is in the credentials
     again_after: timedelta = timedelta.max  # how soon a run may sign in a second time
+    most_refused: int | None = None  # at once, by whichever credentials, before it may be locked
 
 
 class Access:
@@ -47,7 +48,7 @@ class Access:
         self, account: Account, store: TokenStore, *, now: Callable[[], datetime], asked: bool = False
     ) -> None:
         self._account, self._store, self._now, self._asked = account, store, now, asked
-        self._refusals = store.refusals(account.credentials)
+        self._refusals = store.refusals(account.credentials, account.most_refused)
         self._refused: CredentialsRefused | None = None  # in this run
         self._heeded = self._proven = False  # in this run
         self._signed_in_at: datetime | None = None
@@ -69,13 +70,15 @@ class Access:
         return self._token.access_token
 
     def try_sign_in(self) -> None:
-        """Prove that the credentials are good, whatever token is kept; the new token is kept.
+        """Prove that the credentials are good, whatever token is kept.
+
+        A running bridge may work with that one: it stays unless there is a better one of the same account.
 
         Raises:
             CredentialsRefused, TryLater: see there.
         """
         if self._account.fixed_token is None:
-            self._token = self._signed_in_anew()
+            self._token = self._signed_in_anew(is_try=True)
 
     def another_bearer(self, *, renew: bool) -> str:
         """A token for the request that was answered 401, by renewal if that is worth trying.
@@ -98,11 +101,12 @@ class Access:
             self._proven = True
             self._refusals.forget(self._now())
 
-    def refuse(self, error: CredentialsRefused) -> Never:
+    def refuse(self, error: CredentialsRefused, *, keeps_token: bool = False) -> Never:
         """Remember that these credentials are not good."""
         kind = _KINDS.get(type(error), Kind.WRONG)
         self._refused = _error(self._refusals.keep(kind, str(error), self._now()))
-        self._store.forget_token()
+        if not keeps_token:
+            self._store.forget_token()
         raise self._refused
 
     def _renewed(self) -> Token | None:
@@ -114,7 +118,7 @@ class Access:
             self._store.keep_token(renewed)
         return renewed
 
-    def _signed_in_anew(self, *, unless_another_did: bool = False) -> Token:
+    def _signed_in_anew(self, *, unless_another_did: bool = False, is_try: bool = False) -> Token:
         """One process at a time: the others wait, and heed what came of it."""
         now = self._now()
         if self._signed_in_at and now - self._signed_in_at < self._account.again_after:
@@ -128,10 +132,11 @@ class Access:
             try:
                 token = self._account.sign_in(now, lambda: self._refusals.begin(now))
             except CredentialsRefused as error:
-                self.refuse(error)
+                self.refuse(error, keeps_token=is_try)
             except ShapeChanged as error:
                 raise TryLater(str(error)) from error  # the same for every meter of this run
-            self._store.keep_token(token)
+            if not (is_try and self._store.is_of_another):
+                self._store.keep_token(token)
             if self._account.sign_in_proves_all:
                 self._refusals.forget(now)
             return token
@@ -156,6 +161,6 @@ def _error(refusal: Refusal) -> CredentialsRefused:
         case Kind.LOCKED:
             return AccountLocked(refusal.words, retry_at=refusal.not_before)
         case Kind.STEP_NEEDED:
-            return StepNeeded(refusal.words)
+            return StepNeeded(refusal.words, not_before=refusal.not_before)
         case _:
-            return CredentialsRefused(refusal.words)
+            return CredentialsRefused(refusal.words, not_before=refusal.not_before)

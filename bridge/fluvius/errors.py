@@ -38,6 +38,16 @@ class CredentialsRefused(FluviusError):
 
     status = REFUSED
 
+    def __init__(self, message: str, *, not_before: datetime | None = None) -> None:
+        """Say what happened.
+
+        Args:
+            message: for the user.
+            not_before: when they may be tried again by whoever asks (aware); None or past: at once.
+        """
+        super().__init__(message)
+        self.not_before = not_before
+
 
 class StepNeeded(CredentialsRefused):
     """The user has to act in the browser: terms, two-factor authentication, a new password."""
@@ -53,7 +63,7 @@ class AccountLocked(CredentialsRefused):
             message: for the user.
             retry_at: when the account may be tried again, by whomever (aware).
         """
-        super().__init__(message)
+        super().__init__(message, not_before=retry_at)
         self.retry_at = retry_at
 
 

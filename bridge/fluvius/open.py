@@ -18,6 +18,8 @@ from bridge.fluvius.tokens import TokenStore
 
 Now = Callable[[], datetime]
 
+_MOST_REFUSED = 2  # at once: a third wrong password may lock the account
+
 
 def open_source(
     name: str, settings: Settings, http: PoliteSession, memory: Memory, now: Now, *, asked: bool
@@ -90,6 +92,7 @@ def portal_account(portal: PortalSettings, http: PoliteSession) -> Account:
         sign_in=http.keeping_what_is_odd()(partial(sign_in.sign_in, http, portal)),
         renew=http.keeping_what_is_odd()(partial(sign_in.renew, http, portal)),
         fixed_token=token or None,
+        most_refused=None if token else _MOST_REFUSED,
     )
 
 

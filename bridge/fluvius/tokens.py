@@ -44,9 +44,9 @@ class TokenStore:
         self._path, self._name = path, account
         self._account = hashlib.sha256(account.encode()).hexdigest()
 
-    def refusals(self, credentials: str) -> Refusals:
+    def refusals(self, credentials: str, most: int | None = None) -> Refusals:
         """What is remembered of refusals, which outlives every token, and another account's too."""
-        return Refusals(self._path, self._name, credentials)
+        return Refusals(self._path, self._name, credentials, most=most)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -61,6 +61,11 @@ class TokenStore:
                 yield
         except private.Busy:
             raise TryLater("another fluvius2mqtt is signing in just now", reached=False) from None
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether the token that is kept is another account's."""
+        return private.parts(self._path).get("account") not in (None, self._account)
 
     @property
     def token(self) -> Token | None:

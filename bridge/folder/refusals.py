@@ -1,9 +1,12 @@
 """Which credentials were refused, and when they may be tried again: the same rule at every door.
 
 Refused credentials are left alone until they change, by restarts too. Who asks gets a try, but there are at
-most three in 24 hours in all. An account that is locked is left alone for an hour, then for two, four and so
-on, whoever asks and by whichever password; a lock passes, so that the bridge may then try by itself. It
-may, too, once a day where the password was right and the user has to take a step in a browser.
+most three in 24 hours in all. Where wrong ones lock an account, all those of the account count together:
+after two the third waits for an hour, and is of others than were refused. The ones that worked last are not
+held up by these. An account that is locked is left
+alone for an hour, then for two, four and so on, whoever asks and by whichever password; a lock passes, so
+that the bridge may then try by itself. It may, too, once a day where the password was right and the user has
+to take a step in a browser.
 """
 
 import hashlib
@@ -16,9 +19,11 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from bridge.folder import private
+from bridge.folder.worked import Worked
 from bridge.metering.model import BRUSSELS
 
 _TRIES, _WITHIN = 3, timedelta(days=1)
+_A_WHILE = timedelta(hours=1)  # to make sure, before a try that may lock an account
 _FIRST_LOCK, _LONGEST_LOCK = timedelta(hours=1), timedelta(days=7)
 _COST = 2**13  # of scrypt: 8 MB and 18 ms for each guess at a password
 _REMEMBERED = 20  # credentials, and accounts: more than anyone changes between
@@ -34,6 +39,11 @@ class Kind(StrEnum):
     STEP_NEEDED = "step needed"  # the user takes it
     LOCKED = "locked"  # time passes
     UNANSWERED = "unanswered"  # perhaps nothing: nobody heard what came of it
+
+
+_COUNTED = {Kind.WRONG, Kind.UNANSWERED}
+_BE_SURE = "Sign in on mijn.fluvius.be yourself, to be sure of it, or reset it there"
+_OTHERS_REFUSED = f"Fluvius has refused this account too often today, and may lock it. {_BE_SURE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +64,7 @@ class _Note:
     kind: Kind = Kind.WRONG
     message: str = ""
     tries: list[datetime] = field(default_factory=list)  # the latest that were refused, aware
-
-    @property
-    def not_before(self) -> datetime:
-        return self.tries[-_TRIES] + _WITHIN if len(self.tries) >= _TRIES else _LONG_AGO
+    account: str = ""  # with whose other tries they count together
 
     def passes_by_itself(self, now: datetime) -> bool:
         a_day_ago = self.tries[-1] + _WITHIN <= now
@@ -104,11 +111,14 @@ class Refusals:
         path: the file; its folder exists. Of credentials it holds slow, salted fingerprints only.
         account: whose account they open.
         credentials: all that the user may have to correct.
+        most: tries at once by whichever credentials of the account, and in a day by the same ones: more may
+            lock it. None: credentials that differ do not count together.
     """
 
-    def __init__(self, path: Path, account: str, credentials: str) -> None:
-        self._path, self._credentials = path, credentials
+    def __init__(self, path: Path, account: str, credentials: str, *, most: int | None = None) -> None:
+        self._path, self._credentials, self._most = path, credentials, most
         self._account = hashlib.sha256(account.encode()).hexdigest()
+        self._worked = Worked(path, self._account)
         self._fingerprints: dict[str, str] = {}  # by salt
         self._has_begun = False  # a try of which nothing has been heard yet
 
@@ -127,12 +137,14 @@ class Refusals:
         """
         notes, locks = self._read(now)
         note, lock = self._note(notes), self._lock(locks)
-        tried_enough_until = note.not_before if note else _LONG_AGO
+        tried_enough_until = self._tried_enough_until(notes)
         if lock and now < lock.not_before:
-            return _refusal(Kind.LOCKED, lock.message, max(lock.not_before, tried_enough_until), now)
-        if note is None or (tried_enough_until <= now and (asked or note.passes_by_itself(now))):
+            return self._refusal(Kind.LOCKED, lock.message, max(lock.not_before, tried_enough_until), now)
+        if tried_enough_until <= now and (note is None or asked or note.passes_by_itself(now)):
             return None
-        return _refusal(note.kind, note.message, tried_enough_until, now)
+        if note is None:
+            return self._refusal(Kind.LOCKED, _OTHERS_REFUSED, tried_enough_until, now)
+        return self._refusal(note.kind, note.message, tried_enough_until, now)
 
     def keep(self, kind: Kind, message: str, now: datetime) -> Refusal:
         """Keep that a try was refused; returns what follows from it.
@@ -147,18 +159,21 @@ class Refusals:
         """
         notes, locks = self._read(now)
         note = self._note(notes) or self._new_note(notes)
+        note.account = self._account if self._most else ""
         before = note.tries[:-1] if self._has_begun else note.tries  # the last one is this one
         note.kind, note.message, note.tries = kind, message, [*before, now][-_TRIES:]
         self._has_begun = False
         notes = [*(each for each in notes if each is not note), note]
-        not_before = note.not_before
+        if self._most and kind is Kind.WRONG and self._worked.are(self._fingerprint):
+            self._worked.keep(None)
+        not_before = self._tried_enough_until(notes)
         if kind is Kind.LOCKED:
             lock = self._lock(locks) or _Lock(self._account)
             lock.message, lock.at, lock.times = message, now, lock.times + 1
             locks = [*(each for each in locks if each is not lock), lock]
             not_before = max(not_before, lock.not_before)
         self._write(notes, locks)
-        return _refusal(kind, message, not_before, now)
+        return self._refusal(kind, message, not_before, now)
 
     def begin(self, now: datetime) -> None:
         """Keep that a try begins: a wrong password counts also where the answer is lost, or we are killed.
@@ -171,7 +186,7 @@ class Refusals:
         if note is None:
             note = self._new_note(notes)
             note.kind, note.message = Kind.UNANSWERED, "Fluvius did not answer the last sign-ins"
-        note.tries = [*note.tries, now][-_TRIES:]
+        note.account, note.tries = self._account if self._most else "", [*note.tries, now][-_TRIES:]
         self._has_begun = True
         self._write([*(each for each in notes if each is not note), note], locks)
 
@@ -183,10 +198,14 @@ class Refusals:
         """
         notes, locks = self._read(now)
         note, lock = self._note(notes), self._lock(locks)
-        if note or lock:
-            self._write(
-                [each for each in notes if each is not note], [each for each in locks if each is not lock]
-            )
+        counted = [each for each in notes if each.account == self._account]
+        for each in counted:
+            each.account = ""
+        if note or lock or counted:
+            notes, locks = [n for n in notes if n is not note], [n for n in locks if n is not lock]
+            self._write(notes, locks)
+        if self._most and not self._worked.are(self._fingerprint):
+            self._worked.keep(self._fingerprint)
 
     def prove_writable(self) -> None:
         """Write the file as it is: a refusal that could not be kept would lead to try after try.
@@ -196,9 +215,36 @@ class Refusals:
         """
         private.replace(self._path)
 
+    def _refusal(self, kind: Kind, message: str, not_before: datetime, now: datetime) -> Refusal:
+        when = ""
+        if not_before > now:
+            when = f"{(not_before + timedelta(seconds=59)).astimezone(BRUSSELS):%Y-%m-%d %H:%M}"
+        if kind in {Kind.LOCKED, Kind.UNANSWERED}:
+            rule = f"It is not tried again before {when}, whoever asks"
+        else:
+            steps = kind is Kind.STEP_NEEDED
+            begin = "It is tried again in a day, or" if steps else "Until that changes, it is tried only"
+            locks = kind is Kind.WRONG and self._most is not None
+            rule = f"{begin} when someone asks, at most {'twice' if locks else 'three times'} a day"
+            rule += f": not before {when}" if when else ""
+            rule += f". {_BE_SURE}, before another password is tried" if when and locks else ""
+        return Refusal(kind, f"{message}. {rule}", not_before)
+
     def _new_note(self, notes: list[_Note]) -> _Note:
         salt = notes[0].salt if notes else secrets.token_hex(16)
         return _Note(self._fingerprint(salt), salt)
+
+    def _tried_enough_until(self, notes: list[_Note]) -> datetime:
+        note, own = self._note(notes), _LONG_AGO
+        if note:
+            most = self._most if self._most and note.kind in _COUNTED else _TRIES
+            own = note.tries[-most] + _WITHIN if len(note.tries) >= most else _LONG_AGO
+        counted = [each for each in notes if each.account == self._account and each.kind in _COUNTED]
+        tries = sorted(at for each in counted for at in each.tries)
+        if self._most is None or len(tries) < self._most or self._worked.are(self._fingerprint):
+            return own
+        a_day = tries[-_TRIES] + _WITHIN if len(tries) >= _TRIES else own
+        return max(own, a_day, tries[-self._most] + _A_WHILE)
 
     def _note(self, notes: list[_Note]) -> _Note | None:
         return next((each for each in notes if each.credentials == self._fingerprint(each.salt)), None)
@@ -249,19 +295,3 @@ def _not_of_the_future(text: str, now: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"{text} says no time zone")
     return min(instant, now)
-
-
-def _refusal(kind: Kind, message: str, not_before: datetime, now: datetime) -> Refusal:
-    when = (
-        f"{(not_before + timedelta(seconds=59)).astimezone(BRUSSELS):%Y-%m-%d %H:%M}"
-        if not_before > now
-        else ""
-    )
-    if kind in {Kind.LOCKED, Kind.UNANSWERED}:
-        rule = f"It is not tried again before {when}, whoever asks"
-    else:
-        steps = kind is Kind.STEP_NEEDED
-        begin = "It is tried again in a day, or" if steps else "Until that changes, it is tried only"
-        rule = f"{begin} when someone asks, at most three times a day"
-        rule += f": not before {when}" if when else ""
-    return Refusal(kind, f"{message}. {rule}", not_before)

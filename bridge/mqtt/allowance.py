@@ -67,7 +67,9 @@ class Doubts:
     acknowledged, so is everything that is as large. So one message never holds up the others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, level: int = logging.WARNING) -> None:
+        """Say what is left out in the log, at a level."""
+        self._level = level
         self.left_out: dict[str, str] = {}  # topic → why
         self._told: set[str] = set()
         self._largest_taken = 0  # bytes
@@ -145,7 +147,12 @@ class Doubts:
         self.left_out[topic] = why
         if topic not in self._told:
             self._told.add(topic)
-            _log.warning("%s is left out: %s. Look at the broker's limits and its access list.", topic, why)
+            _log.log(
+                self._level,
+                "%s is left out: %s. Look at the broker's limits and its access list.",
+                topic,
+                why,
+            )
 
 
 def in_words(left_out: Mapping[str, str], at_most: int = 10) -> str:

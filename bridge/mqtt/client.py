@@ -71,7 +71,8 @@ class Broker:
         self._state = state
         self._settings, self._visitor = settings, visitor
         self._listening = Listening(base, births, hand_over)
-        self._deliveries = Deliveries(settings, meanwhile)
+        level = logging.DEBUG if visitor else logging.WARNING  # who looks in says what came of it
+        self._deliveries = Deliveries(settings, meanwhile, level)
         self._connection = Connection(
             settings,
             state,

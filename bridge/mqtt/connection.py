@@ -58,7 +58,8 @@ class Connection:
         pauses: tuple[float, float],
     ) -> None:
         self.connected = False
-        self.problem = Problem(problems.of_silence(settings))
+        level = logging.WARNING if listening else logging.DEBUG  # a visitor says itself what came of it
+        self.problem = Problem(problems.of_silence(settings), level)
         self.allowance = Allowance()
         self.pauses = Pauses(*pauses)
         self._settings, self._will, self._listening = settings, will, listening

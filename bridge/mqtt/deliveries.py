@@ -1,5 +1,6 @@
 """Messages that are under way to the broker, until each is acknowledged."""
 
+import logging
 import queue
 import time
 from collections.abc import Callable, Iterable
@@ -34,6 +35,7 @@ class Deliveries:
     Args:
         settings: the protocol.
         meanwhile: called every few seconds while the broker is waited for.
+        level: of what is said in the log about messages that are left out.
 
     Attributes:
         doubts: what is left out, and why.
@@ -42,8 +44,10 @@ class Deliveries:
     `answered`, `lost` and `wake` may be called from anywhere; the rest is for one thread.
     """
 
-    def __init__(self, settings: MqttSettings, meanwhile: Callable[[], object]) -> None:
-        self.doubts: Final = Doubts()
+    def __init__(
+        self, settings: MqttSettings, meanwhile: Callable[[], object], level: int = logging.WARNING
+    ) -> None:
+        self.doubts: Final = Doubts(level)
         self.largest: tuple[int, str] | None = None
         self._settings, self._meanwhile = settings, meanwhile
         self._beat_at = 0.0

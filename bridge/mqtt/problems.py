@@ -58,10 +58,15 @@ class Problem:
 
     Attributes:
         words: for the user; None while connected.
+
+    Args:
+        words: at first.
+        level: of what is said in the log.
     """
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, level: int = logging.WARNING) -> None:
         self.words: str | None = words
+        self._level = level
         self._told: set[str] = set()
 
     def tell(self, words: str) -> None:
@@ -69,7 +74,7 @@ class Problem:
         self.words = words = clean(words)
         if words not in self._told:
             self._told.add(words)
-            _log.warning("%s Trying again.", words)
+            _log.log(self._level, "%s Trying again.", words)
 
     def is_over(self) -> None:
         """There is a connection."""

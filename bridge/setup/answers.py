@@ -1,6 +1,6 @@
 """What was answered so far: the configuration as it will be written, and what leads the way to it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
@@ -69,15 +69,23 @@ class Answers:
 
     def problem(self, path: KeyPath) -> str | None:
         """What `check` would say of the answer at a path, or of one below it."""
+        return self.problems([path]).get(path)
+
+    def problems(self, paths: Collection[KeyPath]) -> dict[KeyPath, str]:
+        """What `check` would say of the answers at some paths, or below them, in one go."""
+        if not paths:
+            return {}
         draft = self._draft()
-        where = draft.where(path)
+        places = {draft.where(path): path for path in paths}
         draft.add_variables(self._environ)
         draft.settings()
+        found: dict[KeyPath, str] = {}
         for mistake in draft.mistakes:
-            rest = mistake.removeprefix(where)
-            if rest != mistake and rest[0] in ":.[":
-                return rest.partition(": ")[2]
-        return None
+            for where, path in places.items():
+                rest = mistake.removeprefix(where)
+                if rest != mistake and rest[0] in ":.[":
+                    found.setdefault(path, rest.partition(": ")[2])
+        return found
 
     def settings(self) -> Settings:
         """The settings as far as they were answered, to try them; what goes together is not looked at.

@@ -15,7 +15,8 @@ from bridge.config.prices import ean_of
 from bridge.config.text import parse, verbatim
 from bridge.setup.answers import Answers
 from bridge.setup.editing import Wanted, in_order, with_value, without
-from bridge.setup.layout import Layout, secret_named
+from bridge.setup.joining import together
+from bridge.setup.layout import Layout, laid_out, secret_named
 from bridge.setup.writer import SECRETS, entries, free_name, secrets_of, with_secrets
 
 
@@ -64,18 +65,25 @@ def _edited(file: Path, text: str, wanted: Wanted, secrets: Mapping[str, str]) -
             if changes in seen:
                 break
             seen.append(changes)
-            for change in list(takewhile(lambda each: each.is_value, changes)) or changes[:1]:
-                text = _with(text, change, wanted)
+            text = together(text, (_with(text, change, wanted) for change in _alike(changes)))
         else:
             return text
     where = f"{dotted(seen[-1][0].path)} is" if seen else "is"
     raise ConfigError(f"{file}: {where} written in a way that cannot be changed here; change it by hand")
 
 
+def _alike(changes: Sequence[Change]) -> Iterator[Change]:
+    """The first of them, and those behind it that hold at the same time."""
+    first = changes[0]
+    if not (first.is_value or first.is_gone):
+        return iter([first])
+    return takewhile(lambda each: (each.is_value, each.is_gone) == (first.is_value, first.is_gone), changes)
+
+
 def _with(text: str, change: Change, wanted: Wanted) -> str:
     if change.is_value:
         return with_value(text, change.path, wanted)
-    layout = Layout(text)
+    layout = laid_out(text)
     above = change.path if change.order else change.path[:-1]
     reached, holder = layout.reachable(above), layout.at(above)
     if reached != above or holder is None or not layout.is_open(holder):
@@ -88,7 +96,7 @@ def _with(text: str, change: Change, wanted: Wanted) -> str:
 
 
 def differences(before: Any, after: Any, path: KeyPath = ()) -> Iterator[Change]:
-    """What is otherwise now. A second one holds for what the first has left.
+    """What is otherwise now; those of one kind hold together, others for what the first has left.
 
     Args:
         before: keys, a list or a value.
@@ -114,8 +122,8 @@ def _differences_of_lists(before: list[Any], after: list[Any], path: KeyPath) ->
     if not stay:
         yield from [Change(path)] if before != after else []
         return
-    if gone := [place for place in range(len(before)) if place not in stay]:
-        yield Change((*path, gone[-1]), is_gone=True)
+    if gone := sorted(set(range(len(before))) - set(stay)):
+        yield from (Change((*path, place), is_gone=True) for place in gone)
     elif stay != sorted(stay):
         yield Change(path, order=stay)
     elif None in places:
@@ -130,8 +138,9 @@ def _places(before: list[Any], after: list[Any]) -> list[int | None]:
     places: list[int | None] = [None] * len(after)
     for known in (pruned, _identity):
         free: dict[str, list[int]] = {}
+        taken = set(places)
         for place, each in enumerate(before):
-            if place not in places:
+            if place not in taken:
                 free.setdefault(repr(known(each)), []).append(place)
         for number, each in enumerate(after):
             if places[number] is None and (same := free.get(repr(known(each)))):

@@ -12,7 +12,7 @@ import yaml
 
 from bridge.config import KeyPath
 from bridge.config.keys import at
-from bridge.setup.layout import Layout, Span
+from bridge.setup.layout import Layout, Span, laid_out
 from bridge.setup.rendering import in_brackets, item, lines, quoted
 
 _REST = re.compile(r"[ \t]*(?P<comma>,?)[ \t]*(?:#[^\r\n]*)?\s*")  # of the line of an entry in brackets
@@ -62,7 +62,7 @@ def with_secret(text: str, name: str, value: str) -> str:
 
 def without(text: str, path: KeyPath) -> str:
     """The text without a key, or a place in a list; without what holds it, where it is the only one."""
-    layout = Layout(text)
+    layout = laid_out(text)
     parent = layout.at(path[:-1])
     found = layout.entry(parent, path[-1])
     if parent is None or found is None:
@@ -104,7 +104,7 @@ def in_order(text: str, path: KeyPath, order: Sequence[int]) -> str:
 
 def _begun(text: str) -> Layout:
     """A text without what stands for nothing in it: { }, for one."""
-    layout = Layout(text)
+    layout = laid_out(text)
     if layout.root is None or layout.is_open(layout.root):
         return layout
     layout = Layout(text[: layout.root.start_mark.index] + text[layout.end(layout.root) :])

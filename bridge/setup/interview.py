@@ -6,7 +6,7 @@ Nothing here knows where it is held. The page holds it, a step at a time.
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -111,7 +111,10 @@ class Interview:
         trial, shown = self.answers.copy(), []
         for question in step.questions(trial):
             text = self._typed.get((step.name, question.key), question.default)
-            question.take(trial, text)
+            if question.path:  # of very many meters, say: one after the other would be looked at for minutes
+                trial.put(question.path, question.value(text))
+            else:
+                question.take(trial, text)
             is_kept = question.is_secret and bool(text)
             problem = self._problems.get(question.key, "")
             shown.append(Asked(question, "" if question.is_secret else text, is_kept, problem))
@@ -131,9 +134,15 @@ class Interview:
         self.found, self._tried, self._problems = None, None, {}
         trial = self.answers.copy()
         self.wants_more = False
+        plain = []
         for question in step.questions(trial):
             self._take(step, question, given, trial)
             self.wants_more |= question.key not in given
+            plain += [question] if question.path else []
+        typed = {each.key: self._typed.get((step.name, each.key), "") for each in plain}
+        problems, stood_for = _looked_at(plain, typed, trial)
+        self._typed |= {(step.name, key): text for key, text in stood_for.items()}
+        self._problems |= {key: problem for key, problem in problems.items() if key in given}
         self.answers.asides |= trial.asides
         if self._problems or self.wants_more:
             return
@@ -215,6 +224,9 @@ class Interview:
         if text is not None and not (question.is_secret and not text):
             self._typed[name] = text
         text = self._typed.get(name, question.default)
+        if question.path:
+            trial.put(question.path, question.value(text))
+            return
         problem = question.take(trial, text)
         if problem and not text.strip() and question.default:
             self._typed[name] = question.default
@@ -230,6 +242,21 @@ class Interview:
     def _pass(self, step: Step, answers: Answers) -> None:
         self.passed.append((step, self.answers))
         self.answers, self._tried = answers, None
+
+
+def _looked_at(
+    plain: Sequence[Question], typed: Mapping[str, str], trial: Answers
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What is wrong with answers that were only put down, looked at in one go; what empty ones stand for."""
+    paths = [each.path for each in plain if each.path]
+    problems = trial.problems(paths)
+    empty = [each for each in plain if each.path in problems and each.default and not typed[each.key].strip()]
+    for each in empty:
+        trial.put(each.path or (), each.value(each.default))
+    if empty:
+        problems = trial.problems(paths)
+    wrong = {each.key: problems[each.path] for each in plain if each.path in problems}
+    return wrong, {each.key: each.default for each in empty}
 
 
 def _remove_what_was_left() -> None:

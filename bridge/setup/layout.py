@@ -7,7 +7,7 @@ directly above an entry of a list are its own, and so are those behind a value t
 import re
 from collections.abc import Iterator
 from copy import copy
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import yaml
@@ -55,6 +55,16 @@ def secret_named(node: yaml.Node | None) -> str | None:
     return found[1] if found else None
 
 
+@lru_cache(maxsize=1)
+def laid_out(text: str) -> "Layout":
+    """Of a text that is looked at once for each of many changes; not to be changed itself.
+
+    Raises:
+        yaml.YAMLError: it is none.
+    """
+    return Layout(text)
+
+
 class Layout:
     """Of a text.
 
@@ -68,6 +78,7 @@ class Layout:
         loader = _Composer(text)
         loader.aliases = self.aliases
         self.root = loader.get_single_node()
+        self._spans: dict[int, list[Span]] = {}  # by node
         found = _BREAK.search(text)
         self.line_end = found[0] if found else "\n"
 
@@ -181,6 +192,11 @@ class Layout:
 
         What is in brackets may have keys too.
         """
+        if id(node) not in self._spans:
+            self._spans[id(node)] = self._spans_of(node)
+        return self._spans[id(node)]
+
+    def _spans_of(self, node: yaml.Node) -> list[Span]:
         if not self.is_block(node):
             pairs = [each if isinstance(each, tuple) else (each, each) for each in node.value]
             return [

@@ -177,7 +177,7 @@ def _names(answers: Answers) -> Iterator[Question]:
             answers,
             ("meters", index, "name"),
             f"Name of {energy} meter {ean_of(meter['ean'])}",
-            default=_free_name(answers, energy),
+            default=meter.get("name") or _free_name(answers, energy),
         )
 
 

@@ -23,6 +23,7 @@ class Question:
         default: what an empty answer stands for.
         choices: the answers that there are, and what each means; without any, it is answered freely.
         is_secret: whether nobody shall see what is typed.
+        path: the key whose value is the answer as it is typed; None if it is more than that.
     """
 
     key: str
@@ -32,6 +33,11 @@ class Question:
     default: str = ""
     choices: dict[str, str] = field(default_factory=dict)
     is_secret: bool = False
+    path: KeyPath | None = None
+
+    def value(self, text: str) -> str:
+        """What is kept: a password's blanks are its own."""
+        return text if self.is_secret else text.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ def setting(answers: Answers, path: KeyPath, words: str, **more: object) -> Ques
         words,
         lambda answers, text: answers.try_to_put(path, text if is_secret else text.strip()),
         default=str(default),
+        path=path,
         **more,  # type: ignore[arg-type]
     )
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from bridge.config import ScheduleSettings
@@ -10,7 +11,7 @@ from bridge.setup.answers import Answers
 from bridge.setup.interview import Route
 from bridge.setup.meter_steps import NO, YES, files, meter, names
 from bridge.setup.place import Place
-from bridge.setup.prices import LATER, price_questions
+from bridge.setup.prices import changed_price, price_questions
 from bridge.setup.questions import Question, Step
 from bridge.setup.sign_ins import SignIns
 
@@ -63,6 +64,11 @@ def section(name: str, place: Place, spoken: str, sign_ins: SignIns) -> Route:
     return routes[name]()
 
 
+def price(place: int) -> Route:
+    """What is asked to change an entry of the prices."""
+    return _only(Step("prices", "", partial(changed_price, place=place)))
+
+
 def _only(step: Step) -> Route:
     return lambda _: iter([step])
 
@@ -82,11 +88,9 @@ def _another_meter(before: Answers) -> Route:
 def _new_prices(answers: Answers) -> Iterator[Question]:
     """From a day on; those before it stay."""
     before: list[dict[str, Any]] = answers.at("prices") or []
-    yield from price_questions(answers)
+    yield from price_questions(answers, may_wait=False)
     new: list[dict[str, Any]] = answers.at("prices") or []
-    if answers.asides["prices"] == LATER:
-        new = before
-    elif new:
+    if new:
         counted = {each.get("energy", "electricity") for each in new}
         stay = [
             each
@@ -94,7 +98,7 @@ def _new_prices(answers: Answers) -> Iterator[Question]:
             if each.get("energy", "electricity") not in counted or str(each.get("from")) < new[0]["from"]
         ]
         new = stay + new
-    answers.put(("prices",), new)
+    answers.put(("prices",), new or before)
 
 
 def _schedule(answers: Answers) -> Iterator[Question]:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from bridge.config import ConfigError, MqttSettings, Settings, StatisticsSettings
 from bridge.fetching.progress import SWITCH_ON
-from bridge.fluvius.errors import AccountLocked, CredentialsRefused, FluviusError
+from bridge.fluvius.errors import CredentialsRefused, FluviusError
 from bridge.fluvius.http import PoliteSession
-from bridge.fluvius.open import open_access, open_portal
+from bridge.fluvius.open import Now, open_access, open_portal
 from bridge.fluvius.source import Stepwise
 from bridge.folder import private
 from bridge.folder.claim import FolderError, make
@@ -81,16 +81,16 @@ def broker(answers: Answers) -> Found:
         return Found(works=False, words=str(error))
 
 
-def sign_in(answers: Answers) -> Found:
+def sign_in(answers: Answers, now: Now) -> Found:
     """Whether Fluvius knows this account: asked once, and a refusal is remembered as every command does."""
     answers.asides.pop("signed_in", None)
     try:
         settings = answers.settings()
         make(settings.data_dir)
         with closing(PoliteSession()) as http:
-            open_access(settings, http, _now, asked=True).try_sign_in()
+            open_access(settings, http, now, asked=True).try_sign_in()
     except CredentialsRefused as error:
-        is_final = isinstance(error, AccountLocked)
+        is_final = error.not_before is not None and error.not_before > now()
         return Found(works=False, words=str(error), is_final=is_final, is_refused=True)
     except (ConfigError, FluviusError, FolderError) as error:
         return Found(works=False, words=str(error))

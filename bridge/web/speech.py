@@ -78,6 +78,10 @@ class Speech:
         """Fri 20 Nov, or as it is short elsewhere."""
         return self._first(day, format_skeleton("MMMEd", day, locale=self._locale))
 
+    def short_date(self, day: date) -> str:
+        """15/03/2026, or as it is typed elsewhere."""
+        return f"{day:%d.%m.%Y}" if self.language == "de" else f"{day:%d/%m/%Y}"
+
     def weekday(self, day: date) -> str:
         """Fri, or as it is short elsewhere."""
         return format_date(day, "ccc", locale=self._locale)

@@ -1,12 +1,16 @@
 """What was set up is changed later: shown, tried, and written into the file that people edit by hand."""
 
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bridge.config import load
+from bridge.fluvius.http import PoliteSession
+from bridge.fluvius.open import open_access
 from bridge.setup.hiding import HIDDEN
 from bridge.simulator import Simulator
 from tests.rig.commands import PASSWORD
@@ -72,7 +76,15 @@ def test_another_name_is_shown_written_and_taken_over(at_home: Newcomer, mosquit
     eventually(lambda: "fluvius/home/day" not in mosquitto.retained(), 20)  # what was called so is gone
 
 
+def works_with_its_token(newcomer: Newcomer) -> str:
+    """What the running bridge signs its questions with; it has got it."""
+    file = newcomer.keeper.settings.data_dir / "token.json"
+    eventually(lambda: file.exists() and "token" in json.loads(file.read_text("utf-8")), 20)
+    return str(json.loads(file.read_text("utf-8"))["token"]["access_token"])
+
+
 def test_a_new_password_is_tried_and_goes_to_the_secrets(at_home: Newcomer, today: Simulator) -> None:
+    works_with_its_token(at_home)
     before = file_of(at_home)
     at_home.look("/settings").press("change/account").answer(password="planted wrong")
     assert "That does not work" in at_home.words
@@ -84,6 +96,36 @@ def test_a_new_password_is_tried_and_goes_to_the_secrets(at_home: Newcomer, toda
     assert secrets == '# mine alone\nmine: "planted right"\n'
     assert file_of(at_home) == before
     assert not [each for each in at_home.seen if "planted" in each]
+
+
+def test_a_wrong_password_that_is_only_tried_leaves_the_bridge_that_works_alone(
+    at_home: Newcomer, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
+    token, posted = works_with_its_token(at_home), today.count("self-asserted")
+    for number, password in enumerate(["planted 1", "planted 2", "planted 3"], 1):
+        at_home.look("/settings").press("change/account").answer(password=password)
+        assert "That does not work" in at_home.words
+        assert ("Fluvius is not asked again" in at_home.words) is (number >= 2)
+        at_home.press("leave")
+    assert today.count("self-asserted") == posted + 2  # a third would lock the account
+    assert works_with_its_token(at_home) == token
+    settings = at_home.keeper.settings
+    today.sign_in.forget_tokens()  # the bridge has to sign in again, by the password that works
+    with closing(PoliteSession()) as http:
+        assert open_access(settings, http, lambda: datetime.now(UTC)).another_bearer(renew=False)
+
+
+def test_another_account_that_is_only_tried_takes_nobodys_token(
+    at_home: Newcomer, today: Simulator, mosquitto: Mosquitto
+) -> None:
+    eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 20)
+    token = works_with_its_token(at_home)
+    today.sign_in.email = "me@example.com"
+    at_home.look("/settings").press("change/account").answer(email="me@example.com", password=PASSWORD)
+    assert "Fluvius knows you" in at_home.words
+    at_home.press("leave")
+    assert works_with_its_token(at_home) == token
 
 
 def test_what_changes_is_shown_with_all_keys_and_no_password(at_home: Newcomer, today: Simulator) -> None:
@@ -116,7 +158,101 @@ def test_prices_from_a_day_on_come_beside_those_before(at_home: Newcomer) -> Non
         ("2026-06-01", "0.28"),
     ]
     assert "# Of the Christmas of last year\nlanguage: en\n" in file_of(at_home)
-    assert "2026-06-01, electricity" in at_home.words
+    assert "01/06/2026, electricity" in at_home.words
+    at_home.browser.session.headers["Accept-Language"] = "nl"
+    assert "01/06/2026, elektriciteit" in at_home.look("/settings").words
+
+
+TARIFF_CARDS = """\
+prices:
+  # from the card of January
+  - from: 2026-01-01
+    consumption: {energy: {dynamic: {factor: 1.04, base: 0.0089, per: hour}}, grid: 0.05}
+    fees_per_year: {supplier: 35, data: 15}
+    vat: 6   # for households
+  - from: 2026-06-01
+    consumption: {energy: {high: 0.34, low: 0.29}}
+    injection: {energy: 0.03}
+    vat: 0
+
+# Of the Christmas"""
+
+
+def with_prices(newcomer: Newcomer) -> str:
+    text = file_of(newcomer).replace("# Of the Christmas", TARIFF_CARDS)
+    newcomer.place.file.write_text(text, "utf-8")
+    newcomer.keeper.take_over(newcomer.place.load())
+    newcomer.look("/settings")
+    return text
+
+
+def test_an_entry_of_the_prices_is_changed_with_what_stands_there(at_home: Newcomer) -> None:
+    before = with_prices(at_home)
+    at_home.press("prices/change", number="0")
+    fields = at_home.form("setup").fields
+    assert fields["prices.from"] == "01/01/2026"
+    assert fields["prices.0.consumption.energy"] == "market 1.04 0.0089"
+    assert fields["prices.0.vat"] == "6"
+    assert "prices.0.fees_per_year.fees" not in fields  # those that are there have names of their own
+    at_home.answer(**{"prices.0.consumption.grid": "0,06"}).answer(do="write")
+    assert file_of(at_home) == before.replace("grid: 0.05", "grid: 0.06")
+    at_home.look("/settings").press("prices/change", number="1")
+    fields = at_home.form("setup").fields
+    assert fields["prices.1.consumption.energy"] == "0.34 0.29"
+    assert fields["prices.1.injection.energy"] == "0.03"
+    at_home.answer()
+    assert "Nothing changes" in at_home.words
+
+
+def test_an_entry_of_the_prices_is_removed_with_its_comment(at_home: Newcomer) -> None:
+    with_prices(at_home)
+    stale = at_home.page
+    at_home.press("prices/remove", number="0").answer(do="write")
+    assert [each.since for each in load(at_home.place.file, {}).prices] == ["2026-06-01"]
+    assert "card of January" not in file_of(at_home)
+    at_home.page = stale  # in another tab: what it calls the second is not there any more
+    fields = at_home.form("prices/remove", number="0").fields
+    url = f"{at_home.browser.root}/settings/prices/remove"
+    assert at_home.browser.session.post(url, data=fields, timeout=9).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("15/03/2026", "2026-03-15"),
+        ("5.3.2026", "2026-03-05"),
+        ("15-03-2026", "2026-03-15"),
+        (" 2026-03-15 ", "2026-03-15"),
+        ("2026-03-15T14:00:00+01:00", "2026-03-15T14:00:00+01:00"),
+    ],
+)
+def test_a_day_is_taken_as_people_write_it(at_home: Newcomer, typed: str, written: str) -> None:
+    at_home.look("/settings").press("change/prices").answer(prices="all-in")
+    answers = {"from": typed, "prices.0.consumption.energy": "0.31"}
+    assert "What will change" in at_home.answer(**answers).words
+    assert written in at_home.words
+
+
+def test_a_day_that_is_none_is_said(at_home: Newcomer) -> None:
+    at_home.look("/settings").press("change/prices").answer(prices="all-in")
+    at_home.answer(**{"from": "31/02/2026", "prices.0.consumption.energy": "0.31"})
+    assert 'class="bad"' in at_home.page.text
+    assert 'value="31/02/2026"' in at_home.page.text
+
+
+@pytest.mark.parametrize(("language", "begin"), [("nl", "01/01/"), ("de", "01.01.")])
+def test_the_day_that_is_proposed_stands_as_people_write_it(
+    at_home: Newcomer, language: str, begin: str
+) -> None:
+    at_home.browser.session.headers["Accept-Language"] = language
+    at_home.look("/settings").press("change/prices").answer(prices="all-in")
+    assert f'name="prices.from" type="text" value="{begin}' in at_home.page.text
+
+
+def test_prices_that_are_added_do_not_wait(at_home: Newcomer) -> None:
+    at_home.look("/settings").press("change/prices")
+    assert "Later" not in at_home.words
+    assert set(at_home.form("setup").choices["prices"]) == {"all-in", "parts"}
 
 
 def test_a_meter_comes_and_goes(at_home: Newcomer) -> None:
@@ -211,6 +347,8 @@ def test_of_two_who_change_at_once_the_second_is_told(at_home: Newcomer) -> None
 def test_a_damaged_file_is_said_and_stays(at_home: Newcomer, damage: str) -> None:
     at_home.place.file.write_text(damage, "utf-8")
     at_home.look("/settings")
+    assert "The file cannot be read now" in at_home.words
+    assert "fluvius2mqtt.yaml" in at_home.words
     form = at_home.form("change/language")
     answer = at_home.browser.session.post(
         f"{at_home.browser.root}/settings/change/language", data=form.fields, timeout=9

@@ -46,6 +46,8 @@ PAGES: Mapping[str, Page] = {
     "settings": Page("/settings", settings.show),
     "change": Page("/settings/change/<name>", settings.change, POST),
     "remove": Page("/settings/remove", settings.remove, POST),
+    "change_price": Page("/settings/prices/change", settings.change_price, POST),
+    "remove_price": Page("/settings/prices/remove", settings.remove_price, POST),
     "state": Page("/state", state.show),
     "log": Page("/state/log", state.log_lines),
     "ask": Page("/state/ask/<name>", asking.ask, POST),

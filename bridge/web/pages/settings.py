@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from bridge.config import StatisticsSettings
-from bridge.config.prices import ean_of
+from bridge.config import ConfigError, StatisticsSettings
+from bridge.config.prices import PriceSettings, ean_of
+from bridge.metering.model import Energy
+from bridge.setup.answers import Answers
 from bridge.setup.interview import Interview
-from bridge.setup.sections import SECTIONS, section
+from bridge.setup.place import Place
+from bridge.setup.sections import SECTIONS, price, section
 from bridge.setup.steps import LANGUAGE_NAMES
 from bridge.web.pages.meters import looked_for
 from bridge.web.visit import Visit
@@ -34,6 +38,8 @@ def show(visit: Visit) -> Response:
         sections=list(_sections(visit)),
         part=looked_for(visit, visit.house.settings.meters, lambda each: (each.name or "", each.ean)),
         who_says_meters=place.who_says("meters"),
+        prices=[_entry(visit, each) for each in visit.house.settings.prices],
+        unreadable=_unreadable(place),
         file=place.file.absolute(),
         trouble=visit.house.trouble,
     )
@@ -62,12 +68,58 @@ def remove(visit: Visit) -> Response:
     return visit.to("setup")
 
 
+def change_price(visit: Visit) -> Response:
+    """Begin to change an entry of the prices."""
+    place = visit.house.place
+    number = _number(visit, place.answers())
+    visit.interviews.begin(visit.session.number, Interview("prices", place, price(number)))
+    return visit.to("setup")
+
+
+def remove_price(visit: Visit) -> Response:
+    """Begin to remove an entry of the prices."""
+    interview = Interview("prices", visit.house.place, lambda _: iter(()))
+    number = _number(visit, interview.answers)
+    prices = interview.answers.at("prices")
+    interview.answers.put(("prices",), [each for place, each in enumerate(prices) if place != number])
+    visit.interviews.begin(visit.session.number, interview)
+    return visit.to("setup")
+
+
+def _number(visit: Visit, answers: Answers) -> int:
+    """Which entry is meant, if it is still the one that the page showed."""
+    form = visit.request.form
+    number = form.get("number", type=int, default=-1)
+    entry = answers.at("prices", number) if number >= 0 else None
+    if not entry or str(entry.get("from")) != form.get("from") or visit.house.place.who_says("prices"):
+        raise NotFound
+    return number
+
+
+def _entry(visit: Visit, prices: PriceSettings) -> tuple[str, str]:
+    """From when prices hold, as it is written; and for whom, in the visitor's words."""
+    say = visit.speech
+    is_day = len(prices.since) == len("2026-03-15")
+    begin = say.short_date(date.fromisoformat(prices.since)) if is_day else say.instant(prices.since)
+    energy = say.gettext("electricity") if prices.energy is Energy.ELECTRICITY else say.gettext("gas")
+    return prices.since, ", ".join([begin, energy, *prices.meters])
+
+
+def _unreadable(place: Place) -> str:
+    """Why the file cannot be read now; empty if it can."""
+    try:
+        place.answers()
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
 def _sections(visit: Visit) -> Iterator[Section]:
     settings, place = visit.house.settings, visit.house.place
     portal, statistics = settings.fluvius.portal, settings.homeassistant.statistics
     values: dict[str, tuple[str, ...]] = {
         "account": (portal.email or "",) if portal else (),
-        "prices": tuple(f"{str(each.since)[:10]}, {each.energy}" for each in settings.prices),
+        "prices": (),
         "broker": (f"{settings.mqtt.host}:{settings.mqtt.port}", settings.mqtt.username or ""),
         "statistics": (
             statistics.url if isinstance(statistics, StatisticsSettings) else str(statistics).lower(),

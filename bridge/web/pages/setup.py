@@ -3,6 +3,8 @@
 import os
 import re
 import shlex
+from datetime import date
+from functools import partial
 from pathlib import Path
 
 from werkzeug.exceptions import BadRequest, Forbidden
@@ -27,6 +29,7 @@ FIRST_START = "first start"
 
 _A_LOOK = 1.0  # seconds, that another one at the same question may last
 _SOON = "2"  # seconds until the browser looks again
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TAKES_FILES = re.compile(r"files|meters\[[0-9]+\]\.ean")
 
 
@@ -157,7 +160,7 @@ def _page(visit: Visit, interview: Interview, status: int = 200, cannot: str = "
         title=wording.title(language, step),
         asked=interview.asked(step),
         told=lambda text: wording.told(language, text),
-        shown=_shown,
+        shown=partial(_shown, visit),
         names_of=lambda text: [Path(each).name for each in shlex.split(text)],
         takes_files=lambda key: bool(_TAKES_FILES.fullmatch(key)),
         is_first_start=interview.subject == FIRST_START,
@@ -165,8 +168,10 @@ def _page(visit: Visit, interview: Interview, status: int = 200, cannot: str = "
     )
 
 
-def _shown(each: Asked) -> str:
-    """What stands in a field: no path of a file, and nothing for what means nothing."""
+def _shown(visit: Visit, each: Asked) -> str:
+    """What stands in a field: no path of a file, nothing for nothing, a day as people write it."""
+    if each.question.key.endswith("from") and _DAY.fullmatch(each.text) and not each.problem:
+        return visit.speech.short_date(date.fromisoformat(each.text))
     is_path = bool(_TAKES_FILES.fullmatch(each.question.key)) and "/" in each.text and "://" not in each.text
     return "" if is_path or each.text == NOTHING else each.text
 
