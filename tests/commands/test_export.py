@@ -577,13 +577,13 @@ def test_raw_works_beside_a_bridge_and_writes_nothing_into_its_ledger(reader: Re
     assert reader.simulator.count("sign-in") == 1
 
 
-def test_refused_credentials_are_tried_three_times_a_day_at_most(reader: Reader) -> None:
+def test_a_refused_password_is_tried_twice_a_day_at_most(reader: Reader) -> None:
     reader.world.password = "wrong"
     for _ in range(5):
         ended = reader.types(*RAW)
         assert (ended.status, len(ended.complaint)) == (REFUSED, 1)
-    assert "not tried again before" in ended.complaint[0]
-    assert reader.simulator.count("self-asserted") == 3
+    assert "at most twice a day: not before" in ended.complaint[0]
+    assert reader.simulator.count("self-asserted") == 2
 
 
 @pytest.mark.parametrize("body", ["<html>Back soon</html>", "oops", '{"slots": []}', ""])
