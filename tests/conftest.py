@@ -29,7 +29,7 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A machine that is busy is no reason to fail.
-hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=often(50, soak=1000))
+hypothesis.settings.register_profile("unhurried", deadline=None, max_examples=often(30, soak=1000))
 hypothesis.settings.load_profile("unhurried")
 
 PURE = {"metering", "text", "config"}  # rooms whose tests are over in a moment

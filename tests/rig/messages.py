@@ -8,14 +8,20 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 BRIDGE = Path(__file__).parents[2] / "bridge"
 _FOR_MACHINES = re.compile(r"\s*(-- |[A-Z_]{3,} |AND |OR |ON |<|\{%|\{\{|\(\?)")
 
 
-def messages() -> Iterator[tuple[str, int, str]]:
+@cache  # half a second
+def messages() -> tuple[tuple[str, int, str], ...]:
     """The file below `bridge`, the line, and the text, as often as it is there."""
+    return tuple(_messages())
+
+
+def _messages() -> Iterator[tuple[str, int, str]]:
     for file in sorted(BRIDGE.rglob("*.py")):
         tree = ast.parse(file.read_text("utf-8"))
         mute = set(_mute(tree))

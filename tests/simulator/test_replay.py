@@ -80,7 +80,7 @@ def verdicts(visit: Recording) -> tuple[Rows, Rows, Rows, list[str]]:
         return recorded, again, checked, replay.unknown
 
 
-@pytest.mark.parametrize(("name", "how"), PORTAL[:: often(4, soak=1)], ids=in_words)
+@pytest.mark.parametrize(("name", "how"), PORTAL[:: often(8, soak=1)], ids=in_words)
 def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(
     visit: Recording, name: str, how: dict[str, Any]
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_fault_of_the_portal_is_the_same_when_it_is_played_back(
     assert unknown == []
 
 
-@pytest.mark.parametrize(("name", "how"), ENERGY_API[:: often(4, soak=1)], ids=in_words)
+@pytest.mark.parametrize(("name", "how"), ENERGY_API[:: often(8, soak=1)], ids=in_words)
 def test_a_fault_of_the_energy_api_is_the_same_when_it_is_played_back(
     visit: Recording, name: str, how: dict[str, Any]
 ) -> None:
