@@ -17,7 +17,6 @@ from pyarrow import dataset, parquet
 from bridge.exporting import Export, Wanted
 from bridge.exporting import parquet as written
 from tests.rig.commands import COULD_NOT, DONE, WRONG, environment, typed
-from tests.rig.mosquitto import eventually
 from tests.rig.reading import Reader
 from tests.rig.world import HOME, World
 from tests.rig.years import fill
@@ -183,7 +182,7 @@ SLOW = """
 import sys, time
 from bridge.exporting import parquet
 from bridge.commands import main
-parquet._batch = lambda rows: time.sleep(60)
+parquet._batch = lambda rows: (print("at work", flush=True), time.sleep(60))
 sys.exit(main())
 """
 
@@ -195,9 +194,15 @@ def test_an_interrupted_export_leaves_nothing(reader: Reader, number: signal.Sig
     words = ["export", "--format", "parquet", "--output", str(folder)]
     config = ["--config", str(reader.world.write_configuration())]
     with subprocess.Popen(
-        [sys.executable, "-c", SLOW, *words, *config], env=environment(), stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SLOW, *words, *config],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
-        eventually(lambda: list(folder.parent.glob("readings*")), 15)
+        assert process.stdout
+        assert process.stdout.readline() == "at work\n"
+        assert list(folder.parent.glob("readings*"))
         process.send_signal(number)
         _, error = process.communicate(timeout=10)
     assert (process.returncode, error) == (COULD_NOT, "fluvius2mqtt: interrupted\n")
