@@ -48,6 +48,7 @@ from bridge.web.readings import days, periods
 from bridge.web.readings.history import History
 from tests.rig.chromium import first_paints
 from tests.rig.core import TOKEN, Core
+from tests.rig.memory import megabytes
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually, free_ports
 from tests.rig.next_door import FluviusNextDoor
 from tests.rig.pages import page_of
@@ -163,7 +164,7 @@ def first_day(
                             f"http://127.0.0.1:{world.changes['web']['port']}{path}"
                         ).close()
                     time.sleep(2)
-                memory = resident(process.pid)
+                memory = megabytes("VmRSS", process.pid)
             finally:
                 process.terminate()
     return seconds, memory
@@ -175,11 +176,6 @@ def wait_for(ear: Ear, condition: Callable[[Heard], bool]) -> None:
 
 def is_ok(health: Heard) -> bool:
     return bool(health.payload) and json.loads(health.payload)["portal"]["state"] == "ok"
-
-
-def resident(process: int) -> float:
-    status = Path(f"/proc/{process}/status").read_text()
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
 def requests(stage: Stage) -> Iterator[Figure]:
@@ -322,14 +318,12 @@ def from_the_ledger(world: World, work: Callable[[History], object]) -> None:
         work(History(records, world.meter(), datetime.now(UTC), Timeline(), Decimal("2.5")))
 
 
-# What wait4 says of a child's memory begins with that of its parent, which is larger than most commands.
 SAYING_ITS_MEMORY = """
 import sys
-from pathlib import Path
 from bridge.commands import main
+from tests.rig.memory import megabytes
 status = main()
-lines = Path("/proc/self/status").read_text().splitlines()
-print(next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
+print(megabytes("VmHWM"), file=sys.stderr)
 sys.exit(status)
 """
 
@@ -341,7 +335,7 @@ def a_command(world: World, *words: str) -> tuple[float, float]:
     ended = subprocess.run(
         [sys.executable, "-c", SAYING_ITS_MEMORY, *options], check=True, capture_output=True, text=True
     )
-    return time.monotonic() - begin, int(ended.stderr.split()[-1]) / 1024
+    return time.monotonic() - begin, float(ended.stderr.split()[-1])
 
 
 def a_picture(stage: Stage) -> Iterator[Figure]:

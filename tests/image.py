@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import yaml
 
 from bridge import __version__
-from tests.bench import HEAD, Figure, fluvius_next_door, is_ok, resident, timed, wait_for
+from tests.bench import HEAD, Figure, fluvius_next_door, is_ok, timed, wait_for
 from tests.rig.container import Builder, Container, Image, run
+from tests.rig.memory import megabytes
 from tests.rig.mosquitto import Ear, Mosquitto
 from tests.rig.next_door import FluviusNextDoor
 from tests.rig.world import HOME
@@ -126,7 +127,7 @@ def a_closer_look(household: Container, mosquitto: Mosquitto) -> Iterator[Figure
     with at_work(household, mosquitto) as (process, ear, _):
         wait_for(ear, lambda each: each.topic == "fluvius/bridge/health" and is_ok(each))
         time.sleep(2)
-        memory = resident(household.pid)
+        memory = megabytes("VmRSS", household.pid)
         yield Figure("memory of `run` at rest (VmRSS)", "< 50 MB", f"{memory:.1f} MB", memory < 50)
         said = household.execute(*household.image.config["Healthcheck"]["Test"][1:]).strip()
         yield Figure("healthcheck, exit status 0", "healthy", said, said == "healthy")

@@ -11,6 +11,7 @@ from bridge.config import load
 from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
 from bridge.service.bridge import Bridge
+from tests.rig.memory import megabytes
 from tests.rig.next_door import FluviusNextDoor
 
 
@@ -36,16 +37,10 @@ def two_mornings(file: str, morning: str, url: str) -> dict[str, float]:
             return {
                 "seconds": time.monotonic() - begin,
                 "processor": time.process_time() - processor,
-                "memory": memory_at_most(),
+                "memory": megabytes("VmHWM"),
                 "meters": len(cycle.new_days),
                 "asked": fluvius.counted().get("energy", 0),
             }
-
-
-def memory_at_most() -> float:
-    """In MB. That of the parent process is not in it, as it is in what getrusage says."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from bridge.simulator import Simulator
 from tests.rig.commands import PASSWORD
 from tests.rig.core import Core
 from tests.rig.mosquitto import Mosquitto, eventually
-from tests.rig.newcomer import arrived
+from tests.rig.newcomer import Newcomer, arrived
 from tests.rig.pages import words_of
 from tests.rig.supervisor import Supervisor, in_the_addon, of_the_house
 from tests.rig.world import GAS, HOME
@@ -112,6 +112,14 @@ def test_wrong_options_are_told_beside_a_file_of_the_page(supervisor: Supervisor
         load_options(supervisor.options, ELSEWHERE)
 
 
+def answer_all(newcomer: Newcomer, language: str) -> None:
+    """What is asked where Home Assistant says the broker, and statistics go to itself."""
+    newcomer.answer(source="account").answer(email="you@example.com", password=PASSWORD)
+    assert "Fluvius knows you" in newcomer.words
+    newcomer.answer(ean=HOME["ean"], serial=HOME["serial"]).answer(**{"more 1": "no"}).answer()
+    newcomer.answer(prices="later").answer(language=language)
+
+
 def test_from_nothing_to_readings_in_the_panel(
     supervisor: Supervisor, today: Simulator, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,11 +128,8 @@ def test_from_nothing_to_readings_in_the_panel(
     place = in_the_app(supervisor, today, monkeypatch)
     with arrived(place, place.load()) as newcomer:
         assert "Where readings come from" in newcomer.look().words  # the broker is Home Assistant's
-        newcomer.answer(source="account").answer(email="you@example.com", password=PASSWORD)
-        assert "Fluvius knows you" in newcomer.words
-        newcomer.answer(ean=HOME["ean"], serial=HOME["serial"]).answer(**{"more 1": "no"}).answer()
-        newcomer.answer(prices="later")  # statistics go to its own Home Assistant
-        newcomer.answer(language="nl").answer(do="write")
+        answer_all(newcomer, language="nl")
+        newcomer.answer(do="write")
         eventually(lambda: "fluvius/home/day" in mosquitto.retained(), 40)
         newcomer.look("/settings")
         assert "Said by Home Assistant" in newcomer.words
@@ -149,10 +154,8 @@ def test_what_cannot_be_loaded_when_it_is_written_is_by_the_next_visit(
     supervisor.fill_in()
     place = in_the_app(supervisor, today, monkeypatch)
     with arrived(place, place.load()) as newcomer:
-        newcomer.look().answer(source="account").answer(email="you@example.com", password=PASSWORD)
-        newcomer.answer(ean=HOME["ean"], serial=HOME["serial"]).answer(**{"more 1": "no"}).answer()
-        newcomer.answer(prices="later")
-        newcomer.answer(language="en")
+        newcomer.look()
+        answer_all(newcomer, language="en")
         supervisor.answer = 500, "busy"
         fields = newcomer.form("setup").fields | {"do": "write"}
         for asked in (
