@@ -7,6 +7,7 @@ since 1970, UTC.
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from bridge.metering import meterday
 from bridge.metering.model import MAX_AMOUNT, Meter
@@ -31,6 +32,7 @@ def to_billionths(amount: Decimal) -> int:
     return round(amount.scaleb(9))  # half to even
 
 
+@lru_cache(maxsize=4096)  # those of quarter-hours are small, and many are the same
 def to_amount(billionths: int) -> Decimal:
     """An amount of the file, exact."""
     return Decimal(billionths).scaleb(-9).normalize()

@@ -11,24 +11,25 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
-from bridge.fluvius.energy_api.registers import DIRECTIONS, TARIFFS, Said, make_sure_of_all, said_of
+from bridge.fluvius.energy_api.registers import Form, form_of, words_of
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering import meterday
 from bridge.metering.agreement import Flow, flow_of
-from bridge.metering.model import Direction, Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering.model import Energy, Meter, Reading, Register, Tariff, Unit
 from bridge.text.foreign import LONGEST_NAME, clean
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
-_OF_THE_CONNECTION = {"offtake", "injection"}
+_OF_THE_CONNECTION = frozenset({"offtake", "injection"})
 _SUBS: Mapping[str, AbstractSet[str]] = {  # which of them count there
-    "submetering-production": {"production"},
-    "submetering-auxiliary": {"auxiliary"},
-    "submetering-offtake": set(),  # a part of what the headpoint counts already
+    "submetering-production": frozenset({"production"}),
+    "submetering-auxiliary": frozenset({"auxiliary"}),
+    "submetering-offtake": frozenset(),  # a part of what the headpoint counts already
 }
 _ON_THE_HOUR = datetime(2020, 1, 1, tzinfo=UTC)  # as all meter days begin
 _INTERVALS = {Energy.ELECTRICITY: "quarterHourlyEnergy", Energy.GAS: "hourlyEnergy"}
@@ -88,6 +89,20 @@ def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
         )
 
 
+@lru_cache(maxsize=1024)  # the next meter's slots are the same
+def _place(start: str, end: str, energy: Energy) -> tuple[Span, date, bool]:
+    """Where a slot lies, the meter day that its middle lies in, and whether it is a day of other edges.
+
+    Raises:
+        NotUnderstood: it is neither an interval of ours nor as long as a day is.
+    """
+    span = since, until = values.instant(start), values.instant(end)
+    length = meterday.interval_length(energy)
+    if not tiling.may_be_a_day(span) and (until - since != length or (since - _ON_THE_HOUR) % length):
+        raise NotUnderstood
+    return span, tiling.named(span, energy), tiling.stands_for(span, energy) is not None
+
+
 class _Reader:
     def __init__(self, meter: Meter, first: date, last: date, *, by_middle: bool) -> None:
         self._meter, self._first, self._last, self._by_middle = meter, first, last, by_middle
@@ -123,7 +138,11 @@ class _Reader:
         self.undecided |= {day for day in days.undecided if self._first <= day <= self._last}
         if days.contradicted:
             self.strange["day that its intervals do not add up to"] += len(days.contradicted)
-        return [each for each in days.readings if self._is_asked((each.start, each.end))]
+        return [
+            each
+            for each in days.readings
+            if self._first <= tiling.named((each.start, each.end), self._meter.energy) <= self._last
+        ]
 
     def _of_physical_meters(
         self, meters: Sequence[Mapping[str, Any]], besides: AbstractSet[Span]
@@ -151,15 +170,13 @@ class _Reader:
         doubtful: set[Span] = set()
         for slot in (*_list(point, "dailyEnergy"), *_list(point, _INTERVALS[self._meter.energy])):
             try:
-                span = self._span(slot)
+                span, day, is_other = self._place(slot)
             except NotUnderstood:
                 self.strange["slot"] += 1
                 continue
-            if not self._is_asked(span):
+            if not self._first <= day <= self._last:
                 continue
-            self._has_other_days = (
-                self._has_other_days or tiling.stands_for(span, self._meter.energy) is not None
-            )
+            self._has_other_days = self._has_other_days or is_other
             try:
                 readings = self._readings(slot, span, directions, serial)
                 if readings and found.setdefault(span, readings) != readings:
@@ -172,49 +189,46 @@ class _Reader:
                 doubtful.add(span)
         return {**found, **dict.fromkeys(doubtful)}
 
-    def _span(self, slot: Mapping[str, Any]) -> Span:
-        """The slot's start and end, which must be those of an interval of ours, or as long as a day is."""
-        span = start, end = values.instant(slot.get("start")), values.instant(slot.get("end"))
-        length = meterday.interval_length(self._meter.energy)
-        if not tiling.may_be_a_day(span) and (end - start != length or (start - _ON_THE_HOUR) % length):
+    def _place(self, slot: Mapping[str, Any]) -> tuple[Span, date, bool]:
+        start, end = slot.get("start"), slot.get("end")
+        if not (isinstance(start, str) and isinstance(end, str)):
             raise NotUnderstood
-        return span
-
-    def _is_asked(self, span: Span) -> bool:
-        return self._first <= tiling.named(span, self._meter.energy) <= self._last
+        return _place(start, end, self._meter.energy)
 
     def _readings(
         self, slot: Mapping[str, Any], span: Span, directions: AbstractSet[str], serial: str
     ) -> list[Reading]:
-        amounts: dict[Register, Decimal] = {}
-        said: dict[Register, Said] = {}  # of them
-        silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
-        others: dict[str, Direction | None] = {}  # what else has an amount; in kWh: and of which direction
-        at_most = limits.during(span[1] - span[0], limits.OF_THE_GRID)
-        for name, part, counted in _counted(slot):
-            value, words = counted.get("value"), said_of(name, part, counted, self._meter.energy)
-            if name not in directions or part not in TARIFFS:
-                if value is not None:
-                    is_ours = name in directions and words.unit
-                    others[clean(f"{name} {part}", LONGEST_NAME)] = DIRECTIONS[name] if is_ours else None
-                continue
-            if value is not None and words.strange:
-                self.strange[words.strange] += 1
-            if value is None or words.register is None:
-                silent.add((DIRECTIONS[name], words.unit))
-                continue
-            register = words.register
-            amount = values.amount(value, at_most[register.unit])
-            if amounts.setdefault(register, amount) != amount or said.setdefault(register, words) != words:
-                raise NotUnderstood
-        self.left_out |= others.keys()
-        make_sure_of_all(amounts, silent, others)
+        words, said = [], []
+        for direction, tariff, counted in _counted(slot):
+            words.append(words_of(direction, tariff, counted))
+            said.append(counted.get("value"))
+        form = form_of(tuple(words), directions, self._meter.energy)
+        if form.strange:
+            self.strange.update(form.strange)
+        amounts = _amounts(form, said, limits.during(span[1] - span[0], limits.OF_THE_GRID))
+        self.left_out |= form.left_out
+        if form.awaits_more:
+            raise NotThereYet
+        if form.unknown:
+            raise NotUnderstood(form.unknown)
         if self._has_other_days:
             self._in_force |= _in_force(amounts, serial, span[0])
         return [
-            Reading(*span, each, amounts[each], said[each].validated, serial, said[each].provisional)
+            Reading(
+                *span, each, amounts[each], form.said[each].validated, serial, form.said[each].provisional
+            )
             for each in values.without_double_totals(amounts)
         ]
+
+
+def _amounts(form: Form, said: Sequence[Any], at_most: Mapping[Unit, Decimal]) -> dict[Register, Decimal]:
+    """The amounts of a slot that count, of those that are said there; none may be said in two ways."""
+    amounts: dict[Register, Decimal] = {}
+    for place, register, words in form.counted:
+        amount = values.amount(said[place], at_most[register.unit])
+        if amounts.setdefault(register, amount) != amount or form.said[register] != words:
+            raise NotUnderstood
+    return amounts
 
 
 def _in_force(
