@@ -57,6 +57,12 @@ mosquitto:
 postgresql:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y postgresql; }
 
+# The database's tests with TimescaleDB. Debian has it since PostgreSQL 18 (postgresql-18-timescaledb); where that is not the
+# newest that is installed, POSTGRESQL_BIN is the folder of its programs.
+.PHONY: timescaledb
+timescaledb: .venv/installed
+	TIMESCALEDB=1 $(BIN)/pytest -n auto --dist worksteal tests/postgresql
+
 # HASS="command of an installed Home Assistant" or PYTHON_FOR_HASS=python3.14 choose another one.
 interop: .venv/installed mosquitto chromium
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[interop]'

@@ -1,5 +1,7 @@
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -24,7 +26,7 @@ from tests.rig.deliveries import (
     settings,
 )
 from tests.rig.ledgers import used_ledger
-from tests.rig.postgresql import PostgreSQL
+from tests.rig.postgresql import IS_TIMESCALEDB, PostgreSQL
 from tests.rig.readings import (
     AFTER,
     BEFORE,
@@ -422,21 +424,31 @@ def test_intervals_that_do_not_add_up_are_in_the_table_and_not_in_the_view(
 def test_timescaledb_is_asked_to_keep_the_readings_where_it_is(
     postgresql: PostgreSQL, ledger: Ledger, hypertable: str
 ) -> None:
-    """A stand-in that has its name, and writes down what it is asked."""
-    postgresql.ask(
-        "CREATE SCHEMA timescale; CREATE TABLE timescale.asked AS SELECT '' AS what WHERE false;"
-        "CREATE FUNCTION timescale.create_hypertable("
-        " relation regclass, time_column_name name, chunk_time_interval anyelement) RETURNS void LANGUAGE sql"
-        " AS 'INSERT INTO timescale.asked VALUES (concat_ws('' '', $1, $2, $3))';"
-        "SET allow_system_table_mods = on;"
-        "INSERT INTO pg_extension VALUES (99999, 'timescaledb', 10, 'timescale'::regnamespace, false, '2')"
-    )
-    try:
+    """A real one where there is one, and else a stand-in that has its name."""
+    with nullcontext() if IS_TIMESCALEDB else named_timescaledb(postgresql):
         sink = Sink(settings(postgresql.dsn, hypertable=hypertable), ledger, lambda: NOW)
         sink.step()
         assert sink.health.last_error is None
-        asked = [("readings start 7 days",)] if hypertable == "auto" else []
-        assert [tuple(row) for row in postgresql.ask("SELECT what FROM timescale.asked")] == asked
+        parts = postgresql.ask(
+            "SELECT hypertable_name, column_name, time_interval FROM timescaledb_information.dimensions"
+        )
+        assert parts == ([("readings", "start", timedelta(days=7))] if hypertable == "auto" else [])
+
+
+@contextmanager
+def named_timescaledb(postgresql: PostgreSQL) -> Iterator[None]:
+    """It writes down what it is asked, where the real one says it."""
+    postgresql.ask(
+        "CREATE SCHEMA timescaledb_information; CREATE TABLE timescaledb_information.dimensions"
+        " (hypertable_name name, column_name name, time_interval interval);"
+        "CREATE FUNCTION timescaledb_information.create_hypertable("
+        " relation regclass, time_column_name name, chunk_time_interval interval) RETURNS void LANGUAGE sql"
+        " AS 'INSERT INTO timescaledb_information.dimensions VALUES ($1::name, $2, $3)';"
+        "SET allow_system_table_mods = on; INSERT INTO pg_extension"
+        " VALUES (99999, 'timescaledb', 10, 'timescaledb_information'::regnamespace, false, '2')"
+    )
+    try:
+        yield
     finally:
         postgresql.ask("SET allow_system_table_mods = on; DELETE FROM pg_extension WHERE oid = 99999")
-        postgresql.ask("DROP SCHEMA timescale CASCADE")
+        postgresql.ask("DROP SCHEMA timescaledb_information CASCADE")

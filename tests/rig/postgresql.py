@@ -1,4 +1,7 @@
-"""A real PostgreSQL for a test, in a folder of its own, on a free port; it refuses to be run by root."""
+"""A real PostgreSQL for a test, in a folder of its own, on a free port; it refuses to be run by root.
+
+With POSTGRESQL_BIN it is another one than the newest that is installed, with TIMESCALEDB=1 a TimescaleDB.
+"""
 
 import os
 import pwd
@@ -17,6 +20,7 @@ import psycopg
 from tests.rig.mosquitto import Certificates, eventually, free_ports
 
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda place: float(place.parent.name))
+IS_TIMESCALEDB = bool(os.environ.get("TIMESCALEDB"))
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _SMALL = (
     "shared_buffers=16MB",
@@ -24,6 +28,7 @@ _SMALL = (
     "wal_level=minimal",
     "max_wal_senders=0",
     "recovery_init_sync_method=syncfs",
+    *(["shared_preload_libraries=timescaledb"] if IS_TIMESCALEDB else []),
 )
 
 
@@ -52,6 +57,9 @@ class PostgreSQL:
             "local all all trust\nhost all admin all trust\nhost all all all scram-sha-256\n"
         )
         self.start()
+        if IS_TIMESCALEDB:
+            for database in ("template1", "postgres"):
+                self.ask("CREATE EXTENSION timescaledb", dsn=self.dsn_of("admin", database))
         return self
 
     def __exit__(
@@ -175,6 +183,7 @@ def _lives(process: int) -> bool:
 
 
 def _program(name: str) -> str:
-    found = shutil.which(name, path=os.pathsep.join([*map(str, _PLACES[-1:]), os.environ.get("PATH", "")]))
+    places = [os.environ.get("POSTGRESQL_BIN"), *map(str, _PLACES[-1:]), os.environ.get("PATH")]
+    found = shutil.which(name, path=os.pathsep.join(place for place in places if place))
     assert found, f"The tests need {name}: apt-get install postgresql"
     return found
