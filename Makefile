@@ -82,10 +82,10 @@ prometheus: .venv/installed mosquitto
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/python -m tests.prometheus
 
-# An export to Parquet, read by engines of the field.
+# An export to Parquet, read by engines of the field; SPARK=1 for Spark too, which is 450 MB and wants a Java.
 .PHONY: readers
 readers: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check duckdb polars
+	$(BIN)/pip install --quiet --disable-pip-version-check duckdb polars $(if $(SPARK),pyspark)
 	$(BIN)/python -m tests.readers
 build/peers:
 	$(PYTHON_FOR_PEERS) -m venv $@

@@ -2,7 +2,7 @@
 
 python -m tests.readers
 
-Needs polars and duckdb, beside pyarrow.
+Needs polars and duckdb, beside pyarrow; with pyspark, and a Java for it, Spark reads it too.
 """
 
 import subprocess
@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,21 @@ def by_duckdb(folder: Path) -> Sums:
     return {ean: (amount, count) for ean, amount, count in summed}
 
 
+def by_spark(folder: Path) -> Sums:
+    from pyspark.sql import SparkSession, functions  # noqa: PLC0415 - large, and seldom there
+
+    with SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate() as spark:
+        read = spark.read.parquet(str(folder))
+        assert {"month", "prefix"} <= set(read.columns)
+        summed = read.groupBy("ean").agg(functions.sum("amount"), functions.count("*")).collect()
+    return {ean: (amount, count) for ean, amount, count in summed}
+
+
 READERS: dict[str, Callable[[Path], Sums]] = {
     f"pyarrow {pa.__version__}": by_pyarrow,
     f"polars {pl.__version__}": by_polars,
     f"duckdb {duckdb.__version__}": by_duckdb,
+    **({f"spark {version('pyspark')}": by_spark} if find_spec("pyspark") else {}),
 }
 
 
