@@ -452,3 +452,25 @@ def named_timescaledb(postgresql: PostgreSQL) -> Iterator[None]:
     finally:
         postgresql.ask("SET allow_system_table_mods = on; DELETE FROM pg_extension WHERE oid = 99999")
         postgresql.ask("DROP SCHEMA timescaledb_information CASCADE")
+
+
+def test_who_reads_the_log_of_the_table_is_told_of_each_reading_once_and_of_each_correction(
+    ledger: Ledger,
+) -> None:
+    """As Debezium reads it, by PostgreSQL's own decoder for tests. A hypertable's parts have a log each."""
+    with PostgreSQL("wal_level=logical", lasts=True) as database:
+        database.ask("SELECT pg_create_logical_replication_slot('connector', 'test_decoding')")
+        whole_day(ledger, kwh(TOTAL=1))
+        delivered(ledger, database.dsn, hypertable="never")
+        assert logged(database) == ["INSERT"] * 96
+        ledger.answers.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=2)), LATER, only_new=True)
+        ledger.changes.take_another_name()  # so that all of it is told again
+        delivered(ledger, database.dsn, hypertable="never")
+        assert logged(database) == ["UPDATE"]
+
+
+def logged(database: PostgreSQL) -> list[str]:
+    """What was done to the readings since the last time, row by row."""
+    rows = database.ask("SELECT data FROM pg_logical_slot_get_changes('connector', NULL, NULL)")
+    of_readings = [data.removeprefix("table fluvius.readings: ") for (data,) in rows if ".readings:" in data]
+    return [data.partition(":")[0] for data in of_readings]

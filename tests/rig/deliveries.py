@@ -22,9 +22,9 @@ def opened(ledger: Ledger, dsn: str, now: Callable[[], datetime] = lambda: NOW) 
     return Sink(settings(dsn), ledger, now)
 
 
-def delivered(ledger: Ledger, dsn: str) -> None:
+def delivered(ledger: Ledger, dsn: str, **more: str) -> None:
     """All that waits."""
-    sink = opened(ledger, dsn)
+    sink = Sink(settings(dsn, **more), ledger, lambda: NOW)
     while sink.is_due():
         sink.step()
     sink.close()

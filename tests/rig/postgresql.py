@@ -37,11 +37,12 @@ class PostgreSQL:
 
     Args:
         lasts: whether it writes to the disk as one that matters does; without that it is quicker.
+        settings: further ones, as `name=value`.
     """
 
-    def __init__(self, *, lasts: bool = False) -> None:
+    def __init__(self, *settings: str, lasts: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql"))  # one that another user can reach
-        self._settings = _SMALL if lasts else (*_SMALL, *_QUICK)
+        self._settings = (*_SMALL, *(() if lasts else _QUICK), *settings)
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             user = pwd.getpwnam("postgres")
