@@ -81,6 +81,8 @@ def _guesses(lines: list[str], begin: int, mark: yaml.Mark, problem: str) -> Ite
         ("another document" in problem, at, "a second document begins here; take the line --- away"),
         ("document start" in problem and ends < at, ends, "the document ends here; take the line ... away"),
         ("escape" in problem, at, _BACKSLASH),
+        ("document start" in problem, at, "begins in another column than the keys above it"),
+        ("sequence entries" in problem, at, "a - begins a list; write it on the next line, below the key"),
         (" tag" in problem, at, f"a value begins with !; {_QUOTES}"),
         ("recursive" in problem, at, "a value holds itself; take the & and the * away"),
         ("end of stream" in problem and "quoted" in problem, begin, "a quote is opened and never closed"),

@@ -68,6 +68,11 @@ def mistakes(file: Path) -> list[str]:
         ),
         (f"mqtt:\n  host:{NBSP}x", "line 6 (host): has a character that looks like a space"),
         (f"mqtt:\n  port: 1883{NBSP}", "line 6 (port): has a character that looks like a space"),
+        (
+            "prices: - since: 2026-01-01",
+            "line 5 (prices): a - begins a list; write it on the next line, below",
+        ),
+        ("schedule:\n  times: - 09:00", "line 6 (times): a - begins a list; write it on the next line"),
         ("mqtt:\n  host: x\n   port: 1", "line 7 (port): begins in another column than the keys beside it"),
         ("mqtt:\n  host: x\n port: 1", "line 7 (port): begins in another column than the keys beside it"),
         ("schedule: {at: [06:15, 09:15}", "line 5 (schedule): the [ is not closed, or a comma is missing"),
@@ -111,6 +116,11 @@ def test_a_slip_is_told_with_its_line_its_key_and_what_to_write(
 )
 def test_what_holds_no_keys_is_told(tmp_path: Path, text: str, words: str) -> None:
     assert mistakes(written(tmp_path, text)) == [words]
+
+
+def test_a_first_key_that_does_not_begin_at_the_edge_is_told(tmp_path: Path) -> None:
+    said = "line 2 (meters): begins in another column than the keys above it"
+    assert mistakes(written(tmp_path, " fluvius: {}\nmeters: []\n")) == [said]
 
 
 def test_a_space_of_web_pages_in_a_comment_is_no_slip(tmp_path: Path) -> None:
