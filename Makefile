@@ -30,8 +30,7 @@ format: .venv/installed
 	$(BIN)/ruff check --fix
 
 # With `make build/peers` before it, beside the published client. CUSTOMERS="1000 10000" measures nothing but so many.
-bench: .venv/installed mosquitto postgresql chromium
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+bench: .venv/browser mosquitto postgresql chromium
 	$(BIN)/python -m tests.bench $(if $(CUSTOMERS),--customers $(CUSTOMERS))
 
 # Debian and Ubuntu ship Python without ensurepip; python3-venv brings it.
@@ -47,6 +46,11 @@ bench: .venv/installed mosquitto postgresql chromium
 .venv/installed: pyproject.toml | .venv/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
 	touch $@
+
+# With all that the tests need too, so that nothing is worked out twice where both are wanted.
+.venv/browser: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	touch .venv/installed $@
 
 .PHONY: mosquitto
 mosquitto:
@@ -77,9 +81,8 @@ peers: build/peers
 
 # The examples for Prometheus, in a real one.
 .PHONY: prometheus
-prometheus: .venv/installed mosquitto
+prometheus: .venv/browser mosquitto
 	@command -v promtool >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends prometheus; }
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/python -m tests.prometheus
 
 # An export to Parquet, read by engines of the field; SPARK=1 for Spark too, which is 450 MB and wants a Java.
@@ -98,8 +101,7 @@ rooms: .venv/installed
 
 # Every page in the system's Chromium.
 .PHONY: browser
-browser: .venv/installed mosquitto chromium
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[browser]'
+browser: .venv/browser mosquitto chromium
 	$(BIN)/pytest -n 2 tests/browser.py
 
 # The page's translations, with a line for each new sentence and none for those that are gone.

@@ -1,10 +1,13 @@
+import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import hypothesis
@@ -17,7 +20,7 @@ from bridge.ledger import Ledger
 from bridge.simulator import DEFAULT_METERS, Simulator
 from bridge.simulator.household import quarters_of
 from tests.rig.chance import often
-from tests.rig.commands import PASSWORD
+from tests.rig.commands import PASSWORD, ROOT
 from tests.rig.core import Core
 from tests.rig.mosquitto import Certificates, Mosquitto
 from tests.rig.provider import Provider
@@ -206,6 +209,16 @@ def pytest_xdist_auto_num_workers() -> int:
     return 2 * (os.cpu_count() or 1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Several processes begin with a share of the modules each, so that none is compiled by all of them."""
+    if hand := getattr(session.config, "workerinput", {}):
+        modules = sorted(path.relative_to(ROOT).with_suffix("") for path in ROOT.glob("tests/*/test_*.py"))
+        for module in modules[int(hand["workerid"].removeprefix("gw")) :: hand["workercount"]]:
+            with suppress(Exception):  # which is told when its tests are collected
+                import_module(".".join(module.parts))
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The order for whoever waits, and the mark `chance` for what hypothesis makes up.
@@ -223,6 +236,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("chance")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: it is not looked through again and again for what could be freed."""
+    gc.collect()
+    gc.freeze()
 
 
 def dealt(lengthy: list[pytest.Item], rest: list[pytest.Item], hands: int) -> list[pytest.Item]:

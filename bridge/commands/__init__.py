@@ -116,8 +116,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--verbose", action="store_true", help=_VERBOSE)
     _add_version(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    again = options_again()
     for name, does in _COMMANDS.items():
-        added = commands.add_parser(name, help=does, description=does, parents=[options_again()])
+        added = commands.add_parser(name, help=does, description=does, parents=[again])
         if name in words:
             module = import_module(f"bridge.commands.{name}")
             module.add_arguments(added)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -32,11 +33,7 @@ class DayAhead:
         """The truth: each quarter-hour that starts in a span (UTC) → EUR/kWh, published or not."""
         first, last = (each.astimezone(BRUSSELS).date() for each in (start, end))
         return {
-            at: Decimal(step.price).scaleb(-5)
-            for day in dates(first, last)
-            for step in steps_of(day)
-            for at in (step.start + QUARTER * i for i in range(step.length // QUARTER))
-            if start <= at < end
+            at: price for day in dates(first, last) for at, price in _quarters_of(day) if start <= at < end
         }
 
     def endpoint(self, request: Request) -> tuple[str, str | None] | None:
@@ -47,6 +44,16 @@ class DayAhead:
     def answer(self, request: Request, endpoint: str) -> Response:
         """The answer to a request."""
         return _energy_charts(request) if endpoint == "energy-charts" else _entsoe(request)
+
+
+@lru_cache(maxsize=1024)
+def _quarters_of(day: date) -> tuple[tuple[datetime, Decimal], ...]:
+    """Each quarter-hour of a local day, and its price in EUR/kWh."""
+    return tuple(
+        (step.start + QUARTER * i, Decimal(step.price).scaleb(-5))
+        for step in steps_of(day)
+        for i in range(step.length // QUARTER)
+    )
 
 
 def _offer(request: Request, first: date, last: date) -> dict[str, Any]:

@@ -32,6 +32,8 @@ from bridge.service.bridge import Bridge
 from bridge.simulator import Simulator
 from tests.rig.commands import environment
 from tests.rig.history import (
+    DAY_REQUESTS,
+    DAYS,
     FIRST,
     LAST,
     REQUEST,
@@ -124,7 +126,7 @@ def test_a_token_that_runs_out_in_the_middle_is_renewed(desk: World) -> None:
     with at_work(desk) as backfiller:
         while backfiller.is_due():
             backfiller.step()
-            desk.clock.pass_by(minutes=2)
+            desk.clock.pass_by(minutes=5)
     assert desk.total() == desk.truth(HOME["ean"], FIRST, LAST)
     assert (desk.simulator.count("sign-in"), desk.simulator.count("renewal")) == (1, 2)
 
@@ -342,26 +344,27 @@ NOON = datetime(2026, 10, 10, 12, tzinfo=BRUSSELS)
 
 
 def test_of_the_time_before_an_exchange_only_the_old_serial_has_history(desk: World) -> None:
+    first = date(2026, 10, 1)
     desk.simulator.exchange(HOME["ean"], NOON, NEW["serial"])
-    begin(desk)
+    begin(desk, first)
     work(desk)
-    assert complete(desk)[-1] == date(2026, 10, 9)
+    assert complete(desk, first)[-1] == date(2026, 10, 9)
     desk.meters = [NEW]
     desk.clock.pass_by(minutes=1)
-    begin(desk)
+    begin(desk, first)
     work(desk)
-    assert desk.total() == desk.truth(HOME["ean"], FIRST, LAST)
+    assert desk.total() == desk.truth(HOME["ean"], first, LAST)
     assert desk.invented() == []
 
 
 def test_where_fluvius_knows_the_meter_only_since_some_day_the_rest_is_still_found(desk: World) -> None:
     """404 for a time is no reason to give up all of it."""
     desk.simulator.fault("not-found", times=2, where="readings-day")
-    begin(desk)
+    begin(desk, date(2026, 9, 1))
     job = work(desk)
     assert job
     assert job.state == "done"
-    assert complete(desk)[0] == date(2026, 11, 2)
+    assert complete(desk, date(2026, 9, 1))[0] == date(2026, 11, 2)
     assert "missing: 2026-09-01 to 2026-11-01, 62 days: Fluvius has nothing for that time" in str(job.words)
 
 
@@ -443,7 +446,7 @@ def test_nothing_outside_a_mandate_is_asked_for(desk: World) -> None:
     provider.only(HOME["ean"], period_from=date(2026, 10, 1))
     provider.fetch()
     provider.asked()
-    begin(desk)
+    begin(desk, date(2026, 9, 1))
     work(desk)
     assert provider.asked()["energy"] == 2
     with desk.at_work() as (ledger, fetcher):
@@ -460,7 +463,7 @@ def test_a_customer_without_quarter_hours_has_days_by_the_official_api_too(desk:
         fetcher.learn_mandates()
     begin(desk)
     work(desk)
-    assert days_of(desk, "shed") == 81
+    assert days_of(desk, "shed") == DAYS
 
 
 @pytest.mark.usefixtures("said")
@@ -574,7 +577,7 @@ def test_a_full_disk_does_not_make_the_loop_spin(home: World, mosquitto: Mosquit
         assert home.simulator.count() <= requests + 1
         disk.is_full = False
         home.clock.pass_by(minutes=6)
-        eventually(lambda: f'"days": {81}' in mosquitto.retained().get("fluvius/home/total", ""), 20)
+        eventually(lambda: f'"days": {DAYS}' in mosquitto.retained().get("fluvius/home/total", ""), 20)
     assert home.total() == home.truth(HOME["ean"], FIRST, LAST)
 
 
@@ -884,10 +887,10 @@ def test_asked_for_again_while_it_is_worked_on_it_loses_nothing(desk: World) -> 
     with at_work(desk) as backfiller:
         while backfiller.is_due():
             backfiller.step()
-            if days_of(desk) < 60:
+            if days_of(desk) < 20:
                 begin(desk)
     assert job_of(desk).state == "done"
-    assert len(asked_for(desk)) == len(set(asked_for(desk))) == 3 + 81
+    assert len(asked_for(desk)) == len(set(asked_for(desk))) == DAY_REQUESTS + DAYS
 
 
 def test_extended_while_it_is_worked_on_it_comes_to_the_new_end(desk: World) -> None:

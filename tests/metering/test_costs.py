@@ -245,7 +245,7 @@ def worked_out(
 
 
 @pytest.mark.chance
-@pytest.mark.parametrize("seed", range(often(2, soak=20)))
+@pytest.mark.parametrize("seed", range(often(1, soak=20)))
 def test_a_year_of_quarter_hours_is_priced_to_the_last_digit(seed: int) -> None:
     home = Household(random.Random(seed))
     timeline = Timeline(tuple(home.contracts))

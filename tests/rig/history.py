@@ -13,7 +13,8 @@ from bridge.fetching.backfill import Backfiller
 from bridge.metering.model import Backfill
 from tests.rig.world import World
 
-FIRST, LAST = date(2026, 9, 1), date(2026, 11, 20)
+FIRST, LAST = date(2026, 10, 20), date(2026, 11, 20)  # a month and a day: the clocks change
+DAYS, DAY_REQUESTS = (LAST - FIRST).days + 1, 2
 REQUEST, RESPONSE = "fluvius/bridge/request/backfill", "fluvius/bridge/response/backfill"
 
 

@@ -5,28 +5,22 @@ import os
 import pty
 import select
 import struct
-import subprocess
-import sys
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.rig.commands import environment
+from tests.rig.forks import Forked
 
 CTRL_C = "\x03"
-_AS_ITS_OWN_TERMINAL = """
-import fcntl, runpy, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-runpy.run_module("bridge", run_name="__main__")
-"""
 
 
 class Session:
     """A command in a terminal of 80 columns."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", terminal: int) -> None:
+    def __init__(self, process: Forked, terminal: int) -> None:
         self._process, self._terminal = process, terminal
         self.seen = ""  # all of it
         self._read = 0  # as far as the person has read
@@ -57,8 +51,7 @@ class Session:
         """Again where it came a moment before Python began to read, for then it waits for a key."""
         for _ in range(10):
             self.types(CTRL_C, "")
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(2)
+            if self._process.ends_within(2):
                 return
 
     def ends(self) -> int:
@@ -83,15 +76,8 @@ def at_a_terminal(folder: Path, *words: str, **env: str) -> Iterator[Session]:
     """A command that is typed in a folder, and killed in the end if need be."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-c", _AS_ITS_OWN_TERMINAL, *words],
-        cwd=folder,
-        env={**environment(), "COLUMNS": "80", "TERM": "xterm", "LANG": "en_GB.UTF-8", **env},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
+    surroundings = {**environment(), "COLUMNS": "80", "TERM": "xterm", "LANG": "en_GB.UTF-8", **env}
+    process = Forked.at_a_terminal(folder, words, surroundings, theirs)
     os.close(theirs)
     session = Session(process, ours)
     try:

@@ -441,7 +441,7 @@ def listen(desk: Desk, where: str, oddity: Any) -> None:
     indirect=["pasts"],
 )
 @pytest.mark.parametrize("where", READINGS)
-@settings(in_examples, max_examples=often(10, soak=200))
+@settings(in_examples, max_examples=often(6, soak=200))
 @given(oddity=oddities)
 @example(oddity=HUGE_NUMBER)
 @example(oddity=HUGE_PATIENCE)
@@ -452,7 +452,7 @@ def test_odd_readings_are_no_readings(pasts: dict[str, Past], past: str, where: 
 
 @pytest.mark.parametrize("pasts", [pytest.param(SHED, id="sign-in")], indirect=True)
 @pytest.mark.parametrize("where", SIGN_IN)
-@settings(in_examples, max_examples=often(8, soak=160))
+@settings(in_examples, max_examples=often(5, soak=160))
 @given(oddity=oddities)
 @example(oddity=HUGE_NUMBER)
 @example(oddity=HUGE_PATIENCE)
