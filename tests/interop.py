@@ -461,7 +461,7 @@ def leftovers(stage: Stage) -> Iterator[str]:
     keys = ("total_consumption", "day_net", "month_net", "latest_day_age")
     total, net, late, age = (f"sensor.fluvius_home_{key}" for key in keys)
     others = counted(ha)
-    with running(stage):
+    with at_rest(stage):
         until(lambda: shows(ha, total, net, late, age), ha.states)
         ha.ask("config/entity_registry/update", entity_id=net, new_entity_id="sensor.mine")
         ha.ask("config/entity_registry/update", entity_id=age, disabled_by="user")
@@ -498,6 +498,21 @@ def leftovers(stage: Stage) -> Iterator[str]:
     ha.ask("recorder/clear_statistics", statistic_ids=["sensor.of_another"])
     ha.ask("config/entity_registry/update", entity_id="sensor.mine", new_entity_id=net)
     ha.ask("config/entity_registry/update", entity_id=age, disabled_by=None)
+
+
+@contextmanager
+def at_rest(stage: Stage) -> Iterator[None]:
+    """The bridge after its first cycle, which looks at Home Assistant and clears what it finds."""
+
+    def last_success() -> str:
+        success: str = says(stage.broker.retained(), "fluvius/bridge/health")["statistics"]["last_success"]
+        return success
+
+    before = last_success()
+    stage.world.clock.pass_by(minutes=1)
+    with running(stage):
+        until(lambda: last_success() != before, last_success)
+        yield
 
 
 def count(ha: HomeAssistant, sensor: str) -> None:
