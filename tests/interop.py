@@ -53,7 +53,9 @@ from tests.rig.cost_truth import (
     standing,
 )
 from tests.rig.cost_truth import gas as gas_price
-from tests.rig.homeassistant import HomeAssistant, energy_preferences, install, screenshot
+from tests.rig.energy_page import add_connections, days_back, looking, totals
+from tests.rig.grid_connections import NAME, PAGES, connections_of
+from tests.rig.homeassistant import HomeAssistant, energy_preferences, has_grid_connections, install
 from tests.rig.mosquitto import Mosquitto
 from tests.rig.truth import hourly, in_words
 from tests.rig.world import GAS, HOME, SHED, Clock, World, says
@@ -69,24 +71,8 @@ NOISE = re.compile(  # in Home Assistant's log, and nothing of ours
     r"Cannot migrate history for entity_id|"  # older ones, of a sensor that was just renamed
     r"aiohttp_fast_zlib|[Tt]urbo ?[Jj]peg|ffmpeg|haffmpeg|^\S+ \S+ WARNING .*custom integration"
 )
-DAYS_BACK = """async (days) => {
-    const all = (root) => [...root.querySelectorAll("*")].flatMap(
-        (each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
-    const isBack = (each) => /^prev/i.test(each.label ?? each.getAttribute("aria-label") ?? "");
-    for (let day = 0; day < days; day++) {
-        all(document).find(isBack).click();
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-    }
-}"""
-GRID_CONNECTION = """async () => {  // the form that asks for one
-    const all = (root) => [...root.querySelectorAll("*")].flatMap(
-        (each) => [each, ...(each.shadowRoot ? all(each.shadowRoot) : [])]);
-    const button = all(document).find((each) => /button/i.test(each.tagName)
-        && /add grid connection|add consumption/i.test(each.textContent));
-    button.click();
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-}"""
 SATURDAY = 5
+CENT = Fraction(1, 100)  # and ten watt-hours: what the dashboard rounds to
 QUARTER_HOUR = 900  # seconds
 BLUEPRINT = Path(__file__).parents[1] / "blueprints" / "automation" / "fluvius2mqtt" / "peak.yaml"
 WARNED, PASSED = "finished", "failed_conditions"  # how Home Assistant calls the end of a run
@@ -475,7 +461,7 @@ def leftovers(stage: Stage) -> Iterator[str]:
     keys = ("total_consumption", "day_net", "month_net", "latest_day_age")
     total, net, late, age = (f"sensor.fluvius_home_{key}" for key in keys)
     others = counted(ha)
-    with running(stage):
+    with at_rest(stage):
         until(lambda: shows(ha, total, net, late, age), ha.states)
         ha.ask("config/entity_registry/update", entity_id=net, new_entity_id="sensor.mine")
         ha.ask("config/entity_registry/update", entity_id=age, disabled_by="user")
@@ -512,6 +498,21 @@ def leftovers(stage: Stage) -> Iterator[str]:
     ha.ask("recorder/clear_statistics", statistic_ids=["sensor.of_another"])
     ha.ask("config/entity_registry/update", entity_id="sensor.mine", new_entity_id=net)
     ha.ask("config/entity_registry/update", entity_id=age, disabled_by=None)
+
+
+@contextmanager
+def at_rest(stage: Stage) -> Iterator[None]:
+    """The bridge after its first cycle, which looks at Home Assistant and clears what it finds."""
+
+    def last_success() -> str:
+        success: str = says(stage.broker.retained(), "fluvius/bridge/health")["statistics"]["last_success"]
+        return success
+
+    before = last_success()
+    stage.world.clock.pass_by(minutes=1)
+    with running(stage):
+        until(lambda: last_success() != before, last_success)
+        yield
 
 
 def count(ha: HomeAssistant, sensor: str) -> None:
@@ -628,6 +629,8 @@ def costs(stage: Stage) -> Iterator[str]:
         " each as worked out apart"
     )
     yield from energy_dashboard(stage, with_costs=True)
+    if has_grid_connections(stage.ha.version):
+        yield from grid_connections(stage)
     for key in priced:
         del world.changes[key]
 
@@ -732,6 +735,14 @@ def blueprint(stage: Stage) -> Iterator[str]:
 
 
 def energy_dashboard(stage: Stage, *, with_costs: bool = False) -> Iterator[str]:
+    stage.ha.ask("energy/save_prefs", **preferences(stage, with_costs=with_costs))
+    validate(stage.ha)
+    what = "the statistics and their costs" if with_costs else "the statistics"
+    yield f"the Energy dashboard takes {what} and has nothing to complain of"
+
+
+def preferences(stage: Stage, *, with_costs: bool) -> dict[str, Any]:
+    """All meters and tariffs in the Energy dashboard."""
     consumption = [f"fluvius:{HOME['ean']}_consumption_{tariff}" for tariff in ("high", "low")]
     injection = [f"fluvius:{HOME['ean']}_injection_{tariff}" for tariff in ("high", "low")]
     gas = [f"fluvius:{GAS['ean']}_volume_total"]
@@ -739,14 +750,27 @@ def energy_dashboard(stage: Stage, *, with_costs: bool = False) -> Iterator[str]
         **{each: f"{each}_compensation" for each in injection},
         gas[0]: f"fluvius:{GAS['ean']}_consumption_total_cost",
     }
-    wanted = energy_preferences(stage.ha.version, consumption, injection, gas, costs if with_costs else {})
-    stage.ha.ask("energy/save_prefs", **wanted)
-    issues = [
-        issue for issues in stage.ha.ask("energy/validate").values() for each in issues for issue in each
-    ]
+    return energy_preferences(stage.ha.version, consumption, injection, gas, costs if with_costs else {})
+
+
+def validate(ha: HomeAssistant) -> None:
+    """Home Assistant finds no fault with what the Energy dashboard is to show."""
+    issues = [issue for issues in ha.ask("energy/validate").values() for each in issues for issue in each]
     assert not issues, issues
-    what = "the statistics and their costs" if with_costs else "the statistics"
-    yield f"the Energy dashboard takes {what} and has nothing to complain of"
+
+
+def grid_connections(stage: Stage, picture: Path | None = None) -> Iterator[str]:
+    """The form of a grid connection, filled in with nothing but the words of our pages."""
+    ha, wanted = stage.ha, connections_of(PAGES[0])
+    all_sources = preferences(stage, with_costs=True)["energy_sources"]
+    expected = [source for source in all_sources if source["type"] == "grid"]
+    ha.ask("energy/save_prefs", energy_sources=[s for s in all_sources if s not in expected])
+    add_connections(ha, wanted, picture)
+    saved = [source for source in ha.ask("energy/get_prefs")["energy_sources"] if source["type"] == "grid"]
+    for source, meant, connection in zip(saved, expected, wanted, strict=True):
+        assert source.items() >= {**meant, "name": connection[NAME]}.items(), (source, meant)
+    validate(ha)
+    yield f"grid connections filled in as our pages say: {', '.join(each[NAME] for each in wanted)}"
 
 
 def demo(stage: Stage) -> Iterator[str]:
@@ -838,11 +862,12 @@ def running(stage: Stage) -> Iterator[None]:
 
 
 def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
-    """Those in the README: a month of a household, as of now."""
+    """Those in the documentation: a month of a household, as of now."""
     clock = TickingClock(f"{datetime.now(BRUSSELS):%Y-%m-%d} 12:00")
     with house(command, folder, clock) as stage:
         stage.ha.add_mqtt(stage.broker.port)
         world, ha = stage.world, stage.ha
+        assert has_grid_connections(ha.version), f"Home Assistant {ha.version} is too old for the pictures"
         world.meters = [HOME, GAS]
         world.changes["homeassistant.statistics"] = {"url": ha.websocket_url, "token": ha.token}
         world.changes["schedule.lookback_days"] = 31
@@ -851,41 +876,45 @@ def pictures(command: Sequence[str], folder: Path) -> Iterator[str]:
         with running(stage):
             until(lambda: "sensor.fluvius_gas_day_volume" in ha.states(), ha.states)
             until(lambda: statistics_state(stage) == "ok", lambda: "statistics were not imported")
+            ha.ignore_repairs()
             list(energy_dashboard(stage, with_costs=True))
+            yield from grid_connections(stage, PICTURES / "homeassistant-grid.png")
+            yield from dashboard_shows(stage, latest_working_day(clock()))
             device = next(each["id"] for each in ha.devices() if each["name"] == "home")
-            screenshot(
-                ha,
-                f"/config/devices/device/{device}",
-                PICTURES / "homeassistant-device.png",
-                width=1100,
-                height=1000,
-                wait_for="ha-config-device-page ha-card",
-            )
-            screenshot(
-                ha,
-                "/config/energy",
-                PICTURES / "homeassistant-grid.png",
-                width=1100,
-                height=800,
-                wait_for="ha-energy-grid-settings",
-                script=GRID_CONNECTION,
-            )
-            screenshot(
-                ha,
-                "/energy",
-                PICTURES / "homeassistant-energy.png",
-                width=1100,
-                height=1300,  # as far as the costs, below the graphs
-                wait_for="hui-energy-usage-graph-card canvas",
-                script=f"({DAYS_BACK})({days_back(clock())})",
-            )
+            with looking(ha, f"/config/devices/device/{device}", height=1000) as tab:
+                tab.get_by_text("Day consumption").wait_for()
+                tab.wait_for_timeout(2000)
+                tab.screenshot(path=PICTURES / "homeassistant-device.png")
     yield f"pictures of the device page and the Energy dashboard are in {PICTURES}"
 
 
-def days_back(now: datetime) -> int:
-    """To the latest day of the week, for it has both tariffs, of which gas is known."""
+def dashboard_shows(stage: Stage, day: date) -> Iterator[str]:
+    """The Energy dashboard's own table has what the simulated meters counted that day, and what it cost."""
+    back = (stage.world.clock().astimezone(BRUSSELS).date() - day).days
+    for view in ("overview", "electricity"):
+        picture = PICTURES / f"homeassistant-{'energy' if view == 'overview' else view}.png"
+        with looking(stage.ha, f"/energy/{view}", width=1280, height=1000) as tab:
+            days_back(tab, back)
+            tab.wait_for_timeout(2000)
+            tab.screenshot(path=picture)
+            shown = totals(tab)
+    counted = in_words(stage.world.simulator.day_amounts(HOME["ean"], day))
+    for side, verb, sign in (("consumption", "imported", 1), ("injection", "exported", -1)):
+        for tariff in ("high", "low"):
+            energy, money = shown[f"{tariff.capitalize()} tariff {verb}"]
+            [counts] = [each for key, each in COSTS.items() if key.startswith(f"{side}_{tariff}")]
+            true = sum(cost(stage.world, HOME, counts, day, day).values(), Fraction(0))
+            assert abs(Fraction(energy) - sign * Fraction(counted[side][tariff])) <= CENT, (shown, counted)
+            assert abs(Fraction(money) - sign * true) <= CENT, (shown, true)
+    table = ", ".join(f"{name} {energy} kWh" for name, (energy, _) in shown.items())
+    yield f"the dashboard's table of {day} is right: {table}"
+
+
+def latest_working_day(now: datetime) -> date:
+    """The latest, for it has both tariffs, of which gas is known."""
     today = now.astimezone(BRUSSELS).date()
-    return next(days for days in itertools.count(4) if (today - days * ONE_DAY).weekday() < SATURDAY)
+    days = (today - days * ONE_DAY for days in itertools.count(4))
+    return next(day for day in days if day.weekday() < SATURDAY)
 
 
 def statistics_state(stage: Stage) -> str:
@@ -940,7 +969,7 @@ def main() -> int:
     parser.add_argument("--python", help="the Python for Home Assistant; default: the newest on the path")
     parser.add_argument("--version", help="Home Assistant's version; default: the newest that installs")
     parser.add_argument("--hass", help="a command that runs an installed Home Assistant, instead")
-    parser.add_argument("--pictures", action="store_true", help="make the pictures of the README anew")
+    parser.add_argument("--pictures", action="store_true", help="make the pictures of the documentation anew")
     asked = parser.parse_args()
     if asked.hass:
         command = shlex.split(asked.hass)

@@ -171,6 +171,6 @@ def _advice(shown: Sequence[str]) -> str | None:
         return None
     return (
         f"the Energy dashboard still shows {', '.join(shown)}, which Home Assistant does not count any more;"
-        " choose the statistic of the same meter there instead (Settings, Dashboards, Energy), and what was"
-        " counted of the sensor is cleared by itself"
+        " choose the statistic of the same meter there instead (Energy, its pencil; in older versions"
+        " Settings, Dashboards, Energy), and what was counted of the sensor is cleared by itself"
     )

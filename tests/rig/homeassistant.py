@@ -1,4 +1,4 @@
-"""A real Home Assistant Core for a test: installed, started, onboarded, asked and photographed."""
+"""A real Home Assistant Core for a test: installed, started, onboarded and asked."""
 
 import itertools
 import json
@@ -22,17 +22,7 @@ START = 300.0  # seconds, at most: the first start may install packages
 STOP = 300.0  # seconds, at most: the recorder first writes all that it was given
 ANSWER = 30.0  # seconds, at most
 TEN_YEARS = 10 * 365  # days
-PAIRED_GRID = (2026, 3)  # from this version on, a grid source is one pair of meters
-CHROMIUM = Path("/usr/bin/chromium")
-NO_CALLS_HOME = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+GRID_CONNECTIONS = (2026, 3)  # from this version on, a grid source is one pair of meters
 OWNER = {"name": "Owner", "username": "owner", "password": "owner"}
 NETWORK_HUNGRY_STEPS = ("analytics", "core_config", "integration")
 CONFIGURATION = """\
@@ -191,6 +181,12 @@ class HomeAssistant:
     def dismiss(self, notification: str) -> None:
         wanted = {"notification_id": notification}
         self.ask("call_service", domain="persistent_notification", service="dismiss", service_data=wanted)
+
+    def ignore_repairs(self) -> None:
+        """Show none of what it wants repaired."""
+        for each in self.ask("repairs/list_issues")["issues"]:
+            wanted = {"domain": each["domain"], "issue_id": each["issue_id"], "ignore": True}
+            self.ask("repairs/ignore_issue", **wanted)
 
     def automate(self, name: str, blueprint: str, inputs: Mapping[str, Any]) -> None:
         """Make an automation from a blueprint, and wait until it is on."""
@@ -357,6 +353,12 @@ class HomeAssistant:
             time.sleep(0.1)
 
 
+def has_grid_connections(ha_version: str) -> bool:
+    """Whether its Energy dashboard asks for import and export together."""
+    year, month = (int(part) for part in ha_version.split(".")[:2])
+    return (year, month) >= GRID_CONNECTIONS
+
+
 def energy_preferences(
     ha_version: str,
     consumption: Sequence[str],
@@ -373,8 +375,7 @@ def energy_preferences(
         gas: ids of statistics in kWh or m³.
         costs: of these ids, the statistics of what it cost, or brought, where there are any.
     """
-    year, month = (int(part) for part in ha_version.split(".")[:2])
-    grid = _paired_grid if (year, month) >= PAIRED_GRID else _listed_grid
+    grid = _paired_grid if has_grid_connections(ha_version) else _listed_grid
     return {
         "energy_sources": [
             *grid(consumption, injection, costs),
@@ -385,59 +386,6 @@ def energy_preferences(
         ],
         "device_consumption": [],
     }
-
-
-def screenshot(
-    ha: HomeAssistant,
-    path_in_ha: str,
-    file: Path,
-    *,
-    width: int = 1280,
-    height: int = 900,
-    script: str | None = None,
-    wait_for: str = "home-assistant-main",
-    settle: float = 2.0,
-) -> None:
-    """A picture of a page, so many pixels wide and high.
-
-    `wait_for` is a CSS selector, also of something in a shadow root. Then `script` runs in the page,
-    and the picture is taken `settle` seconds later.
-    """
-    from playwright.sync_api import Route, StorageState, sync_playwright  # noqa: PLC0415 - only pictures need it
-
-    def stay_at_home(route: Route) -> None:
-        if route.request.url.startswith(ha.url):
-            route.continue_()
-        else:
-            route.abort()
-
-    signed_in = StorageState(
-        origins=[
-            {
-                "origin": ha.url,
-                "localStorage": [
-                    {"name": name, "value": value} for name, value in ha.browser_storage().items()
-                ],
-            }
-        ]
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(NO_CALLS_HOME))
-        page = browser.new_page(
-            viewport={"width": width, "height": height},
-            storage_state=signed_in,
-            service_workers="block",
-            locale="en-GB",
-            timezone_id="Europe/Brussels",
-        )
-        page.route("**/*", stay_at_home)
-        page.goto(ha.url + path_in_ha)
-        page.wait_for_selector(wait_for)
-        if script is not None:
-            page.evaluate(script)
-        page.wait_for_timeout(settle * 1000)
-        page.screenshot(path=file)
-        browser.close()
 
 
 def install(
