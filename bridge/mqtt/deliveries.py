@@ -130,13 +130,15 @@ class Deliveries:
                 return reason
 
     def _sent(self, client: paho.Client, message: Message, size: int) -> bool:
+        before = self.largest
+        if before is None or size > before[0]:
+            self.largest = size, message.topic  # before it is sent: the broker may hang up on it at once
         info = client.publish(message.topic, message.payload, qos=1, retain=message.retain)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self.largest = before
             return False
         self._waiting[info.mid] = message, size
         self._bytes += size
-        if self.largest is None or size > self.largest[0]:
-            self.largest = size, message.topic
         return True
 
     def _settle_one(

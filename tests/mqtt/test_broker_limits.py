@@ -69,6 +69,28 @@ def test_a_message_that_the_broker_does_not_take_is_left_out_and_the_others_are_
     assert "client_id" not in caplog.text
 
 
+def test_a_message_at_which_the_broker_hangs_up_is_named_however_soon_it_does(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        Mosquitto(tmp_path, settings="max_packet_size 10000") as mosquitto,
+        connected(mosquitto, protocol="3.1.1") as broker,
+    ):
+        client = broker._connection.client
+        send = client.publish
+
+        def sent_when_the_broker_has_hung_up(*message: Any, **options: Any) -> paho.MQTTMessageInfo:
+            sent = send(*message, **options)
+            eventually(lambda: "closed the connection" in caplog.text)
+            return sent
+
+        monkeypatch.setattr(client, "publish", sent_when_the_broker_has_hung_up)
+        with pytest.raises(BrokerAway):
+            broker.publish([Message("fluvius/home/chart", "x" * 20_000)])
+        monkeypatch.undo()
+    assert "while it was told something, at most 20026 bytes on fluvius/home/chart" in caplog.text
+
+
 def test_a_payload_that_mosquitto_refuses_is_left_out_and_the_others_are_published(tmp_path: Path) -> None:
     with (
         Mosquitto(tmp_path, settings="message_size_limit 10000") as mosquitto,
