@@ -90,7 +90,7 @@ def _check_identity(headpoint: Mapping[str, Any], meter: Meter) -> None:
 
 
 @lru_cache(maxsize=1024)  # the next meter's slots are the same
-def _place(start: str, end: str, energy: Energy) -> tuple[Span, date, bool]:
+def _placed(start: str, end: str, energy: Energy) -> tuple[Span, date, bool]:
     """Where a slot lies, the meter day that its middle lies in, and whether it is a day of other edges.
 
     Raises:
@@ -135,13 +135,13 @@ class _Reader:
         if not self._has_other_days:
             return found
         days = tiling.to_meter_days(found, self._meter.energy, self._in_force, by_middle=self._by_middle)
-        self.undecided |= {day for day in days.undecided if self._first <= day <= self._last}
+        self.undecided |= set(filter(self._is_asked, days.undecided))
         if days.contradicted:
             self.strange["day that its intervals do not add up to"] += len(days.contradicted)
         return [
             each
             for each in days.readings
-            if self._first <= tiling.named((each.start, each.end), self._meter.energy) <= self._last
+            if self._is_asked(tiling.named((each.start, each.end), self._meter.energy))
         ]
 
     def _of_physical_meters(
@@ -174,7 +174,7 @@ class _Reader:
             except NotUnderstood:
                 self.strange["slot"] += 1
                 continue
-            if not self._first <= day <= self._last:
+            if not self._is_asked(day):
                 continue
             self._has_other_days = self._has_other_days or is_other
             try:
@@ -193,7 +193,10 @@ class _Reader:
         start, end = slot.get("start"), slot.get("end")
         if not (isinstance(start, str) and isinstance(end, str)):
             raise NotUnderstood
-        return _place(start, end, self._meter.energy)
+        return _placed(start, end, self._meter.energy)
+
+    def _is_asked(self, day: date) -> bool:
+        return self._first <= day <= self._last
 
     def _readings(
         self, slot: Mapping[str, Any], span: Span, directions: AbstractSet[str], serial: str
