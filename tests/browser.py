@@ -48,6 +48,11 @@ class Site:
     panel: Browser  # the same as Home Assistant's Supervisor reaches it
     paths: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def one_of_each(self) -> list[str]:
+        """A path of each page that a link leads to."""
+        return [paths[0] for paths in self.paths.values() if paths]
+
     def url(self, path: str) -> str:
         return self.browser.root + path
 
@@ -163,7 +168,7 @@ def test_a_page_is_whole_and_in_reach_of_everyone(chromium: Chromium, site: Site
 @pytest.mark.parametrize("language", ["nl-BE", "fr-BE", "de-BE"])
 def test_it_is_whole_in_each_language(chromium: Chromium, site: Site, language: str) -> None:
     with looking(chromium, locale=language) as tab:
-        for path in [paths[0] for paths in site.paths.values() if paths]:
+        for path in site.one_of_each:
             tab.goto(site.url(path))
             assert tab.locator("html").get_attribute("lang") == language[:2]
             assert faults_of(tab) == []
@@ -171,7 +176,7 @@ def test_it_is_whole_in_each_language(chromium: Chromium, site: Site, language: 
 
 def test_everything_can_be_read_without_script(chromium: Chromium, site: Site) -> None:
     with looking(chromium, java_script_enabled=False) as plain, looking(chromium) as tab:
-        for path in [paths[0] for paths in site.paths.values() if paths]:
+        for path in site.one_of_each:
             plain.goto(site.url(path))
             tab.goto(site.url(path))
             assert set(tab.inner_text("body").split()) <= set(plain.inner_text("body").split()), path
@@ -256,7 +261,7 @@ def test_every_page_works_in_home_assistants_frame(chromium: Chromium, site: Sit
         frame = tab.frame(url="**/hassio_ingress/**")
         assert frame
         root = tab.url.rstrip("/") + panel.prefix
-        for path in [paths[0] for paths in site.paths.values() if paths]:
+        for path in site.one_of_each:
             frame.goto(root + path)
             assert frame.inner_text("h1", timeout=3000), path
         frame.goto(f"{root}/sign-in")
