@@ -33,7 +33,7 @@ def test_four_shards_and_then_eight_are_one_in_the_database(
     provider: Provider, postgresql: PostgreSQL, tmp_path: Path
 ) -> None:
     provider.api.forget_mandates()
-    provider.api.add_meters(12)
+    provider.api.add_meters(20)
     for of, moment in (4, "2026-11-22 13:00"), (8, "2026-11-23 13:00"):
         provider.clock.move_to(moment)
         for index in range(of):
