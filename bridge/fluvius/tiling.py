@@ -7,7 +7,7 @@ lies in.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -135,7 +135,7 @@ def _added_up(
         (serial, flow_of(register)) for serial, register in parts if register.tariff is not Tariff.TOTAL
     }
     silent = {
-        (each.serial, each.register): replace(_moved(each, span), amount=Decimal(0))
+        (each.serial, each.register): _moved(each, span)._replace(amount=Decimal(0))
         for each in given
         if (each.serial, flow_of(each.register)) in by_tariff
         and each.register.tariff is not Tariff.TOTAL
@@ -155,7 +155,7 @@ def _by_tariff(counted: Sequence[Reading], in_force: InForce) -> list[Reading]:
     return [
         each
         if each.register.tariff is not Tariff.TOTAL or (key[0], key[2]) in unknown
-        else replace(each, register=each.register._replace(tariff=in_force[key]))
+        else each._replace(register=each.register._replace(tariff=in_force[key]))
         for key, each in zip(keys, counted, strict=True)
     ]
 
@@ -176,7 +176,7 @@ def _span_of(day: date, energy: Energy) -> Span:
 
 
 def _moved(given: Reading, span: Span) -> Reading:
-    return replace(given, start=span[0], end=span[1])
+    return given._replace(start=span[0], end=span[1])
 
 
 def _sums(readings: Iterable[Reading]) -> dict[Register, Decimal]:

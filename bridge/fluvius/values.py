@@ -69,11 +69,10 @@ def amount(value: Any, at_most: Decimal) -> Decimal:
     Raises:
         NotUnderstood: it is none, or more than that.
     """
-    if type(value) not in _NUMBERS or not 0 <= value < MAX_AMOUNT:
-        raise NotUnderstood
-    if value > at_most:
-        raise NotUnderstood(IMPOSSIBLE)
-    return Decimal(value)
+    if type(value) in _NUMBERS and 0 <= value <= at_most:
+        return Decimal(value)
+    is_impossible = type(value) in _NUMBERS and at_most < value < MAX_AMOUNT
+    raise NotUnderstood(IMPOSSIBLE if is_impossible else "")
 
 
 def is_final(calorific_value: Any) -> bool | None:
@@ -88,21 +87,30 @@ def without_double_totals(amounts: Mapping[Register, Decimal]) -> Sequence[Regis
     Raises:
         NotUnderstood: the parts do not add up to the total.
     """
-    counting, summed = _counting(tuple(amounts))
+    counted, summed = counting(tuple(amounts))
+    check_totals(amounts, summed)
+    return counted
+
+
+def check_totals(amounts: Mapping[Register, Decimal], summed: Sequence[Sequence[Register]]) -> None:
+    """Compare each total with its parts, as `counting` names them.
+
+    Raises:
+        NotUnderstood: the parts do not add up to the total.
+    """
     for total, high, low in summed:
         if abs(amounts[high] + amounts[low] - amounts[total]) > _ROUNDING:
             raise NotUnderstood
-    return counting
 
 
 @lru_cache(maxsize=256)  # few meters have other registers than most
-def _counting(registers: Sequence[Register]) -> tuple[Sequence[Register], Sequence[Sequence[Register]]]:
-    """The registers that count; and each total that does not, with its parts."""
-    counting, summed = set(registers), []
+def counting(registers: Sequence[Register]) -> tuple[Sequence[Register], Sequence[Sequence[Register]]]:
+    """The registers that count, of some; and each total that does not, with its parts."""
+    counted, summed = set(registers), []
     for total, (high, low) in _PARTS.items():
-        if {total, high, low} <= counting:
+        if {total, high, low} <= counted:
             summed.append((total, high, low))
-            counting.remove(total)
-        elif total in counting:
-            counting -= {high, low}
-    return sorted(counting), summed
+            counted.remove(total)
+        elif total in counted:
+            counted -= {high, low}
+    return sorted(counted), summed

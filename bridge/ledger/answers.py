@@ -1,7 +1,7 @@
 """What Fluvius answered, in one transaction per answer."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,12 +11,13 @@ from bridge.ledger.days import Days
 from bridge.ledger.errors import reporting_damage
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
-from bridge.ledger.readings import Readings
+from bridge.ledger.readings import Readings, amounts_of
 from bridge.ledger.slots import DROPPED, Slots, Tally
 from bridge.ledger.store import Store
-from bridge.ledger.units import to_seconds
+from bridge.ledger.units import to_instant, to_seconds
 from bridge.metering import agreement, completeness, meterday
 from bridge.metering.completeness import DayFacts
+from bridge.metering.merging import Slot
 from bridge.metering.model import Energy, Meter, Reading, Register, Tariff, without_bounds
 
 _YOUNG = meterday.ONE_DAY * 365  # what is not older is never dropped, and so nothing has to be read to know
@@ -44,7 +45,7 @@ class Answers(Part):
         provisional = {to_seconds(each.start) for each in readings if each.provisional}
         reviewed_at = to_seconds(now) if tally is None else None
         with self._store.transaction():
-            written = self._slots.write(meter, readings, now, daily=True, tally=tally)
+            written = self._slots.write(meter, readings, now, daily=True, tally=tally).changed
             for start, changed in written.items():
                 key = self._ensure_day(meter, days[start], now)
                 if not changed:
@@ -57,7 +58,7 @@ class Answers(Part):
                     (to_seconds(now), *key),
                 )
                 if intervals:
-                    self._compare(meter, days[start], self._known_of(meter, days[start]))
+                    self._compare(meter, days[start], self._known_of(meter, days[start], {}))
             self._store.execute_many(
                 "UPDATE day SET provisional = ?, reviewed_at = COALESCE(?, reviewed_at)"
                 " WHERE meter = ? AND date = ?",
@@ -95,9 +96,9 @@ class Answers(Part):
             if is_old and self._days.dropped(meter, day, day):
                 self._leave_out(meter, day, readings, now, tally)
                 return
-            written = self._slots.write(meter, readings, now, daily=False, tally=tally)
+            written, slots = self._slots.write(meter, readings, now, daily=False, tally=tally)
             key = self._ensure_day(meter, day, now)
-            known = self._known_of(meter, day)
+            known = self._known_of(meter, day, slots)
             if any(written.values()):
                 self._execute(
                     "UPDATE day SET fetched_at = ?,"
@@ -193,8 +194,7 @@ class Answers(Part):
         if not all(slot and flows <= agreement.flows(slot) for slot in slots):
             return known
         sums = _with_silent_tariffs(self._readings.summed_up(meter, known.date))
-        written = self._slots.write(meter, sums, now, daily=True)
-        if not written:
+        if not self._slots.write(meter, sums, now, daily=True).changed:
             return known
         self._execute(
             "UPDATE day SET provisional = ?, fetched_at = ? WHERE meter = ? AND date = ?",
@@ -206,11 +206,14 @@ class Answers(Part):
             ),
         )
         self._checks.seal(meter, known.date, known.date)
-        return self._known_of(meter, known.date)
+        return replace(known, daily=self._readings.whole(meter, known.date))
 
-    def _known_of(self, meter: Meter, day: date) -> DayFacts:
-        """A day's daily amounts, and all intervals that are known of it."""
-        return DayFacts(day, *self._readings.of_day(meter, day))
+    def _known_of(self, meter: Meter, day: date, slots: Mapping[int, Slot]) -> DayFacts:
+        """A day's daily amounts, and all intervals that are known of it, which may be read already."""
+        if not slots:
+            return DayFacts(day, *self._readings.of_day(meter, day))
+        intervals = {to_instant(start): amounts_of(slot) for start, slot in slots.items()}
+        return DayFacts(day, self._readings.whole(meter, day), intervals)
 
     def _compare(self, meter: Meter, day: date, known: DayFacts) -> None:
         """Remember whether a day's intervals add up to its daily amounts; until then none is streamed."""
@@ -243,7 +246,7 @@ def _with_silent_tariffs(sums: Sequence[Reading]) -> list[Reading]:
     other = {Tariff.HIGH: Tariff.LOW, Tariff.LOW: Tariff.HIGH}
     known = {(each.serial, each.register) for each in sums}
     silent = [
-        replace(each, register=register, amount=Decimal(0))
+        each._replace(register=register, amount=Decimal(0))
         for each in sums
         if each.register.tariff in other
         and (each.serial, register := each.register._replace(tariff=other[each.register.tariff])) not in known

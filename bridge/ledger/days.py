@@ -94,7 +94,7 @@ class Days(Part):
             date=day,
             start=bounds[0],
             end=bounds[1],
-            amounts=self._readings.amounts(meter, day, day, daily=True)[start] if part is None else part,
+            amounts=self._readings.whole(meter, day) if part is None else part,
             validated=self._readings.is_validated(meter, start)
             if part is None
             else all(each.validated for each in self.intervals(meter, day)),

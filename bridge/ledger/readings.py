@@ -69,6 +69,11 @@ class Readings(Part):
             for start, of_slot in groupby(rows, key=itemgetter(0))
         }
 
+    def whole(self, meter: Meter, day: date) -> dict[Register, Decimal]:
+        """A day's daily amounts."""
+        start = meterday.start_of(day, meter.energy)
+        return self.amounts(meter, day, day, daily=True).get(start, {})
+
     def slots(self, meter: Meter, day: date) -> dict[datetime, dict[Register, Decimal]]:
         """The amounts of a day's known intervals."""
         return self.amounts(meter, day, day, daily=False)
@@ -126,7 +131,7 @@ class Readings(Part):
             Interval(
                 start=to_instant(at),
                 end=to_instant(at) + length,
-                amounts={register: to_amount(total) for register, total in totals_by_register(slot).items()},
+                amounts=amounts_of(slot),
                 validated=all(row.validated for row in slot.values()),
                 revision=revisions[at],
             )
@@ -155,3 +160,8 @@ class Readings(Part):
             slots[start][device, self._store.names.registers[register]] = row
             revisions[start] = max(revision, revisions.get(start, 0))
         return slots, revisions
+
+
+def amounts_of(slot: Slot) -> dict[Register, Decimal]:
+    """A slot's amounts, over all physical meters."""
+    return {register: to_amount(total) for register, total in totals_by_register(slot).items()}

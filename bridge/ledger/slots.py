@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 from bridge.ledger.checksums import Checksums
 from bridge.ledger.corrections import Corrections
@@ -14,7 +15,7 @@ from bridge.ledger.peaks import Peaks
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
 from bridge.ledger.sums import Sums
-from bridge.ledger.units import to_billionths, to_instant, to_seconds
+from bridge.ledger.units import seconds_of, to_billionths, to_instant, to_seconds
 from bridge.metering import meterday
 from bridge.metering.merging import Row, Slot, believed, claimed_by_two_meters, replace, totals_by_register
 from bridge.metering.model import Meter, Reading, Register
@@ -27,6 +28,13 @@ LESS_FINAL, OFFICIAL, OLDER = (
 )
 DROPPED = "older than what is kept of such (ledger.keep_months)"
 Tally = Counter[str]  # how many readings became what
+
+
+class Written(NamedTuple):
+    """What an answer came to, by the starts of slots."""
+
+    changed: Mapping[int, bool]  # those that were written: whether their amounts are others now
+    known: Mapping[int, Slot]  # all of the days that the answer is of, as they stand now
 
 
 class Slots(Part):
@@ -55,8 +63,8 @@ class Slots(Part):
         *,
         daily: bool,
         tally: Tally | None = None,
-    ) -> dict[int, bool]:
-        """Write the slots that an answer changes; says for each start whether its amounts are others now.
+    ) -> Written:
+        """Write the slots that an answer changes.
 
         Args:
             meter: the meter.
@@ -66,28 +74,29 @@ class Slots(Part):
             tally: where to count what became of each reading, if anyone wants to know.
         """
         if not (answer := self._by_start(readings)):
-            return {}
-        key = self._meter(meter)
-        self._checks.raise_if_damaged(meter, *_days_of(meter, answer), intervals_too=not daily)
-        known, revisions = self._readings.known(key, min(answer), max(answer), daily=daily)
+            return Written({}, {})
+        key, days = self._meter(meter), _days_of(meter, answer)
+        self._checks.raise_if_damaged(meter, *days, intervals_too=not daily)
+        start, end = seconds_of(meter, *days)
+        known, revisions = self._readings.known(key, start, end - 1, daily=daily)
         slots = _merged(answer, known, daily=daily, tally=tally)
         if not slots:
-            return {}
+            return Written({}, known)
         self.touch(meter, *_days_of(meter, slots))
         if daily:
             self._corrections.keep(meter, slots, now)
-        written = {
+        changed = {
             start: not before or totals_by_register(before) != totals_by_register(after)
             for start, (before, after) in slots.items()
         }
-        revised = {start: revisions.get(start, 0) + is_changed for start, is_changed in written.items()}
+        revised = {start: revisions.get(start, 0) + is_changed for start, is_changed in changed.items()}
         self._replace(key, slots, revised, daily=daily)
-        changed = [start for start, is_changed in written.items() if is_changed]
-        if changed:
-            self._outbox.restate(key, min(changed))
+        others = [start for start, is_changed in changed.items() if is_changed]
+        if others:
+            self._outbox.restate(key, min(others))
         if not daily:
-            self._outbox.wait(key, changed)
-        return written
+            self._outbox.wait(key, others)
+        return Written(changed, known | {start: after for start, (_, after) in slots.items()})
 
     def _by_start(self, readings: Sequence[Reading]) -> dict[int, Slot]:
         answer: dict[int, Slot] = {}
@@ -110,25 +119,31 @@ class Slots(Part):
         self, key: int, slots: Mapping[int, tuple[Slot, Slot]], revisions: Mapping[int, int], *, daily: bool
     ) -> None:
         """Write slots of a meter, by its number, before and after."""
-        number = self._store.names.register
         self._store.execute_many(
             "DELETE FROM reading WHERE meter = ? AND daily = ? AND start = ? AND device = ? AND register = ?",
             [
-                (key, daily, start, device, number(register))
+                (key, daily, start, device, self._store.names.register(register))
                 for start, (before, after) in slots.items()
                 for device, register in before.keys() - after.keys()
             ],
         )
+        numbers = {register: self._store.names.register(register) for register in _registers(slots)}
+        as_number = int(daily)  # of a bool, sqlite3 looks for an adapter: that takes longer than the insert
         self._store.execute_many(
             "INSERT OR REPLACE INTO reading"
             " (meter, daily, start, device, register, amount, validated, origin, estimated, revision)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (key, daily, start, device, number(register), *row, revisions[start])
+                (key, as_number, start, device, numbers[register], *map(int, row), revisions[start])
                 for start, (_, after) in slots.items()
                 for (device, register), row in after.items()
             ],
         )
+
+
+def _registers(slots: Mapping[int, tuple[Slot, Slot]]) -> set[Register]:
+    """Those that counted after."""
+    return {register for _, after in slots.values() for _, register in after}
 
 
 def _merged(

@@ -20,11 +20,13 @@ def to_seconds(instant: datetime) -> int:
     return int(instant.timestamp())
 
 
+@lru_cache(maxsize=4096)  # those of all meters are the same
 def to_instant(seconds: int) -> datetime:
     """An instant of the file, in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
+@lru_cache(maxsize=4096)  # those of quarter-hours are small, and many are the same
 def to_billionths(amount: Decimal) -> int:
     """An amount as the file has it."""
     if not 0 <= amount < MAX_AMOUNT:
@@ -32,7 +34,7 @@ def to_billionths(amount: Decimal) -> int:
     return round(amount.scaleb(9))  # half to even
 
 
-@lru_cache(maxsize=4096)  # those of quarter-hours are small, and many are the same
+@lru_cache(maxsize=4096)
 def to_amount(billionths: int) -> Decimal:
     """An amount of the file, exact."""
     return Decimal(billionths).scaleb(-9).normalize()

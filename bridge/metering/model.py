@@ -91,9 +91,8 @@ class Register(NamedTuple):
     unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The amount that one register counted during one slot."""
+class Reading(NamedTuple):
+    """The amount that one register counted during one slot; a tuple, because an answer has thousands."""
 
     start: datetime  # aware, UTC
     end: datetime  # aware, UTC

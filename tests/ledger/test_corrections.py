@@ -104,7 +104,7 @@ def test_gas_is_corrected_in_both_its_units(ledger: Ledger) -> None:
 
 def test_a_file_corrects_what_files_said_and_its_intervals_do_too(ledger: Ledger) -> None:
     def filed(at: datetime, each: int) -> None:
-        readings = [replace(reading, filed_at=at) for reading in all_intervals(kwh(TOTAL=each))]
+        readings = [reading._replace(filed_at=at) for reading in all_intervals(kwh(TOTAL=each))]
         with ledger.checks.proving_once():
             ledger.answers.record_intervals(HOME, DAY, readings, at, tally=Tally())
         ledger.answers.settle(HOME, [DAY], at)
@@ -112,14 +112,14 @@ def test_a_file_corrects_what_files_said_and_its_intervals_do_too(ledger: Ledger
     filed(NOW, 1)
     filed(LATER, 2)
     assert ledger.corrections.lately(HOME) == [correction(TOTAL, 96, 192, LATER)]
-    newer = [replace(reading, filed_at=LATEST) for reading in daily(kwh(TOTAL=191))]
+    newer = [reading._replace(filed_at=LATEST) for reading in daily(kwh(TOTAL=191))]
     ledger.answers.record_days(HOME, newer, LATEST, tally=Tally())
     assert ledger.corrections.lately(HOME)[0] == correction(TOTAL, 192, 191, LATEST)
 
 
 def test_a_file_that_is_not_believed_corrects_nothing(ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
-    readings = [replace(reading, filed_at=LATER) for reading in daily(kwh(TOTAL=50))]
+    readings = [reading._replace(filed_at=LATER) for reading in daily(kwh(TOTAL=50))]
     ledger.answers.record_days(HOME, readings, LATER, tally=Tally())
     assert ledger.corrections.lately(HOME) == []
 

@@ -123,7 +123,7 @@ def test_gas_has_hours_in_both_its_units(ledger: Ledger) -> None:
 def test_the_peak_is_the_first_of_the_highest_quarter_hours(ledger: Ledger) -> None:
     readings = all_intervals(kwh(TOTAL="0.1"))
     for number in (40, 70):
-        readings[number] = replace(readings[number], amount=Decimal("0.9"))
+        readings[number] = readings[number]._replace(amount=Decimal("0.9"))
     ledger.answers.record_days(HOME, daily(kwh(TOTAL="11.2")), NOW)
     ledger.answers.record_intervals(HOME, DAY, readings, NOW)
     ledger.answers.settle(HOME, [DAY], NOW)

@@ -6,7 +6,7 @@ whole or not at all, as on the portal.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -98,7 +98,9 @@ def _placed(start: str, end: str, energy: Energy) -> tuple[Span, date, bool]:
     """
     span = since, until = values.instant(start), values.instant(end)
     length = meterday.interval_length(energy)
-    if not tiling.may_be_a_day(span) and (until - since != length or (since - _ON_THE_HOUR) % length):
+    if until - since == length and not (since - _ON_THE_HOUR) % length:
+        return span, meterday.day_of(since, energy), False
+    if not tiling.may_be_a_day(span):
         raise NotUnderstood
     return span, tiling.named(span, energy), tiling.stands_for(span, energy) is not None
 
@@ -202,9 +204,12 @@ class _Reader:
         self, slot: Mapping[str, Any], span: Span, directions: AbstractSet[str], serial: str
     ) -> list[Reading]:
         words, said = [], []
-        for direction, tariff, counted in _counted(slot):
-            words.append(words_of(direction, tariff, counted))
-            said.append(counted.get("value"))
+        for measurement in _list(slot, "measurements"):
+            for direction, parts in measurement.items():
+                for part, counted in parts.items() if isinstance(parts, dict) else ():
+                    if counted and isinstance(counted, dict):
+                        words.append(words_of(direction, part, counted))
+                        said.append(counted.get("value"))
         form = form_of(tuple(words), directions, self._meter.energy)
         if form.strange:
             self.strange.update(form.strange)
@@ -216,21 +221,22 @@ class _Reader:
             raise NotUnderstood(form.unknown)
         if self._has_other_days:
             self._in_force |= _in_force(amounts, serial, span[0])
+        values.check_totals(amounts, form.totals)
         return [
-            Reading(
-                *span, each, amounts[each], form.said[each].validated, serial, form.said[each].provisional
-            )
-            for each in values.without_double_totals(amounts)
+            Reading(*span, register, amounts[register], validated, serial, provisional)
+            for register, validated, provisional in form.kept
         ]
 
 
 def _amounts(form: Form, said: Sequence[Any], at_most: Mapping[Unit, Decimal]) -> dict[Register, Decimal]:
     """The amounts of a slot that count, of those that are said there; none may be said in two ways."""
     amounts: dict[Register, Decimal] = {}
-    for place, register, words in form.counted:
+    for place, register in form.counted:
         amount = values.amount(said[place], at_most[register.unit])
-        if amounts.setdefault(register, amount) != amount or form.said[register] != words:
+        if amounts.setdefault(register, amount) != amount:
             raise NotUnderstood
+    if form.contradictory:
+        raise NotUnderstood
     return amounts
 
 
@@ -260,15 +266,6 @@ def _shape(headpoint: Mapping[str, Any]) -> str:
     has_own = any(_list(headpoint, name) for name in ("dailyEnergy", *_INTERVALS.values()))
     has_meters = bool(_list(headpoint, "physicalMeters"))
     return f"metering-on-{'-and-'.join(['headpoint'] * has_own + ['meter'] * (has_meters or not has_own))}"
-
-
-def _counted(slot: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """What is said of each part of each direction of a slot."""
-    for measurement in _list(slot, "measurements"):
-        for name, parts in measurement.items():
-            for part, counted in parts.items() if isinstance(parts, dict) else ():
-                if counted and isinstance(counted, dict):
-                    yield name, part, counted
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

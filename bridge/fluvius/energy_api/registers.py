@@ -39,8 +39,10 @@ class Said(NamedTuple):
 class Form(NamedTuple):
     """What the words of a slot say of its amounts: which of these count, and what is missing beside them."""
 
-    counted: Sequence[tuple[int, Register, Said]]  # the place of each amount that counts
-    said: Mapping[Register, Said]  # of them; where a register is there twice, of the first
+    counted: Sequence[tuple[int, Register]]  # the place of each amount that counts
+    kept: Sequence[tuple[Register, bool, bool]]  # without totals of others: validated, provisional
+    totals: Sequence[Sequence[Register]]  # those others, and their parts
+    contradictory: bool  # a register is there twice, with other words
     strange: Sequence[str]  # what is not known
     left_out: AbstractSet[str]  # quantities that we do not keep
     awaits_more: bool  # of something the amount is not known, and no total says what there is with it
@@ -69,7 +71,9 @@ def form_of(slot: Sequence[Words], directions: AbstractSet[str], energy: Energy)
         directions: the directions that count there.
         energy: what the meter counts.
     """
-    counted: list[tuple[int, Register, Said]] = []
+    counted: list[tuple[int, Register]] = []
+    registers: dict[Register, Said] = {}
+    contradictory = False
     strange: list[str] = []
     silent: set[tuple[Direction, Unit | None]] = set()  # of which something is not known
     others: dict[str, Direction | None] = {}  # what else has an amount; in kWh: and of which direction
@@ -85,13 +89,23 @@ def form_of(slot: Sequence[Words], directions: AbstractSet[str], energy: Energy)
         if is_null or said.register is None:
             silent.add((DIRECTIONS[name], said.unit))
         else:
-            counted.append((place, said.register, said))
-    registers = {register: said for _, register, said in reversed(counted)}
+            counted.append((place, said.register))
+            contradictory = contradictory or registers.setdefault(said.register, said) != said
     totals = [each for each in registers if each.tariff is Tariff.TOTAL]
     awaits_more = bool(silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)})
     with_total = {None, *(each.direction for each in totals)}
     unknown = next((f"register {name}" for name, each in others.items() if each not in with_total), "")
-    return Form(counted, registers, strange, frozenset(others), awaits_more, unknown)
+    kept, summed = values.counting(tuple(registers))
+    return Form(
+        counted,
+        [(each, registers[each].validated, registers[each].provisional) for each in kept],
+        summed,
+        contradictory,
+        strange,
+        frozenset(others),
+        awaits_more,
+        unknown,
+    )
 
 
 def _understood(words: Words, energy: Energy) -> Said:

@@ -7,7 +7,7 @@ follows from the length of the slot, and where that leaves both, from the order 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -226,8 +226,8 @@ class History:
                 continue
             first, second = twins
             buffer.readings[start, serial, register] = first
-            buffer.readings[start + _HOUR, serial, register] = replace(
-                second, start=second.start + _HOUR, end=second.end + _HOUR
+            buffer.readings[start + _HOUR, serial, register] = second._replace(
+                start=second.start + _HOUR, end=second.end + _HOUR
             )
         daily: list[Reading] = []
         intervals: list[Reading] = []

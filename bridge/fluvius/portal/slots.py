@@ -8,7 +8,7 @@ makes the whole slot missing, because the rest of it would look like a smaller t
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -99,7 +99,7 @@ def _sure(
         others[tiling.stands_for(span, energy)].append(span)
     for day, spans in others.items():
         if day and day not in found.keys() | doubtful and len(spans) == 1 and spans[0] not in doubtful:
-            sure += [replace(each, start=day[0], end=day[1]) for each in found[spans[0]]]
+            sure += [each._replace(start=day[0], end=day[1]) for each in found[spans[0]]]
     return sure
 
 
