@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 
 from bridge.fetching import due
 from bridge.fetching.meter import Desk, News
@@ -77,12 +79,13 @@ def record_at_once(
 ) -> None:
     """Keep days and intervals of one answer; those asked for in vain are remembered too."""
     length = meterday.interval_length(meter.energy)
-    days, intervals = [], defaultdict(list)
-    for each in readings:
-        if each.length == length:
-            intervals[meterday.day_of(each.start, meter.energy)].append(each)
+    days = list[Reading]()
+    intervals = defaultdict[date, list[Reading]](list)
+    for (start, end), of_slot in groupby(readings, key=attrgetter("start", "end")):
+        if end - start == length:
+            intervals[meterday.day_of(start, meter.energy)] += of_slot
         else:
-            days.append(each)
+            days += of_slot
     with ledger.store.transaction():
         ledger.answers.record_days(meter, days, now)
         for day in sorted(intervals.keys() | asked):

@@ -54,7 +54,7 @@ def _instant(text: str) -> datetime:
         read = datetime.fromisoformat(text)
         if read.tzinfo is None:
             raise NotUnderstood
-        return read.astimezone(UTC)
+        return read if read.tzinfo is UTC else read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotUnderstood from None
 

@@ -99,13 +99,14 @@ class Slots(Part):
         return Written(changed, known | {start: after for start, (_, after) in slots.items()})
 
     def _by_start(self, readings: Sequence[Reading]) -> dict[int, Slot]:
+        devices = {serial: self._store.names.device(serial) for serial in {each.serial for each in readings}}
         answer: dict[int, Slot] = {}
         for start, of_slot in groupby(readings, key=attrgetter("start")):
             slot = answer.setdefault(to_seconds(start), {})
             for each in of_slot:
                 origin = to_seconds(each.filed_at) if each.filed_at else 0
                 row = Row(to_billionths(each.amount), each.validated, origin, each.estimated)
-                slot[self._store.names.device(each.serial), each.register] = row
+                slot[devices[each.serial], each.register] = row
         return answer
 
     def touch(self, meter: Meter, first: date, last: date) -> None:
