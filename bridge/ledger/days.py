@@ -138,15 +138,15 @@ class Days(Part):
         )
         return {date.fromisoformat(day) for (day,) in rows}
 
-    def with_intervals(self, meter: Meter, first: date, last: date) -> set[str]:
-        """The complete days of a span that have intervals which count, as the ledger names days."""
+    def with_intervals(self, meter: Meter, first: date, last: date) -> dict[date, int]:
+        """How many complete days of a span have intervals which count, by the months that have any."""
         rows = self._rows(
-            "SELECT date FROM day"
+            "SELECT substr(date, 1, 7) || '-01', COUNT(*) FROM day"
             " WHERE meter = ? AND complete = 1 AND date BETWEEN ? AND ?"
-            " AND intervals > 0 AND NOT disagrees",
+            " AND intervals > 0 AND NOT disagrees GROUP BY 1",
             (self._meter(meter), *self._whole(meter, first, last)),
         )
-        return {day for (day,) in rows}
+        return {date.fromisoformat(month): days for month, days in rows}
 
     def complete_parts(
         self, meter: Meter, first: date = date.min, last: date = date.max

@@ -153,6 +153,13 @@ MIGRATIONS = (
     -- 1 of a day whose intervals were dropped, for they are old: it has as many as it had, and none is here
     ALTER TABLE day ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- of months whose highest quarter-hour is known: the first and the last day that changed since
+    CREATE TABLE peak_due (
+        meter INTEGER NOT NULL, month TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL,
+        PRIMARY KEY (meter, month)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -10,9 +10,15 @@ from bridge.ledger.errors import LedgerError, reporting_damage
 from bridge.ledger.outbox import Outbox
 from bridge.ledger.part import Part
 from bridge.ledger.store import Store
-from bridge.ledger.units import to_amount, to_billionths, to_instant, to_seconds
+from bridge.ledger.units import seconds_of, to_amount, to_billionths, to_instant, to_seconds
 from bridge.metering import meterday
 from bridge.metering.model import Meter, Peak, PeakMonth
+
+# As the file has it: when it began, and what was counted; None: there is none.
+Kept = tuple[int, int | None]
+Span = tuple[date, date]  # both ends included
+_NONE: Kept = (0, None)
+_ALL: Span = (date.min, date.max)
 
 
 class KnownPeaks(Part):
@@ -26,39 +32,49 @@ class KnownPeaks(Part):
     def peak_months(self, meter: Meter, months: Sequence[date]) -> list[PeakMonth]:
         """The peaks of some months, oldest first; what was worked out once is not worked out again."""
         known = self._known_peaks(meter, months)
-        whole = self._days.with_intervals(meter, months[0], meterday.last_of(months[-1]))
-        return [self._peak_month(meter, month, known, whole) for month in months]
+        days = self._days.with_intervals(meter, months[0], meterday.last_of(months[-1]))
+        return [self._peak_month(meter, month, known, days.get(month, 0)) for month in months]
 
-    def _known_peaks(self, meter: Meter, months: Sequence[date]) -> dict[tuple[str, str], Peak | None]:
+    def _known_peaks(self, meter: Meter, months: Sequence[date]) -> dict[tuple[str, date], Peak | None]:
         """By source and month; None where it is known that there is none."""
         rows = self._rows(
-            "SELECT source, month, start, amount FROM peak WHERE meter = ? AND month BETWEEN ? AND ?",
+            "SELECT source, month, start, amount, first, last"
+            " FROM peak LEFT JOIN peak_due USING (meter, month) WHERE meter = ? AND month BETWEEN ? AND ?",
             (self._meter(meter), months[0].isoformat(), months[-1].isoformat()),
         )
-        return {(source, month): _peak(source, start, amount) for source, month, start, amount in rows}
+        return {
+            (source, month := date.fromisoformat(name)): self._highest(
+                meter, month, (date.fromisoformat(first), date.fromisoformat(last)), (start, amount)
+            )
+            if source == "ledger" and first
+            else _peak(source, start, amount)
+            for source, name, start, amount, first, last in rows
+        }
 
     def _peak_month(
-        self, meter: Meter, month: date, known: Mapping[tuple[str, str], Peak | None], whole: set[str]
+        self, meter: Meter, month: date, known: Mapping[tuple[str, date], Peak | None], whole_days: int
     ) -> PeakMonth:
         """One month's peaks; what Fluvius said while it was under way, for a day that the ledger lacks."""
-        name = month.isoformat()
-        days = {day.isoformat() for day in meterday.span(month, meterday.last_of(month))}
-        if ("ledger", name) in known:
-            counted = _within(meter, known["ledger", name])
+        if ("ledger", month) in known:
+            counted = _within(meter, known["ledger", month])
         else:
-            has_any = whole & days or month in map(meterday.month_of, meterday.cut_days(meter))
+            has_any = whole_days or month in map(meterday.month_of, meterday.cut_days(meter))
             counted = self._highest(meter, month) if has_any else None
-        given, so_far = (_within(meter, known.get((source, name))) for source in ("portal", "so far"))
+        given, so_far = (_within(meter, known.get((source, month))) for source in ("portal", "so far"))
         if so_far and not given and (counted is None or counted.power < so_far.power):
-            given = None if meterday.day_of(so_far.start, meter.energy).isoformat() in whole else so_far
-        return PeakMonth(month, counted, given, whole >= days)
+            day = meterday.day_of(so_far.start, meter.energy)
+            given = None if self._days.with_intervals(meter, day, day) else so_far
+        return PeakMonth(month, counted, given, whole_days == meterday.last_of(month).day)
 
-    def _highest(self, meter: Meter, month: date) -> Peak | None:
-        return _peak("ledger", *self._work_out(meter, month))
+    def _highest(
+        self, meter: Meter, month: date, changed: Span = _ALL, unchanged: Kept = _NONE
+    ) -> Peak | None:
+        """A month's peak, where that of the days that did not change since is known."""
+        return _peak("ledger", *max(unchanged, self._work_out(meter, month, changed), key=_height))
 
-    def _work_out(self, meter: Meter, month: date) -> tuple[int, int | None]:
-        """A month's highest quarter-hour of complete days, as the file has it; None where there is none."""
-        first, last = meterday.span_within(meter, month, meterday.last_of(month))
+    def _work_out(self, meter: Meter, month: date, days: Span = _ALL) -> Kept:
+        """The highest quarter-hour of those complete days of a month that lie in a span."""
+        first, last = meterday.span_within(meter, max(days[0], month), min(days[1], meterday.last_of(month)))
         self._checks.raise_if_damaged(meter, first, last)
         complete = set(self._days.complete_days(meter, first, last)) - self._days.days_in_doubt(
             meter, first, last
@@ -77,8 +93,14 @@ class KnownPeaks(Part):
         of_complete_days = (
             row for row in rows or () if meterday.day_of(to_instant(row[0]), meter.energy) in complete
         )
-        start, amount = next(of_complete_days, (0, None))
-        return start, amount
+        return next(of_complete_days, _NONE)
+
+
+# Those of some months, but of those of which quarter-hours were dropped.
+_WORKED_OUT = (
+    "FROM peak WHERE meter = ?1 AND source = 'ledger' AND month BETWEEN ?2 AND ?3 AND month NOT IN"
+    " (SELECT substr(date, 1, 7) || '-01' FROM day WHERE meter = ?1 AND dropped AND date >= ?2)"
+)
 
 
 class Peaks(KnownPeaks):
@@ -98,12 +120,20 @@ class Peaks(KnownPeaks):
                 self._keep_peak(meter, month, source, to_seconds(peak.start), to_billionths(peak.power))
 
     def forget(self, meter: Meter, first: date = date.min, last: date = date.max) -> None:
-        """What was worked out of days of a span does not count any more."""
+        """What was worked out of days of a span does not count any more: those days are looked at again.
+
+        A peak of another day is still higher than all that did not change. What was kept when quarter-hours
+        were dropped stays.
+        """
+        of_months = self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()
         self._execute(
-            "DELETE FROM peak WHERE meter = ?1 AND source = 'ledger' AND month BETWEEN ?2 AND ?3"
-            " AND month NOT IN"
-            " (SELECT substr(date, 1, 7) || '-01' FROM day WHERE meter = ?1 AND dropped AND date >= ?2)",
-            (self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()),
+            f"DELETE {_WORKED_OUT} AND start >= ?4 AND start < ?5",
+            (*of_months, *seconds_of(meter, first, last)),
+        )
+        self._execute(
+            f"INSERT INTO peak_due SELECT meter, month, ?4, ?3 {_WORKED_OUT}"
+            " ON CONFLICT DO UPDATE SET first = MIN(first, excluded.first), last = MAX(last, excluded.last)",
+            (*of_months, first.isoformat()),
         )
 
     def keep_for_good(self, meter: Meter, month: date) -> None:
@@ -117,20 +147,34 @@ class Peaks(KnownPeaks):
                 "SELECT start, amount FROM peak WHERE meter = ? AND source = 'ledger' AND month = ?",
                 (self._meter(meter), month.isoformat()),
             )
-        start, amount = max(found, key=lambda peak: (peak[1] or 0, -peak[0]))
-        self._keep_peak(meter, month, "ledger", start, amount)
+        self._keep_worked_out(meter, month, max(found, key=_height))
 
-    def _highest(self, meter: Meter, month: date) -> Peak | None:
-        start, amount = self._work_out(meter, month)
+    def _highest(
+        self, meter: Meter, month: date, changed: Span = _ALL, unchanged: Kept = _NONE
+    ) -> Peak | None:
+        found = max(unchanged, self._work_out(meter, month, changed), key=_height)
         with suppress(LedgerError):  # on a full disk it is worked out again
-            self._keep_peak(meter, month, "ledger", start, amount)
-        return _peak("ledger", start, amount)
+            self._keep_worked_out(meter, month, found)
+        return _peak("ledger", *found)
+
+    def _keep_worked_out(self, meter: Meter, month: date, found: Kept) -> None:
+        with self._store.transaction():
+            self._keep_peak(meter, month, "ledger", *found)
+            self._execute(
+                "DELETE FROM peak_due WHERE meter = ? AND month = ?", (self._meter(meter), month.isoformat())
+            )
 
     def _keep_peak(self, meter: Meter, month: date, source: str, start: int, amount: int | None) -> None:
         self._execute(
             "INSERT OR REPLACE INTO peak VALUES (?, ?, ?, ?, ?)",
             (self._meter(meter), month.isoformat(), source, start, amount),
         )
+
+
+def _height(peak: Kept) -> tuple[int, int]:
+    """The higher the more; of equal ones the first."""
+    start, amount = peak
+    return -1 if amount is None else amount, -start
 
 
 def _is_within(meter: Meter, instant: datetime) -> bool:

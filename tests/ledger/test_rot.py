@@ -191,6 +191,7 @@ def test_what_was_damaged_stays_damaged_when_quarter_hours_get_a_checksum_of_the
         database.execute("DROP TABLE cost")
         database.execute("DROP VIEW sound_correction")
         database.execute("DROP TABLE correction")
+        database.execute("DROP TABLE peak_due")
         for column in ("origin", "estimated"):
             database.execute(f"ALTER TABLE reading DROP COLUMN {column}")
         database.execute("PRAGMA user_version = 6")

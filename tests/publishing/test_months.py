@@ -4,6 +4,7 @@ The truth is the simulator's own; what Fluvius says of peaks comes from it over 
 """
 
 import json
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -789,9 +790,9 @@ def test_what_was_worked_out_is_not_worked_out_again(ledger: Ledger, monkeypatch
     worked_out: list[date] = []
     highest = Peaks._highest
 
-    def watched(self: Peaks, meter: Meter, month: date) -> Any:
+    def watched(self: Peaks, meter: Meter, month: date, *known: Any) -> Any:
         worked_out.append(month)
-        return highest(self, meter, month)
+        return highest(self, meter, month, *known)
 
     monkeypatch.setattr(Peaks, "_highest", watched)
     of_ledger(ledger, OURS, NOW)
@@ -802,6 +803,46 @@ def test_what_was_worked_out_is_not_worked_out_again(ledger: Ledger, monkeypatch
     day_with(ledger, date(2026, 11, 20), {40: "3"})
     of_ledger(ledger, OURS, NOW)
     assert worked_out == [NOVEMBER]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_changes_a_month_s_peak_is_the_first_of_its_highest_quarter_hours(
+    ledger: Ledger, seed: int
+) -> None:
+    chance = random.Random(seed)
+    spikes: dict[date, dict[int, str]] = {}
+    months = [OCTOBER, NOVEMBER]
+    for _ in range(25):
+        day = OCTOBER + timedelta(days=chance.randrange(20, 45))
+        spikes[day] = {chance.randrange(96): str(chance.randrange(1, 5)) for _ in range(chance.randrange(3))}
+        day_with(ledger, day, spikes[day])
+        if chance.random() < 0.5:  # several days may change before anybody looks
+            expected = [highest_of(spikes, month) for month in months]
+            peaks = [each.counted for each in ledger.peaks.peak_months(OURS, months)]
+            assert [each and (each.power, local(each.start)) for each in peaks] == expected
+
+
+def highest_of(spikes: dict[date, dict[int, str]], month: date) -> tuple[Decimal, str] | None:
+    powers = {
+        start(day, number): Decimal(of_day.get(number, "0.4"))
+        for day, of_day in sorted(spikes.items())
+        if month_of(day) == month
+        for number in range(len(meterday.intervals_of(day, Energy.ELECTRICITY)))
+    }
+    return max(((power, at) for at, power in powers.items()), key=lambda each: each[0], default=None)
+
+
+def test_of_a_month_whose_peak_is_known_only_the_days_that_changed_are_looked_at(ledger: Ledger) -> None:
+    for number in range(1, 20):
+        day_with(ledger, date(2026, 11, number), {40: "3"})
+    assert of_ledger(ledger, OURS, NOW)["peak"] == 3
+    looked_at: list[str] = []
+    ledger.store.db.set_trace_callback(looked_at.append)
+    day_with(ledger, date(2026, 11, 20), {40: "4"})
+    assert of_ledger(ledger, OURS, NOW)["peak"] == 4
+    [asked] = [each for each in looked_at if "ORDER BY 2 DESC" in each]
+    bounds = meterday.start_of(date(2026, 11, 20), Energy.ELECTRICITY)
+    assert f"start >= {bounds.timestamp():.0f} " in asked
 
 
 def test_a_full_disk_keeps_no_peak_away(ledger: Ledger) -> None:
