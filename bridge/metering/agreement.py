@@ -16,6 +16,7 @@ from bridge.metering.model import Direction, Energy, Register, Unit
 Amounts = Mapping[Register, Decimal]
 Flow = tuple[Direction, Unit]
 
+_NOTHING = Decimal(0)
 _LAST_DECIMAL = Decimal("0.001")  # kWh or m³
 
 # The kWh of gas stand on its m³, in which the last decimal holds up to so many times as much: 12.79 kWh in a
@@ -91,4 +92,5 @@ def totals(slots: Iterable[Amounts]) -> dict[Flow, Decimal]:
 
 def total(amounts: Amounts, flow: Flow) -> Decimal:
     """The sum of a flow's registers."""
-    return sum((amount for register, amount in amounts.items() if flow_of(register) == flow), Decimal(0))
+    counted = [amount for (direction, _, unit), amount in amounts.items() if (direction, unit) == flow]
+    return sum(counted, _NOTHING)

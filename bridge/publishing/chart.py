@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from bridge.metering.model import BRUSSELS, Day, Direction, Energy, Interval, Meter, Tariff, Unit
+from bridge.metering import agreement
+from bridge.metering.model import BRUSSELS, SIDES, Day, Energy, Interval, Meter, Tariff, Unit
 from bridge.publishing import payloads
 from bridge.publishing.scale import hours_of_the_clock, round_levels
 from bridge.text.words import plain
@@ -28,6 +29,7 @@ _ROOM = 50  # that a tariff's name needs
 
 _FLATTEST = Decimal("0.1")  # from the bottom to the top: a day of nearly nothing looks like it
 _HOUR = timedelta(hours=1)
+_UP_AND_DOWN = SIDES["consumption"], SIDES["injection"]
 _POWER = {Energy.ELECTRICITY: "kW", Energy.GAS: "kWh/h"}
 _TOTALS = {
     "consumption": ("consumption/total", Unit.KWH),
@@ -74,22 +76,32 @@ class _Stretch(NamedTuple):
     tariff: Tariff | None  # None: not known
 
 
-class _Frame(NamedTuple):
-    """Where instants and powers are."""
+class _Frame:
+    """Where instants and powers are.
 
-    left: float
-    start: datetime  # at the left
-    end: datetime  # at the right
-    lowest: Decimal  # at the bottom; injection is below zero
-    highest: Decimal  # at the top
+    Args:
+        left: where the picture begins.
+        start: at the left.
+        end: at the right.
+        lowest: at the bottom; injection is below zero.
+        highest: at the top.
+    """
+
+    def __init__(
+        self, left: float, start: datetime, end: datetime, lowest: Decimal, highest: Decimal
+    ) -> None:
+        self.left, self.start, self.end, self.lowest, self.highest = left, start, end, lowest, highest
+        self._a_second = (_RIGHT - left) / (end - start).total_seconds()
+        self._a_kilowatt = (_BOTTOM - _TOP) / float(highest - lowest)
+        self.zero = self.y(Decimal(0))
 
     def x(self, instant: datetime) -> float:
         """How far from the left an instant is."""
-        return self.left + (_RIGHT - self.left) * ((instant - self.start) / (self.end - self.start))
+        return self.left + self._a_second * (instant - self.start).total_seconds()
 
     def y(self, power: Decimal) -> float:
         """How far from the top a power is."""
-        return _TOP + (_BOTTOM - _TOP) * float((self.highest - power) / (self.highest - self.lowest))
+        return _TOP + self._a_kilowatt * float(self.highest - power)
 
 
 def svg(meter: Meter, day: Day, intervals: Sequence[Interval]) -> str:
@@ -101,7 +113,8 @@ def svg(meter: Meter, day: Day, intervals: Sequence[Interval]) -> str:
         intervals: its quarter-hours or hours in order of time, at least one. What they span is drawn: a day
             of 23 or 25 hours, or a part of one.
     """
-    bars = [_bar(interval) for interval in intervals]
+    an_hour = _HOUR // (intervals[0].end - intervals[0].start)
+    bars = [_bar(interval, an_hour) for interval in intervals]
     frame, unit = _frame(bars), _POWER[meter.energy]
     name, date = meter.label.translate(_ESCAPED), f"{day.date:%A} {day.date.day} {day.date:%B %Y}"
     totals = _totals(day)
@@ -122,19 +135,10 @@ def svg(meter: Meter, day: Day, intervals: Sequence[Interval]) -> str:
     return "\n".join(parts)
 
 
-def _bar(interval: Interval) -> _Bar:
-    consumption, injection = (_power(interval, each) for each in (Direction.CONSUMPTION, Direction.INJECTION))
-    return _Bar(interval.start, interval.end, consumption, injection)
-
-
-def _power(interval: Interval, direction: Direction) -> Decimal:
+def _bar(interval: Interval, an_hour: int) -> _Bar:
     """An interval's energy by its length: four times the kWh of a quarter-hour."""
-    energy = sum(
-        amount
-        for register, amount in interval.amounts.items()
-        if (register.direction, register.unit) == (direction, Unit.KWH)
-    )
-    return Decimal(energy) * (_HOUR // (interval.end - interval.start))
+    consumption, injection = (agreement.total(interval.amounts, flow) * an_hour for flow in _UP_AND_DOWN)
+    return _Bar(interval.start, interval.end, consumption, injection)
 
 
 def _frame(bars: Sequence[_Bar]) -> _Frame:
@@ -221,12 +225,12 @@ def _bars(bars: Sequence[_Bar], frame: _Frame) -> Iterator[str]:
     down = "".join(_column(bar, -bar.injection, frame) for bar in bars if bar.injection)
     yield f'<path class="consumption" d="{up}"/>'
     yield f'<path class="injection" d="{down}"/>'
-    yield f'<path class="zero" d="M{frame.left:.1f} {frame.y(Decimal(0)):.1f}H{_RIGHT}"/>'
+    yield f'<path class="zero" d="M{frame.left:.1f} {frame.zero:.1f}H{_RIGHT}"/>'
 
 
 def _column(bar: _Bar, power: Decimal, frame: _Frame) -> str:
     """The outline of a bar from zero to a power."""
-    left, right, zero = frame.x(bar.start), frame.x(bar.end), frame.y(Decimal(0))
+    left, right, zero = frame.x(bar.start), frame.x(bar.end), frame.zero
     gap = (right - left) * _GAP / 2
     return f"M{left + gap:.1f} {zero:.1f}V{frame.y(power):.1f}H{right - gap:.1f}V{zero:.1f}z"
 

@@ -31,16 +31,13 @@ class MeterTopics:
         self._timeline = settings.timeline
         self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
 
-    def everything(
-        self, meter: Meter, day: Day | None, progress: Progress, discovery: Discovery | None
-    ) -> Topics:
-        """All topics of a meter.
+    def everything(self, meter: Meter, day: Day | None, progress: Progress) -> Topics:
+        """All topics of a meter, but what Home Assistant is told.
 
         Args:
             meter: the meter.
             day: its latest complete day.
             progress: how far it has come.
-            discovery: what Home Assistant is told in; None where it is told nothing.
         """
         total = self._ledger.sums.total(meter)
         months = self._peaks(meter, progress)
@@ -53,7 +50,7 @@ class MeterTopics:
             if peak := monthly.peak(meter, months, self._floor, self._peak_prices(meter, day, progress)):
                 found[self._topic(meter, "peak")] = to_json(peak)
             found |= self._costs(meter, day, progress)
-        return found | self.discovery(meter, found, discovery)
+        return found
 
     def day(self, meter: Meter, day: Day) -> Topics:
         """The topics of a complete day: its amounts, its intervals, and its picture."""

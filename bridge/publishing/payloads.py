@@ -53,7 +53,7 @@ def day(meter: Meter, day: Day, registers: Iterable[Register] = ()) -> Payload:
 
 def intervals(meter: Meter, day: Day, intervals: Sequence[Interval]) -> Payload:
     """The quarter-hours or hours of one complete day."""
-    flows = {(register.direction, register.unit) for register in day.amounts}
+    sides = _sides(day.amounts)
     return {
         **who(meter),
         "date": day.date.isoformat(),
@@ -61,17 +61,16 @@ def intervals(meter: Meter, day: Day, intervals: Sequence[Interval]) -> Payload:
         "unit": Unit.KWH,
         "validated": all(interval.validated for interval in intervals)
         or _is_vouched_for(meter, day, intervals),
-        "intervals": [_interval(meter, interval, flows) for interval in intervals],
+        "intervals": [_interval(meter, interval, sides) for interval in intervals],
     }
 
 
 def reading(meter: Meter, interval: Interval) -> Payload:
     """One interval, for the stream; a second copy of it has the same `id`, a correction another one."""
-    flows = {(register.direction, register.unit) for register in interval.amounts}
     return {
         **who(meter),
         "id": f"{meter.ean}/{interval.start:%Y-%m-%dT%H:%M:%SZ}/{interval.revision}",
-        **_interval(meter, interval, flows),
+        **_interval(meter, interval, _sides(interval.amounts)),
         "unit": Unit.KWH,
         "validated": interval.validated,
         "revision": interval.revision,
@@ -218,21 +217,26 @@ def _by_tariff(
     return {**parts, "total": sum(found.values(), Decimal(0))}
 
 
-def _interval(meter: Meter, interval: Interval, flows: Iterable[tuple[Direction, Unit]]) -> Payload:
+def _sides(registers: Iterable[Register]) -> dict[str, agreement.Flow]:
+    """What some registers count, as payloads call it."""
+    flows = agreement.flows(registers)
+    return {name: flow for name, flow in SIDES.items() if flow in flows}
+
+
+def _interval(meter: Meter, interval: Interval, sides: Mapping[str, agreement.Flow]) -> Payload:
     """A slot's amounts; a flow that the day has and the slot does not mention is the day's zero."""
     payload: Payload = {"start": local(interval.start), "end": local(interval.end)}
     if meter.energy is Energy.ELECTRICITY:
         payload["tariff"] = _tariff(interval)
-    for name, flow in SIDES.items():
-        if flow in flows:
-            payload[name] = agreement.total(interval.amounts, flow)
+    for name, flow in sides.items():
+        payload[name] = agreement.total(interval.amounts, flow)
     return payload
 
 
 def _tariff(interval: Interval) -> Tariff:
     """The tariff of a slot: the one that counted, where several are mentioned."""
     here = {each: amount for each, amount in interval.amounts.items() if each.direction in OF_THE_CONNECTION}
-    mentioned = {register.tariff for register in here}
-    counted = {register.tariff for register, amount in here.items() if amount}
-    candidates = counted or mentioned or {Tariff.TOTAL}
-    return candidates.pop() if len(candidates) == 1 else Tariff.TOTAL
+    mentioned = {tariff for _, tariff, _ in here}
+    if len(mentioned) > 1:
+        mentioned = {tariff for (_, tariff, _), amount in here.items() if amount} or mentioned
+    return mentioned.pop() if len(mentioned) == 1 else Tariff.TOTAL

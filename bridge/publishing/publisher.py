@@ -13,7 +13,7 @@ from bridge.metering.progress import Progress
 from bridge.metering.shard import ALL, Shard
 from bridge.mqtt import Broker, Message, topics
 from bridge.publishing.discovery import MIGRATE, Discovery, as_json
-from bridge.publishing.meter import MeterTopics
+from bridge.publishing.meter import MeterTopics, Topics
 from bridge.publishing.retained import Retained
 from bridge.publishing.stream import Stream
 from bridge.text.words import Payload, to_json
@@ -56,6 +56,7 @@ class Publisher:
         self._editions: dict[str, object] = {}  # EAN → what of it the broker has whole
         self._latest: dict[str, tuple[Meter, Day]] = {}  # EAN → of which the broker has the day
         self._untold: set[str] = set()  # EANs of which Home Assistant may have missed what it was told
+        self._told: dict[str, int] = {}  # EAN → hash of what the broker's discovery of it was made of
         self._retained.own(_BRIDGE, [topics.bridge_state(self._base)])
 
     @property
@@ -74,9 +75,11 @@ class Publisher:
         self._retained.forget()
         self._editions.clear()
         self._latest.clear()
+        self._told.clear()
 
     def forget_discovery(self) -> None:
         """Home Assistant may have missed what it was told."""
+        self._told.clear()
         if self._discovery:
             self._retained.publish_again(self._discovery.is_its)
         self._untold |= self._editions.keys()
@@ -127,9 +130,7 @@ class Publisher:
             self._retained.publish(ean, found)
         else:
             self._editions.pop(ean, None)
-            found = self._of_meter.everything(meter, day, progress, self._discovery)
-            self._let_go(self._retained.topics_of(ean))
-            self._retained.replace(ean, found)
+            self._replace(meter, self._of_meter.everything(meter, day, progress))
             self._editions[ean] = edition
             if day:
                 self._stream.announce(meter, day)
@@ -147,6 +148,7 @@ class Publisher:
         for owner in self._retained.owners - {_BRIDGE, *shown}:
             self._retained.remove(set(self._retained.topics_of(owner)))
             self._editions.pop(owner, None)
+            self._told.pop(owner, None)
 
     def waiting(self, meters: Sequence[Meter]) -> int:
         """How many of them a broker does not have as they are now."""
@@ -155,6 +157,20 @@ class Publisher:
     def respond(self, command: str, answer: Payload) -> None:
         """Answer a command."""
         self._retained.send([Message(topics.response(self._base, command), to_json(answer), retain=False)])
+
+    def _replace(self, meter: Meter, found: Topics) -> None:
+        """Publish all topics of a meter; and what Home Assistant is told, unless the broker has just that."""
+        ean, made_of = meter.ean, hash((meter, self._discovery, frozenset(found)))
+        self._let_go(self._retained.topics_of(ean))
+        if self._discovery and self._told.get(ean) == made_of:
+            stands = filter(self._discovery.is_its, self._retained.topics_of(ean))
+            self._retained.replace(ean, found, besides=set(stands))
+            return
+        self._told.pop(ean, None)
+        told = self._of_meter.discovery(meter, found, self._discovery)
+        self._retained.replace(ean, found | told)
+        if self._retained.has(told):
+            self._told[ean] = made_of
 
     def _edition(self, meter: Meter, progress: Progress) -> object:
         """Another one when anything but the progress of a meter has to be published anew."""

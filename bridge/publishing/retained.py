@@ -57,6 +57,10 @@ class Retained:
         mine = self.topics_of(owner)
         return min((self._in_doubt.get(topic, -1) for topic in mine), default=-1)
 
+    def has(self, topics: Iterable[str]) -> bool:
+        """Whether the broker acknowledged all of some topics."""
+        return self._acknowledged.keys() >= set(topics)
+
     def forget(self) -> None:
         """The broker may have lost its memory.
 

@@ -172,7 +172,7 @@ def test_peaks_are_those_that_are_published(reader: Reader) -> None:
     with world.at_work() as (ledger, fetcher):
         meter = world.meter()
         day, progress = ledger.days.latest_complete_day(meter), fetcher.progress(meter)
-        topics = MeterTopics(ledger, world.settings).everything(meter, day, progress, None)
+        topics = MeterTopics(ledger, world.settings).everything(meter, day, progress)
     published = json.loads(topics["fluvius/home/peak"], parse_float=Decimal)
     say, said = speech("en"), words(world)
     assert f"Mean, as billed {say.number(published['mean'], always=True)} kW" in said
