@@ -552,7 +552,8 @@ def a_month_at_once(world: World, file: Path) -> tuple[float, float]:
         begin = time.process_time()
         found = headpoints.read(answers[-1].json()["data"], meter)
         parsed = time.process_time()
-        record_at_once(ledger, meter, found.readings, set(), world.clock(), only_new=False)
+        with ledger.checks.proving_once():  # as a cycle does
+            record_at_once(ledger, meter, found.readings, set(), world.clock(), only_new=False)
         return parsed - begin, time.process_time() - begin
 
 

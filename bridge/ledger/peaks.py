@@ -122,8 +122,8 @@ class Peaks(KnownPeaks):
     def forget(self, meter: Meter, first: date = date.min, last: date = date.max) -> None:
         """What was worked out of days of a span does not count any more: those days are looked at again.
 
-        A peak of another day is still higher than all that did not change. What was kept when quarter-hours
-        were dropped stays.
+        A peak of another day is still the highest of all that did not change, which is not proved again. What
+        was kept when quarter-hours were dropped stays.
         """
         of_months = self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()
         self._execute(

@@ -34,7 +34,7 @@ class Written(NamedTuple):
     """What an answer came to, by the starts of slots."""
 
     changed: Mapping[int, bool]  # those that were written: whether their amounts are others now
-    known: Mapping[int, Slot]  # all of the days that the answer is of, as they stand now
+    known: Mapping[int, Slot]  # all of the days that the answer is of, as they stand now, in no order
 
 
 class Slots(Part):
@@ -99,7 +99,10 @@ class Slots(Part):
         return Written(changed, known | {start: after for start, (_, after) in slots.items()})
 
     def _by_start(self, readings: Sequence[Reading]) -> dict[int, Slot]:
-        devices = {serial: self._store.names.device(serial) for serial in {each.serial for each in readings}}
+        devices = {
+            serial: self._store.names.device(serial)
+            for serial in dict.fromkeys(each.serial for each in readings)
+        }
         answer: dict[int, Slot] = {}
         for start, of_slot in groupby(readings, key=attrgetter("start")):
             slot = answer.setdefault(to_seconds(start), {})

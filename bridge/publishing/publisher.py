@@ -159,7 +159,7 @@ class Publisher:
         self._retained.send([Message(topics.response(self._base, command), to_json(answer), retain=False)])
 
     def _replace(self, meter: Meter, found: Topics) -> None:
-        """Publish all topics of a meter; and what Home Assistant is told, unless the broker has just that."""
+        """Publish all topics of a meter; and what Home Assistant is told, unless it stands as it should."""
         ean, made_of = meter.ean, hash((meter, self._discovery, frozenset(found)))
         self._let_go(self._retained.topics_of(ean))
         if self._discovery and self._told.get(ean) == made_of:
@@ -169,7 +169,7 @@ class Publisher:
         self._told.pop(ean, None)
         told = self._of_meter.discovery(meter, found, self._discovery)
         self._retained.replace(ean, found | told)
-        if self._retained.has(told):
+        if self._retained.has(told) and self._retained.topics_of(ean) == found.keys() | told.keys():
             self._told[ean] = made_of
 
     def _edition(self, meter: Meter, progress: Progress) -> object:

@@ -57,9 +57,9 @@ class Retained:
         mine = self.topics_of(owner)
         return min((self._in_doubt.get(topic, -1) for topic in mine), default=-1)
 
-    def has(self, topics: Iterable[str]) -> bool:
-        """Whether the broker acknowledged all of some topics."""
-        return self._acknowledged.keys() >= set(topics)
+    def has(self, payloads: Mapping[str, str]) -> bool:
+        """Whether the broker acknowledged all of some topics with just these payloads."""
+        return all(self._acknowledged.get(topic) == hash(payload) for topic, payload in payloads.items())
 
     def forget(self) -> None:
         """The broker may have lost its memory.
@@ -163,6 +163,8 @@ class Retained:
     def _empty(self, left_out: Iterable[str]) -> None:
         """What cannot be said must not leave standing what was said before: yesterday's intervals, say."""
         if fresh := set(left_out) - self._emptied:
+            for topic in fresh:
+                self._acknowledged.pop(topic, None)
             self.send([Message(topic, "") for topic in sorted(fresh)])
             self._emptied |= fresh
 

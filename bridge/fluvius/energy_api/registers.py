@@ -40,8 +40,8 @@ class Form(NamedTuple):
     """What the words of a slot say of its amounts: which of these count, and what is missing beside them."""
 
     counted: Sequence[tuple[int, Register]]  # the place of each amount that counts
-    kept: Sequence[tuple[Register, bool, bool]]  # without totals of others: validated, provisional
-    totals: Sequence[Sequence[Register]]  # those others, and their parts
+    kept: Sequence[tuple[Register, bool, bool]]  # but totals whose parts are there: validated, provisional
+    totals: Sequence[Sequence[Register]]  # each of those totals, and its two parts
     contradictory: bool  # a register is there twice, with other words
     strange: Sequence[str]  # what is not known
     left_out: AbstractSet[str]  # quantities that we do not keep
@@ -90,7 +90,7 @@ def form_of(slot: Sequence[Words], directions: AbstractSet[str], energy: Energy)
             silent.add((DIRECTIONS[name], said.unit))
         else:
             counted.append((place, said.register))
-            contradictory = contradictory or registers.setdefault(said.register, said) != said
+            contradictory |= registers.setdefault(said.register, said) != said
     totals = [each for each in registers if each.tariff is Tariff.TOTAL]
     awaits_more = bool(silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)})
     with_total = {None, *(each.direction for each in totals)}
