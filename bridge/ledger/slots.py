@@ -131,7 +131,8 @@ class Slots(Part):
                 for device, register in before.keys() - after.keys()
             ],
         )
-        numbers = {register: self._store.names.register(register) for register in _registers(slots)}
+        counted = dict.fromkeys(register for _, after in slots.values() for _, register in after)
+        numbers = {register: self._store.names.register(register) for register in counted}
         as_number = int(daily)  # of a bool, sqlite3 looks for an adapter: that takes longer than the insert
         self._store.execute_many(
             "INSERT OR REPLACE INTO reading"
@@ -143,11 +144,6 @@ class Slots(Part):
                 for (device, register), row in after.items()
             ],
         )
-
-
-def _registers(slots: Mapping[int, tuple[Slot, Slot]]) -> set[Register]:
-    """Those that counted after."""
-    return {register for _, after in slots.values() for _, register in after}
 
 
 def _merged(

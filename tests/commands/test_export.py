@@ -404,6 +404,7 @@ def test_what_waits_for_the_stream_still_waits(reader: Reader) -> None:
         waiting = database.execute("SELECT COUNT(*) FROM unstreamed").fetchone()
         assert waiting != (0,)
         database.execute("DROP TABLE peak")
+        database.execute("DROP TABLE peak_due")
         database.execute("DROP TABLE backfill")
         database.execute("DROP VIEW sound_price")
         database.execute("DROP TABLE price")
