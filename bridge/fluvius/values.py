@@ -54,7 +54,7 @@ def _instant(text: str) -> datetime:
         read = datetime.fromisoformat(text)
         if read.tzinfo is None:
             raise NotUnderstood
-        return read if read.tzinfo is UTC else read.astimezone(UTC)
+        return read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotUnderstood from None
 
@@ -69,10 +69,11 @@ def amount(value: Any, at_most: Decimal) -> Decimal:
     Raises:
         NotUnderstood: it is none, or more than that.
     """
-    if type(value) in _NUMBERS and 0 <= value <= at_most:
-        return Decimal(value)
-    is_impossible = type(value) in _NUMBERS and at_most < value < MAX_AMOUNT
-    raise NotUnderstood(IMPOSSIBLE if is_impossible else "")
+    if type(value) not in _NUMBERS or not 0 <= value < MAX_AMOUNT:
+        raise NotUnderstood
+    if value > at_most:
+        raise NotUnderstood(IMPOSSIBLE)
+    return Decimal(value)
 
 
 def is_final(calorific_value: Any) -> bool | None:

@@ -58,7 +58,7 @@ class Answers(Part):
                     (to_seconds(now), *key),
                 )
                 if intervals:
-                    self._compare(meter, days[start], self._known_of(meter, days[start], {}))
+                    self._compare(meter, days[start], self._known_of(meter, days[start]))
             self._store.execute_many(
                 "UPDATE day SET provisional = ?, reviewed_at = COALESCE(?, reviewed_at)"
                 " WHERE meter = ? AND date = ?",
@@ -208,7 +208,7 @@ class Answers(Part):
         self._checks.seal(meter, known.date, known.date)
         return replace(known, daily=self._readings.whole(meter, known.date))
 
-    def _known_of(self, meter: Meter, day: date, slots: Mapping[int, Slot]) -> DayFacts:
+    def _known_of(self, meter: Meter, day: date, slots: Mapping[int, Slot] | None = None) -> DayFacts:
         """A day's daily amounts, and all intervals that are known of it, which may be read already."""
         if not slots:
             return DayFacts(day, *self._readings.of_day(meter, day))

@@ -69,12 +69,12 @@ class KnownPeaks(Part):
     def _highest(
         self, meter: Meter, month: date, changed: Span = _ALL, unchanged: Kept = _NONE
     ) -> Peak | None:
-        """A month's peak, where that of the days that did not change since is known."""
-        return _peak("ledger", *max(unchanged, self._work_out(meter, month, changed), key=_height))
+        return _peak("ledger", *self._work_out(meter, month, changed, unchanged))
 
-    def _work_out(self, meter: Meter, month: date, days: Span = _ALL) -> Kept:
-        """The highest quarter-hour of those complete days of a month that lie in a span."""
-        first, last = meterday.span_within(meter, max(days[0], month), min(days[1], meterday.last_of(month)))
+    def _work_out(self, meter: Meter, month: date, changed: Span = _ALL, unchanged: Kept = _NONE) -> Kept:
+        """The highest of a month's complete days: of those that changed, and what is known of the others."""
+        first, last = changed
+        first, last = meterday.span_within(meter, max(first, month), min(last, meterday.last_of(month)))
         self._checks.raise_if_damaged(meter, first, last)
         complete = set(self._days.complete_days(meter, first, last)) - self._days.days_in_doubt(
             meter, first, last
@@ -93,7 +93,7 @@ class KnownPeaks(Part):
         of_complete_days = (
             row for row in rows or () if meterday.day_of(to_instant(row[0]), meter.energy) in complete
         )
-        return next(of_complete_days, _NONE)
+        return max(unchanged, next(of_complete_days, _NONE), key=_height)
 
 
 # Those of some months, but of those of which quarter-hours were dropped.
@@ -141,18 +141,18 @@ class Peaks(KnownPeaks):
 
         What was kept when others of them were dropped is not worked out of those that are left.
         """
-        found = [self._work_out(meter, month)]
+        kept = [_NONE]
         if self._days.dropped(meter, month, meterday.last_of(month)):
-            found += self._rows(
+            kept += self._rows(
                 "SELECT start, amount FROM peak WHERE meter = ? AND source = 'ledger' AND month = ?",
                 (self._meter(meter), month.isoformat()),
             )
-        self._keep_worked_out(meter, month, max(found, key=_height))
+        self._keep_worked_out(meter, month, self._work_out(meter, month, unchanged=kept[-1]))
 
     def _highest(
         self, meter: Meter, month: date, changed: Span = _ALL, unchanged: Kept = _NONE
     ) -> Peak | None:
-        found = max(unchanged, self._work_out(meter, month, changed), key=_height)
+        found = self._work_out(meter, month, changed, unchanged)
         with suppress(LedgerError):  # on a full disk it is worked out again
             self._keep_worked_out(meter, month, found)
         return _peak("ledger", *found)

@@ -20,7 +20,7 @@ def to_seconds(instant: datetime) -> int:
     return int(instant.timestamp())
 
 
-@lru_cache(maxsize=1024)  # those of a window, which all meters have in common
+@lru_cache(maxsize=256)  # those of a day or two, which all meters have in common
 def to_instant(seconds: int) -> datetime:
     """An instant of the file, in UTC."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -75,6 +75,8 @@ def test_ten_years_are_never_held_at_once(desk: World) -> None:
         fill(ledger, desk.meter(), until=date(2026, 11, 20), days=100)
         wanted = Export(desk.settings, ledger, Wanted("csv", resolution="interval"), desk.clock())
         wanted.prove()
+        for _ in wanted.text():  # so that the calendar is remembered, whatever ran before this test
+            pass
         tracemalloc.start()
         try:
             size = sum(map(len, wanted.text()))
@@ -82,7 +84,7 @@ def test_ten_years_are_never_held_at_once(desk: World) -> None:
         finally:
             tracemalloc.stop()
     assert size > 2_000_000
-    assert peak < 1_200_000  # what is remembered of the calendar among it, however many years
+    assert peak < 900_000  # what is remembered of the calendar among it, however many years
 
 
 def test_it_is_of_one_moment_however_long_it_takes(desk: World) -> None:

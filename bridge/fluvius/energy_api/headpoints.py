@@ -6,7 +6,7 @@ whole or not at all, as on the portal.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -204,12 +204,9 @@ class _Reader:
         self, slot: Mapping[str, Any], span: Span, directions: AbstractSet[str], serial: str
     ) -> list[Reading]:
         words, said = [], []
-        for measurement in _list(slot, "measurements"):
-            for direction, parts in measurement.items():
-                for part, counted in parts.items() if isinstance(parts, dict) else ():
-                    if counted and isinstance(counted, dict):
-                        words.append(words_of(direction, part, counted))
-                        said.append(counted.get("value"))
+        for direction, tariff, counted in _counted(slot):
+            words.append(words_of(direction, tariff, counted))
+            said.append(counted.get("value"))
         form = form_of(tuple(words), directions, self._meter.energy)
         if form.strange:
             self.strange.update(form.strange)
@@ -266,6 +263,15 @@ def _shape(headpoint: Mapping[str, Any]) -> str:
     has_own = any(_list(headpoint, name) for name in ("dailyEnergy", *_INTERVALS.values()))
     has_meters = bool(_list(headpoint, "physicalMeters"))
     return f"metering-on-{'-and-'.join(['headpoint'] * has_own + ['meter'] * (has_meters or not has_own))}"
+
+
+def _counted(slot: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """What is said of each part of each direction of a slot."""
+    for measurement in _list(slot, "measurements"):
+        for name, parts in measurement.items():
+            for part, counted in parts.items() if isinstance(parts, dict) else ():
+                if counted and isinstance(counted, dict):
+                    yield name, part, counted
 
 
 def _list(content: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
