@@ -1,5 +1,7 @@
 """The keys below `sinks`: where readings go besides MQTT."""
 
+import hashlib
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -7,6 +9,8 @@ from pydantic import AfterValidator, Field
 from bridge.config import checks
 from bridge.config.checks import Secret
 from bridge.config.section import Section
+
+_HIDDEN = r":[^/@]*(?=@)|password\s*=\s*('(\\.|[^'\\])*'|[^\s&]*)"
 
 
 class PostgresqlSettings(Section):
@@ -19,6 +23,12 @@ class PostgresqlSettings(Section):
         default="fluvius", alias="schema", description="The schema that has the tables, such as fluvius"
     )
     hypertable: Literal["auto", "never"] = Field(default="auto", description="One of auto and never")
+
+    @property
+    def where(self) -> str:
+        """Tells this database and schema from others; nothing of the password is in it."""
+        open_words = re.sub(_HIDDEN, "", self.dsn.get_secret_value())
+        return hashlib.sha256(f"{open_words} {self.schema_}".encode()).hexdigest()
 
 
 class SinkSettings(Section):

@@ -3,13 +3,15 @@
 import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
+from itertools import takewhile
 
 import psycopg
 
 from bridge.config.sinks import PostgresqlSettings
 from bridge.ledger import Ledger
-from bridge.ledger.changes import THE_START
+from bridge.ledger.changes import THE_START, Change
 from bridge.metering.mandate import Mandate
+from bridge.metering.shard import Shard
 from bridge.postgresql import delivery, door, schema
 from bridge.postgresql.batch import Batch, Known, lines_of
 
@@ -24,6 +26,8 @@ class Database:
     Args:
         settings: where it is.
         ledger: who speaks to it.
+        shard: whose meters it follows; of others it may know too little.
+        told: the number of the last change that it was told, as far as the ledger knows.
 
     Attributes:
         place: how far it was told.
@@ -33,8 +37,8 @@ class Database:
         LedgerError: from every method: the ledger cannot be used.
     """
 
-    def __init__(self, settings: PostgresqlSettings, ledger: Ledger) -> None:
-        self._settings, self._ledger = settings, ledger
+    def __init__(self, settings: PostgresqlSettings, ledger: Ledger, shard: Shard, told: int) -> None:
+        self._settings, self._ledger, self._shard, self._told = settings, ledger, shard, told
         self._connection = door.enter(settings.dsn.get_secret_value())
         try:
             self._name, self.place = ledger.changes.name, THE_START
@@ -54,18 +58,25 @@ class Database:
         Args:
             known: finds a meter as it is configured.
         """
-        changes = self._ledger.changes.next(self.place.number, _AT_MOST)
-        if not changes:
+        waiting = self._ledger.changes.next(self.place.number, _AT_MOST)
+        if not waiting:
             return 0
+        is_older = self._may_be_older(waiting[0])
+        changes = list(takewhile(lambda each: self._may_be_older(each) is is_older, waiting))
         batch = Batch(self._ledger, changes, known)
         after = self._ledger.changes.place(changes[-1].number)
         with self._transaction():
             delivery.move(self._connection, self._name, self.place, after)
-            delivery.write(self._connection, batch.lines)
+            delivery.write(self._connection, batch.lines, is_older=is_older)
         self.place = after
         for each in batch.damaged:
             log.error("postgresql: %s is left out: the ledger is damaged there", each)
         return len(changes)
+
+    def _may_be_older(self, change: Change) -> bool:
+        """Whether another ledger may have told the database something newer: a copy of this one, a shard."""
+        is_copied = change.number <= self._ledger.changes.may_be_older_until
+        return is_copied or not self._shard.has(change.meter.ean)
 
     def tell_mandates(self, mandates: Iterable[Mandate]) -> None:
         """Tell it the mandates as they are."""
@@ -82,7 +93,7 @@ class Database:
             place = delivery.place_of(self._connection, self._name)
             if place and place != changes.place(place.number):
                 log.warning("postgresql: this ledger, or the database, is not the one that it was")
-                self._name, place = changes.take_another_name(), None
+                self._name, place = changes.take_another_name(self._told), None
             if place is None:
                 delivery.begin(self._connection, self._name)
         self.place = place or THE_START

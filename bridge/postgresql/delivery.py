@@ -36,18 +36,18 @@ def move(connection: Connection, ledger: str, before: Place, after: Place) -> No
         raise DatabaseAway("somebody else spoke to it for this ledger meanwhile")
 
 
-def write(connection: Connection, lines: Lines) -> None:
-    """Take over what is new, or other than it was."""
+def write(connection: Connection, lines: Lines, *, is_older: bool = False) -> None:
+    """Take over what is new, or other than it was; of what may be older, only what is new or revised."""
     for table, rows in lines.items():
         if rows:
-            _write(connection, table, rows)
+            _write(connection, table, rows, is_older=is_older)
 
 
-def _write(connection: Connection, table: Table, rows: list[str]) -> None:
+def _write(connection: Connection, table: Table, rows: list[str], *, is_older: bool) -> None:
     connection.execute(table.make_incoming().encode())
     with connection.cursor().copy(table.copy().encode()) as copy:
         copy.write("\n".join(rows) + "\n")
     if table.part and "revision" in table.content:
-        for *key, revision in connection.execute(table.gone().encode()).fetchall():
+        for *key, revision in connection.execute(table.gone(is_older=is_older).encode()).fetchall():
             connection.execute(table.empty().encode(), [revision, *key])
-    connection.execute(table.upsert().encode())
+    connection.execute(table.upsert(is_older=is_older).encode())

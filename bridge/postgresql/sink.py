@@ -10,7 +10,9 @@ from bridge.config.sinks import PostgresqlSettings
 from bridge.ledger import Ledger, LedgerError
 from bridge.ledger.health import SourceHealth, State
 from bridge.metering.mandate import Mandate
+from bridge.metering.meterday import span
 from bridge.metering.model import Meter
+from bridge.metering.shard import ALL, Shard
 from bridge.postgresql.errors import DatabaseAway, DatabaseRefuses
 from bridge.text.words import local
 
@@ -32,6 +34,7 @@ class Sink:
         settings: where it is.
         ledger: the truth, which notes what changes.
         now: the present instant, aware.
+        shard: whose meters the ledger follows.
         meters: the meters as they are configured; another object where they are others.
         mandates: likewise.
     """
@@ -42,10 +45,11 @@ class Sink:
         ledger: Ledger,
         now: Callable[[], datetime],
         *,
+        shard: Shard = ALL,
         meters: Callable[[], Sequence[Meter]] = tuple,
         mandates: Callable[[], Iterable[Mandate]] = tuple,
     ) -> None:
-        self._settings, self._ledger, self._now = settings, ledger, now
+        self._settings, self._ledger, self._now, self._shard = settings, ledger, now, shard
         self._meters, self._mandates = meters, mandates
         self._followed: tuple[Sequence[Meter], dict[str, Meter]] = (), {}
         self._database: Database | None = None
@@ -55,7 +59,9 @@ class Sink:
         note = note if isinstance(note, dict) else {}
         self.health = SourceHealth.from_note(note)
         self.health.retry_at = None  # the configuration may be another one
-        self._number = int(note.get("number", 0))
+        is_the_same = note.get("database") == settings.where
+        self._number = int(note.get("number", 0)) if is_the_same else 0
+        self._has_confirmed = False  # since the start: it may have been put back, or be another one
 
     @property
     def waiting(self) -> int:
@@ -88,11 +94,14 @@ class Sink:
         except LedgerError as error:
             self._postpone(error)
             raise
-        self._ledger.notes.remember(NOTE, {**self.health.to_note(), "number": self._number})
+        told = {"number": self._number, "database": self._settings.where}
+        self._ledger.notes.remember(NOTE, {**self.health.to_note(), **told})
         return is_news
 
     def days_lacking(self, meter: Meter, first: date, last: date) -> set[date]:
-        """The days of a span of which the database does not have everything."""
+        """The days of a span of which the database does not have everything, or has not said so itself."""
+        if not self._has_confirmed:
+            return set(span(first, last))
         return self._ledger.changes.days_after(self._number, meter, first, last)
 
     def close(self) -> None:
@@ -103,8 +112,8 @@ class Sink:
 
     def _deliver(self) -> None:
         if self._database is None:
-            self._database = open_database(self._settings, self._ledger)
-            self._number = self._database.place.number
+            self._database = open_database(self._settings, self._ledger, self._shard, self._number)
+            self._number, self._has_confirmed = self._database.place.number, True
         if self._told is not (mandates := self._mandates()):
             self._database.tell_mandates(mandates)
             self._told = mandates
@@ -138,8 +147,8 @@ class Sink:
             self.health.state = State.REFUSED
 
 
-def open_database(settings: PostgresqlSettings, ledger: Ledger) -> "Database":
-    """The database, connected.
+def open_database(settings: PostgresqlSettings, ledger: Ledger, shard: Shard, told: int) -> "Database":
+    """The database, connected, as `Database` says.
 
     Raises:
         DatabaseAway: it cannot be had.
@@ -149,4 +158,4 @@ def open_database(settings: PostgresqlSettings, ledger: Ledger) -> "Database":
         from bridge.postgresql.database import Database  # noqa: PLC0415 - psycopg is an extra
     except ImportError as error:
         raise DatabaseRefuses(f"psycopg cannot be used: {error}") from error
-    return Database(settings, ledger)
+    return Database(settings, ledger, shard, told)

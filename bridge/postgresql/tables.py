@@ -11,8 +11,8 @@ class Table:
         name: of the table.
         slot: the columns of what is said as a whole, such as a quarter-hour of a meter.
         part: the columns that tell its rows apart, such as the register.
-        content: the others. With a revision, the higher one wins.
-        final: which of them, once true, no older copy of a ledger takes back at the same revision.
+        content: the others.
+        final: which of them, once true, stay so until the amount is another or the revision a higher one.
     """
 
     name: str
@@ -34,34 +34,42 @@ class Table:
         """Fill that."""
         return f"COPY incoming_{self.name} ({self.columns}) FROM STDIN"
 
-    def upsert(self) -> str:
+    def upsert(self, *, is_older: bool) -> str:
         """Take over what wins; whatever is the same is not touched.
 
         Each once: an EAN that was of gas by mistake, and is of electricity now, may come twice.
+
+        Args:
+            is_older: whether the incoming rows may be older than what is known.
         """
         key = _listed(self.slot + self.part)
-        updates = ", ".join(f"{each} = excluded.{each}" for each in map(_quoted, self.content))
+        updates = ", ".join(
+            f"{_quoted(each)} = {self._revised() if each == _REVISION else f'excluded.{_quoted(each)}'}"
+            for each in self.content
+        )
+        wins = self._is_higher() if is_older else self._is_other()
         return (
             f"INSERT INTO {self.name} AS known ({self.columns})"  # noqa: S608 - our own words
             f" SELECT DISTINCT ON ({key}) {self.columns} FROM incoming_{self.name} ORDER BY {key}"
-            f" ON CONFLICT ({key}) DO UPDATE SET {updates} WHERE {self._wins()}"
+            f" ON CONFLICT ({key}) DO {f'UPDATE SET {updates} WHERE {wins}' if wins else 'NOTHING'}"
         )
 
-    def _wins(self) -> str:
-        theirs, known = (
-            ", ".join(f"{side}.{_quoted(each)}" for each in self.content) for side in ("excluded", "known")
-        )
-        differs = f"({theirs}) IS DISTINCT FROM ({known})"
-        if "revision" not in self.content:
-            return differs
-        as_final = "".join(f" AND excluded.{each} >= known.{each}" for each in self.final)
-        return (
-            "excluded.revision > known.revision"
-            f" OR (excluded.revision = known.revision AND {differs}{as_final})"
-        )
+    def _is_higher(self) -> str:
+        return "excluded.revision > known.revision" if _REVISION in self.content else ""
 
-    def gone(self) -> str:
-        """Find what is known of a slot that is said without it: its key, and the slot's revision.
+    def _is_other(self) -> str:
+        if _REVISION not in self.content:
+            return _differ(self.content)
+        others = tuple(each for each in self.content if each not in (_REVISION, "amount"))
+        kept = "".join(f" AND excluded.{each} >= known.{each}" for each in self.final)
+        return f"{self._is_higher()} OR {_AMOUNTS_DIFFER} OR ({_differ(others)}{kept})"
+
+    def _revised(self) -> str:
+        """The higher revision; one more than the known one where a ledger that knows less says otherwise."""
+        return f"greatest(excluded.revision, known.revision + CAST({_AMOUNTS_DIFFER} AS integer))"
+
+    def gone(self, *, is_older: bool) -> str:
+        """Find what is known of a slot that is said without it: its key, and its revision from now on.
 
         Known rows are read day by day, each by the index (OFFSET 0 keeps it so), and laid beside the incoming
         ones. Nothing is joined: the planner knows nothing of a table that was filled just now, and a wrong
@@ -69,7 +77,7 @@ class Table:
         """
         key, slot, (_, at) = _listed(self.slot + self.part), _listed(self.slot), self.slot
         return (
-            f"SELECT {key}, said FROM ("  # noqa: S608 - our own words
+            f"SELECT {key}, greatest(said, known + 1) FROM ("  # noqa: S608 - our own words
             f" SELECT {key}, max(known) AS known, max(max(said)) OVER (PARTITION BY {slot}) AS said,"
             f" max(said) IS NULL AS is_gone FROM ("
             f" SELECT {key}, NULL AS known, revision AS said FROM incoming_{self.name} UNION ALL"
@@ -78,13 +86,21 @@ class Table:
             f") AS day (meter, first, last) CROSS JOIN LATERAL ("
             f" SELECT {key}, revision FROM {self.name}"
             f" WHERE ean = meter AND {at} BETWEEN first AND last AND amount IS NOT NULL OFFSET 0"
-            f") AS of_day) AS every GROUP BY {key}) AS each WHERE is_gone AND known <= said"
+            f") AS of_day) AS every GROUP BY {key}) AS each WHERE is_gone AND said IS NOT NULL"
+            f"{' AND known < said' if is_older else ''}"
         )
 
     def empty(self) -> str:
         """A row of those has no amount any more, for nothing is ever deleted."""
         key = " AND ".join(f"{each} = %s" for each in self.slot + self.part)
         return f"UPDATE {self.name} SET amount = NULL, revision = %s WHERE {key}"  # noqa: S608 - our own words
+
+
+def _differ(columns: tuple[str, ...]) -> str:
+    theirs, known = (
+        ", ".join(f"{side}.{_quoted(each)}" for each in columns) for side in ("excluded", "known")
+    )
+    return f"({theirs}) IS DISTINCT FROM ({known})"
 
 
 def _listed(columns: tuple[str, ...]) -> str:
@@ -94,6 +110,9 @@ def _listed(columns: tuple[str, ...]) -> str:
 def _quoted(column: str) -> str:
     return f'"{column}"'  # "end" is a word of SQL
 
+
+_REVISION = "revision"
+_AMOUNTS_DIFFER = "(excluded.amount IS DISTINCT FROM known.amount)"
 
 _REGISTER = ("direction", "tariff", "unit")
 _COUNTED = ("amount", "validated", "provisional", "estimated", "revision")
@@ -105,9 +124,7 @@ MANDATES = Table(
     (),
     ("energy", "status", "service", "since", "until", "expires", "renewal"),
 )
-READINGS = Table("readings", ("ean", "start"), _REGISTER, (*_COUNTED, "end", "date"), final=("validated",))
-DAYS = Table(
-    "days", ("ean", "date"), _REGISTER, (*_COUNTED, "complete", "in_doubt"), final=("validated", "complete")
-)
+READINGS = Table("readings", ("ean", "start"), _REGISTER, (*_COUNTED, "end", "date"))
+DAYS = Table("days", ("ean", "date"), _REGISTER, (*_COUNTED, "complete", "in_doubt"), final=("complete",))
 PEAKS = Table("peaks", ("ean", "month"), (), ("start", "kw", "source"))
 COSTS = Table("costs", ("ean", "date"), ("part",), ("amount",))

@@ -84,6 +84,7 @@ def open_sink(
         settings.sinks.postgresql,
         ledger,
         now,
+        shard=settings.shard,
         meters=lambda: fetcher.meters,
         mandates=lambda: fetcher.mandates.known,
     )

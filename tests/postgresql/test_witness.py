@@ -1,14 +1,21 @@
 """The database as the witness: of shards that become more, and of quarter-hours that were dropped."""
 
+import shutil
 from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+
+import pytest
 
 from bridge.config import load
 from bridge.fetching.cycle import Fetcher
 from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
 from bridge.metering import meterday
-from tests.rig.deliveries import days, delivered, kept_days, kept_readings, opened, readings
+from bridge.metering.contract import Contract, Timeline
+from bridge.metering.shard import Shard
+from tests.rig.deliveries import Row, days, delivered, kept_days, kept_readings, opened, readings
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.provider import Provider
 from tests.rig.readings import BEFORE, DAY, HOME, LATER, LATEST, daily, interval, whole_day
@@ -69,22 +76,121 @@ def test_what_was_dropped_stays_in_the_database_and_what_it_lacks_is_not_dropped
     assert days(postgresql) == kept_days(ledger)
 
 
-def test_a_correction_after_a_meter_moved_to_a_fresh_ledger_arrives(
-    postgresql: PostgreSQL, ledger: Ledger, tmp_path: Path
+def corrected(ledger: Ledger, amount: int, now: datetime) -> None:
+    """The fourth quarter-hour of a day, and so the day."""
+    ledger.answers.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=amount)), now, only_new=True)
+    ledger.answers.record_days(HOME, daily(kwh(TOTAL=95 + amount)), now)
+
+
+def told(database: PostgreSQL) -> Row:
+    """A day, and its fourth quarter-hour, in the database."""
+    ((day,),) = database.ask("SELECT consumption FROM fluvius.daily WHERE date = %s", DAY)
+    ((quarter,),) = database.ask("SELECT max(consumption) FROM fluvius.intervals WHERE date = %s", DAY)
+    return day, quarter
+
+
+@pytest.mark.parametrize("corrections", [1, 2, 5])
+def test_corrections_after_a_meter_moved_to_a_fresh_ledger_and_back_arrive(
+    postgresql: PostgreSQL, ledger: Ledger, tmp_path: Path, corrections: int
 ) -> None:
-    """The first ledger corrected it; the second never heard of that."""
+    """Neither ledger heard of the other's corrections."""
     whole_day(ledger, kwh(TOTAL=1))
-    ledger.answers.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=2)), LATER, only_new=True)
-    ledger.answers.record_days(HOME, daily(kwh(TOTAL=97)), LATER)
+    for amount in range(2, 2 + corrections):
+        corrected(ledger, amount, LATER)
     delivered(ledger, postgresql.dsn)
     with Ledger(tmp_path / "fresh.sqlite") as fresh:
-        fresh.answers.record_days(HOME, daily(kwh(TOTAL=97)), LATER)
+        fresh.answers.record_days(HOME, daily(kwh(TOTAL=96 + corrections)), LATER)
         for n in range(96):
-            amount = 2 if n == 3 else 1
+            amount = 1 + corrections if n == 3 else 1
             fresh.answers.record_intervals(HOME, DAY, interval(n, kwh(TOTAL=amount)), LATER, only_new=True)
         fresh.answers.settle(HOME, [DAY], LATER)
         delivered(fresh, postgresql.dsn)
-        fresh.answers.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=9)), LATEST, only_new=True)
-        fresh.answers.record_days(HOME, daily(kwh(TOTAL=104)), LATEST)
-        delivered(fresh, postgresql.dsn)
-    assert max(row[6] for row in readings(postgresql)) == 9
+        for amount in range(9, 9 + corrections):
+            corrected(fresh, amount, LATEST)
+            delivered(fresh, postgresql.dsn)
+            assert told(postgresql) == (95 + amount, amount)
+    corrected(ledger, 20, LATEST)
+    delivered(ledger, postgresql.dsn)
+    assert told(postgresql) == (115, 20)
+    revisions = [row[-1] for row in readings(postgresql)]
+    assert max(revisions) == 2 + 2 * corrections, "each correction is one more"
+    assert sorted(revisions)[-2] == 1
+
+
+def test_a_correction_after_a_ledger_was_put_back_arrives(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    path, backup = tmp_path / "ledger.sqlite", tmp_path / "backup.sqlite"
+    with Ledger(path) as ledger:
+        whole_day(ledger, kwh(TOTAL=1))
+        delivered(ledger, postgresql.dsn)
+    shutil.copy(path, backup)
+    with Ledger(path) as ledger:
+        corrected(ledger, 2, LATER)
+        corrected(ledger, 3, LATER)
+        delivered(ledger, postgresql.dsn)
+    shutil.copy(backup, path)
+    with Ledger(path) as ledger:
+        delivered(ledger, postgresql.dsn)
+        assert told(postgresql) == (98, 3), "what it alone says is older"
+        corrected(ledger, 9, LATEST)
+        delivered(ledger, postgresql.dsn)
+    assert told(postgresql) == (104, 9)
+
+
+PRICES = Timeline((Contract(since=datetime(2026, 1, 1, tzinfo=UTC), energy=Decimal("0.25")),))
+
+
+def test_a_copy_that_follows_other_meters_takes_nothing_back(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    path, copy = tmp_path / "shard-1.sqlite", tmp_path / "shard-5.sqlite"
+    index = next(index for index in range(8) if Shard(index, 8).has(HOME.ean))
+    with Ledger(path) as ledger:
+        whole_day(ledger, kwh(TOTAL=1))
+        ledger.costs.bring_up_to_date(HOME, PRICES)
+        delivered(ledger, postgresql.dsn)
+    shutil.copy(path, copy)
+    with Ledger(path) as ledger:
+        corrected(ledger, 5, LATER)
+        ledger.costs.bring_up_to_date(HOME, PRICES)
+        delivered(ledger, postgresql.dsn)
+    everything = [
+        f"SELECT * FROM fluvius.{table} ORDER BY 1, 2" for table in ("meters", "peaks", "costs", "days")
+    ]
+    before = [postgresql.ask(each) for each in everything]
+    with Ledger(copy) as ledger:
+        whole_day(ledger, kwh(TOTAL=1), DAY, now=LATEST, validated=False)
+        delivered(ledger, postgresql.dsn, shard=Shard((index + 4) % 8, 8))
+    assert [postgresql.ask(each) for each in everything] == before
+
+
+def test_another_database_has_nothing_before_it_says_so(postgresql: PostgreSQL, ledger: Ledger) -> None:
+    """Quarter-hours that it lacks are not dropped, and all that it lacks is said to wait."""
+    ledger.changes.keep()
+    for day in BEFORE, DAY:
+        whole_day(ledger, kwh(HIGH="0.1", INJECTED="0.3"), day)
+    delivered(ledger, postgresql.dsn)
+    month = meterday.month_of(DAY)
+    postgresql.ask("CREATE DATABASE another")
+    away = "postgresql://admin@127.0.0.1:1/another"
+    with closing(opened(ledger, away)) as sink:
+        sink.step()
+        assert (sink.waiting, ledger.retention.drop(HOME, month, [sink.days_lacking])) == (2, [])
+    with closing(opened(ledger, postgresql.dsn_of("admin", "another"))) as sink:
+        while sink.is_due():
+            sink.step()
+        assert ledger.retention.drop(HOME, month, [sink.days_lacking]) == [BEFORE]
+    assert postgresql.ask(
+        "SELECT count(*) FROM fluvius.readings", dsn=postgresql.dsn_of("admin", "another")
+    ) == [(2 * 96 * 2,)]
+
+
+def test_a_database_that_is_away_since_the_start_has_nothing_for_sure(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    """It may have been put back meanwhile."""
+    for day in BEFORE, DAY:
+        whole_day(ledger, kwh(HIGH="0.1", INJECTED="0.3"), day)
+    delivered(ledger, postgresql.dsn)
+    with closing(opened(ledger, postgresql.dsn)) as sink:
+        assert sink.days_lacking(HOME, BEFORE, DAY) == {BEFORE, DAY}
+        assert sink.waiting == 0, "as far as is known"
+        sink.step()
+        assert sink.days_lacking(HOME, BEFORE, DAY) == set()

@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.config.sinks import PostgresqlSettings
 from bridge.ledger import Ledger
+from bridge.metering.shard import ALL, Shard
 from bridge.postgresql.sink import Sink
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.readings import NOW
@@ -22,9 +23,9 @@ def opened(ledger: Ledger, dsn: str, now: Callable[[], datetime] = lambda: NOW) 
     return Sink(settings(dsn), ledger, now)
 
 
-def delivered(ledger: Ledger, dsn: str, **more: str) -> None:
+def delivered(ledger: Ledger, dsn: str, shard: Shard = ALL, **more: str) -> None:
     """All that waits."""
-    sink = Sink(settings(dsn, **more), ledger, lambda: NOW)
+    sink = Sink(settings(dsn, **more), ledger, lambda: NOW, shard=shard)
     while sink.is_due():
         sink.step()
     sink.close()
