@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
+from itertools import pairwise
 from math import isclose
 from typing import Any, NamedTuple, Protocol
 
@@ -133,29 +134,41 @@ def with_idle_hours(rows: Sequence[Row], held: Held, total: Exact) -> list[Row]:
     return merged
 
 
-def as_held(rows: Sequence[Row], held: Held, start: datetime, end: datetime, exact: Exactly) -> list[Row]:
+def as_held(
+    rows: Sequence[Row],
+    held: Held,
+    between: tuple[datetime, datetime],
+    left_off: float | None,
+    exact: Exactly,
+) -> list[Row]:
     """The rows, with Home Assistant's hours of a day whose own are not known any more.
 
-    Its hours stay where they come to what the day did; else the day stands in its first hour.
+    Its hours stay where they come to what the day did, whatever the sum before it; else the day stands in its
+    first hour.
 
     Args:
         rows: of the ledger.
         held: Home Assistant's.
-        start: of the day.
-        end: of the day.
+        between: the day's start and end.
+        left_off: Home Assistant's sum before all that is held.
         exact: reads a sum.
     """
+    start, end = between
     ours = [row for row in rows if start <= row.start < end]
-    theirs = {hour: total for hour, total in sorted(held.items()) if start <= hour < end}
-    if not ours or not ends_with(theirs, ours[-1].sum) or None in theirs.values():
+    theirs = [held[hour] for hour in sorted(held) if start <= hour < end]
+    left_off = held[max(before)] if (before := [hour for hour in held if hour < start]) else left_off
+    if not ours or not theirs or left_off is None or None in theirs:
         return list(rows)
-    total = ours[0].sum - ours[0].state
-    kept = {row.start: row for row in rows if row not in ours}
-    for hour, known in theirs.items():
-        before, total = total, exact(str(known))
-        kept[hour] = Row(hour, total - before, total)
-    kept[hour] = Row(hour, ours[-1].sum - before, ours[-1].sum)
-    return [kept[hour] for hour in sorted(kept)]
+    begin, theirs_begin = ours[0].sum - ours[0].state, exact(str(left_off))
+    if not same(theirs[-1], theirs_begin + (ours[-1].sum - begin)):
+        return list(rows)
+    sums = [*(begin + (exact(str(each)) - theirs_begin) for each in theirs[:-1]), ours[-1].sum]
+    hours = (hour for hour in sorted(held) if start <= hour < end)
+    of_day = [
+        Row(hour, total - before, total)
+        for hour, (before, total) in zip(hours, pairwise([begin, *sums]), strict=True)
+    ]
+    return sorted([row for row in rows if row not in ours] + of_day)
 
 
 def ends_with(rows: Held, total: Exact) -> bool:

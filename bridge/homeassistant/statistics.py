@@ -167,6 +167,7 @@ class Statistics:
         sums: dict[Series, Exact],
     ) -> None:
         days = meterday.span(*(meterday.day_of(each, meter.energy) for each in between))
+        left_off: dict[Series, float | None] = {each: float(sums.get(each, 0)) for each in series}
         for i in range(0, len(days), _PORTION):
             portion = days[i : i + _PORTION]
             start = meterday.start_of(portion[0], meter.energy) - (_HOUR if i == 0 else timedelta(0))
@@ -177,8 +178,9 @@ class Statistics:
             dropped = self._ledger.days.dropped(meter, portion[0], portion[-1])
             for each, day in product(series, sorted(dropped)):
                 bounds = meterday.bounds_of(meter, day)
-                rows[each] = as_held(rows[each], held[each.id], *bounds, each.exact)
+                rows[each] = as_held(rows[each], held[each.id], bounds, left_off[each], each.exact)
             for each in series:
+                left_off[each] = held[each.id][max(held[each.id])] if held[each.id] else left_off[each]
                 total = at_first.get(each, 0)
                 self._send(each, with_idle_hours(rows[each], held[each.id], total), held[each.id])
 

@@ -1,6 +1,7 @@
 """`ledger.keep_months`: what is older goes by itself, and nothing that was made of it changes."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from bridge.metering.model import Energy
 from tests.rig.core import TOKEN, Core
 from tests.rig.history import begin, work
 from tests.rig.mosquitto import eventually
+from tests.rig.readings import daily
+from tests.rig.registers import HIGH
 from tests.rig.world import World
 
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
@@ -107,6 +110,46 @@ def test_statistics_that_are_made_anew_come_to_the_same(world: World, core: Core
     core.asked.clear()
     world.once()
     assert core.imports == []
+
+
+@pytest.mark.parametrize("what_comes", ["older days", "a correction"])
+def test_hours_of_home_assistant_stay_whatever_comes_before_them(
+    world: World, core: Core, what_comes: str
+) -> None:
+    del world.changes["prices"]
+    world.once()
+    before = by_hour(core)
+    world.clock.move_to(LATER)
+    world.once()
+    assert dropped(world) == {*OLD}
+    if what_comes == "older days":
+        begin(world, date(2026, 10, 1), date(2026, 11, 13))  # more than is sent at once
+        work(world)
+    else:
+        meter, day = world.meter(), OLD[1]
+        with world.ledger() as ledger:
+            known = ledger.days.complete_day(meter, day)
+            dearer = {**known.amounts, HIGH: known.amounts[HIGH] + Decimal("0.5")}
+            ledger.answers.record_days(meter, daily(dearer, day, serial=meter.serial), world.clock())
+    world.once()
+    changed = {day for day, rows in by_hour(core).items() if rows != before[day]}
+    assert changed == (set() if what_comes == "older days" else {OLD[1]})
+    core.asked.clear()
+    world.once()
+    assert core.imports == []
+
+
+def by_hour(core: Core) -> dict[date, list[tuple[str, datetime, float]]]:
+    """What every statistic counted in each hour of the old days."""
+    return {
+        day: [
+            (name, start, round(state, 6))
+            for name, rows in sorted(hours(core).items())
+            for start, (state, _) in sorted(rows.items())
+            if start_of(day, Energy.ELECTRICITY) <= start < end_of(day, Energy.ELECTRICITY)
+        ]
+        for day in OLD
+    }
 
 
 def test_statistics_that_were_lost_come_to_the_same_by_days(world: World, core: Core) -> None:
