@@ -20,6 +20,7 @@ CURRENCY = "EUR"
 
 _NOTHING_KNOWN = Bill(dict.fromkeys(Part))
 _QUARTER_HOUR = timedelta(minutes=15)
+_PRICED = (Direction.CONSUMPTION, Direction.INJECTION)
 _AMOUNT, _PRICE = 4, 6  # decimals
 _WHY = {
     Why.NO_CONTRACT: "no price of the configuration holds yet",
@@ -99,11 +100,16 @@ def price(meter: Meter, now: Price, known: Sequence[Price]) -> Payload:
 def leaves(payload: Payload) -> dict[str, str]:
     """The amounts of a payload as sub-topics: `total`, `last/total`, `consumption/high`, ..."""
     found = _by_name({name: payload.get(name) for name in (*Part, "total")})
-    for direction in Direction.CONSUMPTION, Direction.INJECTION:
+    for direction in _PRICED:
         prices = _by_name(payload.get(direction) or {})
         found |= {f"{direction}/{tariff}": text for tariff, text in prices.items()}
     last = leaves(payload["last"]) if "last" in payload else {}
     return found | {f"last/{leaf}": text for leaf, text in last.items()}
+
+
+def prices_there_are(payload: Payload) -> list[str]:
+    """The sub-topics of present prices, with those that have none while they are not known."""
+    return [f"{flow}/{tariff}" for flow in _PRICED for tariff in payload.get(flow) or {}]
 
 
 def _by_name(amounts: Mapping[str, Decimal | None]) -> dict[str, str]:

@@ -85,8 +85,9 @@ def _running(leaf: str) -> Entity:
 
 
 def _cost(span: str, part: str = "total") -> Entity:
-    """What some days cost, or what their injection brought."""
-    return _money(span, f"cost/{span}", part, f"cost/{span}/{part}", "value_json")
+    """What some days cost, which is there while it is unknown; or what their injection brought."""
+    needs = f"cost/{span}" if part == "total" else f"cost/{span}/{part}"
+    return _money(span, f"cost/{span}", part, needs, "value_json")
 
 
 def _last_cost(span: str) -> Entity:

@@ -29,6 +29,7 @@ class MeterTopics:
         self._ledger, self._base = ledger, settings.mqtt.base_topic
         self._draws, self._floor = settings.mqtt.chart, settings.capacity_tariff.floor_kw
         self._timeline = settings.timeline
+        self._prices: dict[str, set[str]] = {}  # EAN → topics of its present prices, known or not
         self._differences: dict[str, Sequence[Payload]] = {}  # EAN → between its peaks and Fluvius's
 
     def everything(self, meter: Meter, day: Day | None, progress: Progress) -> Topics:
@@ -67,12 +68,18 @@ class MeterTopics:
             found |= self._price(meter, progress.now)
         return found
 
+    def prices_gone(self, meter: Meter, published: Iterable[str], found: Topics) -> set[str]:
+        """Those of the present prices' topics that say what is not known now: a price that held before."""
+        price = self._topic(meter, "cost/price")
+        return {each for each in published if f"{each}/".startswith(f"{price}/")} - found.keys()
+
     def discovery(self, meter: Meter, published: Iterable[str], discovery: Discovery | None) -> Topics:
         """What Home Assistant is told of a meter that has these topics."""
         if not discovery:
             return {}
         mine = self._topic(meter, "")
-        return as_json(discovery.of_meter(meter, {topic.removeprefix(mine) for topic in published}))
+        there = {*published, *self._prices.get(meter.ean, ())}
+        return as_json(discovery.of_meter(meter, {topic.removeprefix(mine) for topic in there}))
 
     def _day(self, meter: Meter, day: Day, total: Total | None) -> Topics:
         found = self._with_leaves(meter, "day", payloads.day(meter, day, total.amounts if total else ()))
@@ -101,6 +108,7 @@ class MeterTopics:
 
     def _price(self, meter: Meter, now: datetime) -> Topics:
         """What a kWh costs now, and what it will cost; nothing without a contract."""
+        self._prices.pop(meter.ean, None)
         contracts = self._timeline(meter)
         if not contracts.contracts:
             return {}
@@ -114,6 +122,8 @@ class MeterTopics:
         if price is None:
             return {}
         said = costs.price(meter, price, prices_known(contracts, *span, day_ahead))
+        leaves = costs.prices_there_are(said)
+        self._prices[meter.ean] = {self._topic(meter, "cost/price", leaf) for leaf in leaves}
         return self._with_leaves(meter, "cost/price", said, costs.leaves)
 
     def _costs(self, meter: Meter, day: Day | None, progress: Progress) -> Topics:

@@ -128,6 +128,7 @@ class Publisher:
             if ean in self._untold:
                 found |= self._of_meter.discovery(meter, self._retained.topics_of(ean), self._discovery)
             self._retained.publish(ean, found)
+            self._retained.remove(self._of_meter.prices_gone(meter, self._retained.topics_of(ean), found))
         else:
             self._editions.pop(ean, None)
             self._replace(meter, self._of_meter.everything(meter, day, progress))

@@ -266,6 +266,7 @@ class Bridge:
         cycle = Cycle(occasion, self._now())
         self._agenda.begun(cycle.now)
         self._gauges.begun()
+        self._pricing.ask()
         try:
             cycle = self._fetcher.fetch(occasion)
             self._trouble.is_over()
@@ -294,5 +295,6 @@ class Bridge:
         if latest_only:
             self._view.latest_day(meter)
         else:
+            self._pricing.look_at(meter)
             self._view.meter(meter)
         self._look_around()

@@ -87,6 +87,18 @@ class Pricing:
                     self._trouble.found_damage(error)
         return before != self._editions
 
+    def ask(self) -> None:
+        """Ask for the prices that known days lack, if it is time, before more is shown."""
+        with self._trouble.endured():
+            if self._needs_day_ahead() and (covered := [*self._covered()]):
+                self._day_ahead.fetch(covered)
+
+    def look_at(self, meter: Meter) -> None:
+        """Work out what a meter's new days cost by the prices that are known, before they are shown."""
+        if self._prices and (contracts := self._timeline(meter)).contracts:
+            with self._trouble.endured():
+                self._work_out(meter, contracts)
+
     def take(self, payload: bytes) -> bool:
         """Keep the prices that somebody publishes, if they are wanted; whether any costs changed."""
         if not (self._is_given and self._needs_day_ahead()):

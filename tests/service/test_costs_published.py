@@ -324,6 +324,19 @@ class TestPricesBySomebodyElse:
                 mosquitto.publish("fluvius/price/set", self.prices(price))
                 eventually(partial(self.costs_energy, mosquitto, rounded(used * factor)))
 
+    @pytest.mark.usefixtures("_quick")
+    def test_a_price_that_is_over_does_not_stand(self, given: World, mosquitto: Mosquitto) -> None:
+        """Whoever reads plain topics would take it for the price that holds now; its entity stays."""
+        price = "fluvius/home/cost/price"
+        with given.running():
+            mosquitto.publish("fluvius/price/set", self.prices(0.1, given.clock().date()))
+            eventually(lambda: f"{price}/consumption/total" in mosquitto.retained(f"{price}/#"))
+            given.clock.pass_by(days=1)
+            eventually(lambda: f"{price}/consumption/total" not in mosquitto.retained(f"{price}/#"))
+            said = says(mosquitto.retained(price), price)
+            assert said["consumption"] == {"total": None}
+            assert any("/price/config" in topic for topic in mosquitto.retained("homeassistant/#"))
+
     def test_nonsense_is_said_and_changes_nothing(self, given: World, mosquitto: Mosquitto) -> None:
         with given.running():
             eventually(lambda: costs_there(mosquitto))
@@ -432,3 +445,21 @@ def cost_imports(core: Core) -> list[str]:
     """What was imported of costs that follow the market."""
     ids = (each["metadata"]["statistic_id"] for each in core.imports if each["stats"])
     return [each for each in ids if each.endswith("_high_cost")]
+
+
+@pytest.mark.parametrize("prices", [FIXED, DYNAMIC], ids=["fixed", "dynamic"])
+def test_nothing_that_stands_is_taken_away_in_the_morning(
+    priced: World, mosquitto: Mosquitto, prices: dict[str, Any]
+) -> None:
+    """Home Assistant would delete its entities, and make them again: at the turn of a month too."""
+    priced.changes["prices"] = [prices]
+    priced.clock.move_to("2026-10-29 13:00")
+    priced.once()
+    for day in ("2026-10-30", "2026-10-31", "2026-11-01", "2026-11-02"):
+        priced.clock.move_to(f"{day} 13:00")
+        with mosquitto.listen("#") as ear:
+            priced.once()
+        emptied = [each.topic for each in ear.messages if not each.retain and not each.payload]
+        assert [topic for topic in emptied if topic.endswith("/config")] == []
+        assert [topic for topic in emptied if "/cost/day" in topic] == []
+        assert costs(mosquitto)["date"] == str(date.fromisoformat(day) - timedelta(days=1))
