@@ -149,13 +149,26 @@ class Desk:
         self.remember()
 
     def _behind_since(self) -> date | None:
-        """The first day that was missed."""
-        if not self.window or any(day.complete for day in self.facts):
+        """The first day that was missed: after the latest complete one, or one awaited when it was off."""
+        if not self.window:
             return None
-        latest = self._latest_complete_day
-        if latest is None or latest.date + ONE_DAY >= self.window[0]:
-            return None
-        return latest.date + ONE_DAY
+        missed = self._awaited_when_off()
+        latest = None if self.complete_days() else self._latest_complete_day
+        if latest and latest.date + ONE_DAY < self.window[0]:
+            missed.append(latest.date + ONE_DAY)
+        return min(missed, default=None)
+
+    def _awaited_when_off(self) -> list[date]:
+        """The days that left the window since Fluvius was last asked, over a day ago, and are not complete."""
+        seen, energy = self.note.last_success, self.meter.energy
+        if seen is None or self.now - seen <= ONE_DAY:
+            return []
+        window = completeness.window(energy, seen, self._lookback_days)
+        first, last = meterday.span_within(self.meter, window[0], self.window[0] - ONE_DAY)
+        complete = set(self.ledger.days.complete_days(self.meter, first, last)) if first <= last else set()
+        missed = [day for day in meterday.span(first, last) if day in window and day not in complete]
+        known = self.ledger.readings.known_span(self.meter) if missed else None
+        return [day for day in missed if known and day > known[0]]
 
     def change(self, **values: Any) -> None:
         """Note something; it is kept when it is remembered."""

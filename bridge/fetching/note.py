@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from bridge.metering.model import Meter
 
-_DATES = {"peaks_asked_in", "behind_since"}
+_DATES = {"peaks_asked_in", "behind_since", "stumbled_on"}
 _INSTANTS = {
     "last_attempt",
     "last_success",
@@ -33,6 +33,7 @@ class MeterNote:
     peaks_failed_at: datetime | None = None  # when Fluvius could last not say them
     window_asked_at: datetime | None = None  # when days were last asked for, whenever they were stored
     behind_since: date | None = None  # the first day missed while the bridge was off, until that is made good
+    stumbled_on: date | None = None  # the day at whose intervals Fluvius was last in trouble
     behind: Sequence[Mapping[str, str]] = ()  # the connection: kind, ean, type, vreg_id of each installation
     asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then, ISO 8601
 

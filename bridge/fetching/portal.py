@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import date
 
 from bridge.fetching import due
 from bridge.fetching.meter import Desk, News
 from bridge.fetching.steps import Steps
-from bridge.fluvius.errors import NotYourMeter, ShapeChanged, TryLater
+from bridge.fluvius.errors import FluviusError, NotYourMeter, ShapeChanged, TryLater
 from bridge.fluvius.source import Stepwise
 from bridge.metering import completeness, meterday, reviewing
 from bridge.metering.meterday import ONE_DAY
@@ -64,15 +65,48 @@ def fetch(desk: Desk, steps: Steps, *, days_too: bool) -> str | None:
     for span in of_window:
         steps.days(*span)
         desk.change(window_asked_at=now)
-    while day := completeness.next_intervals_due(desk.facts, energy, now):
-        steps.intervals(day)
+    unreadable = _ask_for_intervals(desk, steps)
     for span in spans[len(of_window) :]:
         _review(desk, steps, span)
     older = _older_days(desk, steps, first, facts[0].date - ONE_DAY if facts else last)
     steps.more(len(older))
     for day in older:
         _follow_up(desk, steps, day)
+    if unreadable:
+        raise unreadable
     return steps.remark
+
+
+def _ask_for_intervals(desk: Desk, steps: Steps) -> FluviusError | None:
+    """Those of all days that are due. A day of which they cannot be had holds up no other.
+
+    The day at which Fluvius was in trouble the last time comes last. After an answer that cannot be read the
+    oldest day is next, which will not be asked for much longer; after a second one, none: it is not the day.
+
+    Returns:
+        What was wrong with the one day.
+    """
+    put_off, trouble = {desk.note.stumbled_on}, None
+    while day := _next_due(desk, put_off, trouble) or (trouble is None and _next_due(desk, set(), None)):
+        try:
+            steps.intervals(day)
+        except (NotYourMeter, ShapeChanged) as error:
+            if trouble:
+                raise trouble from error
+            trouble, put_off = error, {day}
+        except TryLater:
+            desk.change(stumbled_on=day)
+            desk.remember()
+            raise
+    desk.change(stumbled_on=None)
+    return trouble
+
+
+def _next_due(desk: Desk, put_off: AbstractSet[date | None], trouble: FluviusError | None) -> date | None:
+    facts = [day for day in desk.facts if day.date not in put_off]
+    return completeness.next_intervals_due(
+        facts, desk.meter.energy, desk.now, oldest_first=trouble is not None
+    )
 
 
 def _older_days(desk: Desk, steps: Steps, first: date, last: date) -> list[date]:

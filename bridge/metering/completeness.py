@@ -133,8 +133,10 @@ def without_amounts(days: Iterable[DayFacts], energy: Energy, now: datetime) -> 
     return awaited((day for day in days if not day.daily), energy, now)
 
 
-def next_intervals_due(days: Sequence[DayFacts], energy: Energy, now: datetime) -> date | None:
-    """The day whose intervals to ask for next, newest first; None when nothing is due.
+def next_intervals_due(
+    days: Sequence[DayFacts], energy: Energy, now: datetime, *, oldest_first: bool = False
+) -> date | None:
+    """The day whose intervals to ask for next, newest first unless told otherwise; None when nothing is due.
 
     What the cycle that began now asked for already is not due.
 
@@ -154,7 +156,8 @@ def next_intervals_due(days: Sequence[DayFacts], energy: Energy, now: datetime) 
         return min(in_doubt, key=lambda day: in_doubt[day])
     if not due or days_only(days, energy):
         return None
-    return due[-1 if any(day.interval_count for day in days) else 0].date
+    newest_first = any(day.interval_count for day in days) and not oldest_first
+    return due[-1 if newest_first else 0].date
 
 
 def _was_misjudged(day: DayFacts, days: Sequence[DayFacts], now: datetime) -> bool:

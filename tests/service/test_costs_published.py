@@ -329,7 +329,7 @@ class TestPricesBySomebodyElse:
         """Whoever reads plain topics would take it for the price that holds now; its entity stays."""
         price = "fluvius/home/cost/price"
         with given.running():
-            mosquitto.publish("fluvius/price/set", self.prices(0.1, given.clock().date()))
+            mosquitto.publish("fluvius/price/set", self.prices(0.1, given.clock().date()), retain=True)
             eventually(lambda: f"{price}/consumption/total" in mosquitto.retained(f"{price}/#"))
             given.clock.pass_by(days=1)
             eventually(lambda: f"{price}/consumption/total" not in mosquitto.retained(f"{price}/#"))
