@@ -159,7 +159,7 @@ class Desk:
         return min(missed, default=None)
 
     def _awaited_when_off(self) -> list[date]:
-        """The days that left the window since Fluvius was last asked, over a day ago, and are not complete."""
+        """Days not complete that left the window since Fluvius was last asked, more than a day ago."""
         seen, energy = self.note.last_success, self.meter.energy
         if seen is None or self.now - seen <= ONE_DAY:
             return []

@@ -76,6 +76,11 @@ class Recorder:
         self._unsure, self._unsure_of_all = True, self._unsure_of_all or all_of_it
         self.health.retry_at = None
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it is not known what Home Assistant has: it is another one, or may be."""
+        return self._unsure
+
     def is_due(self) -> bool:
         """Whether it is time to try again what failed."""
         return self.health.retry_at is not None and self._now() >= self.health.retry_at

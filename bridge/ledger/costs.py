@@ -8,10 +8,11 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import MISSING, Field, dataclass, fields, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from itertools import pairwise
+from typing import Any
 
 from bridge.ledger.counted import CountedDays
 from bridge.ledger.day_ahead import KnownPrices
@@ -23,8 +24,8 @@ from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
 from bridge.ledger.units import to_seconds
 from bridge.metering import meterday, pricing
+from bridge.metering.contract import Contract, Span, Timeline
 from bridge.metering.contract import Part as BillPart
-from bridge.metering.contract import Timeline
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
 from bridge.metering.pricing import EXACT, DayAhead, Hours, PricedDay, Why
@@ -45,6 +46,9 @@ _KEEP = (
 _PARTS = {str(part): part for part in BillPart}
 _FORGOTTEN = "~"  # before the basis of a day whose day-ahead prices are other ones
 _NONE = "null"  # of a day without amounts
+_BY_OTHERS = "by_others"  # what a day cost by contracts that do not hold now, by these
+_BESIDES = "-"  # in a basis, before what the energy of a day does not depend on
+_WHENEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +90,37 @@ class KnownCosts(Part):
         self, meter: Meter, timeline: Timeline, first: date, last: date
     ) -> dict[date, tuple[PricedDay, bool]]:
         """What dropped intervals cost under these contracts; whether the day's amounts are still the same."""
+        found = {}
+        for day, (checksum, by_basis) in self._while_intervals_were_there(meter, first, last).items():
+            [(*_, holds)] = _bases(meter, timeline, day, day)
+            if known := by_basis.get(_energy_of(holds)):
+                found[day] = _in_the_first_hour(meter, _read(day, known)), known["checksum"] == checksum
+        return found
+
+    def _while_intervals_were_there(
+        self, meter: Meter, first: date, last: date
+    ) -> dict[date, tuple[int, dict[str, Payload]]]:
+        """Days whose intervals were dropped: their checksum, and what they cost by contracts until then."""
         rows = self._rows(
-            "SELECT cost.date, basis, priced, crc, cost.checksum IS day.checksum FROM day JOIN cost"
+            "SELECT cost.date, basis, priced, crc, cost.checksum, day.checksum FROM day JOIN cost"
             " ON cost.meter = day.meter AND cost.date = day.date"
             " WHERE day.meter = ? AND dropped AND day.date BETWEEN ? AND ?",
             (self._meter(meter), first.isoformat(), last.isoformat()),
         )
         found = {}
-        for name, basis, text, crc, is_current in rows:
-            day = date.fromisoformat(name)
-            [(*_, holds)] = _bases(meter, timeline, day, day)
-            if text != _NONE and _crc(text) == crc and basis.removeprefix(_FORGOTTEN) == holds:
-                found[day] = _in_the_first_hour(meter, _read(day, text)), bool(is_current)
+        for name, basis, text, crc, of_cost, of_day in rows:
+            if text != _NONE and _crc(text) == crc:
+                known = json.loads(text)
+                by_basis = known.pop(_BY_OTHERS, {})
+                if Why.NO_INTERVALS not in known["why"]:
+                    by_basis[_energy_of(basis)] = {**known, "checksum": of_cost}
+                found[date.fromisoformat(name)] = of_day, by_basis
         return found
 
     @reporting_damage
     def known(self, meter: Meter, first: date = date.min, last: date = date.max) -> dict[date, DayCosts]:
         """The days of a span whose costs were worked out, oldest first."""
-        return {day: _read(day, text) for day, text in self._texts(meter, first, last)}
+        return {day: _read(day, json.loads(text)) for day, text in self._texts(meter, first, last)}
 
     @reporting_damage
     def days(self, meter: Meter, first: date, last: date) -> list[PricedDay]:
@@ -185,7 +202,11 @@ class Costs(KnownCosts):
 
     def _work_out(self, meter: Meter, timeline: Timeline, first: date, last: date, basis: str) -> None:
         key, before = self._meter(meter), dict(self._texts(meter, first, last))
-        texts = {day.date: _written(day) for day in self.priced(meter, timeline, first, last)}
+        dropped = self._while_intervals_were_there(meter, first, last)
+        texts = {
+            day.date: _written(day, dropped[day.date][1] if day.date in dropped else {}, basis)
+            for day in self.priced(meter, timeline, first, last)
+        }
         changed = {day for day, _ in before.items() ^ texts.items()}
         with self._store.transaction():
             self._store.execute_many(
@@ -222,7 +243,45 @@ def _bases(meter: Meter, timeline: Timeline, first: date, last: date) -> Iterato
         spans = timeline.during(*bounds)
         holds = [spans[0].contract] if len(spans) == 1 else [*spans]
         cut = bounds if start in meterday.cut_days(meter) else ()
-        yield start, end - ONE_DAY, hashlib.sha256(repr((holds, cut)).encode()).hexdigest()[:24]
+        yield start, end - ONE_DAY, f"{_hash(_of_energy(holds), cut)}{_BESIDES}{_hash(holds)}"
+
+
+def _energy_of(basis: str) -> str:
+    """What of it the energy of a day depends on."""
+    return basis.removeprefix(_FORGOTTEN).partition(_BESIDES)[0]
+
+
+def _of_energy(holds: Iterable[Contract | Span | None]) -> list[Contract | Span | None]:
+    """The same without what the energy of a day does not depend on: fees, capacity, when it was agreed."""
+    return [
+        each._replace(contract=_energy_alone(each.contract))
+        if isinstance(each, Span)
+        else _energy_alone(each)
+        for each in holds
+    ]
+
+
+def _energy_alone(contract: Contract | None) -> Contract | None:
+    return contract and replace(contract, since=_WHENEVER, fees_per_year={}, capacity=None)
+
+
+def _hash(*parts: object) -> str:
+    words = json.dumps(parts, default=_in_words, sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
+
+
+def _in_words(value: Any) -> Any:
+    """A part of a contract, however a number was written, and whatever later versions know besides."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    said = {each.name: getattr(value, each.name) for each in fields(value)}
+    return {each.name: said[each.name] for each in fields(value) if said[each.name] != _by_default(each)}
+
+
+def _by_default(field: Field[Any]) -> Any:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _in_months(first: date, last: date) -> Iterator[tuple[date, date]]:
@@ -237,8 +296,12 @@ def _crc(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def _written(day: PricedDay) -> str:
-    """As it is kept; with a checksum of the hours, which may cost something else though the day does not."""
+def _written(day: PricedDay, by_basis: Mapping[str, Payload], basis: str) -> str:
+    """As it is kept; with a checksum of the hours, which may cost something else though the day does not.
+
+    And with what it cost by other contracts while its intervals were there: these may come back.
+    """
+    others = {name: known for name, known in by_basis.items() if name != _energy_of(basis)}
     sums = {
         f"{register.direction}_{register.tariff}": str(_sum(known))
         for register, hours in day.hours.items()
@@ -251,6 +314,7 @@ def _written(day: PricedDay) -> str:
             "kwh": str(day.consumption),
             "why": sorted(day.why),
             "hours": _crc(";".join(map(_hours_written, day.hours.values()))),
+            **({_BY_OTHERS: others} if others else {}),
         }
     )
 
@@ -265,8 +329,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
         return sum(amounts, Decimal(0))
 
 
-def _read(day: date, text: str) -> DayCosts:
-    known = json.loads(text)
+def _read(day: date, known: Payload) -> DayCosts:
     registers = {name: Decimal(amount) for name, amount in known["registers"].items()}
     return DayCosts(_priced_day(day, known), registers)
 

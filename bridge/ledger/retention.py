@@ -17,6 +17,7 @@ from bridge.ledger.store import Store
 from bridge.ledger.units import seconds_of
 from bridge.metering import meterday
 from bridge.metering.model import Energy, Meter
+from bridge.metering.pricing import Why
 
 # Who passes readings on says of which days of a span, both ends included, it does not have everything yet.
 Lacks = Callable[[Meter, date, date], AbstractSet[date]]
@@ -27,9 +28,10 @@ _TO_BE_DROPPED = (
     " FROM day WHERE meter = ? AND date BETWEEN ? AND ? AND complete AND intervals > 0 AND NOT dropped"
     " AND NOT disagrees AND NOT corrected"
 )
+_NO_PRICE_YET = f'"{Why.NO_DAY_AHEAD}"'  # in the words of what a day cost
 _PRICED = (  # or nobody wants to know
     " AND NOT EXISTS (SELECT 1 FROM cost WHERE cost.meter = day.meter AND cost.date = day.date"
-    " AND (basis LIKE '~%' OR cost.checksum IS NOT day.checksum"
+    " AND (basis LIKE '~%' OR instr(priced, ?) OR cost.checksum IS NOT day.checksum"
     " OR cost.intervals_checksum IS NOT day.intervals_checksum))"
 )
 
@@ -73,7 +75,7 @@ class Retention(Part):
             key = self._meter(meter)
             rows = self._rows(
                 f"SELECT date{_TO_BE_DROPPED}{_PRICED} ORDER BY date",
-                (key, month.isoformat(), last.isoformat()),
+                (key, month.isoformat(), last.isoformat(), _NO_PRICE_YET),
             )
             needed = {*meterday.cut_days(meter)}.union(*(lacks(meter, month, last) for lacks in sinks))
             latest = self._days.latest_whole(meter, *meterday.whole_within(meter))

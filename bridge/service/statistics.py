@@ -59,8 +59,12 @@ class Statistics:
 
     def days_lacking(self, meter: Meter, first: date, last: date) -> AbstractSet[date]:
         """The days of a span of which Home Assistant lacks something; it is told of followed meters."""
-        since = self._ledger.outbox.restated_since(meter) if self._recorder else None
-        if since is None or meter not in self._fetcher.meters:
+        if self._recorder is None or meter not in self._fetcher.meters:
+            return frozenset()
+        if self._recorder.is_unsure:
+            return {*meterday.span(first, last)}
+        since = self._ledger.outbox.restated_since(meter)
+        if since is None:
             return frozenset()
         return {*meterday.span(max(first, meterday.day_of(since, meter.energy)), last)}
 

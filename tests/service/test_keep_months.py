@@ -1,5 +1,7 @@
 """`ledger.keep_months`: what is older goes by itself, and nothing that was made of it changes."""
 
+from collections.abc import Mapping
+from copy import deepcopy
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.ledger import Records
+from bridge.metering.contract import Part
 from bridge.metering.meterday import end_of, span, start_of
 from bridge.metering.model import Energy
 from tests.rig.core import TOKEN, Core
@@ -19,7 +22,7 @@ from tests.rig.world import World
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
 OLD = span(FIRST, LAST)
 LATER = "2028-01-03 13:00"  # the first moment at which December 2026 is the oldest of 14 months
-DYNAMIC = {
+DYNAMIC: dict[str, Any] = {
     "from": "2025-01-01",
     "consumption": {"energy": {"dynamic": {"factor": 1.04, "base": 0.0089}}, "grid": 0.0531},
     "injection": {"energy": {"dynamic": {"factor": 0.95, "base": -0.012}}},
@@ -180,6 +183,65 @@ def test_what_home_assistant_does_not_have_yet_is_not_dropped(world: World, core
     world.changes["homeassistant.statistics"]["url"] = core.url
     world.once()
     assert dropped(world) >= {*OLD}
+
+
+def test_what_another_home_assistant_lacks_is_not_dropped(world: World, core: Core) -> None:
+    world.once()
+    world.changes["homeassistant.statistics"]["url"] = "ws://127.0.0.1:1/api/websocket"
+    world.clock.move_to(LATER)
+    world.once()
+    assert dropped(world) == set()
+    world.changes["homeassistant.statistics"]["url"] = core.url
+    world.once()
+    assert dropped(world) >= {*OLD}
+
+
+def test_days_whose_price_is_not_known_yet_are_not_dropped(world: World) -> None:
+    del world.changes["homeassistant.statistics"]
+    dynamic = world.changes.pop("prices")
+    world.once()
+    world.changes["prices"] = dynamic
+    world.simulator.fault("unavailable", where="day-ahead", times=1)
+    world.clock.move_to(LATER)
+    world.once()
+    assert dropped(world) == set()
+    world.clock.move_to("2028-01-04 14:00")
+    world.once()
+    assert dropped(world) == {*OLD}
+    with world.ledger() as ledger:
+        known = ledger.costs.known(world.meter(), FIRST, LAST)
+    assert [each.day.why for each in known.values()] == [frozenset()] * len(OLD)
+
+
+@pytest.mark.parametrize("what_changes", ["how a number is written", "a fee", "all, and back"])
+def test_what_dropped_days_cost_outlives_other_prices(world: World, what_changes: str) -> None:
+    del world.changes["homeassistant.statistics"]
+    world.once()
+    world.clock.move_to(LATER)
+    world.once()
+    before = costs_of(world)
+    assert None not in before[OLD[2]].values()
+    other = deepcopy(DYNAMIC)
+    match what_changes:
+        case "how a number is written":
+            other["consumption"]["grid"] = "0.05310"
+        case "a fee":
+            other["fees_per_year"] = {"supplier": 36}
+        case _:
+            other["consumption"]["energy"]["dynamic"]["factor"] = 1.05
+            world.changes["prices"] = [other]
+            world.once()
+            assert costs_of(world)[OLD[2]][Part.ENERGY] is None
+            other = DYNAMIC
+    world.changes["prices"] = [other]
+    world.once()
+    assert costs_of(world) == before
+
+
+def costs_of(world: World) -> dict[date, Mapping[Part, Decimal | None]]:
+    with world.ledger() as ledger:
+        known = ledger.costs.known(world.meter(), FIRST, LAST)
+    return {day: each.day.parts for day, each in known.items()}
 
 
 def test_history_that_was_dropped_is_not_fetched_again(world: World) -> None:
