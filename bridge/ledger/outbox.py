@@ -9,7 +9,7 @@ from bridge.ledger.errors import reporting_damage
 from bridge.ledger.part import Part
 from bridge.ledger.readings import Readings
 from bridge.ledger.store import Store
-from bridge.ledger.units import THE_END, seconds_of, to_instant, to_seconds
+from bridge.ledger.units import seconds_between, seconds_of, to_instant, to_seconds
 from bridge.metering import meterday
 from bridge.metering.model import Interval, Meter, without_bounds
 
@@ -65,7 +65,7 @@ class Outbox(Part):
         rows = self._rows(
             "SELECT start FROM unstreamed"
             " WHERE meter = ? AND start >= ? AND start < ? AND NOT held ORDER BY start LIMIT ?",
-            (self._meter(meter), *_seconds_between(meter.since, meter.until), at_most),
+            (self._meter(meter), *seconds_between(meter.since, meter.until), at_most),
         )
         starts = {to_instant(start) for (start,) in rows}
         if not starts:
@@ -78,10 +78,14 @@ class Outbox(Part):
         return [each for each in found if each.start in starts]
 
     def days_unstreamed(self, meter: Meter, first: date, last: date) -> set[date]:
-        """The days of a span of which an interval waits to be streamed."""
+        """The days of a span of which an interval within the meter's bounds waits to be streamed."""
+        (start, end), (since, until) = (
+            seconds_of(meter, first, last),
+            seconds_between(meter.since, meter.until),
+        )
         rows = self._rows(
             "SELECT start FROM unstreamed WHERE meter = ? AND start >= ? AND start < ?",
-            (self._meter(meter), *seconds_of(meter, first, last)),
+            (self._meter(meter), max(start, since), min(end, until)),
         )
         return {meterday.day_of(to_instant(start), meter.energy) for (start,) in rows}
 
@@ -126,7 +130,3 @@ class Outbox(Part):
         """Forget topics that were removed from the broker."""
         with self._store.transaction():
             self._store.execute_many("DELETE FROM published WHERE topic = ?", [(topic,) for topic in topics])
-
-
-def _seconds_between(since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    return to_seconds(since) if since else 0, to_seconds(until) if until else THE_END

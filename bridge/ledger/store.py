@@ -23,6 +23,7 @@ from bridge.ledger.names import Names
 from bridge.ledger.snapshot import how_to_read
 
 _PATIENCE = 5.0  # seconds, with other processes that hold the file
+_LARGEST_LOG = 4 * 2**20  # bytes, once it is in the file: as much as is written between two of those times
 
 
 class Store:
@@ -78,6 +79,7 @@ class Store:
                 self._keep_a_copy()
             self._keep_a_log()
             self.db.execute("PRAGMA synchronous = NORMAL")
+            self.db.execute(f"PRAGMA journal_size_limit = {_LARGEST_LOG}")
             if version < len(MIGRATIONS):
                 self._migrate()
         self.names.know_registers()

@@ -45,3 +45,8 @@ def seconds_of(meter: Meter, first: date, last: date) -> tuple[int, int]:
     start = 0 if first == date.min else to_seconds(meterday.start_of(first, meter.energy))
     end = THE_END if last == date.max else to_seconds(meterday.end_of(last, meter.energy))
     return start, end
+
+
+def seconds_between(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """Instants that bound something, where there are any."""
+    return to_seconds(since) if since else 0, to_seconds(until) if until else THE_END

@@ -44,8 +44,16 @@ def _counted(settings: Settings, window: Window, now: datetime) -> Counted | Non
         with readable.reading(settings.data_dir) as records:
             return Counted(
                 lags(window.meters, records.figures.latest_days(), now),
-                {name: count for name, count in records.figures.waiting_readings().items() if waits[name]},
-                {name: count for name, count in records.figures.waiting_meters().items() if waits[name]},
+                {
+                    name: count
+                    for name, count in records.figures.waiting_readings(window.meters).items()
+                    if waits[name]
+                },
+                {
+                    name: count
+                    for name, count in records.figures.waiting_meters(window.meters).items()
+                    if waits[name]
+                },
             )
     except (FolderError, LedgerError):  # which health and log explain
         return None

@@ -133,8 +133,15 @@ class Bridge:
         )
         self._statistics = Statistics(recorder, ledger, fetcher, view, trouble)
         self._deliveries = deliveries = Deliveries(sink, view, trouble)
-        sinks = ledger.outbox.days_unstreamed, self._statistics.days_lacking, deliveries.days_lacking
-        self._retention = Retention(settings, ledger, fetcher, sinks, trouble=trouble, now=now)
+        self._retention = Retention(
+            settings,
+            ledger,
+            fetcher,
+            [deliveries.days_lacking],
+            of_followed=[ledger.outbox.days_unstreamed, self._statistics.days_lacking],
+            trouble=trouble,
+            now=now,
+        )
         self._errands = Errands(
             pricing,
             imports,

@@ -1,7 +1,7 @@
 """Quarter-hours that are older than is kept are dropped, once a day and a little at a time."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 
 from bridge.config import Settings
@@ -28,6 +28,7 @@ class Retention:
         ledger: out of which they are dropped.
         fetcher: knows the meters that are followed, with their bounds.
         sinks: who has to have everything of a day first.
+        of_followed: who has, of meters that are followed.
         trouble: with the ledger.
         now: the present instant, aware.
     """
@@ -39,11 +40,13 @@ class Retention:
         fetcher: Fetcher,
         sinks: Iterable[Lacks],
         *,
+        of_followed: Iterable[Lacks],
         trouble: Trouble,
         now: Callable[[], datetime],
     ) -> None:
         self._keep_months, self._ledger, self._fetcher = settings.ledger.keep_months, ledger, fetcher
-        self._sinks, self._trouble, self._now = tuple(sinks), trouble, now
+        self._sinks, self._of_followed = tuple(sinks), tuple(of_followed)
+        self._trouble, self._now = trouble, now
         self._steps: Iterator[None] = iter(())
         self._begun_on: date | None = None
         self._is_done = True
@@ -79,26 +82,32 @@ class Retention:
         if newest is None:
             return
         believable = meterday.month_of(newest + _CLOCK_AHEAD)
-        for number, meter in enumerate(self._meters()):
+        for number, (meter, sinks) in enumerate(self._meters()):
             latest = min(month_under_way(meter.energy, self._now()), believable)
             kept_from = meterday.months_until(latest, keep_months)[0]
             for month in retention.months(meter, kept_from):
                 try:
-                    dropped += len(retention.drop(meter, month, self._sinks))
+                    dropped += len(retention.drop(meter, month, sinks))
                 except Damaged as error:  # the other months are not
                     self._trouble.found_damage(error)
                 yield
+                yield from self._room()  # now: SQLite looks through all that is free for each page of it
             if number % _AT_ONCE == 0:
                 yield
         if dropped:
             log.info(
                 "the quarter-hours of %d days were dropped, because they are older than what is kept", dropped
             )
-        while retention.give_back():
+        yield from self._room()
+
+    def _room(self) -> Iterator[None]:
+        """Give back what is free, a little in each step."""
+        while self._ledger.retention.give_back():
             yield
 
-    def _meters(self) -> list[Meter]:
+    def _meters(self) -> Iterator[tuple[Meter, Sequence[Lacks]]]:
+        """Each with those who have to have everything of it."""
         followed = {(meter.ean, meter.energy): meter for meter in self._fetcher.meters}
-        return [
-            followed.get((meter.ean, meter.energy), meter) for meter in self._ledger.checks.known_meters()
-        ]
+        for meter in self._ledger.checks.known_meters():
+            its = followed.get((meter.ean, meter.energy))
+            yield (its, (*self._sinks, *self._of_followed)) if its else (meter, self._sinks)

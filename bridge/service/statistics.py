@@ -58,8 +58,8 @@ class Statistics:
         return self._recorder.health.last_error if self._recorder else None
 
     def days_lacking(self, meter: Meter, first: date, last: date) -> AbstractSet[date]:
-        """The days of a span of which Home Assistant lacks something; it is told of followed meters."""
-        if self._recorder is None or meter not in self._fetcher.meters:
+        """The days of a span of which Home Assistant lacks something, of a meter that is followed."""
+        if self._recorder is None:
             return frozenset()
         if self._recorder.is_unsure:
             return {*meterday.span(first, last)}

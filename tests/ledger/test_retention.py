@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bridge.ledger import Damaged, Ledger
+from bridge.ledger import Damaged, Ledger, Records
 from bridge.ledger.calendar import By
 from bridge.ledger.slots import DROPPED, Tally
 from bridge.metering import meterday
@@ -202,6 +202,19 @@ def test_the_file_becomes_smaller_a_little_at_a_time(old: Ledger, tmp_path: Path
     assert sizes[-1] < before / 1.5
     assert 1 < len(sizes) <= 2 + (before - sizes[-1]) / (256 * 4096)
     assert all(one - other <= 256 * 4096 for one, other in zip([before, *sizes], sizes, strict=False))
+
+
+def test_the_log_becomes_smaller_once_nobody_reads_what_was_before(old: Ledger, tmp_path: Path) -> None:
+    """A long export, say, while much is dropped."""
+    file, log = tmp_path / "ledger.sqlite", tmp_path / "ledger.sqlite-wal"
+    with Records(file) as reader:
+        reader.store.rows("SELECT 1 FROM reading LIMIT 1")
+        while log.stat().st_size < 3 * 4 * 2**20:
+            old.store.execute("UPDATE reading SET origin = origin + 1 WHERE daily = 0")
+    for _ in range(3):  # what is in the log is written into the file, and the log begun anew
+        old.store.execute("UPDATE meter SET ean = ean")
+        old.store.rows("PRAGMA wal_checkpoint")
+    assert log.stat().st_size <= 4 * 2**20
 
 
 def test_a_file_of_an_older_version_grows_no_further(old: Ledger, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bridge.metering.model import Energy, Meter
 from bridge.metrics.lag import BUCKETS, lags
 from bridge.service import bridge
 from bridge.service.window import Window
+from tests.rig.core import TOKEN
 from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.provider import Provider
 from tests.rig.requests import ask
@@ -105,6 +106,27 @@ def test_what_waits_for_a_broker_is_counted(desk: World) -> None:
     assert found["broker_connected"] == 0
     assert found['outbox_meters{sink="mqtt"}'] == 2
     assert found['outbox_readings{sink="stream"}'] == 7 * 96 + 7 * 24
+
+
+@pytest.mark.parametrize("which", ["a meter that is not followed any more", "what a bound leaves out"])
+def test_what_waits_for_nobody_is_not_counted(desk: World, which: str) -> None:
+    desk.meters = [HOME, GAS]
+    desk.changes |= {
+        "mqtt.stream": True,
+        "homeassistant.statistics": {"url": "ws://127.0.0.1:1/api/websocket", "token": TOKEN},
+    }
+    desk.once()
+    bounded = {**HOME, "from": "2026-11-20T10:00"}
+    desk.meters = [HOME] if which.startswith("a meter") else [bounded, GAS]
+    with seen(desk) as scrape:
+        until_a_run_was(scrape, "ok")
+        found = scrape()
+    if desk.meters == [HOME]:
+        assert found['outbox_meters{sink="statistics"}'] == 1
+        assert found['outbox_readings{sink="stream"}'] == 7 * 96
+    else:
+        assert found['outbox_meters{sink="statistics"}'] == 2
+        assert found['outbox_readings{sink="stream"}'] == 56 + 7 * 24
 
 
 def test_a_provider_who_publishes_no_meters_has_none_that_wait(provider: Provider) -> None:

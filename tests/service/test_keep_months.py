@@ -12,12 +12,15 @@ from bridge.ledger import Records
 from bridge.metering.contract import Part
 from bridge.metering.meterday import end_of, span, start_of
 from bridge.metering.model import Energy
+from bridge.service.retention import Retention
+from bridge.service.trouble import Trouble
 from tests.rig.core import TOKEN, Core
 from tests.rig.history import begin, work
 from tests.rig.mosquitto import eventually
 from tests.rig.readings import daily
 from tests.rig.registers import HIGH
-from tests.rig.world import World
+from tests.rig.world import GAS, HOME, World
+from tests.rig.years import fill
 
 FIRST, LAST = date(2026, 11, 14), date(2026, 11, 20)
 OLD = span(FIRST, LAST)
@@ -242,6 +245,38 @@ def costs_of(world: World) -> dict[date, Mapping[Part, Decimal | None]]:
     with world.ledger() as ledger:
         known = ledger.costs.known(world.meter(), FIRST, LAST)
     return {day: each.day.parts for day, each in known.items()}
+
+
+def test_what_waits_for_nobody_is_dropped(world: World) -> None:
+    """Of a meter that was taken out while the broker was away, nothing is streamed any more."""
+    del world.changes["homeassistant.statistics"], world.changes["prices"]
+    world.changes["mqtt.stream"] = True
+    world.once()
+    world.clock.move_to(LATER)
+    meter = world.meter()
+    world.meters = [GAS]
+    world.once()
+    with Records(world.data_dir / "ledger.sqlite") as records:
+        assert records.days.dropped(meter, FIRST, LAST) == {*OLD[:-1]}, "its latest day stays"
+
+
+def test_room_is_given_back_before_more_is_dropped(world: World) -> None:
+    """SQLite looks through all that is free for each page that it gives back."""
+    del world.changes["homeassistant.statistics"], world.changes["prices"]
+    world.meters = [{**HOME, "ean": f"5414488200000{number:05}", "name": f"m{number}"} for number in range(6)]
+    world.clock.move_to("2028-01-03 13:00")
+    free = []
+    with world.at_work() as (ledger, fetcher):
+        fill(ledger, *world.settings.followed, until=date(2028, 1, 1), days=460)
+        retention = Retention(
+            world.settings, ledger, fetcher, [], of_followed=[], trouble=Trouble(), now=world.clock
+        )
+        while retention.is_due():
+            retention.step()
+            free.append(ledger.store.rows("PRAGMA freelist_count")[0][0])
+    assert len(free) > 12
+    assert free[-1] == 0
+    assert max(free) <= 80, "pages: the days of a month of one meter"
 
 
 def test_history_that_was_dropped_is_not_fetched_again(world: World) -> None:
