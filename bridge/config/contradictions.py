@@ -6,6 +6,8 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from bridge.config.bounds import instant_of, is_edge
 from bridge.config.keys import KeyPath, advice, at
 from bridge.config.placeholders import placeholders
@@ -15,6 +17,8 @@ from bridge.text.hosts import is_this_machine
 from bridge.text.words import slug
 
 _OFF = {"false", "off", "no", "n", "f", "0", ""}  # as the environment may say it
+
+_NUMBER = TypeAdapter(int)  # also " 8" and "8.0", as from the environment
 
 
 def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
@@ -56,10 +60,11 @@ def contradictions(tree: Any) -> Iterator[tuple[KeyPath, str]]:
 
 
 def _shard_contradictions(shard: Any) -> Iterator[tuple[KeyPath, str]]:
-    index, of = (str(at(shard, key)) for key in ("index", "of"))
-    if index.isdecimal() and of.isdecimal() and int(index) >= int(of) > 0:
-        path = "fluvius", "energy_api", "shard", "index"
-        yield path, f"is {index}, and {of} shards are counted from 0 to {int(of) - 1}"
+    with suppress(ValidationError):  # which is told by itself
+        index, of = (_NUMBER.validate_python(at(shard, key)) for key in ("index", "of"))
+        if index >= of > 0:
+            path = "fluvius", "energy_api", "shard", "index"
+            yield path, f"is {index}, and {of} shards are counted from 0 to {of - 1}"
 
 
 def _web_contradictions(web: Any) -> Iterator[tuple[KeyPath, str]]:

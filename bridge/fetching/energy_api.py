@@ -34,6 +34,7 @@ def fetch(
     since = due.stored_since(facts, desk.note, meter, now)
     asked_at = the_time()
     answer = source.readings(meter, reference, window[0], window[-1], since)
+    asked_at = min(asked_at, answer.told_at or asked_at)  # or a clock that is ahead would leave a gap
     readings = _of_known_days(desk, answer.readings)
     awaited = {
         day.date

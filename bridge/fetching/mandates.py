@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.fetching.sources import SOURCES
+from bridge.fluvius.clock import APART
 from bridge.ledger import Ledger, Records
 from bridge.metering import meterday
 from bridge.metering.mandate import Mandate, best
@@ -20,9 +21,10 @@ AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may mak
 
 _EVERY = timedelta(hours=20)
 _WHOLE_EVERY = timedelta(days=7)  # how often all of them are asked for, and not what changed
-_OVERLAP = timedelta(hours=1)  # clocks differ
+_OVERLAP = APART  # by so much may our clock be ahead; what is told twice costs no request
 _NOTE = "mandates"
 _NAMED = 5  # in one line of the log
+GONE = "Gone"  # the state of a mandate that Fluvius does not list any more: a word of ours
 
 
 def kept(records: Records, shard: Shard, now: datetime) -> dict[str, Mandate]:
@@ -30,8 +32,8 @@ def kept(records: Records, shard: Shard, now: datetime) -> dict[str, Mandate]:
     return best(_noted(records.notes.recall(_NOTE) or {}, shard), now)
 
 
-def _noted(note: Mapping[str, Any], shard: Shard) -> list[Mandate]:
-    return [Mandate.from_note(each) for each in note.get("mandates", ()) if shard.has(each["ean"])]
+def _noted(note: Mapping[str, Any], shard: Shard, key: str = "mandates") -> list[Mandate]:
+    return [Mandate.from_note(each) for each in note.get(key, ()) if shard.has(each["ean"])]
 
 
 def made_by(mandates: Iterable[Mandate], now: datetime) -> tuple[Meter, ...]:
@@ -65,9 +67,10 @@ class MandateBook:
             datetime.fromisoformat(at) if is_ours and (at := note.get(key)) else None
             for key in ("asked_at", "whole_at")
         )
-        self._held = _noted(note, shard)
+        self._held, self._gone = _noted(note, shard), _noted(note, shard, "gone")
         self._by_ean = best(self._held, now)
         self._every = tuple(self._by_ean.values())
+        self._on_record = self._recorded(now)
         self._warned: set[str] = set()
 
     @property
@@ -96,6 +99,7 @@ class MandateBook:
     def update(self, mandates: Sequence[Mandate], now: datetime) -> None:
         """Know these mandates, and no others."""
         self._whole_at = now if all(each.reference for each in mandates) else None
+        self._gone += [replace(each, status=GONE) for each in self._held]
         self._know(mandates, now)
 
     def change(self, mandates: Iterable[Mandate], now: datetime) -> None:
@@ -106,15 +110,24 @@ class MandateBook:
     def _know(self, mandates: Iterable[Mandate], now: datetime) -> None:
         self._held = [each for each in mandates if self._shard.has(each.ean)]
         self._asked_at, self._by_ean = now, best(self._held, now)
+        listed = {(each.ean, each.reference) for each in self._held}
+        self._gone = [each for each in self._gone if (each.ean, each.reference) not in listed]
         if self._every != (every := tuple(self._by_ean.values())):
             self._every = every
+        if self._on_record != (on_record := self._recorded(now)):
+            self._on_record = on_record
         self._remember()
         self._warn(now)
 
     def _remember(self) -> None:
         asked_at, whole_at = (each and each.isoformat() for each in (self._asked_at, self._whole_at))
-        notes = [each.to_note() for each in self._held]
-        note = {"asked_at": asked_at, "whole_at": whole_at, "shard": str(self._shard), "mandates": notes}
+        note = {
+            "asked_at": asked_at,
+            "whole_at": whole_at,
+            "shard": str(self._shard),
+            "mandates": [each.to_note() for each in self._held],
+            "gone": [each.to_note() for each in self._gone],
+        }
         self._ledger.notes.remember(_NOTE, note)
 
     def meters(self, now: datetime) -> tuple[Meter, ...]:
@@ -129,8 +142,19 @@ class MandateBook:
 
     @property
     def known(self) -> Collection[Mandate]:
-        """All of them; the same object until they are others."""
+        """The best one of each EAN; the same object until they are others."""
         return self._every
+
+    @property
+    def on_record(self) -> Collection[Mandate]:
+        """By EAN and reference all that there were, the best of one reference; likewise the same object."""
+        return self._on_record
+
+    def _recorded(self, now: datetime) -> tuple[Mandate, ...]:
+        by_reference: dict[tuple[str, str], list[Mandate]] = {}
+        for each in (*self._gone, *self._held):
+            by_reference.setdefault((each.ean, each.reference), []).append(each)
+        return tuple(mandate for each in by_reference.values() for mandate in best(each, now).values())
 
     def reference(self, meter: Meter) -> str:
         """By which Fluvius knows a meter's mandate; empty where it needs none."""

@@ -17,6 +17,7 @@ class Answer:
     remark: str | None = None  # for the user: what was found instead of what was asked
     is_whole: bool = True  # nothing was null, and everything was understood
     behind: Sequence[Mapping[str, str]] = ()  # what is behind the connection: kind, ean, type, vreg_id
+    told_at: datetime | None = None  # when, by Fluvius's own clock, if it says so (aware)
 
 
 def left_out_in_words(quantities: Iterable[str]) -> str:

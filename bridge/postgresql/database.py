@@ -17,8 +17,6 @@ from bridge.postgresql.batch import Batch, Known, lines_of
 
 log = logging.getLogger(__name__)
 
-_AT_MOST = 60  # changes at once: a day has some 200 to 400 readings
-
 
 class Database:
     """Connected, until something goes wrong.
@@ -52,13 +50,14 @@ class Database:
         with suppress(psycopg.Error):
             self._connection.close()
 
-    def deliver(self, known: Known) -> int:
+    def deliver(self, known: Known, at_most: int) -> int:
         """Tell it the oldest changes; returns how many they were.
 
         Args:
             known: finds a meter as it is configured.
+            at_most: how many.
         """
-        waiting = self._ledger.changes.next(self.place.number, _AT_MOST)
+        waiting = self._ledger.changes.next(self.place.number, at_most)
         if not waiting:
             return 0
         is_older = self._may_be_older(waiting[0])

@@ -55,11 +55,18 @@ def enter(dsn: str) -> psycopg.Connection:
 
 
 def encryption(asked: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, str]:
-    """What is asked for where neither the address nor the environment says anything of it."""
-    if "sslmode" in asked or "PGSSLMODE" in environ or "service" in asked or "PGSERVICE" in environ:
+    """What is asked for where neither the address nor the environment says anything of it.
+
+    What the file of a service says is not known here: it may be any host.
+    """
+    if "sslmode" in asked or "PGSSLMODE" in environ:
         return {}
-    hosts = str(asked.get("host") or asked.get("hostaddr") or environ.get("PGHOST") or "").split(",")
-    if all(not host or host.startswith(("/", "@")) or is_this_machine(host) for host in hosts):
+    named = (asked.get("hostaddr"), environ.get("PGHOSTADDR"), asked.get("host"), environ.get("PGHOST"))
+    hosts = str(next(filter(None, named), "")).split(",")  # an address goes before a name
+    is_service = "service" in asked or "PGSERVICE" in environ
+    if not is_service and all(
+        not host or host.startswith(("/", "@")) or is_this_machine(host) for host in hosts
+    ):
         return {}
     own = Path(environ.get("HOME", "")) / ".postgresql" / "root.crt"  # which libpq would take
     if "PGSSLROOTCERT" in environ or own.exists():

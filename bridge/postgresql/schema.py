@@ -5,7 +5,7 @@ import zlib
 from psycopg import Connection, sql
 
 from bridge.metering.model import SIDES
-from bridge.postgresql.errors import DatabaseRefuses
+from bridge.postgresql.errors import DatabaseRefuses, lacks
 
 _OURS = 0x466C7632 << 32  # "Flv2": tells our advisory locks from other people's
 
@@ -131,6 +131,9 @@ def _version(connection: Connection, schema: str) -> int:
     ).fetchone()
     if not there:
         return 0
+    usable = connection.execute("SELECT has_schema_privilege(%s, 'USAGE')", [schema]).fetchone()
+    if not (usable and usable[0]):
+        raise lacks(connection.info.user, f"use the schema {schema}", f"USAGE ON SCHEMA {schema}")
     found = connection.execute("SELECT max(number) FROM version").fetchone()
     return int(found[0] or 0) if found else 0
 

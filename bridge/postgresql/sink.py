@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 NOTE = "postgresql"
 _PROGRESS = 10.0  # seconds between two lines of the log
+_AT_MOST = 60  # changes at once: a day has some 200 to 400 readings
 
 
 class Sink:
@@ -54,7 +55,7 @@ class Sink:
         self._followed: tuple[Sequence[Meter], dict[str, Meter]] = (), {}
         self._database: Database | None = None
         self._told: Iterable[Mandate] | None = None  # the mandates; None: nothing since the start
-        self._delivered, self._said_at = 0, 0.0
+        self._delivered, self._said_at, self._at_most = 0, 0.0, _AT_MOST
         note = ledger.notes.recall(NOTE) if ledger.changes.keep() else None
         note = note if isinstance(note, dict) else {}
         self.health = SourceHealth.from_note(note)
@@ -72,7 +73,7 @@ class Sink:
         """Whether something waits, and the database may be asked."""
         again = self.health.retry_at
         return (again is None or self._now() >= again) and (
-            self._told is not self._mandates() or self._ledger.changes.are_waiting(self._number)
+            self._told is not self._mandates() or self._are_waiting()
         )
 
     def step(self) -> bool:
@@ -114,11 +115,19 @@ class Sink:
         if self._database is None:
             self._database = open_database(self._settings, self._ledger, self._shard, self._number)
             self._number, self._has_confirmed = self._database.place.number, True
-        if self._told is not (mandates := self._mandates()):
+        self._deliver_changes(self._database)
+        if self._told is not (mandates := self._mandates()) and not self._are_waiting():
             self._database.tell_mandates(mandates)
             self._told = mandates
-        self._delivered += self._database.deliver(self._known)
-        self._number = self._database.place.number
+
+    def _deliver_changes(self, database: "Database") -> None:
+        """As many at once as get through in time, however slow the line is."""
+        at_most, self._at_most = self._at_most, max(self._at_most // 2, 1)
+        self._delivered += database.deliver(self._known, at_most)
+        self._number, self._at_most = database.place.number, min(2 * at_most, _AT_MOST)
+
+    def _are_waiting(self) -> bool:
+        return self._ledger.changes.are_waiting(self._number)
 
     def _known(self, meter: Meter) -> Meter:
         """A meter as it is configured."""
@@ -129,7 +138,7 @@ class Sink:
 
     def _say_how_far(self) -> bool:
         """What a first start has done, now and then, and when all is told."""
-        if not self._ledger.changes.are_waiting(self._number):
+        if not self._are_waiting():
             if self._said_at:
                 log.info("postgresql: all is there: %d changes", self._delivered)
             self._delivered, self._said_at = 0, 0.0

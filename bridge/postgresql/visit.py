@@ -8,7 +8,7 @@ from psycopg import Connection
 from bridge.config.sinks import PostgresqlSettings
 from bridge.ledger.changes import Place
 from bridge.postgresql import delivery, door, schema
-from bridge.postgresql.errors import DatabaseRefuses
+from bridge.postgresql.errors import lacks
 from bridge.postgresql.tables import COSTS, DAYS, MANDATES, METERS, PEAKS, READINGS
 
 _WRITTEN = (*(each.name for each in (METERS, MANDATES, READINGS, DAYS, PEAKS, COSTS)), "deliveries")
@@ -40,27 +40,30 @@ def look(settings: PostgresqlSettings, ledger: str | None) -> Seen:
     with closing(door.enter(settings.dsn.get_secret_value())) as connection:
         with door.transaction(connection, settings.schema_):
             schema.bring_up_to_date(connection, settings.schema_, hypertable=settings.hypertable == "auto")
-            lacking = _lacking_rights(connection)
-            place = delivery.place_of(connection, ledger) if ledger and not lacking else None
+            lacking, may_copy = _unwritable(connection), _has_temporary_tables(connection)
+            place = delivery.place_of(connection, ledger) if ledger and may_copy and not lacking else None
         info = connection.info
         if lacking:
-            raise DatabaseRefuses(
-                f"the user {info.user} may not write everything ({', '.join(lacking)}); its owner runs:"
-                f" GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {settings.schema_} TO {info.user}"
-            )
+            rights = f"SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {settings.schema_}"
+            raise lacks(info.user, f"write everything ({', '.join(lacking)})", rights)
+        if not may_copy:
+            raise lacks(info.user, "make temporary tables", f"TEMPORARY ON DATABASE {info.dbname}")
         encrypted = "encrypted" if connection.pgconn.ssl_in_use else "not encrypted"
         words = f"{info.dbname} at {info.host}:{info.port}, as {info.user}, {encrypted}"
         return Seen(words, place)
 
 
-def _lacking_rights(connection: Connection) -> list[str]:
-    """The tables that cannot be written, and whether there is no place for what is copied."""
+def _unwritable(connection: Connection) -> list[str]:
+    """The tables that cannot be written."""
     rows = connection.execute(
         "SELECT name FROM unnest(%s::text[]) AS name, unnest(%s::text[]) AS kind"
         " WHERE NOT has_table_privilege(name, kind) GROUP BY name",
         [list(_WRITTEN), ["SELECT", "INSERT", "UPDATE"]],
     )
-    temporary = connection.execute(
-        "SELECT has_database_privilege(current_database(), 'TEMPORARY')"
-    ).fetchone()
-    return [*(name for (name,) in rows), *([] if temporary and temporary[0] else ["temporary tables"])]
+    return [name for (name,) in rows]
+
+
+def _has_temporary_tables(connection: Connection) -> bool:
+    """Whether there is a place for what is copied."""
+    found = connection.execute("SELECT has_database_privilege(current_database(), 'TEMPORARY')").fetchone()
+    return bool(found and found[0])

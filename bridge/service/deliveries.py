@@ -86,5 +86,5 @@ def open_sink(
         now,
         shard=settings.shard,
         meters=lambda: fetcher.meters,
-        mandates=lambda: fetcher.mandates.known,
+        mandates=lambda: fetcher.mandates.on_record,
     )

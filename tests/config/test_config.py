@@ -356,6 +356,11 @@ def test_a_mistake_is_told_with_its_path_and_what_to_write(
         ({"authority": "http://10.0.0.1"}, "authority", "this machine only"),
         ({"shard": {"of": 8}}, "shard.index", "is missing; write this bridge's number, counted from 0"),
         ({"shard": {"index": 8, "of": 8}}, "shard.index", "is 8, and 8 shards are counted from 0 to 7"),
+        (
+            {"shard": {"index": " 8.0", "of": "8"}},
+            "shard.index",
+            "is 8, and 8 shards are counted from 0 to 7",
+        ),
         ({"shard": {"index": 0, "of": 0}}, "shard.of", "0 is out of range; write how many bridges share"),
         ({"shard": 3}, "shard", "write the keys index and of"),
     ],

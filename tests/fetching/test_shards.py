@@ -5,7 +5,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -236,7 +236,7 @@ def test_what_changed_is_asked_for_daily_and_all_of_it_weekly(provider: Provider
     provider.clock.pass_by(minutes=5)
     provider.api.add_mandate(SHED_EAN, reference="another", since=provider.clock(), service="VH_dag")
     provider.fetch()
-    assert provider.mandate_questions() == ["2026-11-21T07:00:00Z"]
+    assert provider.mandate_questions() == ["2026-11-20T08:00:00Z"]
     assert provider.followed() == {HOME_EAN, SHED_EAN}
     provider.api.forget_mandates(HOME_EAN)
     provider.clock.pass_by(days=5)
@@ -282,3 +282,51 @@ def test_where_changes_cannot_be_asked_for_all_of_it_is(provider: Provider) -> N
         provider.clock.pass_by(hours=6)
         assert not fetcher.fetch(Occasion.SCHEDULE).errors
     assert [bool(each) for each in provider.mandate_questions()] == [True, False]
+
+
+def test_every_mandate_is_on_record_with_the_state_that_it_has(provider: Provider) -> None:
+    """Also one beside a better one, and one that Fluvius does not list any more."""
+    provider.only(HOME_EAN, reference="old")
+    states = []
+    with provider.world.at_work() as (_, fetcher):
+        for change in (
+            lambda: None,
+            lambda: provider.api.add_mandate(HOME_EAN, reference="new", since=provider.clock()),
+            lambda: provider.api.mandates.by_ean[HOME_EAN][0].finish(provider.clock()),
+            lambda: provider.only(HOME_EAN, reference="new"),
+        ):
+            change()
+            provider.clock.pass_by(days=8)  # so that all of them are asked for
+            fetcher.fetch(Occasion.SCHEDULE)
+            states.append({each.reference: each.status for each in fetcher.mandates.on_record})
+    assert states == [
+        {"old": "Approved"},
+        {"old": "Approved", "new": "Approved"},
+        {"old": "Finished", "new": "Approved"},
+        {"old": "Gone", "new": "Approved"},
+    ]
+    with provider.world.at_work() as (_, fetcher):
+        assert {each.reference: each.status for each in fetcher.mandates.on_record} == states[-1]
+
+
+@pytest.mark.parametrize("hours", [3, 23])
+def test_a_clock_that_is_ahead_misses_no_mandate_and_no_reading(provider: Provider, hours: int) -> None:
+    provider.only(HOME_EAN)
+    provider.world.data_dir.mkdir()
+
+    def ahead() -> datetime:
+        return provider.clock() + timedelta(hours=hours)
+
+    with Ledger(provider.world.data_dir / "ledger.sqlite") as ledger:
+        fetcher = Fetcher(
+            provider.world.settings, ledger, ahead, pause=lambda _: None, between=lambda _: None
+        )
+        fetcher.fetch(Occasion.SCHEDULE)
+        provider.clock.pass_by(hours=1)
+        provider.api.add_mandate(SHED_EAN, reference="new", since=provider.clock())
+        provider.clock.pass_by(hours=24)
+        provider.simulator.forget_requests()
+        fetcher.fetch(Occasion.SCHEDULE)
+        assert SHED_EAN in provider.meters(fetcher)
+    [question] = [each.query for each in provider.simulator.requests if each.ean == HOME_EAN]
+    assert (question["periodType"], question["from"]) == ("insertTime", "2026-11-21T07:45:00Z")

@@ -78,6 +78,13 @@ def test_encryption_that_is_refused_or_not_to_be_trusted_is_told(
         ({"host": "db.example.com"}, {}, "verify-full"),
         ({"host": "localhost,db.example.com"}, {}, "verify-full"),
         ({}, {"PGHOST": "db.example.com"}, "verify-full"),
+        ({"host": "localhost", "hostaddr": "203.0.113.9"}, {}, "verify-full"),
+        ({"host": "localhost"}, {"PGHOSTADDR": "203.0.113.9"}, "verify-full"),
+        ({"service": "energy"}, {}, "verify-full"),
+        ({}, {"PGSERVICE": "energy"}, "verify-full"),
+        ({"service": "energy", "host": "localhost"}, {}, "verify-full"),
+        ({"service": "energy", "sslmode": "disable"}, {}, None),
+        ({"host": "db.example.com", "hostaddr": "127.0.0.1"}, {}, None),
         ({"host": "db.example.com", "sslmode": "disable"}, {}, None),
         ({"host": "db.example.com"}, {"PGSSLMODE": "prefer"}, None),
         ({"host": "127.0.0.1"}, {}, None),
@@ -96,10 +103,14 @@ def test_the_least_rights_will_do_once_the_owner_made_the_tables(
 ) -> None:
     assert said(desk, role).startswith("NO the user lacks rights: see docs/postgresql.md (")
     assert said(desk, postgresql.dsn).startswith("ok ")
+    assert "its owner runs: GRANT USAGE ON SCHEMA fluvius TO clerk" in said(desk, role)
     postgresql.ask("GRANT USAGE ON SCHEMA fluvius TO clerk")
     postgresql.ask("GRANT SELECT ON ALL TABLES IN SCHEMA fluvius TO clerk")
     assert "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO clerk" in said(desk, role)
     postgresql.ask("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO clerk")
+    postgresql.ask("REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC")
+    assert "its owner runs: GRANT TEMPORARY ON DATABASE postgres TO clerk" in said(desk, role)
+    postgresql.ask("GRANT TEMPORARY ON DATABASE postgres TO PUBLIC")
     assert said(desk, role).startswith("ok ")
     whole_day(ledger, kwh(TOTAL=1))
     whole_day(ledger, kwh(TOTAL=1), AFTER)

@@ -9,13 +9,18 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
+from psycopg import Connection
 
 from bridge.ledger import Ledger
 from bridge.metering.contract import Contract, Timeline
 from bridge.metering.mandate import Mandate
+from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy, Peak
-from bridge.postgresql import schema
+from bridge.postgresql import delivery, schema
+from bridge.postgresql.batch import Lines
+from bridge.postgresql.errors import DatabaseAway
 from bridge.postgresql.sink import Sink
+from bridge.postgresql.tables import DAYS
 from tests.rig.deliveries import (
     assert_equal,
     days,
@@ -251,7 +256,7 @@ def test_a_database_that_is_away_lets_changes_wait_and_gets_them_later(
 def test_a_database_that_says_nothing_is_not_waited_for_for_long(
     postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.postgresql.database._AT_MOST", 1)
+    monkeypatch.setattr("bridge.postgresql.sink._AT_MOST", 1)
     for day in (BEFORE, DAY):
         whole_day(ledger, kwh(TOTAL=1), day)
     sink = opened(ledger, postgresql.dsn)
@@ -349,7 +354,7 @@ def test_mandates_are_told_when_they_change(postgresql: PostgreSQL, ledger: Ledg
 def test_a_first_start_with_a_full_ledger_tells_how_far_it_is(
     postgresql: PostgreSQL, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.postgresql.database._AT_MOST", 4)
+    monkeypatch.setattr("bridge.postgresql.sink._AT_MOST", 4)
     (tmp_path / "ledger.sqlite").write_bytes(used_ledger())
     with Ledger(tmp_path / "ledger.sqlite") as ledger, caplog.at_level(logging.INFO):
         delivered(ledger, postgresql.dsn)
@@ -474,3 +479,41 @@ def logged(database: PostgreSQL) -> list[str]:
     rows = database.ask("SELECT data FROM pg_logical_slot_get_changes('connector', NULL, NULL)")
     of_readings = [data.removeprefix("table fluvius.readings: ") for (data,) in rows if ".readings:" in data]
     return [data.partition(":")[0] for data in of_readings]
+
+
+def test_over_a_slow_line_less_goes_at_once_until_it_gets_through(
+    postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that takes too long is none the next time: the same one would never get through."""
+    for number in range(8):
+        whole_day(ledger, kwh(TOTAL=1), DAY - number * ONE_DAY)
+    write = delivery.write
+
+    def write_slowly(connection: Connection, lines: Lines, **how: bool) -> None:
+        if len(lines[DAYS]) > 2:
+            raise DatabaseAway("it did not answer within 30 seconds")
+        write(connection, lines, **how)
+
+    monkeypatch.setattr("bridge.postgresql.delivery.write", write_slowly)
+    now = [NOW]
+    sink = opened(ledger, postgresql.dsn, lambda: now[0])
+    attempts = 0
+    while sink.waiting or not attempts:
+        sink.step()
+        attempts, now[0] = attempts + 1, now[0] + timedelta(hours=4)
+    assert attempts < 20
+    assert_equal(postgresql, ledger)
+
+
+def test_mandates_that_do_not_fit_hold_up_no_reading(postgresql: PostgreSQL, ledger: Ledger) -> None:
+    postgresql.ask("CREATE DATABASE west TEMPLATE template0 ENCODING 'latin1' LOCALE 'C'")
+    dsn = postgresql.dsn_of("admin", "west")
+    whole_day(ledger, kwh(TOTAL=1))
+    mandate = Mandate("klant-Łódź", HOME.ean, Energy.ELECTRICITY, "Approved", "VH_dag")
+    known = [mandate]
+    sink = Sink(settings(dsn), ledger, lambda: NOW, mandates=lambda: known)
+    sink.step()
+    assert sink.health.last_error
+    assert "LATIN1" in sink.health.last_error
+    assert sink.waiting == 0
+    assert postgresql.ask("SELECT count(*) FROM fluvius.readings", dsn=dsn) == [(96,)]

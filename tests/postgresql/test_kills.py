@@ -35,7 +35,7 @@ def lasting() -> Iterator[PostgreSQL]:
 @pytest.fixture
 def database(lasting: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> PostgreSQL:
     """A database without tables, which is told a few days at once."""
-    monkeypatch.setattr("bridge.postgresql.database._AT_MOST", 2)
+    monkeypatch.setattr("bridge.postgresql.sink._AT_MOST", 2)
     lasting.ask("DROP SCHEMA IF EXISTS fluvius CASCADE")
     return lasting
 

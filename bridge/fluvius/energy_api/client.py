@@ -8,6 +8,7 @@ from typing import Any, Never
 
 from bridge import __version__
 from bridge.config import EnergyApiSettings
+from bridge.fluvius import clock
 from bridge.fluvius.access import Access
 from bridge.fluvius.energy_api import headpoints, mandates
 from bridge.fluvius.energy_api.headpoints import Found
@@ -95,7 +96,8 @@ class EnergyApi:
         left_out = sorted(set[str]().union(*(each.left_out for each in found)))
         remark = _in_words(strange) or (left_out_in_words(left_out[:_NAMED]) if left_out else None)
         behind = next((each.behind for each in reversed(found) if each.behind), ())
-        return Answer(readings, remark, all(each.is_whole for each in found), behind)
+        told_at = clock.said_by(self._http.latest.headers) if self._http.latest else None
+        return Answer(readings, remark, all(each.is_whole for each in found), behind, told_at)
 
     def _used(self, meter: Meter, reference: str, first: date, last: date) -> list[Found]:
         """What was used on some days."""
