@@ -220,6 +220,8 @@ class Fetcher:
             desk.change(remark=self._bring_up_to_date(visit, desk, cycle, days_too=days_too))
             desk.change(last_success=self._now(), error=None, behind_since=None)
             desk.change(imported=None, not_imported=None)  # old news
+            if self._ledger.peaks.has_doubted(meter):
+                desk.change(peaks_asked_in=None)
             if desk.peaks_are_due():
                 portal.fetch_peaks(desk, visit.open_source())
         except (NotYourMeter, ShapeChanged, Damaged) as error:

@@ -96,6 +96,8 @@ class Slots(Part):
             self._outbox.restate(key, min(others))
         if not daily:
             self._outbox.wait(key, others)
+            if corrected := [start for start in others if slots[start][0]]:
+                self._peaks.doubt(meter, *_days_of(meter, corrected))
         return Written(changed, known | {start: after for start, (_, after) in slots.items()})
 
     def _by_start(self, readings: Sequence[Reading]) -> dict[int, Slot]:

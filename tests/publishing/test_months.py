@@ -567,6 +567,29 @@ def test_a_correction_over_http_lowers_the_peak(home: World, mosquitto: Mosquitt
     ]
 
 
+@pytest.mark.parametrize("more", [40_000, -40_000])
+def test_a_correction_after_fluvius_said_a_month_s_peak_has_it_said_again(
+    home: World, mosquitto: Mosquitto, more: int
+) -> None:
+    corrected = date(2026, 10, 30)
+    if more < 0:
+        home.simulator.correct(HOME["ean"], corrected, delta_wh=-more)
+    for day in span(date(2026, 10, 20), date(2026, 11, 2)):
+        home.clock.move_to(f"{day} 12:30")
+        home.once()
+    before = published(home, mosquitto, "home/peak")["last"]
+    home.simulator.correct(HOME["ean"], corrected, delta_wh=more)
+    home.simulator.forget_requests()
+    for day in span(date(2026, 11, 3), date(2026, 11, 12)):
+        home.clock.move_to(f"{day} 12:30")
+        home.once()
+    assert home.simulator.count("spikes") == 1
+    after = published(home, mosquitto, "home/peak")["last"]
+    assert (after["peak"] > before["peak"]) == (more > 0)
+    [portal] = true_peaks(home, date(2026, 10, 1), date(2026, 10, 31)).values()
+    assert (after["peak"], in_utc(after["start"])) == portal
+
+
 def test_a_day_that_is_not_complete_has_no_peak(ledger: Ledger) -> None:
     day_with(ledger, date(2026, 11, 19), {70: "4.1"})
     day = date(2026, 11, 20)
