@@ -46,7 +46,7 @@ class Publisher:
     """
 
     def __init__(self, broker: Broker, ledger: Ledger, settings: Settings) -> None:
-        self._ledger, self._base = ledger, settings.mqtt.base_topic
+        self._broker, self._ledger, self._base = broker, ledger, settings.mqtt.base_topic
         _leave_to_others(ledger, settings.shard)
         self.shows_meters = settings.mqtt.publish.meters
         self._discovery = _discovery(settings)
@@ -76,6 +76,13 @@ class Publisher:
         self._editions.clear()
         self._latest.clear()
         self._told.clear()
+
+    def try_again(self) -> None:
+        """The broker may want today what it did not want before."""
+        self._broker.try_again()
+        if self._retained.try_again():
+            self._editions.clear()
+            self._told.clear()
 
     def forget_discovery(self) -> None:
         """Home Assistant may have missed what it was told."""

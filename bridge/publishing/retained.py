@@ -30,6 +30,7 @@ class Retained:
         for topic, owner in self._owner.items():
             self._topics.setdefault(owner, set()).add(topic)
         self._refused: set[str] = set()  # topics of which a warning was given
+        self._lately_refused: set[str] = set()  # those that are not on the broker, for it does not want them
         self._emptied: set[str] = set()  # topics whose payload the broker does not take
         self._refusal: PublishRefused | None = None  # the last one since `forget`
 
@@ -71,7 +72,15 @@ class Retained:
         self._in_doubt = {topic: number for number, topic in enumerate(in_order)}
         self._acknowledged.clear()
         self._emptied.clear()
+        self._lately_refused.clear()
         self._refusal = None
+
+    def try_again(self) -> bool:
+        """What the broker did not want is published the next time; whether there is any."""
+        refused, self._lately_refused, self._refusal = self._lately_refused, set(), None
+        for topic in refused:
+            self._acknowledged.pop(topic, None)
+        return bool(refused)
 
     def publish_again(self, which: Callable[[str], bool]) -> None:
         """Some topics are published the next time, though the broker has them."""
@@ -154,6 +163,7 @@ class Retained:
             self._broker.publish(messages, acknowledged=acknowledged)
         except PublishRefused as refusal:
             self._refusal = refusal
+            self._lately_refused |= refusal.topics
             if refusal.topic not in self._refused:
                 self._refused.add(refusal.topic)
                 log.warning("%s. Look at the broker's access list.", refusal)

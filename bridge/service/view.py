@@ -113,7 +113,7 @@ class View:
         self.unpublished = "the bridge was interrupted while it published"
         if self._published_on != self._today():
             self._published_on = self._today()
-            self.broker.try_again()
+            self.publisher.try_again()
         with self._trouble.endured() as troubles:
             self.publisher.migrate(self._fetcher.meters)
             for meter in self.publisher.most_urgent_first(self._fetcher.meters):

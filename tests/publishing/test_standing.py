@@ -29,6 +29,10 @@ class Fussy:
         self.left_out: dict[str, str] = {}
         self.takes = 10**6
         self.refuses: set[str] = set()
+        self.forbids = ""  # topics that begin so
+
+    def try_again(self) -> None:
+        """What is too large is too large."""
 
     def publish(self, messages: Iterable[Message], acknowledged: Callable[[Message], object]) -> None:
         self.left_out.clear()
@@ -39,7 +43,8 @@ class Fussy:
                 continue
             self.sent.append(message.topic)
             acknowledged(message)
-            if message.topic in self.refuses and not message.payload:
+            is_forbidden = self.forbids and message.topic.startswith(self.forbids)
+            if is_forbidden or (message.topic in self.refuses and not message.payload):
                 refused.add(message.topic)
             else:
                 self.stands[message.topic] = message.payload
@@ -120,3 +125,20 @@ def test_what_stands_of_discovery_is_not_sent_again(desk: World) -> None:
         publisher.forget_discovery()
         publish(publisher, meter, 1)
         assert stood.keys() <= set(broker.sent)
+
+
+def test_what_the_broker_did_not_want_is_published_when_it_wants_it(desk: World) -> None:
+    """Its access list was corrected, say, and no connection was lost."""
+    broker, meter = Fussy(), desk.meter()
+    with desk.ledger() as ledger:
+        publisher = Publisher(cast("Broker", broker), ledger, desk.settings)
+        broker.forbids = "homeassistant/"
+        a_day_comes(ledger, meter, date(2026, 11, 19))
+        publish(publisher, meter, 0)
+        assert not any(topic.startswith("homeassistant/") for topic in broker.stands)
+        assert "The broker refused homeassistant/" in publisher.left_out
+        broker.forbids = ""
+        publisher.try_again()
+        publish(publisher, meter, 0)
+        assert any(topic.startswith("homeassistant/") for topic in broker.stands)
+        assert publisher.left_out == ""
