@@ -38,6 +38,11 @@ class Answers:
         other.tree, other.files, other.asides = deepcopy(self.tree), list(self.files), dict(self.asides)
         return other
 
+    def keep_the_page(self) -> None:
+        """Switch the page on where the environment does, for the next start may be without that."""
+        if self._environ.get("FLUVIUS2MQTT_WEB", "").strip().lower() == "true":
+            self.put(("web",), True)
+
     def at(self, *path: str | int) -> Any:
         """The answer at a path of the configuration; None where there is none."""
         return at(self.tree, *path)

@@ -68,6 +68,8 @@ class Interview:
         self._route = route
         self._before = self.answers.copy().tree
         self._digest = place.digest()
+        if self.is_new:
+            self.answers.keep_the_page()
         self._traces = Traces(data_dir_of(self.answers))
         self._typed: dict[tuple[str, str], str] = {}  # by step and question
         self._problems: dict[str, str] = {}

@@ -89,7 +89,9 @@ def test_a_newcomer_with_an_account(tmp_path: Path, today: Simulator, mosquitto:
         assert not [each for each in newcomer.seen if PASSWORD in each]
     for name in "fluvius2mqtt.yaml", "secrets.yaml":
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-    assert load(tmp_path / "fluvius2mqtt.yaml", at(today)).is_set_up  # without the page too
+    settings = load(tmp_path / "fluvius2mqtt.yaml", at(today))
+    assert settings.is_set_up  # without the page too
+    assert settings.web is True, "the next start may be without the environment that switched it on"
 
 
 def test_a_newcomer_with_two_files_and_no_account(
