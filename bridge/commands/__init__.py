@@ -26,7 +26,7 @@ _COMMANDS = {  # each a module here, with `add_arguments(parser)` and `command(a
     "backfill": "fetches history into the ledger; goes on where it was interrupted",
     "import": "files downloaded from Mijn Fluvius into the ledger",
     "show": "the latest days, this month and last month, in the terminal",
-    "export": "readings out of the ledger: CSV or JSON, days or quarter-hours",
+    "export": "readings out of the ledger: CSV, JSON or Parquet, days or quarter-hours",
     "compare": "what the same readings cost under other contracts, side by side",
     "mandate": "what customers allow (official API): list, request, mock",
     "remove": "removes from the broker all that fluvius2mqtt published",

@@ -32,8 +32,13 @@ A file says, for example, in EUR without VAT:
         energy: {dynamic: {factor: 1.04, base: 0.0089, per: quarter-hour}}
         grid: 0.0531
         levies: 0.0507
-      fees_per_year: {supplier: 35}
-      vat: 6"""
+      injection:
+        energy: {dynamic: {factor: 0.95, base: -0.012, per: quarter-hour}}
+      fees_per_year: {supplier: 35, data management: 18.56}
+      capacity: {per_kw_year: 48.10}
+      vat: 6
+What it leaves out costs nothing, here too: grid, levies and capacity are the
+same with every supplier."""
 _NAMES = {part: "VAT" if part is Part.VAT else str(part) for part in Part}
 
 

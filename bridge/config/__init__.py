@@ -133,8 +133,8 @@ def home(explicit: Path | None, environ: Mapping[str, str]) -> Path:
 def _nowhere(environ: Mapping[str, str]) -> str:
     places = ", ".join(map(str, _places(environ)))
     return (
-        f"no configuration file in {places}; copy config.example.yaml to one of these, "
-        f"or set {', '.join(SHORT_NAMES)}"
+        f"no configuration file in {places}; run `fluvius2mqtt init`, which asks for what it needs, copy"
+        f" config.example.yaml to one of these, or set {', '.join(SHORT_NAMES)}"
     )
 
 

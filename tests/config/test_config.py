@@ -804,8 +804,9 @@ def test_without_any_configuration_the_error_says_where_it_looked() -> None:
     (mistake,) = mistakes(None, {"HOME": "/home/you"})
     assert mistake == (
         "no configuration file in fluvius2mqtt.yaml, /home/you/.config/fluvius2mqtt/fluvius2mqtt.yaml, "
-        "/home/you/.config/fluvius2mqtt.yaml, /config/fluvius2mqtt.yaml; copy config.example.yaml to one of "
-        "these, or set FLUVIUS_LOGIN, FLUVIUS_PASSWORD, FLUVIUS_EAN, FLUVIUS_METER_SERIAL"
+        "/home/you/.config/fluvius2mqtt.yaml, /config/fluvius2mqtt.yaml; "
+        "run `fluvius2mqtt init`, which asks for what it needs, copy config.example.yaml to one of these, "
+        "or set FLUVIUS_LOGIN, FLUVIUS_PASSWORD, FLUVIUS_EAN, FLUVIUS_METER_SERIAL"
     )
 
 
