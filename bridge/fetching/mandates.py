@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.fetching.sources import SOURCES
-from bridge.fluvius.clock import APART
 from bridge.ledger import Ledger, Records
 from bridge.metering import meterday
 from bridge.metering.mandate import Mandate, best
@@ -21,7 +20,7 @@ AT_MOST_EVERY = timedelta(minutes=5)  # how often a command or a restart may mak
 
 _EVERY = timedelta(hours=20)
 _WHOLE_EVERY = timedelta(days=7)  # how often all of them are asked for, and not what changed
-_OVERLAP = APART  # by so much may our clock be ahead; what is told twice costs no request
+_OVERLAP = timedelta(days=1)  # by less than that clocks differ; what is told twice costs no request
 _NOTE = "mandates"
 _NAMED = 5  # in one line of the log
 GONE = "Gone"  # the state of a mandate that Fluvius does not list any more: a word of ours
