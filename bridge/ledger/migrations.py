@@ -160,6 +160,14 @@ MIGRATIONS = (
         PRIMARY KEY (meter, month)
     ) WITHOUT ROWID;
     """,
+    """
+    -- with rowids: without them, whoever looks for one note reads all of a large one that lies on the way, and that
+    -- of a provider's mandates has megabytes
+    ALTER TABLE note RENAME TO old_note;
+    CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    INSERT INTO note SELECT * FROM old_note;
+    DROP TABLE old_note;
+    """,
 )
 
 
