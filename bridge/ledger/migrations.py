@@ -161,7 +161,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     """,
     """
-    -- with rowids: without them, whoever looks for one note reads all of a large one that lies on the way, and that
+    -- with rowids: without them, whoever looks for one note reads all of a large one on the way, and that
     -- of a provider's mandates has megabytes
     ALTER TABLE note RENAME TO old_note;
     CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL);
