@@ -41,6 +41,7 @@ class Database:
         try:
             self._name, self.place = ledger.changes.name, THE_START
             self._find_place()
+            self._older_until = ledger.changes.may_be_older_until
         except BaseException:
             self.close()
             raise
@@ -74,8 +75,7 @@ class Database:
 
     def _may_be_older(self, change: Change) -> bool:
         """Whether another ledger may have told the database something newer: a copy of this one, a shard."""
-        is_copied = change.number <= self._ledger.changes.may_be_older_until
-        return is_copied or not self._shard.has(change.meter.ean)
+        return change.number <= self._older_until or not self._shard.has(change.meter.ean)
 
     def tell_mandates(self, mandates: Iterable[Mandate]) -> None:
         """Tell it the mandates as they are."""
