@@ -160,8 +160,9 @@ class Desk:
 
     def _awaited_when_off(self) -> list[date]:
         """Days not complete that left the window since Fluvius was last asked, more than a day ago."""
-        seen, energy = self.note.last_success, self.meter.energy
-        if seen is None or self.now - seen <= ONE_DAY:
+        attempts, energy = (self.note.last_success, self.note.last_attempt), self.meter.energy
+        seen = max(filter(None, attempts), default=self.now)
+        if self.now - seen <= ONE_DAY:
             return []
         window = completeness.window(energy, seen, self._lookback_days)
         first, last = meterday.span_within(self.meter, window[0], self.window[0] - ONE_DAY)

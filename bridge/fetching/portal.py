@@ -95,7 +95,7 @@ def _ask_for_intervals(desk: Desk, steps: Steps) -> FluviusError | None:
                 raise trouble from error
             trouble, put_off = error, {day}
         except TryLater:
-            desk.change(stumbled_on=day)
+            desk.change(stumbled_on=day, last_attempt=desk.now)
             desk.remember()
             raise
     desk.change(stumbled_on=None)

@@ -14,7 +14,7 @@ from bridge.homeassistant.errors import CommandRefused, CoreAway, TokenRefused
 from bridge.homeassistant.series import Book
 from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.ledger.health import SourceHealth, State
-from bridge.metering.model import Meter
+from bridge.metering.model import Energy, Meter
 from bridge.text.words import local
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Recorder:
         self._attend, self._changed = attend, changed
         self._refusals = door.refusals(settings, folder)
         self._unsure = self._unsure_of_all = False
+        self._compared: set[tuple[str, Energy]] = set()  # meters, while it is unsure of the others
         note = ledger.notes.recall(_NOTE)
         note = note if isinstance(note, dict) else {}
         self.health = SourceHealth.from_note(note)
@@ -65,7 +66,9 @@ class Recorder:
         ).hexdigest()
         self._is_tidy = note.get("tidy") is True
         if note.get("door") != self._door:
-            self.health, self._unsure, self._is_tidy = SourceHealth(), True, False
+            self.health, self._is_tidy = SourceHealth(), False
+        self._sure_of = note.get("sure_of")  # the door behind which everything was last as it should be
+        self._unsure = self._sure_of != self._door
 
     def doubt(self, *, all_of_it: bool = False) -> None:
         """Home Assistant may be another one than it was: one restored from a backup, say. Look, and soon.
@@ -74,12 +77,12 @@ class Recorder:
             all_of_it: look at every hour, and not only at the last month.
         """
         self._unsure, self._unsure_of_all = True, self._unsure_of_all or all_of_it
+        self._compared.clear()
         self.health.retry_at = None
 
-    @property
-    def is_unsure(self) -> bool:
-        """Whether it is not known what Home Assistant has: it is another one, or may be."""
-        return self._unsure
+    def is_unsure(self, meter: Meter) -> bool:
+        """Whether it is not known what Home Assistant has of a meter: it is another one, or may be."""
+        return self._unsure and (meter.ean, meter.energy) not in self._compared
 
     def is_due(self) -> bool:
         """Whether it is time to try again what failed."""
@@ -110,6 +113,7 @@ class Recorder:
             self._bring_up_to_date(meters, asked=asked)
             health.succeeded(self._now())
             self._unsure = self._unsure_of_all = False
+            self._sure_of = self._door
         except TokenRefused as error:
             log.error("statistics: %s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
             health.refused(str(error), tried=error.tried)
@@ -123,7 +127,13 @@ class Recorder:
 
     def _remember(self) -> None:
         self._ledger.notes.remember(
-            _NOTE, {**self.health.to_note(), "door": self._door, "tidy": self._is_tidy}
+            _NOTE,
+            {
+                **self.health.to_note(),
+                "door": self._door,
+                "sure_of": self._sure_of,
+                "tidy": self._is_tidy,
+            },
         )
 
     def _bring_up_to_date(self, meters: Sequence[Meter], *, asked: bool) -> None:
@@ -146,6 +156,7 @@ class Recorder:
                     since = self._ledger.outbox.restated_since(meter)
                     if since or self._unsure or meter in lacking:
                         statistics.bring_up_to_date(meter, _EVER if self._unsure_of_all else since)
+                        self._compared.add((meter.ean, meter.energy))
                 except (CommandRefused, Damaged) as error:
                     faults.append(error)
                     continue

@@ -27,7 +27,7 @@ from bridge.metering.model import Energy, Meter
 
 What = Literal["day", "peak", "cost"]
 _NAME = "ledger"  # the note of it
-_TOLD_ELSEWHERE = "ledger_told"  # the note of how far it had been told when it took its name
+_MAY_BE_OLDER = "ledger_may_be_older"  # the note of what stood in it when it was found to be another one
 _JUDGED_OTHERWISE = (
     "WHEN (old.provisional, old.disagrees, old.complete) != (new.provisional, new.disagrees, new.complete)"
 )
@@ -159,22 +159,21 @@ class Changes(KnownChanges):
         """By which databases tell this ledger from others."""
         return self.known_name or self.take_another_name()
 
-    def take_another_name(self, told: int = 0) -> str:
+    def take_another_name(self, stood: int = 0) -> str:
         """Be another ledger: of what a database was told under the old name, this one knows too little.
 
         Args:
-            told: the number of the last change that was told before. What stood here then may be older than
-                what the database was told since.
+            stood: the number of the last change that may be older than what the database was told.
         """
         name = secrets.token_hex(8)
         self._notes.remember(_NAME, name)
-        self._notes.remember(_TOLD_ELSEWHERE, told)
+        self._notes.remember(_MAY_BE_OLDER, stood)
         return name
 
     @property
     def may_be_older_until(self) -> int:
         """The number of the last change of which a database may have been told something newer."""
-        return int(self._notes.recall(_TOLD_ELSEWHERE) or 0)
+        return int(self._notes.recall(_MAY_BE_OLDER) or 0)
 
     def place(self, number: int) -> Place:
         """Where somebody is who was told everything up to a number."""
@@ -182,6 +181,12 @@ class Changes(KnownChanges):
             "SELECT token FROM edition WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
         )
         return Place(number, tokens[0][0]) if number and tokens else THE_START
+
+    @property
+    def latest_number(self) -> int:
+        """That of the last change."""
+        ((number,),) = self._rows("SELECT COALESCE(MAX(number), 0) FROM change")
+        return int(number)
 
     def are_waiting(self, after: int) -> bool:
         """Whether there are any."""

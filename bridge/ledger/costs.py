@@ -7,7 +7,7 @@ held. So nobody has to say what changed. Only day-ahead prices are told of, by `
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
@@ -47,6 +47,8 @@ _PARTS = {str(part): part for part in BillPart}
 _FORGOTTEN = "~"  # before the basis of a day whose day-ahead prices are other ones
 _NONE = "null"  # of a day without amounts
 _BY_OTHERS = "by_others"  # what a day cost by contracts that do not hold now, by these
+_BY_THE_HOUR = "by_the_hour"  # whether that cannot be worked out without intervals
+_MOST_OTHERS = 4
 _BESIDES = "-"  # in a basis, before what the energy of a day does not depend on
 _WHENEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -203,8 +205,11 @@ class Costs(KnownCosts):
     def _work_out(self, meter: Meter, timeline: Timeline, first: date, last: date, basis: str) -> None:
         key, before = self._meter(meter), dict(self._texts(meter, first, last))
         dropped = self._while_intervals_were_there(meter, first, last)
+        beside = {day: _beside(by_basis, basis) for day, (_, by_basis) in dropped.items()}
+        if _is_by_the_hour(timeline.during(*meterday.bounds_of(meter, first))):
+            beside = {day: {**beside.get(day, {}), _BY_THE_HOUR: True} for day in meterday.span(first, last)}
         texts = {
-            day.date: _written(day, dropped[day.date][1] if day.date in dropped else {}, basis)
+            day.date: _written(day, beside.get(day.date, {}))
             for day in self.priced(meter, timeline, first, last)
         }
         changed = {day for day, _ in before.items() ^ texts.items()}
@@ -296,12 +301,23 @@ def _crc(text: str) -> int:
     return zlib.crc32(text.encode())
 
 
-def _written(day: PricedDay, by_basis: Mapping[str, Payload], basis: str) -> str:
-    """As it is kept; with a checksum of the hours, which may cost something else though the day does not.
+def _is_by_the_hour(spans: Sequence[Span]) -> bool:
+    """Whether what a day cost cannot be worked out without its intervals."""
+    return len(spans) > 1 or any(each.contract and each.contract.is_dynamic for each in spans)
 
-    And with what it cost by other contracts while its intervals were there: these may come back.
-    """
-    others = {name: known for name, known in by_basis.items() if name != _energy_of(basis)}
+
+def _beside(by_basis: Mapping[str, Payload], basis: str) -> Payload:
+    """What a day cost by the last other contracts that may come back, and needs its intervals."""
+    others = [
+        (name, known)
+        for name, known in by_basis.items()
+        if name != _energy_of(basis) and known.get(_BY_THE_HOUR)
+    ]
+    return {_BY_OTHERS: dict(others[-_MOST_OTHERS:])} if others else {}
+
+
+def _written(day: PricedDay, beside: Payload) -> str:
+    """As it is kept; with a checksum of the hours, which may cost something else though the day does not."""
     sums = {
         f"{register.direction}_{register.tariff}": str(_sum(known))
         for register, hours in day.hours.items()
@@ -314,7 +330,7 @@ def _written(day: PricedDay, by_basis: Mapping[str, Payload], basis: str) -> str
             "kwh": str(day.consumption),
             "why": sorted(day.why),
             "hours": _crc(";".join(map(_hours_written, day.hours.values()))),
-            **({_BY_OTHERS: others} if others else {}),
+            **beside,
         }
     )
 

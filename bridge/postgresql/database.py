@@ -25,7 +25,8 @@ class Database:
         settings: where it is.
         ledger: who speaks to it.
         shard: whose meters it follows; of others it may know too little.
-        told: the number of the last change that it was told, as far as the ledger knows.
+        stood: the number of the last change that stood in the ledger when the bridge started: all of it may
+            be of a backup.
 
     Attributes:
         place: how far it was told.
@@ -35,8 +36,8 @@ class Database:
         LedgerError: from every method: the ledger cannot be used.
     """
 
-    def __init__(self, settings: PostgresqlSettings, ledger: Ledger, shard: Shard, told: int) -> None:
-        self._settings, self._ledger, self._shard, self._told = settings, ledger, shard, told
+    def __init__(self, settings: PostgresqlSettings, ledger: Ledger, shard: Shard, stood: int) -> None:
+        self._settings, self._ledger, self._shard, self._stood = settings, ledger, shard, stood
         self._connection = door.enter(settings.dsn.get_secret_value())
         try:
             self._name, self.place = ledger.changes.name, THE_START
@@ -92,7 +93,7 @@ class Database:
             place = delivery.place_of(self._connection, self._name)
             if place and place != changes.place(place.number):
                 log.warning("postgresql: this ledger, or the database, is not the one that it was")
-                self._name, place = changes.take_another_name(self._told), None
+                self._name, place = changes.take_another_name(self._stood), None
             if place is None:
                 delivery.begin(self._connection, self._name)
         self.place = place or THE_START

@@ -62,6 +62,7 @@ class Sink:
         self.health.retry_at = None  # the configuration may be another one
         is_the_same = note.get("database") == settings.where
         self._number = int(note.get("number", 0)) if is_the_same else 0
+        self._stood = ledger.changes.latest_number
         self._has_confirmed = False  # since the start: it may have been put back, or be another one
 
     @property
@@ -113,7 +114,7 @@ class Sink:
 
     def _deliver(self) -> None:
         if self._database is None:
-            self._database = open_database(self._settings, self._ledger, self._shard, self._number)
+            self._database = open_database(self._settings, self._ledger, self._shard, self._stood)
             self._number, self._has_confirmed = self._database.place.number, True
         self._deliver_changes(self._database)
         if self._told is not (mandates := self._mandates()) and not self._are_waiting():
@@ -156,7 +157,7 @@ class Sink:
             self.health.state = State.REFUSED
 
 
-def open_database(settings: PostgresqlSettings, ledger: Ledger, shard: Shard, told: int) -> "Database":
+def open_database(settings: PostgresqlSettings, ledger: Ledger, shard: Shard, stood: int) -> "Database":
     """The database, connected, as `Database` says.
 
     Raises:
@@ -167,4 +168,4 @@ def open_database(settings: PostgresqlSettings, ledger: Ledger, shard: Shard, to
         from bridge.postgresql.database import Database  # noqa: PLC0415 - psycopg is an extra
     except ImportError as error:
         raise DatabaseRefuses(f"psycopg cannot be used: {error}") from error
-    return Database(settings, ledger, shard, told)
+    return Database(settings, ledger, shard, stood)

@@ -81,10 +81,7 @@ class Pricing:
             if self._needs_day_ahead():
                 self._day_ahead.fetch(self._covered())
             for meter, contracts in self._priced():
-                try:
-                    self._work_out(meter, contracts)
-                except Damaged as error:  # the other meters are not
-                    self._trouble.found_damage(error)
+                self._work_out_what_is_sound(meter, contracts)
         return before != self._editions
 
     def ask(self) -> None:
@@ -97,7 +94,7 @@ class Pricing:
         """Work out what a meter's new days cost by the prices that are known, before they are shown."""
         if self._prices and (contracts := self._timeline(meter)).contracts:
             with self._trouble.endured():
-                self._work_out(meter, contracts)
+                self._work_out_what_is_sound(meter, contracts)
 
     def take(self, payload: bytes) -> bool:
         """Keep the prices that somebody publishes, if they are wanted; whether any costs changed."""
@@ -112,6 +109,12 @@ class Pricing:
             except NotUnderstood as error:
                 log.warning("day-ahead prices: %s", error)
         return self.bring_up_to_date()
+
+    def _work_out_what_is_sound(self, meter: Meter, contracts: Timeline) -> None:
+        try:
+            self._work_out(meter, contracts)
+        except Damaged as error:  # the other meters are not
+            self._trouble.found_damage(error)
 
     def _work_out(self, meter: Meter, contracts: Timeline) -> None:
         self._ledger.costs.bring_up_to_date(meter, contracts)

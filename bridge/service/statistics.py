@@ -61,7 +61,7 @@ class Statistics:
         """The days of a span of which Home Assistant lacks something, of a meter that is followed."""
         if self._recorder is None:
             return frozenset()
-        if self._recorder.is_unsure:
+        if self._recorder.is_unsure(meter):
             return {*meterday.span(first, last)}
         since = self._ledger.outbox.restated_since(meter)
         if since is None:

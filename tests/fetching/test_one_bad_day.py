@@ -15,6 +15,7 @@ ANSWERS = {
     "unknown": lambda: gateway_error(404, "nothing"),
     "trouble": lambda: gateway_error(500, "broken"),
 }
+NONSENSE_FROM = datetime(2026, 11, 18, 12, tzinfo=UTC)
 TIMES = ("06:15", "09:15", "12:15", "18:15")
 
 
@@ -72,3 +73,26 @@ def test_a_day_that_was_awaited_when_the_bridge_was_switched_off_is_fetched_afte
     most = days_of(world, back, back + timedelta(days=1))
     assert missing(world, LATE, back - timedelta(days=2)) == set()
     assert most <= (back - LATE).days + 4, "a request for each day's quarter-hours, one for all days"
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_a_day_that_stays_unreadable_is_let_go_with_the_window(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Though no run since has been without a fault: the bridge was not off."""
+    honest = world.simulator._honest_answer
+
+    def answer(request: Request, endpoint: str, ean: str | None) -> Response:
+        is_bad = request.query.get("historyFrom", "").startswith(str(LATE))
+        if endpoint == "readings-interval" and is_bad and world.clock() > NONSENSE_FROM:
+            return ANSWERS[kind]()
+        return honest(request, endpoint, ean)
+
+    monkeypatch.setattr(world.simulator, "_honest_answer", answer)
+    world.simulator.delay(HOME["ean"], LATE, None, NONSENSE_FROM)
+    days_of(world, LATE, LATE + timedelta(days=8))
+    world.simulator.forget_requests()
+    days_of(world, LATE + timedelta(days=9), LATE + timedelta(days=13))
+    asked = [each for each in world.simulator.requests if each.endpoint == "readings-interval"]
+    assert asked
+    assert not [each for each in asked if each.query["historyFrom"].startswith(str(LATE))]

@@ -136,6 +136,23 @@ def test_a_correction_after_a_ledger_was_put_back_arrives(postgresql: PostgreSQL
     assert told(postgresql) == (104, 9)
 
 
+def test_what_waited_in_a_backup_takes_nothing_back(postgresql: PostgreSQL, tmp_path: Path) -> None:
+    path, backup = tmp_path / "ledger.sqlite", tmp_path / "backup.sqlite"
+    with Ledger(path) as ledger:
+        whole_day(ledger, kwh(TOTAL=1))
+        delivered(ledger, postgresql.dsn)
+        corrected(ledger, 2, LATER)
+    shutil.copy(path, backup)
+    with Ledger(path) as ledger:
+        delivered(ledger, postgresql.dsn)
+        corrected(ledger, 3, LATEST)
+        delivered(ledger, postgresql.dsn)
+    shutil.copy(backup, path)
+    with Ledger(path) as ledger:
+        delivered(ledger, postgresql.dsn)
+    assert told(postgresql) == (98, 3)
+
+
 PRICES = Timeline((Contract(since=datetime(2026, 1, 1, tzinfo=UTC), energy=Decimal("0.25")),))
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from bridge.homeassistant.errors import CommandRefused
+from bridge.homeassistant.statistics import Statistics
 from bridge.ledger import Records
 from bridge.metering.contract import Part
 from bridge.metering.meterday import end_of, span, start_of
-from bridge.metering.model import Energy
+from bridge.metering.model import Energy, Meter
 from bridge.service.retention import Retention
 from bridge.service.trouble import Trouble
 from tests.rig.core import TOKEN, Core
@@ -192,11 +194,36 @@ def test_what_another_home_assistant_lacks_is_not_dropped(world: World, core: Co
     world.once()
     world.changes["homeassistant.statistics"]["url"] = "ws://127.0.0.1:1/api/websocket"
     world.clock.move_to(LATER)
-    world.once()
+    for _ in range(3):
+        world.once()
+        world.clock.pass_by(days=1)
     assert dropped(world) == set()
     world.changes["homeassistant.statistics"]["url"] = core.url
     world.once()
     assert dropped(world) >= {*OLD}
+
+
+def test_a_meter_that_home_assistant_refuses_keeps_only_its_own_quarter_hours(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del world.changes["prices"]
+    world.meters = [HOME, GAS]
+    world.once()
+    describe = Statistics.describe
+
+    def refusing_gas(self: Statistics, meter: Meter) -> None:
+        if meter.energy is Energy.GAS:
+            raise CommandRefused("invalid_format", "no")
+        describe(self, meter)
+
+    monkeypatch.setattr(Statistics, "describe", refusing_gas)
+    with world.ledger() as ledger:  # another one, or it may be
+        ledger.notes.remember("statistics", {**ledger.notes.recall("statistics"), "sure_of": "another"})
+    world.clock.move_to(LATER)
+    world.once()
+    assert dropped(world) == {*OLD}
+    with Records(world.data_dir / "ledger.sqlite") as records:
+        assert records.days.dropped(world.meter("gas"), date.min, date.max) == set()
 
 
 def test_days_whose_price_is_not_known_yet_are_not_dropped(world: World) -> None:
@@ -239,6 +266,28 @@ def test_what_dropped_days_cost_outlives_other_prices(world: World, what_changes
     world.changes["prices"] = [other]
     world.once()
     assert costs_of(world) == before
+
+
+def test_prices_that_are_edited_often_do_not_make_the_ledger_grow(world: World) -> None:
+    """Of fixed ones nothing has to be kept; of those that follow the market a few."""
+    del world.changes["homeassistant.statistics"]
+    world.once()
+    world.clock.move_to(LATER)
+    world.once()
+    sizes = []
+    for number in range(12):
+        other = deepcopy(DYNAMIC)
+        if number < 6:
+            other["consumption"]["energy"] = other["injection"]["energy"] = f"0.1{number}"
+        else:
+            other["consumption"]["energy"]["dynamic"]["factor"] = f"1.{number:02}"
+        world.changes["prices"] = [other]
+        world.once()
+        with world.ledger() as ledger:
+            ((size,),) = ledger.store.rows("SELECT AVG(length(priced)) FROM cost")
+            sizes.append(size)
+    assert sizes[5] <= sizes[0] + 5
+    assert sizes[-1] <= sizes[6] + 5, "without their quarter-hours none of these is known"
 
 
 def costs_of(world: World) -> dict[date, Mapping[Part, Decimal | None]]:
