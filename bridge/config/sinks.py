@@ -10,6 +10,7 @@ from bridge.config import checks
 from bridge.config.checks import Secret
 from bridge.config.section import Section
 
+# the password in the address of a database, in either form
 _HIDDEN = r":[^/@]*(?=@)|password\s*=\s*('(\\.|[^'\\])*'|[^\s&]*)"
 
 

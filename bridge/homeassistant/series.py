@@ -155,7 +155,8 @@ def as_held(
     """
     start, end = between
     ours = [row for row in rows if start <= row.start < end]
-    theirs = [held[hour] for hour in sorted(held) if start <= hour < end]
+    hours = [hour for hour in sorted(held) if start <= hour < end]
+    theirs = [held[hour] for hour in hours]
     left_off = held[max(before)] if (before := [hour for hour in held if hour < start]) else left_off
     if not ours or not theirs or left_off is None or None in theirs:
         return list(rows)
@@ -163,7 +164,6 @@ def as_held(
     if not same(theirs[-1], theirs_begin + (ours[-1].sum - begin)):
         return list(rows)
     sums = [*(begin + (exact(str(each)) - theirs_begin) for each in theirs[:-1]), ours[-1].sum]
-    hours = (hour for hour in sorted(held) if start <= hour < end)
     of_day = [
         Row(hour, total - before, total)
         for hour, (before, total) in zip(hours, pairwise([begin, *sums]), strict=True)

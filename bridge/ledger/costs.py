@@ -52,6 +52,9 @@ _MOST_OTHERS = 4
 _BESIDES = "-"  # in a basis, before what the energy of a day does not depend on
 _WHENEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
+# Days whose intervals were dropped: their checksum, and what they cost until then, by the contracts.
+Dropped = Mapping[date, tuple[int, Mapping[str, Payload]]]
+
 
 @dataclass(frozen=True, slots=True)
 class DayCosts:
@@ -74,9 +77,15 @@ class KnownCosts(Part):
         Raises:
             LedgerError: while it is iterated over.
         """
+        dropped = self._while_intervals_were_there(meter, first, last)
+        yield from self._priced(meter, timeline, first, last, dropped)
+
+    def _priced(
+        self, meter: Meter, timeline: Timeline, first: date, last: date, dropped: Dropped
+    ) -> Iterator[PricedDay]:
         day_ahead: DayAhead = {}
         known_until = date.min
-        kept = self._without_intervals(meter, timeline, first, last)
+        kept = _without_intervals(meter, timeline, dropped)
         for day in self._counted.during(meter, first, last):
             if day.date > known_until and any(each.is_dynamic for each in timeline.contracts):
                 known_until = day.date + ONE_DAY * 31
@@ -88,21 +97,7 @@ class KnownCosts(Part):
             known, is_current = kept.get(day.date, (None, False))
             yield known if known and (is_current or fresh.why) else fresh
 
-    def _without_intervals(
-        self, meter: Meter, timeline: Timeline, first: date, last: date
-    ) -> dict[date, tuple[PricedDay, bool]]:
-        """What dropped intervals cost under these contracts; whether the day's amounts are still the same."""
-        found = {}
-        for day, (checksum, by_basis) in self._while_intervals_were_there(meter, first, last).items():
-            [(*_, holds)] = _bases(meter, timeline, day, day)
-            if known := by_basis.get(_energy_of(holds)):
-                found[day] = _in_the_first_hour(meter, _read(day, known)), known["checksum"] == checksum
-        return found
-
-    def _while_intervals_were_there(
-        self, meter: Meter, first: date, last: date
-    ) -> dict[date, tuple[int, dict[str, Payload]]]:
-        """Days whose intervals were dropped: their checksum, and what they cost by contracts until then."""
+    def _while_intervals_were_there(self, meter: Meter, first: date, last: date) -> Dropped:
         rows = self._rows(
             "SELECT cost.date, basis, priced, crc, cost.checksum, day.checksum FROM day JOIN cost"
             " ON cost.meter = day.meter AND cost.date = day.date"
@@ -210,7 +205,7 @@ class Costs(KnownCosts):
             beside = {day: {**beside.get(day, {}), _BY_THE_HOUR: True} for day in meterday.span(first, last)}
         texts = {
             day.date: _written(day, beside.get(day.date, {}))
-            for day in self.priced(meter, timeline, first, last)
+            for day in self._priced(meter, timeline, first, last, dropped)
         }
         changed = {day for day, _ in before.items() ^ texts.items()}
         with self._store.transaction():
@@ -236,6 +231,18 @@ class Costs(KnownCosts):
         month = meterday.month_of(day)
         self._outbox.restate(self._meter(meter), to_seconds(meterday.start_of(month, meter.energy)))
         self._outbox.changed(meter)
+
+
+def _without_intervals(
+    meter: Meter, timeline: Timeline, dropped: Dropped
+) -> dict[date, tuple[PricedDay, bool]]:
+    """What dropped intervals cost under these contracts; whether the day's amounts are still the same."""
+    found = {}
+    for day, (checksum, by_basis) in dropped.items():
+        [(*_, holds)] = _bases(meter, timeline, day, day)
+        if known := by_basis.get(_energy_of(holds)):
+            found[day] = _in_the_first_hour(meter, _read(day, known)), known["checksum"] == checksum
+    return found
 
 
 def _bases(meter: Meter, timeline: Timeline, first: date, last: date) -> Iterator[tuple[date, date, str]]:
@@ -281,8 +288,9 @@ def _in_words(value: Any) -> Any:
         return f"{value.normalize():f}"
     if isinstance(value, datetime):
         return value.isoformat()
-    said = {each.name: getattr(value, each.name) for each in fields(value)}
-    return {each.name: said[each.name] for each in fields(value) if said[each.name] != _by_default(each)}
+    return {
+        each.name: said for each in fields(value) if (said := getattr(value, each.name)) != _by_default(each)
+    }
 
 
 def _by_default(field: Field[Any]) -> Any:

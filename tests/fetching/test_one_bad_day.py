@@ -1,5 +1,6 @@
 """The quarter-hours of one day cannot be had, or come late: the other days do not suffer."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ ANSWERS = {
     "unknown": lambda: gateway_error(404, "nothing"),
     "trouble": lambda: gateway_error(500, "broken"),
 }
-NONSENSE_FROM = datetime(2026, 11, 18, 12, tzinfo=UTC)
+LONG_AGO, NONSENSE_FROM = datetime(2000, 1, 1, tzinfo=UTC), datetime(2026, 11, 18, 12, tzinfo=UTC)
 TIMES = ("06:15", "09:15", "12:15", "18:15")
 
 
@@ -45,19 +46,28 @@ def missing(world: World, first: date, last: date) -> set[date]:
     return {first + timedelta(days=n) for n in range((last - first).days + 1)} - set(complete)
 
 
-@pytest.mark.parametrize("kind", ANSWERS)
-def test_a_day_that_cannot_be_read_costs_no_other_day(
-    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+@pytest.fixture
+def answers_badly(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Fluvius's answer about the quarter-hours of a day, from an instant on."""
     honest = world.simulator._honest_answer
 
-    def answer(request: Request, endpoint: str, ean: str | None) -> Response:
-        is_bad = request.query.get("historyFrom", "").startswith(str(BAD))
-        if endpoint == "readings-interval" and is_bad:
-            return ANSWERS[kind]()
-        return honest(request, endpoint, ean)
+    def begin(day: date, kind: str, after: datetime = LONG_AGO) -> None:
+        def answer(request: Request, endpoint: str, ean: str | None) -> Response:
+            is_bad = request.query.get("historyFrom", "").startswith(str(day))
+            if endpoint == "readings-interval" and is_bad and world.clock() > after:
+                return ANSWERS[kind]()
+            return honest(request, endpoint, ean)
 
-    monkeypatch.setattr(world.simulator, "_honest_answer", answer)
+        monkeypatch.setattr(world.simulator, "_honest_answer", answer)
+
+    return begin
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_a_day_that_cannot_be_read_costs_no_other_day(
+    world: World, answers_badly: Callable[..., None], kind: str
+) -> None:
+    answers_badly(BAD, kind)
     world.simulator.delay(HOME["ean"], LATE, None, datetime(2026, 11, 16, 12, tzinfo=UTC))
     days_of(world, LATE, BAD + timedelta(days=10))
     assert missing(world, LATE, BAD + timedelta(days=8)) <= {BAD}
@@ -77,18 +87,10 @@ def test_a_day_that_was_awaited_when_the_bridge_was_switched_off_is_fetched_afte
 
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_a_day_that_stays_unreadable_is_let_go_with_the_window(
-    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+    world: World, answers_badly: Callable[..., None], kind: str
 ) -> None:
     """Though no run since has been without a fault: the bridge was not off."""
-    honest = world.simulator._honest_answer
-
-    def answer(request: Request, endpoint: str, ean: str | None) -> Response:
-        is_bad = request.query.get("historyFrom", "").startswith(str(LATE))
-        if endpoint == "readings-interval" and is_bad and world.clock() > NONSENSE_FROM:
-            return ANSWERS[kind]()
-        return honest(request, endpoint, ean)
-
-    monkeypatch.setattr(world.simulator, "_honest_answer", answer)
+    answers_badly(LATE, kind, after=NONSENSE_FROM)
     world.simulator.delay(HOME["ean"], LATE, None, NONSENSE_FROM)
     days_of(world, LATE, LATE + timedelta(days=8))
     world.simulator.forget_requests()
