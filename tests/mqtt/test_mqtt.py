@@ -105,10 +105,9 @@ def test_what_follows_an_acknowledgement_of_ours_does_not_wait_for_the_brokers(m
 
 
 @both_protocols
-def test_a_hundred_meters_are_published_well_within_two_seconds(mosquitto: Mosquitto, protocol: str) -> None:
+def test_a_hundred_meters_are_published_whole(mosquitto: Mosquitto, protocol: str) -> None:
     with connected(mosquitto, protocol=protocol) as broker:
-        attempts = [seconds(lambda: broker.publish(days("1", meters=100))) for _ in range(3)]
-        assert min(attempts) < 2  # the other two for a busy machine
+        broker.publish(days("1", meters=100))
         assert len(mosquitto.retained("fluvius/+/day/#")) == 4000
 
 

@@ -19,6 +19,7 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 WATCHER = "watcher"  # the user behind `retained`, `listen` and `publish`: may do everything
+_TAKEN = ("in use", "Unable to create websockets listener")  # what it says of a port that another has
 SBIN = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"])
 
 
@@ -145,7 +146,7 @@ class Mosquitto:
                 self.reserve_port()
             if self._launch():
                 return
-            assert "in use" in self.log, f"Mosquitto does not start:\n{self.log}"
+            assert any(words in self.log for words in _TAKEN), f"Mosquitto does not start:\n{self.log}"
             assert attempt < 9, "no free port"
             time.sleep(0 if chosen_here else 0.2)
 
@@ -330,10 +331,16 @@ def _acknowledge_at_once(client: paho.Client) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Below those that the system gives to outgoing connections, so that a port stays free over a restart."""
+    """Below those that the system gives to outgoing connections, so that a port stays free over a restart.
+
+    Each of several processes has its own: it would take the ports of another's broker that is stopped.
+    """
+    first, step = _own_share()
     ports: list[int] = []
     while len(ports) < count:
-        port = random.randrange(15_000, 32_000)
+        port = random.randrange(first, 32_000, step)
+        if port in ports:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -342,6 +349,12 @@ def free_ports(count: int) -> list[int]:
                 continue
         ports.append(port)
     return ports
+
+
+def _own_share() -> tuple[int, int]:
+    """The first of this process's ports, and how far it is to the next."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return 15_000 + int(worker), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def _program(name: str) -> str:

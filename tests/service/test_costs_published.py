@@ -432,19 +432,30 @@ def twins(used: Mapping[datetime, Mapping[Any, Decimal]]) -> tuple[datetime, dat
 
 def test_prices_that_come_by_mqtt_are_in_the_statistics_soon(priced: World, mosquitto: Mosquitto) -> None:
     priced.changes |= {"prices": [DYNAMIC], "day_ahead": {"source": "mqtt"}}
+    per_kwh = (Fraction("0.1129") + Fraction("0.0531") + Fraction("0.0507")) * Fraction(106, 100)
+    cost = float(counted(priced)[CONSUMPTION, HIGH] * per_kwh)
     with Core().open() as core:
         priced.changes["homeassistant.statistics"] = {"url": core.url, "token": TOKEN}
         with priced.running():
-            eventually(lambda: core.imports and costs_there(mosquitto), within=10)
-            assert not cost_imports(core)
+            eventually(lambda: statistics_are_handed_over(mosquitto), within=10)
+            assert high_cost(core) == 0
             mosquitto.publish("fluvius/price/set", TestPricesBySomebodyElse().prices(0.1))
-            eventually(lambda: cost_imports(core), within=10)
+            eventually(lambda: high_cost(core) == pytest.approx(cost), within=10)
 
 
-def cost_imports(core: Core) -> list[str]:
-    """What was imported of costs that follow the market."""
-    ids = (each["metadata"]["statistic_id"] for each in core.imports if each["stats"])
-    return [each for each in ids if each.endswith("_high_cost")]
+def statistics_are_handed_over(mosquitto: Mosquitto) -> bool:
+    said = mosquitto.retained("fluvius/bridge/health").get("fluvius/bridge/health", "{}")
+    return bool(json.loads(said).get("statistics", {}).get("state") == "ok")
+
+
+def high_cost(core: Core) -> float:
+    """What high consumption came to, as last imported. An hour without any costs nothing by any price."""
+    ends = [
+        float(each["stats"][-1]["sum"])
+        for each in core.imports
+        if each["metadata"]["statistic_id"].endswith("_high_cost") and each["stats"]
+    ]
+    return ends[-1]
 
 
 @pytest.mark.parametrize("prices", [FIXED, DYNAMIC], ids=["fixed", "dynamic"])

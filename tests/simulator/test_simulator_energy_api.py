@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from time import perf_counter, time
+from time import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -912,15 +912,6 @@ class TestManyMeters:
     def test_there_are_bounds(self, simulator: Simulator) -> None:
         with pytest.raises(ValueError, match="100000"):
             simulator.energy_api.add_meters(100_001)
-
-    def test_a_day_of_one_of_them_is_cheap(self, simulator: Simulator, client: Client) -> None:
-        eans = simulator.energy_api.add_meters(50)
-        moments = {"from": text(NOW - timedelta(days=1)), "to": text(NOW)}
-        begun = perf_counter()
-        for i, ean in enumerate(eans):
-            query = {"referenceNumber": f"customer-{i:05}", "periodType": "insertTime", **moments}
-            assert client.energy(ean, **query).status_code == 200
-        assert (perf_counter() - begun) / len(eans) < 0.1  # ten times what it takes here
 
 
 class TestFaults:
