@@ -1,6 +1,7 @@
 """Day-ahead prices: what is missing of them → a price service → ledger, once a day.
 
-A day begins here at 13:00 local time, when tomorrow's prices come. In one such day nothing is asked twice.
+A day begins here at 13:00 local time, when tomorrow's prices come. In one such day nothing is asked twice; but
+a question that did not get there, without internet say, is soon asked again.
 """
 
 import hashlib
@@ -222,11 +223,13 @@ class DayAhead:
         now = self._now()
         if isinstance(error, TokenRefused):
             self.health.refused(str(error), tried=True)
+            times = [self._asked.again_at]
         else:
             asked_for = error.not_before if isinstance(error, TryLater) else None
             reached = not isinstance(error, TryLater) or error.reached
             self.health.postponed(str(error), now, asked_for=asked_for, reached=reached)
-        again_at = max(filter(None, (self._asked.again_at, self.health.retry_at)))
+            times = [self.health.retry_at, self._asked.again_at if reached else None]
+        again_at = max(filter(None, times))
         self._asked = replace(self._asked, down_to=_BEGINNING, again_at=again_at)
         self.health.retry_at = self.health.not_before = again_at
         log.warning("%s; trying again at %s", error, local(again_at))

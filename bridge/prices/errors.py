@@ -18,7 +18,7 @@ class TryLater(PricesError):
         Args:
             message: for the user.
             not_before: when the service asked to come back, if it did (aware).
-            reached: False when nothing of the service answered at all.
+            reached: False when there was no connection, so that the service has no trouble with us.
         """
         super().__init__(message)
         self.not_before = not_before

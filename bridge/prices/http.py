@@ -103,8 +103,15 @@ def _unreachable(who: str, error: Exception, *, is_cut: bool) -> PricesError:
     )
     for fits, sentence in sentences:
         if fits:
-            return TryLater(sentence, reached=cut and not is_cut)
+            return TryLater(sentence, reached=not (unusable_proxy or _never_connected(error)))
     return NotUnderstood(f"{who} answered something unexpected ({type(error).__name__})")
+
+
+def _never_connected(error: Exception) -> bool:
+    """Whether the question was not even sent."""
+    failed = urllib3.exceptions
+    kinds = failed.NewConnectionError, failed.ConnectTimeoutError, failed.SSLError, failed.ProxyError
+    return any(isinstance(getattr(each, "reason", None), kinds) for each in error.args)
 
 
 def _retry_after(value: str | None, now: datetime) -> datetime | None:

@@ -383,15 +383,46 @@ def test_when_to_come_back_is_kept_to(household: Household, service: str) -> Non
     assert household.missing() == []
 
 
-def test_a_service_that_is_away_for_a_week_is_asked_seven_times(household: Household) -> None:
+def test_a_service_that_answers_nothing_but_errors_for_a_week_is_asked_seven_times(
+    household: Household,
+) -> None:
+    household.fetch()
+    household.simulator.fault("unavailable", where="energy-charts", times=100)
+    household.clock.move_to("2026-11-21 13:30")
+    assert household.fetch_hourly(days=7) == [TODAY + timedelta(days=i) for i in range(7)]
+    assert "an error of its own" in household.told
+    assert household.health.failures_in_a_row == 7
+    assert household.health.problem(household.clock()) is not None
+    household.simulator.clear()
+    assert household.fetch() == 1
+    assert (household.missing(), household.invented()) == ([], {})
+
+
+def test_without_internet_for_a_moment_the_price_of_now_is_not_unknown_until_tomorrow(
+    household: Household,
+) -> None:
+    household.url = "http://127.0.0.1:1"
+    household.clock.move_to("2026-11-21 13:20")
+    assert household.fetch() == 1
+    assert household.fetch() == 0
+    household.url = household.simulator.url
+    household.clock.pass_by(minutes=7)
+    assert household.fetch() == 1
+    assert (household.missing(), household.invented()) == ([], {})
+    household.clock.pass_by(hours=8)
+    assert household.fetch() == 0
+
+
+def test_without_internet_for_a_week_it_is_tried_about_every_three_hours(household: Household) -> None:
     household.fetch()
     household.url = "http://127.0.0.1:1"
     household.clock.move_to("2026-11-21 13:30")
-    assert household.fetch_hourly(days=7) == [TODAY + timedelta(days=i) for i in range(7)]
+    asked = household.fetch_hourly(days=7)
+    assert 7 * 6 <= len(asked) <= 7 * 12
     assert "cannot be reached" in household.told
-    assert household.health.failures_in_a_row == 7
     assert household.health.problem(household.clock()) is not None
     household.url = household.simulator.url
+    household.clock.pass_by(hours=4)
     assert household.fetch() == 1
     assert (household.missing(), household.invented()) == ([], {})
 

@@ -136,7 +136,7 @@ def test_what_trickles_is_given_up(service: str, stage: str, monkeypatch: pytest
         pytest.raises(TryLater, match="does not finish its") as caught,
     ):
         ask(SERVICES[service], days(DAY), NOW, token="secret", url=f"http://{address}")
-    assert not caught.value.reached
+    assert caught.value.reached
 
 
 def test_a_service_that_is_away_is_said_to_be() -> None:
