@@ -1,7 +1,7 @@
 """Day-ahead prices: what is missing of them → a price service → ledger, once a day.
 
-A day begins here at 13:00 local time, when tomorrow's prices come. In one such day nothing is asked twice; but
-a question that did not get there, without internet say, is soon asked again.
+A day begins here at 13:00 local time, when tomorrow's prices come. In one such day nothing is asked twice,
+but a question that did not get there, without internet say, is soon asked again.
 """
 
 import hashlib
