@@ -26,7 +26,7 @@ from bridge.folder.claim import make
 from bridge.folder.files import opened
 from bridge.ledger import LedgerError, Records
 from bridge.metering import meterday
-from bridge.metering.mandate import Mandate, best
+from bridge.metering.mandate import Mandate, by_ean
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Meter
 from bridge.text.foreign import in_json
@@ -107,7 +107,7 @@ class _Fluvius:
         """The meter with what its mandate allows, where it needs one."""
         if meter.source != "energy_api":
             return meter
-        return mandates.allowed(meter, self._mandates.get(meter.ean))
+        return mandates.allowed(meter, self._mandates_of(meter), self.now)
 
     def answers(self, span: Span, *, daily: bool) -> Iterator[str]:
         """What goes between the brackets of an array, without the commas between one answer and the next."""
@@ -115,10 +115,13 @@ class _Fluvius:
             for answer in self._portal.verbatim(span.meter, span.first, span.last, daily=daily):
                 yield answer.strip()[1:-1]
             return
-        reference = self._reference(span.meter)
-        days = meterday.span(span.first, span.last)
-        for month in (days[i : i + _A_MONTH] for i in range(0, len(days), _A_MONTH)):
-            yield self._api.verbatim(span.meter, reference, month[0], month[-1], daily=daily)
+        terms = mandates.terms_of(span.meter, self._mandates_of(span.meter), self.now)
+        for meter, reference in terms:
+            days = meterday.span(
+                max(span.first, meter.first or span.first), min(span.last, meter.last or span.last)
+            )
+            for month in (days[i : i + _A_MONTH] for i in range(0, len(days), _A_MONTH)):
+                yield self._api.verbatim(meter, reference, month[0], month[-1], daily=daily)
 
     @cached_property
     def _portal(self) -> Portal:
@@ -129,14 +132,13 @@ class _Fluvius:
         return open_energy_api(self.settings, self.http, self.http.now, asked=True)
 
     @cached_property
-    def _mandates(self) -> dict[str, Mandate]:
-        return best(self._api.mandates(), self.now)
+    def _mandates(self) -> dict[str, tuple[Mandate, ...]]:
+        return by_ean(self._api.mandates(), self.now)
 
-    def _reference(self, meter: Meter) -> str:
-        mandate = self._mandates.get(meter.ean)
-        if mandate is None:
+    def _mandates_of(self, meter: Meter) -> tuple[Mandate, ...]:
+        if meter.ean not in self._mandates:
             raise NotYourMeter(f"there is no mandate for {meter.label}, EAN {meter.ean}")
-        return mandate.reference
+        return self._mandates[meter.ean]
 
 
 def _check(arguments: argparse.Namespace) -> None:

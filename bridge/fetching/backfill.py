@@ -123,6 +123,7 @@ class Backfiller:
             return self._ended(backfill, "failed", _OF_FILES)
         if forbidden := self._fetcher.mandates.forbidden(meter, self._now(), history=True):
             return self._ended(backfill, "failed", forbidden)
+        meter = self._fetcher.mandates.over_all(meter, self._now())
         plan = self._history.plan(meter, backfill)
         if not plan.facts:
             return self._ended(backfill, "failed", "no day of that time is within its bounds or its mandate")
@@ -177,12 +178,13 @@ class Backfiller:
     def _ask(self, source: Source, meter: Meter, question: Question) -> None:
         first, last = question.first, question.last
         if SOURCES[meter.source].at_once:
-            reference = self._fetcher.mandates.reference(meter)
-            answer = source.readings(meter, reference, first, last, None)
-        else:
-            answer = (
-                source.intervals(meter, first) if question.of_intervals else source.days(meter, first, last)
-            )
+            for part, reference in self._fetcher.mandates.terms(meter, self._now(), history=True):
+                since, until = max(first, part.first or first), min(last, part.last or last)
+                if since <= until:
+                    answer = source.readings(part, reference, since, until, None)
+                    self._history.keep(part, answer.readings, Question(since, until))
+            return
+        answer = source.intervals(meter, first) if question.of_intervals else source.days(meter, first, last)
         self._history.keep(meter, answer.readings, question)
 
     def _finished(self, meter: Meter, backfill: Backfill, plan: Plan) -> Backfill:

@@ -12,7 +12,7 @@ from bridge.fetching.mandates import MandateBook
 from bridge.fetching.meter import Desk, News
 from bridge.fetching.progress import progress_of
 from bridge.fetching.sources import SOURCES
-from bridge.fetching.visits import Visit, Visits
+from bridge.fetching.visits import Source, Visit, Visits
 from bridge.fluvius.errors import FluviusError, NotYourMeter, ShapeChanged
 from bridge.ledger import Damaged, Ledger
 from bridge.metering.model import Meter
@@ -144,8 +144,8 @@ class Fetcher:
     def _begun(self, occasion: Occasion) -> Cycle:
         return Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
 
-    def _desk(self, meter: Meter, now: datetime) -> Desk:
-        return Desk(self._ledger, meter, self._settings.schedule.lookback_days, now)
+    def _desk(self, meter: Meter, now: datetime, mandate: str = "") -> Desk:
+        return Desk(self._ledger, meter, self._settings.schedule.lookback_days, now, mandate)
 
     def _due(self, name: str, cycle: Cycle) -> list[Desk]:
         """The desks of a source's meters that have something to ask."""
@@ -242,10 +242,24 @@ class Fetcher:
     def _bring_up_to_date(self, visit: Visit, desk: Desk, cycle: Cycle, *, days_too: bool) -> str | None:
         """Ask in the source's own way; returns what there is to say about the answers."""
         source, meter = visit.open_source(), desk.meter
-        news = News(desk, desk.complete_days(), cycle.add_new_days)
         if desk.abilities.at_once:
-            return energy_api.fetch(desk, source, self.mandates.reference(meter), news, self._now)
+            return self._ask_under_each_mandate(source, desk, cycle)
+        news = News(desk, desk.complete_days(), cycle.add_new_days)
         steps = portal.steps_of(
             desk, source, news, count=lambda: visit.http.count, between=lambda: self._between(meter)
         )
         return portal.fetch(desk, steps, days_too=days_too)
+
+    def _ask_under_each_mandate(self, source: Source, desk: Desk, cycle: Cycle) -> str | None:
+        """The newest first, so that the refusal of an older one keeps nothing from it."""
+        terms, remarks = self.mandates.terms(desk.meter, cycle.now), list[str | None]()
+        for term in reversed(terms):
+            part = desk if len(terms) == 1 else self._desk(term.meter, cycle.now, term.reference)
+            part.ask_under(term.reference)
+            if part.window:
+                news = News(part, part.complete_days(), cycle.add_new_days)
+                remarks.append(energy_api.fetch(part, source, term.reference, news, self._now))
+            if part is not desk:
+                part.remember()
+                desk.learn_of(part)
+        return "; ".join(filter(None, dict.fromkeys(remarks))) or None

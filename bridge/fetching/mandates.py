@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from bridge.fetching.sources import SOURCES
 from bridge.ledger import Ledger, Records
 from bridge.metering import meterday
-from bridge.metering.mandate import Mandate, best
+from bridge.metering.mandate import Mandate, best, by_ean
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Meter
 from bridge.metering.shard import Shard
@@ -22,25 +22,38 @@ _EVERY = timedelta(hours=20)
 _WHOLE_EVERY = timedelta(days=7)  # how often all of them are asked for, and not what changed
 _OVERLAP = timedelta(days=1)  # by less than that clocks differ; what is told twice costs no request
 _NOTE = "mandates"
+_GAP = ONE_DAY * 2  # from the last day of a mandate to the first of the next; a gas day may lie in both
 _NAMED = 5  # in one line of the log
 GONE = "Gone"  # the state of a mandate that Fluvius does not list any more: a word of ours
 
 
-def kept(records: Records, shard: Shard, now: datetime) -> dict[str, Mandate]:
-    """The mandates of a shard that the ledger holds, by EAN the best."""
-    return best(_noted(records.notes.recall(_NOTE) or {}, shard), now)
+class Term(NamedTuple):
+    """Days of a meter that one mandate is for."""
+
+    meter: Meter  # from the first of them to the last
+    reference: str  # of the mandate; empty where none is needed
+
+
+def kept(records: Records, shard: Shard, now: datetime) -> dict[str, tuple[Mandate, ...]]:
+    """The mandates of a shard that the ledger holds, by EAN, the best first."""
+    return by_ean(_noted(records.notes.recall(_NOTE) or {}, shard), now)
 
 
 def _noted(note: Mapping[str, Any], shard: Shard, key: str = "mandates") -> list[Mandate]:
     return [Mandate.from_note(each) for each in note.get(key, ()) if shard.has(each["ean"])]
 
 
-def made_by(mandates: Iterable[Mandate], now: datetime) -> tuple[Meter, ...]:
-    """The meters that mandates make where the configuration has none: those of the good ones."""
+def made_by(mandates: Iterable[Sequence[Mandate]], now: datetime) -> tuple[Meter, ...]:
+    """The meters that mandates make where the configuration has none: those of the good ones.
+
+    Args:
+        mandates: those of each EAN, the best first.
+        now: the present instant, aware.
+    """
     return tuple(
-        allowed(Meter(mandate.ean, mandate.ean, mandate.energy, source="energy_api"), mandate)
-        for mandate in mandates
-        if mandate.problem(now) is None
+        allowed(Meter(first.ean, first.ean, first.energy, source="energy_api"), each, now)
+        for each in mandates
+        if (first := each[0]).problem(now) is None
     )
 
 
@@ -67,8 +80,8 @@ class MandateBook:
             for key in ("asked_at", "whole_at")
         )
         self._held, self._gone = _noted(note, shard), _noted(note, shard, "gone")
-        self._by_ean = best(self._held, now)
-        self._every = tuple(self._by_ean.values())
+        self._by_ean = by_ean(self._held, now)
+        self._every = tuple(each[0] for each in self._by_ean.values())
         self._on_record = self._recorded(now)
         self._warned: set[str] = set()
 
@@ -108,10 +121,10 @@ class MandateBook:
 
     def _know(self, mandates: Iterable[Mandate], now: datetime) -> None:
         self._held = [each for each in mandates if self._shard.has(each.ean)]
-        self._asked_at, self._by_ean = now, best(self._held, now)
+        self._asked_at, self._by_ean = now, by_ean(self._held, now)
         listed = {(each.ean, each.reference) for each in self._held}
         self._gone = [each for each in self._gone if (each.ean, each.reference) not in listed]
-        if self._every != (every := tuple(self._by_ean.values())):
+        if self._every != (every := tuple(each[0] for each in self._by_ean.values())):
             self._every = every
         if self._on_record != (on_record := self._recorded(now)):
             self._on_record = on_record
@@ -133,11 +146,25 @@ class MandateBook:
         """The meters to follow, with what their mandates allow."""
         if self._makes_meters:
             return made_by(self._by_ean.values(), now)
-        return tuple(allowed(meter, self.of(meter)) for meter in self._configured)
+        return tuple(allowed(meter, self._all_of(meter), now) for meter in self._configured)
 
     def of(self, meter: Meter) -> Mandate | None:
-        """A meter's mandate, if it needs one."""
-        return self._by_ean.get(meter.ean) if SOURCES[meter.source].needs_mandate else None
+        """A meter's best mandate, if it needs one."""
+        return next(iter(self._all_of(meter)), None)
+
+    def terms(self, meter: Meter, now: datetime, *, history: bool = False) -> list[Term]:
+        """Under which mandate to ask for which days of a meter; see `terms_of`."""
+        if not SOURCES[meter.source].needs_mandate or self._asked_at is None:
+            return [Term(meter, "")]
+        return terms_of(meter, self._all_of(meter), now, history=history)
+
+    def over_all(self, meter: Meter, now: datetime) -> Meter:
+        """A meter from the first day that any of its mandates allows until the last."""
+        terms = [term.meter for term in self.terms(meter, now, history=True)] or [meter]
+        return replace(meter, first=terms[0].first, last=terms[-1].last)
+
+    def _all_of(self, meter: Meter) -> Sequence[Mandate]:
+        return self._by_ean.get(meter.ean, ()) if SOURCES[meter.source].needs_mandate else ()
 
     @property
     def known(self) -> Collection[Mandate]:
@@ -155,11 +182,6 @@ class MandateBook:
             by_reference.setdefault((each.ean, each.reference), []).append(each)
         return tuple(mandate for each in by_reference.values() for mandate in best(each, now).values())
 
-    def reference(self, meter: Meter) -> str:
-        """By which Fluvius knows a meter's mandate; empty where it needs none."""
-        mandate = self.of(meter)
-        return mandate.reference if mandate else ""
-
     def forbidden(self, meter: Meter, now: datetime, *, history: bool = False) -> str | None:
         """Why nothing may be asked for a meter that needs a mandate, or no history."""
         if not SOURCES[meter.source].needs_mandate or self._asked_at is None:
@@ -171,7 +193,7 @@ class MandateBook:
         return "there is no mandate for its EAN; make a link for the customer with `mandate request`"
 
     def _warn(self, now: datetime) -> None:
-        ending = [each for each in self._by_ean.values() if each.must_be_renewed(now)]
+        ending = [each for each in self._every if each.must_be_renewed(now)]
         if new := [each for each in ending if each.reference not in self._warned]:
             self._warned |= {each.reference for each in new}
             named = ", ".join(
@@ -187,10 +209,62 @@ def _identity(mandate: Mandate) -> tuple[object, ...]:
     return mandate.ean, mandate.reference, mandate.energy, mandate.service, mandate.since
 
 
-def allowed(meter: Meter, mandate: Mandate | None) -> Meter:
-    """A meter with the days, and only the days, that its mandate allows."""
-    if mandate is None:
-        return meter
+def allowed(meter: Meter, mandates: Sequence[Mandate], now: datetime) -> Meter:
+    """A meter with the days, and only the days, that its mandates allow one after the other.
+
+    Args:
+        meter: the meter.
+        mandates: all of its EAN, the best first.
+        now: the present instant, aware.
+    """
+    terms = terms_of(meter, mandates, now)
+    if not terms:
+        return _within(meter, mandates[0]) if mandates else meter
+    newest, first = terms[-1].meter, terms[-1].meter.first
+    for older, _ in reversed(terms[:-1]):
+        if first is None or older.last is None or first - older.last > _GAP:
+            break
+        first = older.first
+    return replace(newest, first=first)
+
+
+def terms_of(
+    meter: Meter, mandates: Iterable[Mandate], now: datetime, *, history: bool = False
+) -> list[Term]:
+    """Under which mandate to ask for which days, oldest first: the one that allows most, of several.
+
+    Args:
+        meter: the meter.
+        mandates: all of its EAN.
+        now: the present instant, aware.
+        history: whether what is over counts too.
+    """
+    terms: list[Term] = []
+    free = [(date.min, date.max)]
+    good = [
+        each for each in mandates if each.energy is meter.energy and not each.problem(now, history=history)
+    ]
+    for mandate in sorted(good, key=lambda each: each.rank):
+        bounded, left = _within(meter, mandate), []
+        first, last = bounded.first or date.min, bounded.last or date.max
+        for begin, end in free:
+            if (since := max(begin, first)) > (until := min(end, last)):
+                left.append((begin, end))
+                continue
+            days = replace(bounded, first=_unless(date.min, since), last=_unless(date.max, until))
+            terms.append(Term(days, mandate.reference))
+            left += [(begin, since - ONE_DAY)] if begin < since else []
+            left += [(until + ONE_DAY, end)] if until < end else []
+        free = left
+    return sorted(terms, key=lambda term: term.meter.first or date.min)
+
+
+def _unless(endless: date, day: date) -> date | None:
+    return None if day == endless else day
+
+
+def _within(meter: Meter, mandate: Mandate) -> Meter:
+    """A meter with the days that one mandate allows."""
     first = last = None
     if mandate.since:
         first = meterday.day_of(mandate.since, meter.energy)

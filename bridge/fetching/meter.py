@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 from bridge.fetching import due
 from bridge.fetching.due import Occasion
@@ -25,17 +25,20 @@ class Desk:
         meter: the meter.
         lookback_days: how many published days are looked at.
         now: the present instant of the cycle, aware.
+        mandate: the reference of one of several that the meter has one after the other; with its own note.
     """
 
-    def __init__(self, ledger: Ledger, meter: Meter, lookback_days: int, now: datetime) -> None:
-        self.ledger, self.meter, self.now = ledger, meter, now
+    def __init__(
+        self, ledger: Ledger, meter: Meter, lookback_days: int, now: datetime, mandate: str = ""
+    ) -> None:
+        self.ledger, self.meter, self.now, self._mandate = ledger, meter, now, mandate
         self.abilities = SOURCES[meter.source]
         self.note = self._kept = MeterNote.of(meter, ledger.notes.recall(self._key))
         self._lookback_days = lookback_days
 
     @property
     def _key(self) -> str:
-        return MeterNote.key(self.meter)
+        return MeterNote.key(self.meter, self._mandate)
 
     @cached_property
     def window(self) -> list[date]:
@@ -138,6 +141,17 @@ class Desk:
     def ask_again(self) -> None:
         """Forget what was asked of the meter that hung there before."""
         self.ledger.answers.ask_again(self.meter, self.window)
+        self._look_again()
+
+    def ask_under(self, mandate: str) -> None:
+        """What was stored under another mandate is not asked for any more: first the days themselves are."""
+        if self.note.mandate not in {None, mandate}:
+            self.change(stored_until=None, window_asked_at=None)
+        self.change(mandate=mandate)
+
+    def learn_of(self, other: Self) -> None:
+        """Another desk of the same meter, for days of another mandate, knows more now."""
+        self.change(behind=other.note.behind or self.note.behind)
         self._look_again()
 
     def look_back(self) -> None:

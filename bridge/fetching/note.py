@@ -35,6 +35,7 @@ class MeterNote:
     behind_since: date | None = None  # the first day missed while the bridge was off, until that is made good
     stumbled_on: date | None = None  # the day at whose intervals Fluvius was last in trouble
     behind: Sequence[Mapping[str, str]] = ()  # the connection: kind, ean, type, vreg_id of each installation
+    mandate: str | None = None  # the reference under which it was last asked
     asked_within: Sequence[str | None] = (None, None)  # the meter's bounds then, ISO 8601
 
     imported: str | None = None  # what came of the last file, until Fluvius was asked
@@ -43,9 +44,9 @@ class MeterNote:
     )
 
     @staticmethod
-    def key(meter: Meter) -> str:
-        """Under which the ledger keeps it."""
-        return f"meter/{meter.ean}/{meter.energy}"
+    def key(meter: Meter, mandate: str = "") -> str:
+        """Under which the ledger keeps it, for all of a meter or for the days of one of its mandates."""
+        return "/".join(filter(None, ("meter", meter.ean, meter.energy, mandate)))
 
     @classmethod
     def of(cls, meter: Meter, kept: Any) -> Self:

@@ -49,12 +49,12 @@ def meters_of(settings: Settings, records: Records, now: datetime) -> tuple[Mete
 
 
 def followed(
-    settings: Settings, good_mandates: Callable[[], Mapping[str, Mandate]], now: datetime
+    settings: Settings, known_mandates: Callable[[], Mapping[str, Sequence[Mandate]]], now: datetime
 ) -> tuple[Meter, ...]:
     """The configured meters, or where there are none, those that the mandates make."""
     if settings.meters or not settings.fluvius.energy_api:
         return settings.followed
-    return mandates.made_by(good_mandates().values(), now)
+    return mandates.made_by(known_mandates().values(), now)
 
 
 def nothing_fetched(meters: Sequence[Meter] = ()) -> NothingKnown:

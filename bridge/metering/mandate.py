@@ -3,6 +3,7 @@
 Names and states are those of the Energy API v3 (`GET /api/mandate`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,9 +11,9 @@ from typing import Any, Self
 
 from bridge.metering.model import BRUSSELS, Energy
 
-_DAYS, _INTERVALS = "VH_dag", "VH_kwartier_uur"
-_SERVICES = (_INTERVALS, "VH_onbepaald", "IG", _DAYS)  # the one that allows most comes first
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+_DAYS, _INTERVALS, _INSTALLATION = "VH_dag", "VH_kwartier_uur", "IG"
+_SERVICES = (_INTERVALS, "VH_onbepaald", _DAYS)  # the one that allows most comes first
+_EVER, _NEVER = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 _MONTHS_OF_WARNING = 3
 _WORDS = {
     "Requested": "was requested; the customer has not approved it yet",
@@ -57,12 +58,19 @@ class Mandate:
         """Whether quarter-hours (gas: hours) are not allowed."""
         return self.service == _DAYS
 
+    @property
+    def rank(self) -> int:
+        """How much it allows: the lower the more."""
+        return _SERVICES.index(self.service) if self.service in _SERVICES else len(_SERVICES)
+
     def problem(self, now: datetime, *, history: bool = False) -> str | None:
         """Why nothing may be asked for, or no history; None if something may."""
         if self.renewal == "Expired" or (self.expires and self.expires <= now):
             words: str | None = "has expired; ask the customer for a new one"
         elif self.status != "Approved":
             words = _WORDS.get(self.status, f"is in the unknown state {self.status}")
+        elif self.service == _INSTALLATION:
+            words = "is for data of the installation and not for readings; ask the customer for another one"
         elif self.since and self.since > now:
             words = f"begins on {self.since.astimezone(BRUSSELS).date()}"
         elif not history and self.until and self.until + _AFTERWARDS < now:
@@ -80,19 +88,23 @@ class Mandate:
         )
 
 
-def best(mandates: Iterable[Mandate], now: datetime) -> dict[str, Mandate]:
-    """For each EAN the mandate that allows most: a good one, quarter-hours, and for longest."""
+def by_ean(mandates: Iterable[Mandate], now: datetime) -> dict[str, tuple[Mandate, ...]]:
+    """The mandates of each EAN, the best first: good, not over yet, with quarter-hours, and for longest."""
 
-    def worth(mandate: Mandate) -> tuple[bool, int, datetime, str]:
-        rank = _SERVICES.index(mandate.service) if mandate.service in _SERVICES else len(_SERVICES)
-        return mandate.problem(now) is None, -rank, mandate.until or _NEVER, mandate.reference
+    def worth(mandate: Mandate) -> tuple[object, ...]:
+        until = mandate.until or _NEVER
+        lasts = until, (mandate.since or _EVER).timestamp() * -1, mandate.reference
+        return mandate.problem(now) is None, until > now, -mandate.rank, *lasts
 
-    found: dict[str, Mandate] = {}
+    found: dict[str, list[Mandate]] = defaultdict(list)
     for mandate in mandates:
-        other = found.get(mandate.ean)
-        if other is None or worth(mandate) > worth(other):
-            found[mandate.ean] = mandate
-    return found
+        found[mandate.ean].append(mandate)
+    return {ean: tuple(sorted(each, key=worth, reverse=True)) for ean, each in found.items()}
+
+
+def best(mandates: Iterable[Mandate], now: datetime) -> dict[str, Mandate]:
+    """The best mandate of each EAN."""
+    return {ean: each[0] for ean, each in by_ean(mandates, now).items()}
 
 
 def _months_before(instant: datetime, months: int) -> datetime:

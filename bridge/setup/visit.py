@@ -8,7 +8,7 @@ from bridge.fluvius.errors import CredentialsRefused, FluviusError, TryLater
 from bridge.fluvius.http import PoliteSession
 from bridge.fluvius.open import Now, open_access, open_energy_api, open_portal
 from bridge.folder.claim import FolderError
-from bridge.metering.mandate import best
+from bridge.metering.mandate import by_ean
 from bridge.setup import whole_visit
 from bridge.setup.finding import Finding
 from bridge.setup.tries import Nothing, readings_of
@@ -37,8 +37,8 @@ def _energy_api(settings: Settings, http: PoliteSession, now: Now, *, whole: boo
     except (FluviusError, FolderError) as error:
         yield _failure("energy_api", error)
         return
-    good = best(mandates, now())
-    problems = {ean: mandate.problem(now()) for ean, mandate in good.items()}
+    known = by_ean(mandates, now())
+    problems = {ean: mandate.problem(now()) for ean, (mandate, *_) in known.items()}
     approved = sum(problem is None for problem in problems.values())
     yield Finding(
         "energy_api", works=True, words=f"{len(mandates)} mandates, {approved} meters may be asked for"
@@ -48,7 +48,7 @@ def _energy_api(settings: Settings, http: PoliteSession, now: Now, *, whole: boo
             problem = problems.get(meter.ean, "there is no mandate for its EAN")
             yield Finding(meter.label, works=problem is None, words=problem or "its mandate is approved")
     if whole:
-        yield from whole_visit.energy(source, settings, good, now())
+        yield from whole_visit.energy(source, settings, known, now())
 
 
 def _portal(

@@ -1,10 +1,10 @@
 """What a recorded visit asks beside what `check` asks: one question of each kind that a run asks too."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bridge.config import Settings
-from bridge.fetching.mandates import allowed, made_by
+from bridge.fetching.mandates import made_by, terms_of
 from bridge.fluvius.errors import FluviusError
 from bridge.fluvius.source import AtOnce, Stepwise
 from bridge.metering import completeness
@@ -28,22 +28,20 @@ def peaks(source: Stepwise, meter: Meter, now: datetime) -> Iterator[Finding]:
 
 
 def energy(
-    source: AtOnce, settings: Settings, mandates: Mapping[str, Mandate], now: datetime
+    source: AtOnce, settings: Settings, mandates: Mapping[str, Sequence[Mandate]], now: datetime
 ) -> Iterator[Finding]:
     """The latest days of the first meter that may be asked for."""
-    configured = [
-        allowed(meter, mandate)
-        for meter in settings.followed
-        if (mandate := mandates.get(meter.ean)) and meter.source == "energy_api" and not mandate.problem(now)
-    ]
-    for meter in (configured or made_by(mandates.values(), now))[:1]:
+    configured = [each for each in settings.followed if each.source == "energy_api"]
+    meters = configured or made_by(mandates.values(), now)
+    possible = (terms_of(each, mandates.get(each.ean, ()), now) for each in meters)
+    for meter, reference in next(filter(None, possible), [])[-1:]:
         days = completeness.window(meter.energy, now, settings.schedule.lookback_days)
         first = max(days[0], meter.first or days[0])
         last = min(days[-1], meter.last or days[-1])
         if first > last:
             return
         try:
-            answer = source.readings(meter, mandates[meter.ean].reference, first, last, None)
+            answer = source.readings(meter, reference, first, last, None)
         except FluviusError as error:
             yield Finding(meter.label, works=False, words=str(error))
         else:
