@@ -80,6 +80,7 @@ class MandateBook:
             for key in ("asked_at", "whole_at")
         )
         self._held, self._gone = _noted(note, shard), _noted(note, shard, "gone")
+        self._missing = {(ean, reference) for ean, reference in note.get("missing", ())}  # in the last list
         self._by_ean = by_ean(self._held, now)
         self._every = tuple(each[0] for each in self._by_ean.values())
         self._on_record = self._recorded(now)
@@ -109,10 +110,14 @@ class MandateBook:
             self._remember()
 
     def update(self, mandates: Sequence[Mandate], now: datetime) -> None:
-        """Know these mandates, and no others."""
-        self._whole_at = now if all(each.reference for each in mandates) else None
+        """Know these mandates, and no others; a good one is gone when the next list lacks it too."""
+        listed = set(map(_name, mandates))
+        missing = [each for each in self._held if _name(each) not in listed and not each.problem(now)]
+        doubtful = [each for each in missing if _name(each) not in self._missing]
+        self._missing = set(map(_name, missing))
+        self._whole_at = now if all(each.reference for each in mandates) and not doubtful else None
         self._gone += [replace(each, status=GONE) for each in self._held]
-        self._know(mandates, now)
+        self._know([*mandates, *doubtful], now)
 
     def change(self, mandates: Iterable[Mandate], now: datetime) -> None:
         """These mandates are new, or other than they were."""
@@ -122,8 +127,8 @@ class MandateBook:
     def _know(self, mandates: Iterable[Mandate], now: datetime) -> None:
         self._held = [each for each in mandates if self._shard.has(each.ean)]
         self._asked_at, self._by_ean = now, by_ean(self._held, now)
-        listed = {(each.ean, each.reference) for each in self._held}
-        self._gone = [each for each in self._gone if (each.ean, each.reference) not in listed]
+        listed = set(map(_name, self._held))
+        self._gone = [each for each in self._gone if _name(each) not in listed]
         if self._every != (every := tuple(each[0] for each in self._by_ean.values())):
             self._every = every
         if self._on_record != (on_record := self._recorded(now)):
@@ -139,6 +144,7 @@ class MandateBook:
             "shard": str(self._shard),
             "mandates": [each.to_note() for each in self._held],
             "gone": [each.to_note() for each in self._gone],
+            "missing": sorted(self._missing),
         }
         self._ledger.notes.remember(_NOTE, note)
 
@@ -179,7 +185,7 @@ class MandateBook:
     def _recorded(self, now: datetime) -> tuple[Mandate, ...]:
         by_reference: dict[tuple[str, str], list[Mandate]] = {}
         for each in (*self._gone, *self._held):
-            by_reference.setdefault((each.ean, each.reference), []).append(each)
+            by_reference.setdefault(_name(each), []).append(each)
         return tuple(mandate for each in by_reference.values() for mandate in best(each, now).values())
 
     def forbidden(self, meter: Meter, now: datetime, *, history: bool = False) -> str | None:
@@ -202,6 +208,10 @@ class MandateBook:
             )
             more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
             log.warning("mandates have to be renewed by the customer: %s%s", named, more)
+
+
+def _name(mandate: Mandate) -> tuple[str, str]:
+    return mandate.ean, mandate.reference
 
 
 def _identity(mandate: Mandate) -> tuple[object, ...]:

@@ -77,3 +77,7 @@ class ShapeChanged(FluviusError):
 
 class QuestionRefused(ShapeChanged):
     """The same: Fluvius does not take a question as it is asked, perhaps because it asks for too much."""
+
+
+class AnswerTooLarge(ShapeChanged):
+    """The same: Fluvius answers more than it can have been asked for."""

@@ -17,7 +17,7 @@ import urllib3
 from requests.structures import CaseInsensitiveDict
 
 from bridge.fluvius import clock
-from bridge.fluvius.errors import FluviusError, ShapeChanged, TryLater
+from bridge.fluvius.errors import AnswerTooLarge, FluviusError, ShapeChanged, TryLater
 from bridge.fluvius.seen import Seen
 from bridge.text.deadline import all_within
 from bridge.text.foreign import clean
@@ -149,7 +149,7 @@ class PoliteSession:
 
         Raises:
             TryLater: Fluvius cannot be reached, is busy, or does not finish its answer.
-            ShapeChanged: it answers more than it can have been asked for.
+            AnswerTooLarge: it answers more than it can have been asked for.
             ClockWrong: its answer says that it is another day. Nothing of it may be used.
         """
         for attempt in range(1, _RETRIES + 1):
@@ -243,7 +243,7 @@ def _read(answer: requests.Response, at_most: int) -> str:
     while part := answer.raw.read1(64 * 1024, decode_content=True):
         body += part
         if len(body) > at_most:
-            raise ShapeChanged(
+            raise AnswerTooLarge(
                 f"Fluvius answers more than {at_most // 1024:,} kB, far more than was asked for"
             )
     try:

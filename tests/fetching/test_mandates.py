@@ -1,11 +1,13 @@
 """A connection whose mandates follow each other, or lie over each other."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from bridge.fetching.backfill import Backfiller
 from bridge.fetching.mandates import allowed, terms_of
+from bridge.fluvius.energy_api import client
 from bridge.metering.mandate import Mandate
 from bridge.metering.meterday import span
 from bridge.metering.model import Energy, Meter
@@ -119,6 +121,52 @@ def test_history_is_asked_for_under_the_mandate_of_its_time(provider: Provider) 
             backfiller.step()
         days = ledger.days.complete_days(meter, first, last)
     assert days == span(first, last)
+
+
+@pytest.mark.parametrize("lacks", ["everything", "one of them"])
+def test_a_list_that_lacks_mandates_once_takes_no_meter_away(provider: Provider, lacks: str) -> None:
+    provider.fetch()
+    followed = provider.followed()
+    provider.clock.pass_by(days=8)
+    fault: dict[str, Any] = {"path": "data.mandates.*.energyType"} | (
+        {"every": 3} if lacks == "one of them" else {}
+    )
+    provider.simulator.fault("api-null-field", where="mandates", times=1, **fault)
+    provider.fetch()
+    assert provider.followed() == followed
+    provider.mandate_questions()
+    provider.clock.pass_by(hours=6)
+    provider.fetch()
+    assert provider.mandate_questions() == [""]
+    assert provider.followed() == followed
+
+
+def test_a_mandate_that_two_lists_lack_is_gone(provider: Provider) -> None:
+    provider.fetch()
+    provider.api.forget_mandates(HOME_EAN)
+    provider.clock.pass_by(days=8)
+    provider.fetch()
+    assert HOME_EAN in provider.followed()
+    provider.clock.pass_by(hours=6)
+    provider.fetch()
+    assert HOME_EAN not in provider.followed()
+
+
+def test_mandates_that_are_too_many_for_one_answer_are_asked_for_in_parts(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_LARGEST_LIST", 4000)  # bytes: about twelve of them
+    eans = provider.api.add_meters(50)
+    provider.api.forget_mandates()
+    for number, ean in enumerate(eans):
+        given = datetime(2022, 1, 1, tzinfo=UTC) + timedelta(days=30 * number)
+        provider.api.add_mandate(ean, reference=f"customer-{number}", since=given)
+    provider.fetch()
+    assert provider.followed() == set(eans)
+    assert provider.asked()["mandates"] < 30
+    provider.clock.pass_by(days=1)
+    assert not provider.fetch().errors
+    assert provider.asked()["mandates"] == 1, "few changed"
 
 
 # --- which days under which mandate

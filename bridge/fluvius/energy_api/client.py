@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Never
 
@@ -13,6 +13,7 @@ from bridge.fluvius.access import Access
 from bridge.fluvius.energy_api import headpoints, mandates
 from bridge.fluvius.energy_api.headpoints import Found
 from bridge.fluvius.errors import (
+    AnswerTooLarge,
     CredentialsRefused,
     NotYourMeter,
     QuestionRefused,
@@ -38,6 +39,8 @@ _URLS = {
 # Bytes that an answer may have. Of a day: 100 quarter-hours of 600 bytes, and as many of others behind it.
 _LARGEST_DAY = 512 * 1024
 _LARGEST_LIST = 32 * 1024 * 1024  # of mandates: 100,000 of 330 bytes
+_FIRST_MANDATES = datetime(2015, 1, 1, tzinfo=UTC)  # before the first digital meter
+_SHORTEST = timedelta(minutes=1)  # as many mandates as one answer takes do not change in a shorter time
 _A_MONTH = 31  # days: what is stored at once is seldom of more
 _MOST_DAYS = 182  # of one question; with the day more, and the hour more of October, no more than 184
 _HISTORY = timedelta(days=3 * 365)  # Fluvius has no more
@@ -59,7 +62,7 @@ class EnergyApi:
 
     @remembering_what_is_odd
     def mandates(self, since: datetime | None = None) -> list[Mandate]:
-        """The mandates of the contract: one request.
+        """The mandates of the contract: one request, and more where they are too many for one answer.
 
         Args:
             since: those alone that changed since this instant (aware); None: all.
@@ -68,7 +71,25 @@ class EnergyApi:
             FluviusError: see its kinds.
         """
         changed = {"lastUpdatedFrom": in_utc(since)} if since else {}
-        data = self._ask("get", "mandate", params=changed, at_most=_LARGEST_LIST)
+        try:
+            return self._listed(changed)
+        except AnswerTooLarge:
+            begin, end = since or _FIRST_MANDATES, self._http.now() + ONE_DAY
+            return list(dict.fromkeys(self._changed_between(begin, end)))
+
+    def _changed_between(self, begin: datetime, end: datetime) -> Iterator[Mandate]:
+        """Those that changed last in a time, in as many answers as it takes."""
+        middle = begin + (end - begin) / 2
+        for since, until in ((begin, middle), (middle, end)):
+            try:
+                yield from self._listed({"lastUpdatedFrom": in_utc(since), "lastUpdatedTo": in_utc(until)})
+            except AnswerTooLarge:
+                if until - since < _SHORTEST:
+                    raise
+                yield from self._changed_between(since, until)
+
+    def _listed(self, filters: Mapping[str, str]) -> list[Mandate]:
+        data = self._ask("get", "mandate", params=filters, at_most=_LARGEST_LIST)
         found = mandates.read(data)
         if len(found) < len(data["mandates"]):
             self._http.keep_odd("mandates in a form that is not known")
