@@ -649,7 +649,8 @@ def test_a_mandate_that_comes_back_brings_all_topics_back(home: World, mosquitto
                 provider.api.forget_mandates()
                 if allowed:
                     provider.api.add_mandate(HOME_EAN)
-                home.clock.pass_by(hours=3)
-                bridge._cycle(Occasion.ASKED)
+                for _ in range(2):  # one list that lacks it may be odd
+                    home.clock.pass_by(hours=3)
+                    bridge._cycle(Occasion.ASKED)
                 assert any(HOME_EAN in topic for topic in mosquitto.retained()) is allowed
             assert set(mosquitto.retained()) == before
