@@ -94,7 +94,7 @@ def transaction(connection: psycopg.Connection, schema: str) -> Iterator[None]:
             with connection.transaction():
                 connection.execute(
                     "SELECT set_config('search_path', %s, true), set_config('statement_timeout', %s, true),"
-                    " set_config('lock_timeout', '10s', true)",
+                    " set_config('lock_timeout', '10s', true), set_config('datestyle', 'ISO', true)",
                     [schema, f"{PATIENCE:.0f}s"],
                 )
                 yield

@@ -79,6 +79,29 @@ def test_a_database_of_another_encoding_takes_every_unit(postgresql: PostgreSQL,
     ]
 
 
+@pytest.mark.parametrize(
+    "default",
+    [
+        {"datestyle": "SQL,DMY"},
+        {"datestyle": "German"},
+        {"intervalstyle": "sql_standard"},
+        {"standard_conforming_strings": "off"},
+        {"timezone": "Pacific/Kiritimati"},
+        {"search_path": "nowhere"},
+    ],
+    ids=str,
+)
+def test_what_a_role_has_by_default_is_not_relied_on(
+    postgresql: PostgreSQL, ledger: Ledger, default: dict[str, str]
+) -> None:
+    dsn = postgresql.dsn_with(**default)
+    whole_day(ledger, kwh(HIGH=1))
+    delivered(ledger, dsn)
+    ledger.answers.record_intervals(HOME, DAY, interval(3, kwh(LOW=1)), LATER, only_new=True)
+    delivered(ledger, dsn)
+    assert_equal(postgresql, ledger)
+
+
 def test_one_ean_of_two_energies_keeps_nothing_waiting(postgresql: PostgreSQL, ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
     mistaken = replace(HOME, energy=Energy.GAS)

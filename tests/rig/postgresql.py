@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import psycopg
 
@@ -77,6 +78,12 @@ class PostgreSQL:
     def dsn_of(self, user: str, database: str = "postgres") -> str:
         """An address; `user` may be `name:password`."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def dsn_with(self, **defaults: str) -> str:
+        """An address whose sessions begin as those of a role that has these settings."""
+        escaped = ((name, value.replace(" ", r"\ ")) for name, value in defaults.items())
+        options = " ".join(f"-c {name}={value}" for name, value in escaped)
+        return f"{self.dsn}?options={quote(options)}"
 
     def start(self) -> None:
         for attempt in range(10):
