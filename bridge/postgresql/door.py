@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bridge.postgresql.errors import DatabaseAway, DatabaseRefuses
 from bridge.text.deadline import all_within
+from bridge.text.endings import ForTheUser
 from bridge.text.hosts import is_this_machine
 
 PATIENCE = 30.0  # seconds for a batch, with a database that says nothing: nobody else is served meanwhile
@@ -47,7 +48,7 @@ def enter(dsn: str) -> psycopg.Connection:
     """
     try:
         asked = conninfo_to_dict(dsn)
-    except psycopg.Error:  # whose words repeat what was misread, which may be the password
+    except (psycopg.Error, UnicodeError):  # whose words repeat what was misread, which may be the password
         raise DatabaseRefuses("dsn is not the address of a database; see docs/postgresql.md") from None
     options = {**_OPENING, **encryption(asked, os.environ), **asked}
     with explained():
@@ -109,11 +110,12 @@ def explained() -> Iterator[None]:
     """Say of what the database raises what it means and what to do."""
     try:
         yield
-    except psycopg.Error as error:
+    except ForTheUser:
+        raise
+    except Exception as error:  # the driver's own, and what it lets through: UnicodeError, for one
         said = str(error) or type(error).__name__
         advice = next((advice for words, advice in _WORDS.items() if words in said), None)
         words = f"{advice} ({said})" if advice else said
-        kind = (
-            DatabaseRefuses if advice or (error.sqlstate or "").startswith(_ONLY_A_PERSON) else DatabaseAway
-        )
+        state = str(getattr(error, "sqlstate", None) or "")
+        kind = DatabaseRefuses if advice or state.startswith(_ONLY_A_PERSON) else DatabaseAway
         raise kind(words) from error

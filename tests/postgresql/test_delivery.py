@@ -102,6 +102,13 @@ def test_what_a_role_has_by_default_is_not_relied_on(
     assert_equal(postgresql, ledger)
 
 
+def test_what_the_driver_lets_through_is_a_database_that_is_away(ledger: Ledger) -> None:
+    sink = opened(ledger, f"postgresql://admin@{'db' * 40}.example.com/energy")
+    sink.step()
+    assert sink.health.state == "unreachable"
+    assert "idna" in str(sink.health.last_error)
+
+
 def test_one_ean_of_two_energies_keeps_nothing_waiting(postgresql: PostgreSQL, ledger: Ledger) -> None:
     whole_day(ledger, kwh(TOTAL=1))
     mistaken = replace(HOME, energy=Energy.GAS)
