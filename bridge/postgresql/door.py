@@ -52,7 +52,9 @@ def enter(dsn: str) -> psycopg.Connection:
         raise DatabaseRefuses("dsn is not the address of a database; see docs/postgresql.md") from None
     options = {**_OPENING, **encryption(asked, os.environ), **asked}
     with explained():
-        return psycopg.connect(make_conninfo(**options), autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(make_conninfo(**options), autocommit=True, prepare_threshold=None)
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # who waited sees what was done
+        return connection
 
 
 def encryption(asked: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, str]:

@@ -303,15 +303,17 @@ def test_a_database_that_says_nothing_is_not_waited_for_for_long(
     assert_equal(postgresql, ledger)
 
 
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
 def test_two_who_make_the_tables_at_the_same_moment_make_them_once(
-    postgresql: PostgreSQL, tmp_path: Path
+    postgresql: PostgreSQL, tmp_path: Path, isolation: str
 ) -> None:
+    dsn = postgresql.dsn_with(default_transaction_isolation=isolation)
     together, errors = Barrier(2), list[str | None]()
 
     def bring(name: str) -> None:
         with Ledger(tmp_path / name) as ledger:
             whole_day(ledger, kwh(TOTAL=1))
-            sink = opened(ledger, postgresql.dsn)
+            sink = opened(ledger, dsn)
             together.wait()
             sink.step()
             errors.append(sink.health.last_error)
