@@ -20,8 +20,8 @@ PATIENCE = 30.0  # seconds for a batch, with a database that says nothing: nobod
 _OPENING: dict[str, Any] = {
     "connect_timeout": 5,
     "application_name": "fluvius2mqtt",
-    "client_encoding": "utf8",  # whatever the database has: units are more than ASCII
 }
+_ALWAYS = {"client_encoding": "utf8"}  # whatever dsn says and the database has: units are more than ASCII
 _WORDS = {  # of the server or of libpq: what to do
     "password authentication failed": "the password or the user name in dsn is wrong",
     "no password supplied": "it wants a password: write it into dsn, or into a file (dsn_file, passfile)",
@@ -50,7 +50,7 @@ def enter(dsn: str) -> psycopg.Connection:
         asked = conninfo_to_dict(dsn)
     except (psycopg.Error, UnicodeError):  # whose words repeat what was misread, which may be the password
         raise DatabaseRefuses("dsn is not the address of a database; see docs/postgresql.md") from None
-    options = {**_OPENING, **encryption(asked, os.environ), **asked}
+    options = {**_OPENING, **encryption(asked, os.environ), **asked, **_ALWAYS}
     with explained():
         connection = psycopg.connect(make_conninfo(**options), autocommit=True, prepare_threshold=None)
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # who waited sees what was done

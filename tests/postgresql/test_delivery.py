@@ -79,6 +79,15 @@ def test_a_database_of_another_encoding_takes_every_unit(postgresql: PostgreSQL,
     ]
 
 
+@pytest.mark.parametrize("words", ["?client_encoding=sql_ascii", "?options=-c%20client_encoding%3Dlatin1"])
+def test_a_dsn_that_names_an_encoding_takes_every_unit(
+    postgresql: PostgreSQL, ledger: Ledger, words: str
+) -> None:
+    ledger.answers.record_days(STOVE, daily(kwh(TOTAL=24, VOLUME=2), meter=STOVE), NOW)
+    delivered(ledger, postgresql.dsn + words)
+    assert_equal(postgresql, ledger)
+
+
 @pytest.mark.parametrize(
     "default",
     [
