@@ -39,7 +39,7 @@ class Batch:
     """
 
     def __init__(self, ledger: Ledger, changes: Iterable[Change], known: Known) -> None:
-        self.lines: Lines = defaultdict(list)
+        self.lines: Lines = {table: [] for table in _IN_ORDER}
         self.damaged: list[str] = []
         self._ledger = ledger
         self._registers = {
@@ -129,3 +129,4 @@ def _instant(seconds: int) -> str:
 
 
 _BOOLEANS = "ft"  # by 0 and 1
+_IN_ORDER = (METERS, DAYS, READINGS, COSTS, PEAKS)  # peaks last: they are held against days and readings

@@ -5,7 +5,7 @@ from psycopg import Connection
 from bridge.ledger.changes import THE_START, Place
 from bridge.postgresql.batch import Lines
 from bridge.postgresql.errors import DatabaseAway
-from bridge.postgresql.tables import Table
+from bridge.postgresql.tables import CORRECT_PEAKS, PEAKS, Table
 
 
 def place_of(connection: Connection, ledger: str) -> Place | None:
@@ -50,4 +50,6 @@ def _write(connection: Connection, table: Table, rows: list[str], *, is_older: b
     if table.part and "revision" in table.content:
         for *key, revision in connection.execute(table.gone(is_older=is_older).encode()).fetchall():
             connection.execute(table.empty().encode(), [revision, *key])
+    if table is PEAKS:
+        connection.execute(CORRECT_PEAKS)
     connection.execute(table.upsert(is_older=is_older).encode())

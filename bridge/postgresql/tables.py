@@ -128,3 +128,21 @@ READINGS = Table("readings", ("ean", "start"), _REGISTER, (*_COUNTED, "end", "da
 DAYS = Table("days", ("ean", "date"), _REGISTER, (*_COUNTED, "complete", "in_doubt"), final=("complete",))
 PEAKS = Table("peaks", ("ean", "month"), (), ("start", "kw", "source"))
 COSTS = Table("costs", ("ean", "date"), ("part",), ("amount",))
+
+# A ledger that began in mid-month, or has a meter since then, knows less than the table of readings. That is
+# asked only where a ledger says something else that is not higher.
+CORRECT_PEAKS = """
+    UPDATE incoming_peaks AS told SET start = shown.start, kw = shown.kw
+    FROM peaks AS known CROSS JOIN LATERAL (
+        SELECT start, 4 * sum(amount) AS kw FROM readings
+        WHERE ean = known.ean AND direction = 'consumption' AND unit = 'kWh' AND amount IS NOT NULL
+        AND start BETWEEN known.month - 1 AND known.month + 32
+        AND date IN (
+            SELECT date FROM days WHERE ean = known.ean AND complete AND NOT in_doubt
+            AND date >= known.month AND date < known.month + INTERVAL '1 month'
+        )
+        GROUP BY start ORDER BY kw DESC, start LIMIT 1
+    ) AS shown
+    WHERE told.ean = known.ean AND told.month = known.month AND told.source = 'ledger'
+    AND (told.start, told.kw) <> (known.start, known.kw) AND told.kw <= known.kw AND told.kw <= shown.kw
+"""

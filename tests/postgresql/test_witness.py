@@ -2,6 +2,7 @@
 
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from bridge.fetching.due import Occasion
 from bridge.ledger import Ledger
 from bridge.metering import meterday
 from bridge.metering.contract import Contract, Timeline
+from bridge.metering.model import Peak
 from bridge.metering.shard import Shard
 from tests.rig.deliveries import Row, days, delivered, kept_days, kept_readings, opened, readings
 from tests.rig.postgresql import PostgreSQL
@@ -151,6 +153,38 @@ def test_what_waited_in_a_backup_takes_nothing_back(postgresql: PostgreSQL, tmp_
     with Ledger(path) as ledger:
         delivered(ledger, postgresql.dsn)
     assert told(postgresql) == (98, 3)
+
+
+PEAK = "SELECT kw FROM fluvius.peaks WHERE ean = %s"
+
+
+def test_a_fresh_ledger_in_mid_month_takes_no_peak_back(
+    postgresql: PostgreSQL, ledger: Ledger, tmp_path: Path
+) -> None:
+    whole_day(ledger, kwh(TOTAL=5), BEFORE)
+    delivered(ledger, postgresql.dsn)
+    with Ledger(tmp_path / "fresh.sqlite") as fresh:
+        for amount, kw in (1, 20), (6, 24), (4, 20):
+            whole_day(fresh, kwh(TOTAL=amount), DAY, now=LATER)
+            delivered(fresh, postgresql.dsn)
+            assert postgresql.ask(PEAK, HOME.ean) == [(kw,)]
+
+
+@pytest.mark.parametrize("because", ["corrected", "in doubt"])
+def test_a_peak_that_counts_no_more_gives_way_to_a_lower_one(
+    postgresql: PostgreSQL, ledger: Ledger, because: str
+) -> None:
+    """Also beside a meter of which nothing but a peak is told."""
+    whole_day(ledger, kwh(TOTAL=5), BEFORE)
+    whole_day(ledger, kwh(TOTAL=2))
+    delivered(ledger, postgresql.dsn)
+    ledger.peaks.keep_peaks(replace(HOME, ean="541448820000000022"), [Peak(LATER, Decimal(3), "portal")], DAY)
+    if because == "corrected":
+        whole_day(ledger, kwh(TOTAL=1), BEFORE, now=LATER)
+    else:
+        ledger.answers.record_days(HOME, daily(kwh(TOTAL=9), BEFORE), LATER)
+    delivered(ledger, postgresql.dsn)
+    assert postgresql.ask(PEAK, HOME.ean) == [(8,)]
 
 
 PRICES = Timeline((Contract(since=datetime(2026, 1, 1, tzinfo=UTC), energy=Decimal("0.25")),))
