@@ -133,7 +133,7 @@ def _version(connection: Connection, schema: str) -> int:
         return 0
     usable = connection.execute("SELECT has_schema_privilege(%s, 'USAGE')", [schema]).fetchone()
     if not (usable and usable[0]):
-        raise lacks(connection.info.user, f"use the schema {schema}", f"USAGE ON SCHEMA {schema}")
+        raise lacks(connection.info.user, f"use the schema {schema}", "USAGE ON SCHEMA", schema)
     found = connection.execute("SELECT max(number) FROM version").fetchone()
     return int(found[0] or 0) if found else 0
 

@@ -44,10 +44,10 @@ def look(settings: PostgresqlSettings, ledger: str | None) -> Seen:
             place = delivery.place_of(connection, ledger) if ledger and may_copy and not lacking else None
         info = connection.info
         if lacking:
-            rights = f"SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {settings.schema_}"
-            raise lacks(info.user, f"write everything ({', '.join(lacking)})", rights)
+            rights = "SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA"
+            raise lacks(info.user, f"write everything ({', '.join(lacking)})", rights, settings.schema_)
         if not may_copy:
-            raise lacks(info.user, "make temporary tables", f"TEMPORARY ON DATABASE {info.dbname}")
+            raise lacks(info.user, "make temporary tables", "TEMPORARY ON DATABASE", info.dbname)
         encrypted = "encrypted" if connection.pgconn.ssl_in_use else "not encrypted"
         words = f"{info.dbname} at {info.host}:{info.port}, as {info.user}, {encrypted}"
         return Seen(words, place)

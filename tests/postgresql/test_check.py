@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -103,13 +104,13 @@ def test_the_least_rights_will_do_once_the_owner_made_the_tables(
 ) -> None:
     assert said(desk, role).startswith("NO the user lacks rights: see docs/postgresql.md (")
     assert said(desk, postgresql.dsn).startswith("ok ")
-    assert "its owner runs: GRANT USAGE ON SCHEMA fluvius TO clerk" in said(desk, role)
+    assert 'its owner runs: GRANT USAGE ON SCHEMA "fluvius" TO "clerk"' in said(desk, role)
     postgresql.ask("GRANT USAGE ON SCHEMA fluvius TO clerk")
     postgresql.ask("GRANT SELECT ON ALL TABLES IN SCHEMA fluvius TO clerk")
-    assert "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO clerk" in said(desk, role)
+    assert 'GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA "fluvius" TO "clerk"' in said(desk, role)
     postgresql.ask("GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA fluvius TO clerk")
     postgresql.ask("REVOKE TEMPORARY ON DATABASE postgres FROM PUBLIC")
-    assert "its owner runs: GRANT TEMPORARY ON DATABASE postgres TO clerk" in said(desk, role)
+    assert 'its owner runs: GRANT TEMPORARY ON DATABASE "postgres" TO "clerk"' in said(desk, role)
     postgresql.ask("GRANT TEMPORARY ON DATABASE postgres TO PUBLIC")
     assert said(desk, role).startswith("ok ")
     whole_day(ledger, kwh(TOTAL=1))
@@ -117,6 +118,23 @@ def test_the_least_rights_will_do_once_the_owner_made_the_tables(
     ledger.answers.record_intervals(HOME, DAY, interval(3, kwh(TOTAL=2)), LATER, only_new=True)
     delivered(ledger, role)
     assert_equal(postgresql, ledger)
+
+
+@pytest.mark.parametrize("name", ["the-bridge", "o'neil", "select", 'Zoë "Z"'])
+def test_what_its_owner_is_told_to_run_works_whatever_the_names_are(
+    desk: World, postgresql: PostgreSQL, name: str
+) -> None:
+    quoted, escaped = '"' + name.replace('"', '""') + '"', quote(name)
+    postgresql.ask(f"CREATE ROLE {quoted} LOGIN PASSWORD '{PASSWORD}'")
+    postgresql.ask(f"CREATE DATABASE {quoted}")
+    postgresql.ask(f"REVOKE TEMPORARY ON DATABASE {quoted} FROM PUBLIC")
+    owner = postgresql.dsn_of("admin", escaped)
+    assert said(desk, owner).startswith("ok ")
+    postgresql.ask(f"GRANT SELECT ON ALL TABLES IN SCHEMA fluvius TO {quoted}", dsn=owner)
+    for _ in ("the schema", "the tables", "temporary tables"):
+        told = said(desk, postgresql.dsn_of(f"{escaped}:{PASSWORD}", escaped))
+        postgresql.ask(told.partition("; its owner runs: ")[2], dsn=owner)
+    assert said(desk, postgresql.dsn_of(f"{escaped}:{PASSWORD}", escaped)).startswith("ok ")
 
 
 def test_the_address_may_come_from_a_file(tmp_path: Path, file: Path) -> None:
