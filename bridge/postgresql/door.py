@@ -34,6 +34,8 @@ _WORDS = {  # of the server or of libpq: what to do
     "permission denied": "the user lacks rights: see docs/postgresql.md",
     "must be owner": "its tables are of an older version, and the owner brings them up to date: run"
     " `fluvius2mqtt check` once with the owner's dsn",
+    'relation "': "its tables are not as the bridge made them: drop the schema, and everything is told again;"
+    " see docs/postgresql.md",
 }
 _ONLY_A_PERSON = ("28", "3D", "42")  # SQLSTATEs: who it is, which database, which rights or tables
 

@@ -363,6 +363,23 @@ def test_tables_of_a_newer_version_are_left_alone(postgresql: PostgreSQL, ledger
     assert len(readings(postgresql)) == 96
 
 
+@pytest.mark.parametrize("table", ["readings", "deliveries", "version"])
+def test_who_dropped_a_table_is_told_what_to_do_and_it_helps(
+    postgresql: PostgreSQL, ledger: Ledger, table: str
+) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    delivered(ledger, postgresql.dsn)
+    postgresql.ask(f"DROP TABLE fluvius.{table} CASCADE")
+    whole_day(ledger, kwh(TOTAL=1), AFTER)
+    sink = opened(ledger, postgresql.dsn)
+    sink.step()
+    assert sink.health.state == "refused"
+    assert "drop the schema" in str(sink.health.last_error)
+    postgresql.ask("DROP SCHEMA fluvius CASCADE")
+    delivered(ledger, postgresql.dsn)
+    assert_equal(postgresql, ledger)
+
+
 def test_damaged_days_are_left_out_and_the_others_arrive(
     postgresql: PostgreSQL, ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:

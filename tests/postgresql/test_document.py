@@ -76,6 +76,16 @@ def test_what_a_month_cost_is_what_was_paid_less_what_was_received(filled: Postg
     assert [row[-1] for row in filled.ask(query)] == [None], "unknown"
 
 
+def test_a_view_that_was_dropped_comes_back(filled: PostgreSQL, ledger: Ledger) -> None:
+    before = columns(filled)
+    filled.ask("DROP VIEW fluvius.daily CASCADE")
+    (words,) = re.findall(r"`(DROP VIEW[^`]*)`", PAGE)
+    filled.ask(words)
+    whole_day(ledger, kwh(TOTAL=1), AFTER)
+    delivered(ledger, filled.dsn)
+    assert columns(filled) == before
+
+
 def test_the_least_rights_are_enough(filled: PostgreSQL, ledger: Ledger) -> None:
     try:
         for statement in RIGHTS:
