@@ -52,7 +52,7 @@ class Answers(Part):
                     continue
                 ((intervals,),) = self._rows(
                     "UPDATE day SET fetched_at = ?, revision = revision + complete,"
-                    " corrected = complete AND intervals > 0 AND NOT dropped,"
+                    " corrected = complete AND intervals > 0 AND NOT dropped, dropped = IIF(dropped, 2, 0),"
                     " asked_at = IIF(intervals > 0 AND NOT dropped, NULL, asked_at)"
                     " WHERE meter = ? AND date = ? RETURNING intervals",
                     (to_seconds(now), *key),

@@ -87,7 +87,7 @@ class ChangedDay:
 
     date: date
     complete: bool
-    in_doubt: bool
+    in_doubt: bool  # its intervals do not add up to it, or did and were dropped before it was corrected
     provisional: bool
     whole: Sequence[Counted]  # the day's own amounts
     slots: Sequence[Counted]  # its intervals
@@ -228,14 +228,15 @@ class Changes(KnownChanges):
         start, end = seconds_of(meter, first, last)
         whole, slots = (self._counted(key, start, end, daily) for daily in (1, 0))
         rows = self._rows(
-            "SELECT date, complete, disagrees, provisional FROM day WHERE meter = ? AND date BETWEEN ? AND ?",
+            "SELECT date, complete, disagrees OR dropped = 2, provisional FROM day"
+            " WHERE meter = ? AND date BETWEEN ? AND ?",
             (key, first.isoformat(), last.isoformat()),
         )
-        for name, complete, disagrees, provisional in rows:
+        for name, complete, in_doubt, provisional in rows:
             day = date.fromisoformat(name)
             bounds = seconds_of(meter, day, day)
             of_day = (_within(each, *bounds) for each in (whole, slots))
-            yield ChangedDay(day, bool(complete), bool(disagrees), bool(provisional), *of_day)
+            yield ChangedDay(day, bool(complete), bool(in_doubt), bool(provisional), *of_day)
 
     def _counted(self, key: int, start: int, end: int, daily: int) -> list[Counted]:
         return self._rows(

@@ -150,7 +150,8 @@ MIGRATIONS = (
     CREATE VIEW sound_correction AS SELECT * FROM correction WHERE checksum = {OF_A_CORRECTION};
     """,  # noqa: S608 - our own words
     """
-    -- 1 of a day whose intervals were dropped, for they are old: it has as many as it had, and none is here
+    -- 1 of a day whose intervals were dropped, for they are old: it has as many as it had, and none is here;
+    -- 2 if its amounts were corrected since
     ALTER TABLE day ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
     """,
     """

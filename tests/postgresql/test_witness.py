@@ -76,6 +76,9 @@ def test_what_was_dropped_stays_in_the_database_and_what_it_lacks_is_not_dropped
     delivered(ledger, postgresql.dsn)
     assert readings(postgresql) == before
     assert days(postgresql) == kept_days(ledger)
+    in_doubt = "SELECT DISTINCT date FROM fluvius.days WHERE in_doubt"
+    assert postgresql.ask(in_doubt) == [(BEFORE,)], "what was dropped does not add up to it any more"
+    assert postgresql.ask("SELECT DISTINCT date FROM fluvius.intervals") == [(DAY,)]
 
 
 def corrected(ledger: Ledger, amount: int, now: datetime) -> None:

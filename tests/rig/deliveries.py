@@ -62,7 +62,7 @@ def kept_readings(ledger: Ledger) -> list[Row]:
 def kept_days(ledger: Ledger) -> list[Row]:
     rows = ledger.store.rows(
         "SELECT ean, date, direction, tariff, unit, SUM(amount), MIN(validated), provisional, MAX(estimated),"
-        " complete, disagrees, MAX(reading.revision) FROM day"
+        " complete, disagrees OR dropped = 2, MAX(reading.revision) FROM day"
         " JOIN reading ON reading.meter = day.meter AND daily = 1 AND reading.start = day.start"
         " JOIN meter ON meter.id = day.meter JOIN register ON register.id = register"
         " GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
