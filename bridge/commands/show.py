@@ -70,7 +70,8 @@ def document(
         LedgerError: there is nothing to show, or it cannot be read.
     """
     with readable.reading(settings.data_dir) as records:
-        meters = meters_named(readable.meters_of(settings, records, now), name)
+        known = readable.known_of if name else readable.meters_of
+        meters = meters_named(known(settings, records, now), name)
         if not any(records.readings.known_span(meter) for meter in meters):
             raise readable.nothing_fetched(meters)
         found = [_of(records, meter, count, now) for meter in meters]

@@ -96,7 +96,7 @@ class Export:
         _check_form(wanted)
         check_span(wanted.first, wanted.last, now)
         self._settings, self._records, self._wanted, self._now = settings, records, wanted, now
-        meters = meters_named(readable.meters_of(settings, records, now), wanted.meter)
+        meters = meters_named(readable.known_of(settings, records, now), wanted.meter)
         self.spans, self._missing = _spans(records, meters, wanted, now)
         self._tally = _Tally()
         self._unknown: Unknown = Counter()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -46,6 +47,16 @@ def reading(folder: Path) -> Iterator[Records]:
 def meters_of(settings: Settings, records: Records, now: datetime) -> tuple[Meter, ...]:
     """The meters that the bridge follows, as far as it knows them."""
     return followed(settings, lambda: mandates.kept(records, settings.shard, now), now)
+
+
+def known_of(settings: Settings, records: Records, now: datetime) -> tuple[Meter, ...]:
+    """Those, and the meters whose mandates have ended: their readings stay."""
+    meters = meters_of(settings, records, now)
+    if settings.meters or not settings.fluvius.energy_api:
+        return meters
+    eans = {each.ean for each in meters}
+    former = (each for each in records.checks.known_meters() if each.ean not in eans)
+    return (*meters, *(replace(each, source="energy_api") for each in former if settings.shard.has(each.ean)))
 
 
 def followed(

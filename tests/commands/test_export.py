@@ -199,6 +199,19 @@ def test_meters_that_mandates_made(reader: Reader) -> None:
     assert {line["ean"] for line in everything} == {HOME["ean"], GAS["ean"], SHED["ean"]}
 
 
+def test_a_meter_whose_mandate_has_ended_is_exported_all_the_same(reader: Reader) -> None:
+    provider = Provider(reader.world)
+    provider.fetch()
+    before = reader.types("export", "--format", "csv").out.splitlines()
+    provider.api.mandate(HOME["ean"]).finish(provider.clock())
+    provider.clock.pass_by(minutes=10)
+    provider.fetch()
+    assert HOME["ean"] not in provider.followed()
+    assert sorted(reader.types("export", "--format", "csv").out.splitlines()) == sorted(before)
+    assert json.loads(reader.types("export", "--format", "json", "--meter", HOME["ean"]).out)
+    assert HOME["ean"] in reader.types("show", "--meter", HOME["ean"]).out
+
+
 def test_what_is_not_in_it_is_said_beside_it(reader: Reader) -> None:
     reader.fetch()
     written = reader.types("export", "--format", "csv", "--resolution", "interval")
