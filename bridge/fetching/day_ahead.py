@@ -184,13 +184,18 @@ class DayAhead:
         try:
             answer = given.read(payload, now)
         except NotUnderstood as error:
-            self.health.postponed(str(error), now, asked_for=None, reached=True)
-            self.health.retry_at = self.health.not_before = None
-            self._remember()
+            self.lose(str(error))
             raise
         self.health.advice = None
         self._keep(answer, "what was published")
         return answer
+
+    def lose(self, why: str) -> None:
+        """Say why what somebody gave is not kept."""
+        log.warning("day-ahead prices: %s", why)
+        self.health.postponed(why, self._now(), asked_for=None, reached=True)
+        self.health.retry_at = self.health.not_before = None
+        self._remember()
 
     def _missing(self, covered: Iterable[Span]) -> list[Span]:
         """What may be asked for, and is not there."""

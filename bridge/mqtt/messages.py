@@ -43,7 +43,12 @@ class PricesGiven:
     payload: bytes  # cut off where it is longer than a list may be, so that it is refused
 
 
-Event = Connected | Command | HomeAssistantStarted | PricesGiven
+@dataclass(frozen=True, slots=True)
+class PricesLost:
+    """Somebody published more at once than may wait."""
+
+
+Event = Connected | Command | HomeAssistantStarted | PricesGiven | PricesLost
 
 
 class BrokerAway(Quoting):

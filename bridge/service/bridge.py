@@ -17,7 +17,16 @@ from bridge.folder.claim import FolderError
 from bridge.folder.heartbeat import Heartbeat
 from bridge.ledger import Ledger, LedgerError
 from bridge.metering.model import Meter
-from bridge.mqtt import Broker, BrokerAway, Command, Connected, Event, HomeAssistantStarted, PricesGiven
+from bridge.mqtt import (
+    Broker,
+    BrokerAway,
+    Command,
+    Connected,
+    Event,
+    HomeAssistantStarted,
+    PricesGiven,
+    PricesLost,
+)
 from bridge.publishing.publisher import Publisher
 from bridge.service.agenda import Agenda
 from bridge.service.backfills import BackfillRequests, Backfills
@@ -243,6 +252,9 @@ class Bridge:
                 if self._pricing.take(event.payload):
                     self._statistics.ask()
                 self._view.everything()
+            case PricesLost():
+                self._pricing.lose()
+                self._view.bridge()
 
     def _go_on(self) -> None:
         """While thousands of meters are published."""

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from bridge.config import Settings
@@ -98,17 +99,25 @@ class Pricing:
 
     def take(self, payload: bytes) -> bool:
         """Keep the prices that somebody publishes, if they are wanted; whether any costs changed."""
-        if not (self._is_given and self._needs_day_ahead()):
+        if not self._are_wanted():
             log.info(
                 "Ignored day-ahead prices on MQTT: day_ahead.source is another, or no price follows them."
             )
             return False
-        with self._trouble.endured():
-            try:
-                self._day_ahead.take(payload)
-            except NotUnderstood as error:
-                log.warning("day-ahead prices: %s", error)
+        with self._trouble.endured(), suppress(NotUnderstood):
+            self._day_ahead.take(payload)
         return self.bring_up_to_date()
+
+    def lose(self) -> None:
+        """Say that prices were published which could not be kept, if they were wanted."""
+        if self._are_wanted():
+            with self._trouble.endured():
+                self._day_ahead.lose(
+                    "more was published at once than can wait here; publish it again, slower"
+                )
+
+    def _are_wanted(self) -> bool:
+        return self._is_given and self._needs_day_ahead()
 
     def _work_out_what_is_sound(self, meter: Meter, contracts: Timeline) -> None:
         try:

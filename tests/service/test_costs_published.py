@@ -324,6 +324,34 @@ class TestPricesBySomebodyElse:
                 mosquitto.publish("fluvius/price/set", self.prices(price))
                 eventually(partial(self.costs_energy, mosquitto, rounded(used * factor)))
 
+    def test_hours_that_come_one_by_one_and_all_at_once_are_all_kept(
+        self, given: World, mosquitto: Mosquitto
+    ) -> None:
+        hours = [
+            {"start": each["start"], "end": ending(each["start"]), "price": each["price"]}
+            for each in json.loads(self.prices(0.1))
+        ]
+        used = sum(each for (t, _), each in counted(given).items() if t == CONSUMPTION)
+        with given.running():
+            eventually(lambda: costs_there(mosquitto))
+            mosquitto.publish_all([("fluvius/price/set", json.dumps([hour])) for hour in hours])
+            eventually(lambda: self.costs_energy(mosquitto, rounded(used * Fraction("0.1129"))), within=10)
+
+    @pytest.mark.usefixtures("_quick")
+    def test_prices_that_are_too_many_to_wait_are_said_to_be_lost(
+        self,
+        given: World,
+        mosquitto: Mosquitto,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr("bridge.service.inbox._WAITING_PRICES", 0)
+        with given.running():
+            eventually(lambda: costs_there(mosquitto))
+            mosquitto.publish("fluvius/price/set", self.prices(0.1))
+            eventually(lambda: "more was published at once" in str(health(mosquitto)["last_error"]))
+        assert "more was published at once" in caplog.text
+
     @pytest.mark.usefixtures("_quick")
     def test_a_price_that_is_over_does_not_stand(self, given: World, mosquitto: Mosquitto) -> None:
         """Whoever reads plain topics would take it for the price that holds now; its entity stays."""
@@ -352,6 +380,10 @@ class TestPricesBySomebodyElse:
             eventually(lambda: costs_there(mosquitto))
             mosquitto.publish("fluvius/price/set", b" " * 9 * 2**20)
             eventually(lambda: "more than 4,096 kB" in str(health(mosquitto)["last_error"]))
+
+
+def ending(start: str) -> str:
+    return (datetime.fromisoformat(start) + timedelta(hours=1)).isoformat()
 
 
 def costs_there(mosquitto: Mosquitto) -> dict[str, Any]:

@@ -54,6 +54,15 @@ def test_a_second_refresh_within_five_minutes_is_refused(home: World, mosquitto:
         assert home.simulator.count("readings") == 2
 
 
+def test_a_request_that_is_one_too_many_is_ignored_and_said_in_the_log(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("bridge.service.inbox._WAITING_COMMANDS", 0)
+    with at_rest(home, mosquitto):
+        mosquitto.publish(f"{REQUEST}/refresh", "")
+        eventually(lambda: "Ignored a request on MQTT to refresh: too much is asked for" in caplog.text)
+
+
 def test_a_refresh_that_fails_says_why(home: World, mosquitto: Mosquitto) -> None:
     with at_rest(home, mosquitto):
         home.simulator.fault("server-error")
