@@ -1,7 +1,8 @@
 """Day-ahead prices: what is missing of them → a price service → ledger, once a day.
 
 A day begins here at 13:00 local time, when tomorrow's prices come. In one such day nothing is asked twice,
-but a question that did not get there, without internet say, is soon asked again.
+but what is missing of today and tomorrow, for it may come late: at most twice more. A question that did not
+get there, without internet say, is soon asked again.
 """
 
 import hashlib
@@ -26,6 +27,7 @@ from bridge.text.words import Payload, local
 log = logging.getLogger(__name__)
 
 _PUBLISHED_AT = time(13)  # local, of the day before
+_RETRIES = 2.0, 4.0  # hours, about, after the first request of a day
 _JITTER = 15 * 60.0  # seconds: not all households ask at the same moment
 _PAUSE = 2.0  # seconds, at most, between two requests
 _A_WEEK = timedelta(days=7)  # after which what was not there comes late, if ever
@@ -41,6 +43,7 @@ class Asked:
     down_to: datetime | None = None  # what lies later was asked for since the last 13:00
     again_at: datetime | None = None  # when all may be asked for again
     absent: tuple[tuple[datetime, datetime, datetime], ...] = ()  # spans of long ago, and when they were told
+    retries: tuple[datetime, ...] = ()  # when today's and tomorrow's may be asked for again, before that
 
     @classmethod
     def from_note(cls, note: Any) -> Self:
@@ -50,7 +53,8 @@ class Asked:
                 note[key] and datetime.fromisoformat(note[key]) for key in ("down_to", "again_at")
             )
             spans = [tuple(map(datetime.fromisoformat, each)) for each in note["absent"]]
-            return cls(down_to, again_at, tuple((start, end, told) for start, end, told in spans))
+            absent = tuple((start, end, told) for start, end, told in spans)
+            return cls(down_to, again_at, absent, tuple(map(datetime.fromisoformat, note["retries"])))
         except (KeyError, TypeError, ValueError):
             return cls()
 
@@ -60,6 +64,7 @@ class Asked:
             "down_to": self.down_to and self.down_to.isoformat(),
             "again_at": self.again_at and self.again_at.isoformat(),
             "absent": [[each.isoformat() for each in span] for span in self.absent],
+            "retries": [each.isoformat() for each in self.retries],
         }
 
     def waits(self, now: datetime) -> bool:
@@ -94,7 +99,9 @@ def may_be_asked(spans: Iterable[Span], asked: Asked, now: datetime) -> list[Spa
     """The parts of some spans that were not asked for lately, oldest first."""
     lately = [(start, end) for start, end, told in asked.absent if abs(now - told) < _A_WEEK]
     if asked.waits(now):
-        lately.append((asked.down_to or _BEGINNING, _END))
+        down_to = asked.down_to or _BEGINNING
+        is_retry = any(each <= now for each in asked.retries)
+        lately.append((down_to, max(down_to, _begin_of_today(now)) if is_retry else _END))
     return _without(spans, lately)
 
 
@@ -165,6 +172,8 @@ class DayAhead:
         while span := next_request(self._missing(spans), self._service.longest):
             if requests:
                 self._pause(_PAUSE * random.uniform(0.5, 1))
+            else:
+                self.health.advice = None
             requests += 1
             if not self._ask(self._service, span):
                 break
@@ -207,16 +216,17 @@ class DayAhead:
         """One request; returns whether another may follow today."""
         now = self._now().replace(microsecond=0)
         if not self._asked.waits(now):
-            self._asked = replace(self._asked, again_at=_next_day(now))
-            self.health.advice = None
-        self._asked = replace(self._asked, down_to=span[0])
+            self._asked = Asked(None, _next_day(now), self._asked.absent, _retries(now))
+        down_to = min(span[0], self._asked.down_to or _END)
+        retries = tuple(each for each in self._asked.retries if each > now)
+        self._asked = replace(self._asked, down_to=down_to, retries=retries)
         self.health.last_attempt = now
         self.health.count_requests(1, now)
         self._remember()  # proves that answers can be kept, and whoever is killed now does not ask again
         try:
             answer = ask(service, span, now, token=self._token, url=self._url)
         except PricesError as error:
-            self._failed(error)
+            self._failed(error, span)
             return False
         if not answer.prices:
             self._asked = replace(self._asked, down_to=_BEGINNING)
@@ -224,7 +234,7 @@ class DayAhead:
         self._keep(answer, service.label, span)
         return bool(answer.prices)
 
-    def _failed(self, error: PricesError) -> None:
+    def _failed(self, error: PricesError, span: Span) -> None:
         now = self._now()
         if isinstance(error, TokenRefused):
             self.health.refused(str(error), tried=True)
@@ -235,9 +245,13 @@ class DayAhead:
             self.health.postponed(str(error), now, asked_for=asked_for, reached=reached)
             times = [self.health.retry_at, self._asked.again_at if reached else None]
         again_at = max(filter(None, times))
-        self._asked = replace(self._asked, down_to=_BEGINNING, again_at=again_at)
-        self.health.retry_at = self.health.not_before = again_at
-        log.warning("%s; trying again at %s", error, local(again_at))
+        may_come_late = isinstance(error, TryLater) and span[1] > _begin_of_today(now)
+        earliest = self.health.retry_at if may_come_late else None
+        retries = tuple(each for each in self._asked.retries if earliest and each > earliest)
+        self._asked = replace(self._asked, down_to=_BEGINNING, again_at=again_at, retries=retries)
+        next_at = min((again_at, *retries))
+        self.health.retry_at = self.health.not_before = next_at
+        log.warning("%s; trying again at %s", error, local(next_at))
         self._remember()
 
     def _keep(self, answer: Answer, whose: str, span: Span | None = None) -> None:
@@ -266,6 +280,15 @@ def _next_day(now: datetime) -> datetime:
     day = at.date() + ONE_DAY * (at.time() >= _PUBLISHED_AT)
     begin = datetime.combine(day, _PUBLISHED_AT, BRUSSELS).astimezone(UTC)
     return begin + timedelta(seconds=random.uniform(0, _JITTER))
+
+
+def _retries(now: datetime) -> tuple[datetime, ...]:
+    """When to look whether what is late has come."""
+    return tuple(now + timedelta(hours=random.uniform(0.85, 1.15) * each) for each in _RETRIES)
+
+
+def _begin_of_today(now: datetime) -> datetime:
+    return meterday.start_of(meterday.day_of(now, Energy.ELECTRICITY), Energy.ELECTRICITY)
 
 
 def _told(asked: Asked, span: Span, now: datetime) -> Asked:

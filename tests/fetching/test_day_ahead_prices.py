@@ -172,6 +172,14 @@ def test_when_the_day_is_over_all_may_be_asked_for_again() -> None:
     assert may_be_asked([both], asked, at("2026-11-21 13:07")) == [both]
 
 
+def test_of_what_is_asked_for_again_sooner_all_but_today_and_tomorrow_is_left_out() -> None:
+    asked = Asked(datetime(2000, 1, 1, tzinfo=UTC), at("2026-11-22 13:07"), (), (at("2026-11-21 15:07"),))
+    may = days(date(2026, 5, 1))
+    spans = [may, days(date(2026, 11, 20), TOMORROW)]
+    assert may_be_asked(spans, asked, at("2026-11-21 15:06")) == []
+    assert may_be_asked(spans, asked, at("2026-11-21 15:07")) == [days(TODAY, TOMORROW)]
+
+
 def test_what_was_not_there_long_ago_is_asked_for_again_after_a_week() -> None:
     may, all_of_it = days(date(2026, 5, 1)), days(date(2026, 4, 30), date(2026, 5, 2))
     asked = Asked(absent=((*may, at("2026-11-14 09:01")),))
@@ -187,7 +195,7 @@ def test_a_note_of_nobody_is_a_fresh_start(note: Any) -> None:
 
 def test_a_note_is_read_as_it_was_written() -> None:
     now = at("2026-11-21 09:00")
-    asked = Asked(now, now, ((now, now, now), (now, now, now)))
+    asked = Asked(now, now, ((now, now, now), (now, now, now)), (now, now))
     assert Asked.from_note(json.loads(json.dumps(asked.to_note()))) == asked
 
 
@@ -335,8 +343,12 @@ CASES = [
 ]
 
 
+NEVER_LATE = {"bad-request", "replace", "prices-other-unit", "prices-other-day", "prices-unequal"}
+NEVER_LATE |= {"prices-other-zone", "prices-token-refused"}
+
+
 @pytest.mark.parametrize(("service", "fault", "parameters", "words"), CASES)
-def test_a_fault_invents_nothing_says_what_is_wrong_and_costs_one_request_a_day(
+def test_a_fault_invents_nothing_says_what_is_wrong_and_costs_three_requests_a_day_where_waiting_may_help(
     household: Household, service: str, fault: str, parameters: dict[str, Any], words: str
 ) -> None:
     household.service = service
@@ -350,7 +362,8 @@ def test_a_fault_invents_nothing_says_what_is_wrong_and_costs_one_request_a_day(
 
     household.clock.move_to("2026-11-21 13:30")
     dates = household.fetch_hourly(days=3)
-    assert dates == [TODAY + timedelta(days=i) for i in range(3)]
+    assert sorted({*dates}) == [TODAY + timedelta(days=i) for i in range(3)]
+    assert max(map(dates.count, dates)) <= (1 if fault in NEVER_LATE else 3)
     assert household.invented() == {}
 
     household.simulator.clear()
@@ -383,15 +396,69 @@ def test_when_to_come_back_is_kept_to(household: Household, service: str) -> Non
     assert household.missing() == []
 
 
-def test_a_service_that_answers_nothing_but_errors_for_a_week_is_asked_seven_times(
+LATE: list[tuple[str, dict[str, Any]]] = [
+    ("unavailable", {}),
+    ("too-many-requests", {"retry_after": 600}),
+    ("prices-empty", {}),
+    ("prices-null", {}),
+]
+
+
+@pytest.mark.parametrize(("fault", "parameters"), LATE)
+@BOTH
+def test_tomorrow_s_prices_that_come_late_are_there_in_the_evening(
+    household: Household, service: str, fault: str, parameters: dict[str, Any]
+) -> None:
+    household.service = service
+    household.fetch()
+    household.clock.move_to("2026-11-21 13:20")
+    household.simulator.fault(fault, where=service, times=1, **parameters)
+    assert household.fetch() == 1
+    household.clock.pass_by(hours=1.5)
+    assert household.fetch() == 0
+    household.clock.pass_by(hours=1)
+    assert household.fetch() == 1
+    assert (household.missing(), household.invented()) == ([], {})
+    assert (household.health.state, household.told.strip()) == (State.OK, "")
+    household.clock.pass_by(hours=4)
+    assert household.fetch() == 0
+
+
+def test_when_to_come_back_is_kept_to_where_tomorrow_s_prices_are_late(household: Household) -> None:
+    household.simulator.fault("unavailable", where="day-ahead", retry_after=3 * 3600, times=1)
+    household.clock.move_to("2026-11-21 13:20")
+    household.fetch()
+    said = household.health.not_before
+    assert said is not None
+    assert at("2026-11-21 16:20") < said < at("2026-11-21 18:20")
+    household.clock.move_to("2026-11-21 16:20")
+    assert household.fetch() == 0
+    household.clock.move_to("2026-11-21 18:20")
+    assert household.fetch() == 1
+    assert household.missing() == []
+
+
+def test_history_is_not_asked_for_again_because_tomorrow_is_late(household: Household) -> None:
+    household.covered = [days(date(2026, 5, 1))]
+    household.simulator.fault("prices-empty", where="day-ahead", times=1)
+    household.clock.move_to("2026-11-21 13:20")
+    household.fetch()
+    household.clock.pass_by(hours=2.5)
+    assert household.fetch() == 1
+    assert household.missing() == household.covered
+
+
+def test_a_service_that_answers_nothing_but_errors_for_a_week_is_asked_at_most_three_times_a_day(
     household: Household,
 ) -> None:
     household.fetch()
     household.simulator.fault("unavailable", where="energy-charts", times=100)
     household.clock.move_to("2026-11-21 13:30")
-    assert household.fetch_hourly(days=7) == [TODAY + timedelta(days=i) for i in range(7)]
+    dates = household.fetch_hourly(days=7)
+    assert sorted({*dates}) == [TODAY + timedelta(days=i) for i in range(7)]
+    assert (dates.count(TODAY), max(map(dates.count, dates))) == (3, 3)
     assert "an error of its own" in household.told
-    assert household.health.failures_in_a_row == 7
+    assert household.health.failures_in_a_row == len(dates)
     assert household.health.problem(household.clock()) is not None
     household.simulator.clear()
     assert household.fetch() == 1
