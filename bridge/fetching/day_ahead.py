@@ -54,7 +54,7 @@ class Asked:
             )
             spans = [tuple(map(datetime.fromisoformat, each)) for each in note["absent"]]
             absent = tuple((start, end, told) for start, end, told in spans)
-            return cls(down_to, again_at, absent, tuple(map(datetime.fromisoformat, note["retries"])))
+            return cls(down_to, again_at, absent, tuple(map(datetime.fromisoformat, note.get("retries", ()))))
         except (KeyError, TypeError, ValueError):
             return cls()
 
