@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from bridge.config import KeyPath
+from bridge.config.keys import at
 from bridge.metering.model import BRUSSELS, Energy
 from bridge.setup.answers import Answers
 from bridge.setup.questions import Question, aside
@@ -148,18 +149,19 @@ def _take_price(answers: Answers, text: str, *, path: KeyPath, known: Any) -> st
     if written == "0" and key in {"per_kw_year", "fees", "grid", "levies"}:
         answers.put(path[:-1] if section != "consumption" else path, None)
         return None
-    value = _value(written)
+    value = _value(written, known)
     problem = f"{text!r} is not a price" if value is None else answers.try_to_put(path, value)
     return f"{problem.partition(';')[0]}; write {_WANTED.get(str(key), _A_PRICE)}" if problem else None
 
 
-def _value(text: str) -> Any:
+def _value(text: str, known: Any) -> Any:
     """A number, one for each of two tariffs, or what follows the market; None if it is none of these."""
     if found := _MARKET.fullmatch(text):
         numbers = [_number(each or "0") for each in found.groups()]
         if None in numbers:
             return None
-        return {"dynamic": dict(zip(("factor", "base"), numbers, strict=True))}
+        not_typed = at(known, "dynamic") or {}  # whether it is by the hour
+        return {"dynamic": {**not_typed, "factor": numbers[0], "base": numbers[1]}}
     numbers = [_number(each) for each in text.split()]
     if None in numbers or len(numbers) not in (1, 2):
         return None

@@ -11,6 +11,7 @@ from bridge.setup.interview import Interview
 from bridge.setup.place import Place
 from bridge.setup.sections import section
 from bridge.setup.sign_ins import SignIns
+from tests.rig.interviews import answers_of
 
 MANY = 500
 
@@ -32,12 +33,6 @@ def place(tmp_path: Path) -> Place:
 
 def names(place: Place) -> Interview:
     return Interview("names", place, section("names", place, "en", SignIns(lambda: datetime.now(UTC))))
-
-
-def answers_of(interview: Interview) -> dict[str, str]:
-    step = interview.step()
-    assert step
-    return {each.question.key: each.text for each in interview.asked(step)}
 
 
 def test_many_names_are_asked_for_looked_at_and_written_without_a_wait(place: Place) -> None:
