@@ -198,13 +198,13 @@ class Draft:
                 self.mistakes.append(f"{variable}: unknown key; {advice}")
 
     def add_short_names(self, environ: Mapping[str, str]) -> None:
-        """FLUVIUS_LOGIN and the like, where nothing else says it; the meter, where there is none."""
-        has_meters = at(self.tree, "meters") not in (None, [])
+        """FLUVIUS_LOGIN and the like, where nothing else says it; of a meter, where none is written down."""
+        has_meters = self._has_meters()
         for name, path in SHORT_NAMES.items():
             variable = f"{name}_FILE" if environ.get(f"{name}_FILE") else name
             if not environ.get(variable):
                 continue
-            if has_meters if path[0] == "meters" else at(self.tree, *path):
+            if at(self.tree, *path) or (path[0] == "meters" and has_meters):
                 if environ.get(name) != at(self.tree, *path):
                     self.warnings.append(
                         f"{variable}: is ignored, because this comes first: {self.where(path)}"
@@ -215,6 +215,14 @@ class Draft:
             self.mistakes.append(
                 "FLUVIUS_TIMEZONE: Fluvius's days are those of Europe/Brussels; remove the variable"
             )
+
+    def _has_meters(self) -> bool:
+        """Whether meters are written down, by more than variables of single keys."""
+        meters = at(self.tree, "meters") or []
+        return not isinstance(meters, list) or any(
+            not isinstance(each, dict) or (at(each, "ean") and ("meters", place, "ean") not in self.variables)
+            for place, each in enumerate(meters)
+        )
 
     def take(self, variable: str, name: str, path: KeyPath, environ: Mapping[str, str]) -> None:
         """A variable's value, or what is in the file that it names if it ends in _FILE."""

@@ -672,6 +672,29 @@ def test_four_short_variables_are_enough_for_one_meter() -> None:
     assert settings.data_dir == Path("data")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("NAME", "house"), ("SERIAL", SHORT["FLUVIUS_METER_SERIAL"]), ("EAN", SHORT["FLUVIUS_EAN"])],
+)
+def test_the_short_variables_of_a_meter_go_together_with_the_long_ones(key: str, value: str) -> None:
+    short = {name: text for name, text in SHORT.items() if not name.endswith(f"_{key}")}
+    (meter,) = load(None, short | {f"FLUVIUS2MQTT_METERS__0__{key}": value}).followed
+    assert (meter.ean, meter.serial) == (SHORT["FLUVIUS_EAN"], SHORT["FLUVIUS_METER_SERIAL"])
+    assert meter.name == (value if key == "NAME" else meter.ean)
+
+
+def test_the_short_variables_fill_in_a_meter_that_the_file_only_names(tmp_path: Path) -> None:
+    path = with_changes(tmp_path / "f.yaml", {"meters": [{"name": "house", "energy": "gas"}]})
+    (meter,) = load(path, SHORT).followed
+    assert (meter.name, meter.ean, meter.energy) == ("house", SHORT["FLUVIUS_EAN"], Energy.GAS)
+
+
+def test_the_short_variables_hide_no_mistake_of_a_file_s_meters(tmp_path: Path) -> None:
+    for meters in "house", ["house"], {"name": "house"}:
+        path = with_changes(tmp_path / "f.yaml", {"meters": meters})
+        assert "where" in str(mistakes(path, SHORT))
+
+
 def test_what_is_missing_beside_the_short_variables_is_told_by_their_names() -> None:
     assert [m.split(": ")[0] for m in mistakes(None, {"FLUVIUS_LOGIN": "jan@home.test"})[:2]] == [
         "FLUVIUS_PASSWORD (fluvius.portal.password)",
