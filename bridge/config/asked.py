@@ -1,11 +1,13 @@
 """What people write behind a command or in a request: dates, numbers of days, names of meters, history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Self
 
 from bridge.config import ConfigError
+from bridge.config.paths import dotted
+from bridge.config.reasons import unknown_key
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS, Meter
 from bridge.text.words import slug
@@ -78,6 +80,17 @@ def check_span(first: date | None, last: date | None, now: datetime) -> None:
         raise UsageError(f"--from {first} is after --to {last}")
     if first and first > now.astimezone(BRUSSELS).date():
         raise UsageError(f"--from {first} is in the future")
+
+
+def check_keys(request: Iterable[str], known: Sequence[str]) -> None:
+    """Whether a request says nothing but what is understood: what is not would be done without it.
+
+    Raises:
+        UsageError: there is another key.
+    """
+    for key in request:
+        if key not in known:
+            raise UsageError(f"{dotted((key,))}: {unknown_key(key, known)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What is wrong with single values, in our words."""
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
@@ -54,8 +55,7 @@ def reason(found: ErrorDetails, path: KeyPath, text: str = "") -> str:
         return ""
     if found["type"] == "extra_forbidden":
         beside = [str(key[-1]) for key in KEYS if key[:-1] == anywhere(path[:-1])]
-        near = get_close_matches(word_of(str(path[-1])), beside, n=1)
-        return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; write {', '.join(beside)}"
+        return unknown_key(str(path[-1]), beside)
     info = key_of(path)
     if isinstance(value, str) and info and (section := section_of(info)):
         keys = {field.alias or name for name, field in section.model_fields.items()}
@@ -63,6 +63,17 @@ def reason(found: ErrorDetails, path: KeyPath, text: str = "") -> str:
             return slip
     words = _REASONS.get(found["type"], "{it} does not fit").format(**found.get("ctx", {}), it="{it}")
     return f"{words.replace('{it}', _shown(value, path))}; {advice(path)}"
+
+
+def unknown_key(key: str, beside: Sequence[str]) -> str:
+    """What to write instead of a key that there is not.
+
+    Args:
+        key: as it was written.
+        beside: the keys that there are in its place.
+    """
+    near = get_close_matches(word_of(key), beside, n=1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; write {', '.join(beside)}"
 
 
 def without_value(secrets: dict[str, Any], name: str) -> str:

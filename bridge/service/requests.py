@@ -1,8 +1,9 @@
 """What may be asked for over MQTT, and the answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from bridge.config.asked import UsageError, check_keys
 from bridge.fetching.cycle import Cycle, Fetcher
 from bridge.fetching.due import Occasion, is_recent
 from bridge.mqtt import Command, topics
@@ -11,8 +12,14 @@ from bridge.service.backfills import BackfillRequests
 from bridge.service.statistics import Statistics
 from bridge.service.trouble import Trouble
 from bridge.service.view import View
+from bridge.text.foreign import clean
+from bridge.text.wishes import wish
 from bridge.text.words import Payload, local
 
+_KEYS: Mapping[str, tuple[str, ...]] = {  # of those that may be JSON objects
+    "backfill": ("from", "to", "meter", "transaction"),
+    **dict.fromkeys(("refresh", "republish", "fetch_history", "stop_history"), ("transaction",)),
+}
 _ONLY_NOTED = {"backfill", "history_from", "fetch_history", "stop_history"}  # so never too early
 
 
@@ -53,11 +60,7 @@ class Requests:
 
     def obey(self, command: Command) -> None:
         """Do what is asked for, and answer."""
-        if answer := self._answers.get(command.name):
-            self._respond(command, answer(command))
-        else:
-            why = f"no such request; there are {', '.join(topics.REQUESTS)}"
-            self._respond(command, refused(command, why))
+        self._respond(command, self._answer(command))
 
     def obey_meanwhile(self, command: Command) -> None:
         """Do only what takes no time, while Fluvius or Home Assistant is being waited for."""
@@ -65,6 +68,17 @@ class Requests:
             self.obey(command)
         else:
             self._respond(command, refused(command, "busy just now; ask again in a minute"))
+
+    def _answer(self, command: Command) -> Payload:
+        answer = self._answers.get(command.name)
+        if answer is None:
+            return refused(command, f"no such request; there are {', '.join(topics.REQUESTS)}")
+        try:
+            if known := _KEYS.get(command.name):
+                check_keys(wish(command.payload) or (), known)
+        except UsageError as error:
+            return refused(command, clean(error))
+        return answer(command)
 
     def _respond(self, command: Command, answer: Payload) -> None:
         if command.answer:

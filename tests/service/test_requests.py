@@ -148,6 +148,25 @@ def test_republish_names_what_the_broker_refuses(tmp_path: Path, home: World) ->
         assert "homeassistant/" in answer["error"]
 
 
+def test_a_request_with_a_key_that_it_does_not_know_does_nothing(home: World, mosquitto: Mosquitto) -> None:
+    wishes: list[tuple[str, dict[str, Any], str]] = [
+        ("backfill", {"from": "2026-10-01", "until": "2026-10-02"}, "write from, to, meter, transaction"),
+        ("backfill", {"from": "2026-10-01", "meters": ["home"]}, "did you mean meter?"),
+        ("refresh", {"meter": "home"}, "write transaction"),
+        ("republish", {"meter": "home"}, "write transaction"),
+        ("fetch_history", {"from": "2026-10-01"}, "write transaction"),
+        ("stop_history", {"meter": "home"}, "write transaction"),
+    ]
+    with at_rest(home, mosquitto):
+        for name, request, advice in wishes:
+            (answer,) = ask(mosquitto, name, json.dumps({"transaction": 7, **request}))
+            wrong = list(request)[-1]
+            assert (answer["error"], answer["transaction"]) == (f"{wrong}: unknown key; {advice}", 7)
+        assert home.simulator.requests == []
+    with home.ledger() as ledger:
+        assert ledger.jobs.open_backfills() == []
+
+
 def test_a_backfill_that_cannot_be_noted_for_all_meters_begins_none(
     home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
