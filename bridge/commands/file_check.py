@@ -1,5 +1,6 @@
 """What `check` says of meters that live on files, and of the folder that is watched for them."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,9 @@ def file_findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _folder(folder: Path) -> Finding:
+    if os.path.lexists(folder) and not folder.is_dir():
+        words = f"{folder} is not a folder; write the name of one"
+        return Finding("import_dir", works=False, words=words)
     if not folder.is_dir():
         is_made = folder.parent.is_dir()
         words = f"{folder} is not there yet; the bridge makes it" if is_made else f"make the folder {folder}"

@@ -122,6 +122,8 @@ class Imports:
                     folder.mkdir(exist_ok=True)
                 if folder and folder.exists():
                     found |= {path: mark for path in sorted(folder.iterdir()) if (mark := _mark(path))}
+            except FileExistsError:
+                wrong = f"{name}{folder} is not a folder; write the name of one"
             except OSError as error:
                 wrong = f"{name}{folder} cannot be read ({error.strerror}); let this user write there"
         self._ready = [

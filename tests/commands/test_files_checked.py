@@ -42,6 +42,12 @@ def test_the_folder_is_there_or_is_made_or_said(household: Reader, tmp_path: Pat
     assert f"NO import_dir make the folder {tmp_path}/far/away" in rows(household)
 
 
+def test_a_file_in_the_folder_s_place_is_said(household: Reader, tmp_path: Path) -> None:
+    (tmp_path / "inbox").touch()
+    household.world.changes["import_dir"] = str(tmp_path / "inbox")
+    assert f"NO import_dir {tmp_path}/inbox is not a folder; write the name of one" in rows(household)
+
+
 @linux
 def test_a_folder_of_somebody_else_is_said(household: Reader, tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir(mode=0o500)

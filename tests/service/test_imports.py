@@ -183,3 +183,12 @@ def test_a_folder_that_is_not_there_is_said_and_changes_nothing(
     with home.running():
         until(home, lambda: "cannot be read (No such file or directory)" in caplog.text)
     assert caplog.text.count("cannot be read") == 1
+
+
+def test_a_file_in_the_folder_s_place_is_said(
+    home: World, inbox: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (inbox / "file").touch()
+    home.changes["import_dir"] = str(inbox / "file")
+    with home.running():
+        until(home, lambda: f"import_dir {inbox}/file is not a folder; write the name of one" in caplog.text)
