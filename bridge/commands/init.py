@@ -108,7 +108,7 @@ def _read(path: Path, answers: Answers) -> None:
     named = draft.tree.pop("files", None) or []
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
         raise ConfigError(f"{path}: files: is not a list; write the names of downloaded files")
-    answers.tree = draft.tree
+    answers.tree, answers.source = draft.tree, path
     files = [file for each in named for file in meant_by(path.parent / each)]
     try:
         if files:

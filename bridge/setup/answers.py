@@ -24,10 +24,12 @@ class Answers:
         tree: the configuration's keys, passwords too.
         files: what was downloaded from Mijn Fluvius, to be imported in the end.
         asides: answers that are not written: which way was taken.
+        source: the file in which mistakes are; another one where a script has written the answers.
     """
 
     def __init__(self, file: Path, environ: Mapping[str, str], options: Path | None = None) -> None:
         self.file, self._environ, self._options = file, environ, options
+        self.source = file
         self.tree: dict[str, Any] = {}
         self.files: list[Path] = []
         self.asides: dict[str, str] = {}
@@ -36,6 +38,7 @@ class Answers:
         """The same answers, to go on with another way."""
         other = Answers(self.file, self._environ, self._options)
         other.tree, other.files, other.asides = deepcopy(self.tree), list(self.files), dict(self.asides)
+        other.source = self.source
         return other
 
     def keep_the_page(self) -> None:
@@ -121,6 +124,7 @@ class Answers:
         draft.mistakes += mistakes
         draft.add_variables(self._environ)
         if not self._options:
+            draft.file = self.source
             draft.add_short_names(self._environ)
         draft.settings()
         if draft.mistakes:

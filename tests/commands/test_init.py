@@ -334,7 +334,9 @@ def test_answers_that_the_configuration_would_refuse_are_refused(empty: Path, sc
     script.write_text("mqtt: {port: many}\nfluvius: {portal: {email: me}}\n", "utf-8")
     ended = typed(empty, "init", "--answers", str(script))
     assert ended.status == WRONG
-    assert "mqtt.port: many is not a whole number" in ended.error
+    assert f"{script}: mqtt.port: many is not a whole number" in ended.error
+    assert f"{script}: meters: is empty" in ended.error
+    assert "fluvius2mqtt.yaml" not in ended.error
     assert "nothing was written" in ended.error
     assert files(empty) == set()
 
