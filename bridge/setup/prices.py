@@ -1,7 +1,8 @@
 """What is asked about prices: one price with everything in it, or the parts of the bill."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,10 +12,14 @@ from bridge.config import KeyPath
 from bridge.config.keys import at
 from bridge.metering.model import BRUSSELS, Energy
 from bridge.setup.answers import Answers
-from bridge.setup.questions import Question, aside
+from bridge.setup.questions import Question, Step, aside
 
 NOTHING = "nothing"
-LATER, ALL_IN, PARTS = "later", "all-in", "parts"
+LATER, ALL_IN, PARTS, AS_IT_IS = "later", "all-in", "parts", "as it is"
+_KINDS = {
+    ALL_IN: "one price for a kWh, with everything in it",
+    PARTS: "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included",
+}
 _A_PRICE = "euros as a number, such as 0.31"
 _WANTED = {"per_kw_year": "euros, such as 48.10", "fees": "euros, such as 53.56", "vat": "percent, such as 6"}
 _PARTS = {"grid", "levies", "capacity", "fees_per_year"}
@@ -23,38 +28,44 @@ _DAY = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")  # as people 
 _NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
 
 
-def price_questions(answers: Answers, *, may_wait: bool = True) -> Iterator[Question]:
-    """All that is asked; what is not entered costs nothing, or is unknown.
-
-    Args:
-        answers: read anew for each question.
-        may_wait: whether somebody may want none now.
-    """
-    choices = {
-        ALL_IN: "one price for a kWh, with everything in it",
-        PARTS: "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included",
-    }
-    question = aside(answers, "prices", "Prices", {LATER: "not now"} | choices if may_wait else choices)
-    yield question if may_wait else replace(question, default=answers.asides.get("prices", ""))
+def price_questions(answers: Answers) -> Iterator[Question]:
+    """What is asked at the first start; what is not entered costs nothing, or is unknown."""
+    yield aside(answers, "prices", "Prices", {LATER: "not now"} | _KINDS)
     answers.put(("prices",), None)
-    if answers.asides.get("prices", LATER) == LATER:
+    kind = answers.asides.get("prices", LATER)
+    if kind == LATER:
         return
-    now = datetime.now(UTC).astimezone(BRUSSELS)
-    yield Question(
-        "prices.from",
-        "From which day do they hold",
-        _take_day,
-        "Before it, costs are unknown.",
-        f"{now.year}-01-01",
-    )
-    counted = {Energy(each.get("energy", "electricity")) for each in answers.at("meters") or ()}
-    for energy in sorted(counted):
-        path = ("prices", len(answers.at("prices") or ()))
-        begun = {"from": answers.asides["from"], "energy": str(energy)}
-        begun |= {"vat": "0"} if answers.asides["prices"] == ALL_IN else {}
-        answers.tree.setdefault("prices", []).append(begun)
-        questions = _all_in if answers.asides["prices"] == ALL_IN else _parts
-        yield from questions(answers, path, energy)
+    yield _day_of(answers)
+    for energy in sorted(_counted(answers)):
+        yield from _entry(answers, kind, {"energy": energy})
+
+
+def new_prices(answers: Answers) -> Iterator[Step]:
+    """New prices from a day on: of each energy those that hold on that day are proposed, or stay."""
+    everyone = sorted({*map(_whose, answers.at("prices") or ()), *_counted(answers)})
+    yield Step("prices", "", partial(_which, everyone=everyone))
+    for whose in everyone:
+        if answers.asides[f"prices.{whose}"] != AS_IT_IS:
+            yield Step(f"prices {whose}", f"Prices: {whose}", partial(_followed, whose=whose))
+
+
+def _which(answers: Answers, *, everyone: Sequence[str]) -> Iterator[Question]:
+    yield _day_of(answers)
+    for whose in everyone:
+        entry = _in_force(answers, whose)
+        question = aside(answers, f"prices.{whose}", f"Prices: {whose}", _KINDS | {AS_IT_IS: ""})
+        yield replace(question, default=answers.asides.get(question.key, _kind(entry) if entry else ""))
+
+
+def _followed(answers: Answers, *, whose: str) -> Iterator[Question]:
+    """What is asked of an entry that follows the one in force."""
+    kind, entry = answers.asides[f"prices.{whose}"], _in_force(answers, whose) or {"energy": whose}
+    if kind != _kind(entry):
+        entry = {key: entry[key] for key in ("energy", "meters") if key in entry}
+    yield from _entry(answers, kind, entry)
+    *before, new = answers.at("prices")
+    stay = [each for each in before if _whose(each) != whose or str(each["from"]) < new["from"]]
+    answers.put(("prices",), [*stay, new])
 
 
 def changed_price(answers: Answers, place: int) -> Iterator[Question]:
@@ -67,9 +78,51 @@ def changed_price(answers: Answers, place: int) -> Iterator[Question]:
         partial(_take_begin, path=(*path, "from")),
         default=str(entry["from"]),
     )
-    is_all_in = _PARTS.isdisjoint({*entry, *entry.get("consumption", {})}) and entry.get("vat") in {"0", 0}
-    questions = _all_in if is_all_in else _parts
-    yield from questions(answers, path, Energy(entry.get("energy", "electricity")))
+    yield from _rest(answers, _kind(entry), path)
+
+
+def _day_of(answers: Answers) -> Question:
+    now = datetime.now(UTC).astimezone(BRUSSELS)
+    day = answers.asides.setdefault("from", f"{now.year}-01-01")
+    return Question(
+        "prices.from", "From which day do they hold", _take_day, "Before it, costs are unknown.", day
+    )
+
+
+def _counted(answers: Answers) -> set[str]:
+    """The energies that the meters count."""
+    return {each.get("energy", "electricity") for each in answers.at("meters") or ()}
+
+
+def _whose(entry: dict[str, Any]) -> str:
+    """Of which energy an entry is, and of which meters if not of all."""
+    return ", ".join([entry.get("energy") or "electricity", *(entry.get("meters") or ())])
+
+
+def _in_force(answers: Answers, whose: str) -> dict[str, Any] | None:
+    """The entry that holds on the day; before all of them, the first."""
+    entries = [each for each in answers.at("prices") or () if _whose(each) == whose]
+    entries.sort(key=lambda each: str(each["from"]))
+    begun = [each for each in entries if str(each["from"]) <= answers.asides["from"]]
+    return next(iter([*begun[-1:], *entries]), None)
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    parts = _PARTS.intersection({*entry, *entry.get("consumption", {})})
+    return ALL_IN if not parts and entry.get("vat") in {"0", 0} else PARTS
+
+
+def _entry(answers: Answers, kind: str, begun: dict[str, Any]) -> Iterator[Question]:
+    """Another entry, which begins with what is known of it."""
+    prices: list[dict[str, Any]] = answers.tree.setdefault("prices", [])
+    vat = {"vat": "0"} if kind == ALL_IN else {}
+    prices.append({**vat, **deepcopy(begun), "from": answers.asides["from"]})
+    yield from _rest(answers, kind, ("prices", len(prices) - 1))
+
+
+def _rest(answers: Answers, kind: str, path: KeyPath) -> Iterator[Question]:
+    questions = _all_in if kind == ALL_IN else _parts
+    yield from questions(answers, path, Energy(answers.at(*path, "energy") or "electricity"))
 
 
 def _all_in(answers: Answers, path: KeyPath, energy: Energy) -> Iterator[Question]:
@@ -175,8 +228,9 @@ def _number(text: str) -> str | None:
 def _take_day(answers: Answers, text: str) -> str | None:
     begin = _begin(text)
     entry = {"from": begin, "consumption": {"energy": "0"}, "vat": "0"}
+    before = answers.at("prices")
     problem = answers.try_to_put(("prices",), [entry])
-    answers.put(("prices",), None)
+    answers.put(("prices",), before)
     if problem is None:
         answers.asides["from"] = begin
     return problem

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
 
 from bridge.config import ScheduleSettings
 from bridge.setup import steps, tries
@@ -11,7 +10,7 @@ from bridge.setup.answers import Answers
 from bridge.setup.interview import Route
 from bridge.setup.meter_steps import NO, YES, files, meter, names
 from bridge.setup.place import Place
-from bridge.setup.prices import changed_price, price_questions
+from bridge.setup.prices import changed_price, new_prices
 from bridge.setup.questions import Question, Step
 from bridge.setup.sign_ins import SignIns
 
@@ -55,7 +54,7 @@ def section(name: str, place: Place, spoken: str, sign_ins: SignIns) -> Route:
         "account": lambda: _only(steps.account(sign_ins)),
         "meters": lambda: _another_meter(place.answers()),
         "names": lambda: _only(names()),
-        "prices": lambda: _only(Step("prices", "", _new_prices)),
+        "prices": lambda: new_prices,
         "broker": lambda: _only(steps.broker(tries.brokers_nearby(place.environ))),
         "statistics": lambda: steps.energy_dashboard,
         "schedule": lambda: _only(Step("schedule", "", _schedule)),
@@ -83,22 +82,6 @@ def _another_meter(before: Answers) -> Route:
         yield names()
 
     return of_account if before.at("fluvius", "portal") else of_files
-
-
-def _new_prices(answers: Answers) -> Iterator[Question]:
-    """From a day on; those before it stay."""
-    before: list[dict[str, Any]] = answers.at("prices") or []
-    yield from price_questions(answers, may_wait=False)
-    new: list[dict[str, Any]] = answers.at("prices") or []
-    if new:
-        counted = {each.get("energy", "electricity") for each in new}
-        stay = [
-            each
-            for each in before
-            if each.get("energy", "electricity") not in counted or str(each.get("from")) < new[0]["from"]
-        ]
-        new = stay + new
-    answers.put(("prices",), new or before)
 
 
 def _schedule(answers: Answers) -> Iterator[Question]:

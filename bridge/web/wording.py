@@ -9,6 +9,7 @@ from bridge.web.speech import Language, speech
 
 _METER = re.compile(r"Name of (electricity|gas) meter ([0-9]+)")
 _NEARBY = re.compile(r"Where readings are published\. Found nearby: (.+)\.")
+_PRICES = re.compile(r"Prices: (electricity|gas)(.*)")
 _NTH = re.compile(r"Meter ([0-9]+)")
 
 
@@ -18,6 +19,9 @@ def told(language: Language, text: str) -> str | None:
     if found := _METER.fullmatch(text):
         kind = say.gettext("electricity") if found[1] == "electricity" else say.gettext("gas")
         return say.gettext("Name of the meter %(ean)s (%(kind)s)") % {"ean": found[2], "kind": kind}
+    if found := _PRICES.fullmatch(text):
+        kind = say.gettext("electricity") if found[1] == "electricity" else say.gettext("gas")
+        return say.gettext("Prices: %(whose)s") % {"whose": kind + found[2]}
     if found := _NEARBY.fullmatch(text):
         if found[1] == "none":
             return say.gettext("Where readings are published. None was found nearby.")
@@ -146,6 +150,7 @@ def _words(language: Language) -> Mapping[str, str]:
         "the parts of the bill, as on the supplier's tariff card: exact, capacity tariff included": _(
             "The parts of the bill, as on the supplier's tariff card: exact, capacity tariff included."
         ),
+        "as it is": _("They stay as they are"),
         "From which day do they hold": _("From which day do they hold?"),
         "Before it, costs are unknown.": _("Before it, costs are as they were, or unknown."),
         "A kWh of electricity costs": _("A kWh of electricity costs"),

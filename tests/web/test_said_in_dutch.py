@@ -185,7 +185,8 @@ meters:
   - {{name: gas, ean: "{GAS["ean"]}", serial: "{GAS["serial"]}", energy: gas}}
 """
 GOOD = {
-    "prices": "parts",
+    "prices.electricity": "parts",
+    "prices.gas": "as it is",
     "statistics": "yes",
     "meters[2].ean": "541448820000000022",
     "prices.0.consumption.energy": "0.3",

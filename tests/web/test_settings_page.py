@@ -149,9 +149,9 @@ def test_what_changes_is_shown_with_all_keys_and_no_password(at_home: Newcomer, 
 
 def test_prices_from_a_day_on_come_beside_those_before(at_home: Newcomer) -> None:
     for day, price in ("2026-01-01", "0,31"), ("2026-06-01", "0.29 0.21"), ("2026-06-01", "0.28"):
-        at_home.look("/settings").press("change/prices").answer(prices="all-in")
-        assert "There is more to answer now" in at_home.words
-        at_home.answer(**{"from": day, "prices.0.consumption.energy": price}).answer(do="write")
+        at_home.look("/settings").press("change/prices").answer(**{"from": day}, electricity="all-in")
+        key = next(each for each in at_home.form("setup").fields if each.endswith("consumption.energy"))
+        at_home.answer(**{key: price}).answer(do="write")
     prices = load(at_home.place.file, {}).prices
     assert [(each.since, str(each.consumption.energy)) for each in prices] == [
         ("2026-01-01", "0.31"),
@@ -227,15 +227,13 @@ def test_an_entry_of_the_prices_is_removed_with_its_comment(at_home: Newcomer) -
     ],
 )
 def test_a_day_is_taken_as_people_write_it(at_home: Newcomer, typed: str, written: str) -> None:
-    at_home.look("/settings").press("change/prices").answer(prices="all-in")
-    answers = {"from": typed, "prices.0.consumption.energy": "0.31"}
-    assert "What will change" in at_home.answer(**answers).words
+    at_home.look("/settings").press("change/prices").answer(**{"from": typed}, electricity="all-in")
+    assert "What will change" in at_home.answer(**{"prices.0.consumption.energy": "0.31"}).words
     assert written in at_home.words
 
 
 def test_a_day_that_is_none_is_said(at_home: Newcomer) -> None:
-    at_home.look("/settings").press("change/prices").answer(prices="all-in")
-    at_home.answer(**{"from": "31/02/2026", "prices.0.consumption.energy": "0.31"})
+    at_home.look("/settings").press("change/prices").answer(**{"from": "31/02/2026"}, electricity="all-in")
     assert 'class="bad"' in at_home.page.text
     assert 'value="31/02/2026"' in at_home.page.text
 
@@ -245,14 +243,14 @@ def test_the_day_that_is_proposed_stands_as_people_write_it(
     at_home: Newcomer, language: str, begin: str
 ) -> None:
     at_home.browser.session.headers["Accept-Language"] = language
-    at_home.look("/settings").press("change/prices").answer(prices="all-in")
+    at_home.look("/settings").press("change/prices")
     assert f'name="prices.from" type="text" value="{begin}' in at_home.page.text
 
 
 def test_prices_that_are_added_do_not_wait(at_home: Newcomer) -> None:
     at_home.look("/settings").press("change/prices")
     assert "Later" not in at_home.words
-    assert set(at_home.form("setup").choices["prices"]) == {"all-in", "parts"}
+    assert set(at_home.form("setup").choices["prices.electricity"]) == {"all-in", "parts", "as it is"}
 
 
 def test_a_meter_comes_and_goes(at_home: Newcomer) -> None:

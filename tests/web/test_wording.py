@@ -61,12 +61,13 @@ def test_no_question_of_the_first_start_stays_as_it_is_in_a_terminal(
 def test_nor_one_of_the_settings(tmp_path: Path, name: str) -> None:
     place = Place(tmp_path / "fluvius2mqtt.yaml", {})
     answers = place.answers()
-    answers.asides["statistics"] = "yes"
-    answers.tree["meters"] = [HOME]
-    step = next(section(name, place, "en", SIGN_INS)(answers))
-    assert title("nl", step)
-    asked = [*of_step(step)]
-    for question in step.questions(answers):
-        asked += of_question(question)
-        question.take(answers, question.default)
+    answers.asides |= {"statistics": "yes", "prices.electricity": "parts", "prices.gas": "all-in"}
+    answers.tree["meters"] = [HOME, GAS]
+    asked: list[str] = []
+    for step in section(name, place, "en", SIGN_INS)(answers):
+        assert title("nl", step)
+        asked += of_step(step)
+        for question in step.questions(answers):
+            asked += of_question(question)
+            question.take(answers, question.default)
     assert [text for text in asked if told("en", text) is None] == []
