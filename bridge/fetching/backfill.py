@@ -201,7 +201,7 @@ class Backfiller:
         ]
         for line in lines:
             log.info("%s: %s", meter.name, line)
-        found = any(day.daily for day in plan.facts.values())
+        found = any(day.complete if plan.odd else day.daily for day in plan.facts.values())
         return self._ended(
             replace(backfill, done=backfill.of_all), "done" if found else "failed", "\n".join(lines)
         )

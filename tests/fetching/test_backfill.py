@@ -179,6 +179,18 @@ def test_nothing_but_odd_answers_end_it_soon(desk: World) -> None:
     assert desk.simulator.count("readings") <= 3
 
 
+def test_a_span_of_which_nothing_is_complete_for_odd_answers_could_not_be_fetched(desk: World) -> None:
+    desk.simulator.fault("odd-json", where="readings-interval")
+    begin(desk, date(2026, 11, 16), date(2026, 11, 17))
+    job = work(desk)
+    assert job
+    assert job.words == (
+        "2 days from 2026-11-16 to 2026-11-17: none complete\n"
+        "missing: 2026-11-16 to 2026-11-17, 2 days: Fluvius's answer could not be understood; try again later"
+    )
+    assert job.state == "failed"
+
+
 @pytest.mark.parametrize("fault", ["server-error", "too-many-requests", "maintenance", "cut", "stall"])
 def test_trouble_in_the_middle_is_left_alone_and_then_goes_on(
     desk: World, fault: str, monkeypatch: pytest.MonkeyPatch
