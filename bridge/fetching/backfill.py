@@ -149,6 +149,7 @@ class Backfiller:
             except NotYourMeter as error:  # or not of that time: another meter may have hung there
                 words = str(error)
                 self._history.keep(meter, [], question)
+                self._history.note_as_refused(question)
             except ShapeChanged as error:
                 failure = self._passed_over(meter, question, error)
         backfill = replace(backfill, step=_in_words(meter, question))

@@ -27,7 +27,8 @@ class History:
     def __init__(self, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self._ledger, self._now = ledger, now
         self._known: tuple[object, dict[date, DayFacts]] = (None, {})  # what makes a span, and its days
-        self._odd: set[date] = set()  # days, and first days of spans, that were answered oddly in this run
+        self._odd: set[Question] = set()  # in this run
+        self._refused: set[Question] = set()
 
     def plan(self, meter: Meter, backfill: Backfill) -> Plan:
         """What is to be asked of a backfill's days, within the meter's bounds and mandate."""
@@ -36,10 +37,16 @@ class History:
         if self._known[0] != (key := (backfill.number, meter, first, last)):
             days = meterday.span(*meterday.span_within(meter, first, last))
             self._known = key, {day.date: day for day in self._ledger.days.facts(meter, days, self._now())}
-            self._odd.clear()
+            self._forget_answers()
         settled = meterday.latest_settled(backfill.begun_at, meter.energy)  # whenever it was asked for since
         return Plan(
-            self._known[1], backfill.answered, backfill.begun_at, _is_at_once(meter), self._odd, settled
+            self._known[1],
+            backfill.answered,
+            backfill.begun_at,
+            _is_at_once(meter),
+            self._odd,
+            self._refused,
+            settled,
         )
 
     def keep(self, meter: Meter, readings: Sequence[Reading], question: Question) -> None:
@@ -71,16 +78,24 @@ class History:
 
     def note_as_odd(self, question: Question) -> None:
         """Its answer could not be understood: it is not asked again in this run."""
-        self._odd.add(question.first)
+        self._odd.add(question)
+
+    def note_as_refused(self, question: Question) -> None:
+        """Fluvius did not allow it: its days have nothing."""
+        self._refused.add(question)
 
     def is_odd(self, question: Question) -> bool:
         """Whether that was noted."""
-        return question.first in self._odd
+        return question in self._odd
 
     def forget(self) -> None:
         """Read the ledger again before the next question."""
         self._known = (None, {})
+        self._forget_answers()
+
+    def _forget_answers(self) -> None:
         self._odd.clear()
+        self._refused.clear()
 
 
 def _is_at_once(meter: Meter) -> bool:

@@ -79,7 +79,8 @@ class Plan:
     answered: Collection[date]  # the first days of those spans that were asked for
     begun_at: datetime  # aware; what was asked for before may have come since
     at_once: bool  # intervals come with the days, or may not be asked for
-    odd: Collection[date] = ()  # answered in a way that cannot be understood: not to be asked again now
+    odd: Collection[Question] = ()  # answered in a way that cannot be understood: not to be asked again now
+    refused: Collection[Question] = ()  # Fluvius did not allow them
     settled: date = date.max  # the newest day of which nothing more will come
 
     def spans(self) -> list[tuple[date, date]]:
@@ -130,6 +131,13 @@ class Plan:
         days = self.days_with_amounts()
         return {days[place] for place in silences(*self._of_days())}
 
+    def is_among(self, questions: Collection[Question], day: DayFacts) -> bool:
+        """Whether one of some questions was about what a day lacks."""
+        lacks_amounts = self.at_once or not day.daily
+        return any(
+            each.first <= day.date <= each.last and (each.of_intervals or lacks_amounts) for each in questions
+        )
+
     def _of_spans(self) -> tuple[Heard, int, int]:
         """What `next_to_ask` takes, for the spans."""
         return self.spans_heard(), LEAP_OF_SPANS, sum(first <= self.settled for first, _ in self.spans())
@@ -141,12 +149,14 @@ class Plan:
 
     def _span_heard(self, first: date, last: date) -> bool | None:
         days = [self.facts[day] for day in meterday.span(first, last)]
-        if first in self.odd or all(day.complete if self.at_once else day.daily for day in days):
+        if Question(first, last) in self.odd or all(
+            day.complete if self.at_once else day.daily for day in days
+        ):
             return True
         return any(day.daily for day in days) if first in self.answered else None
 
     def _day_heard(self, day: DayFacts) -> bool | None:
-        if day.date in self.odd or _has_intervals(day):
+        if Question(day.date, day.date, of_intervals=True) in self.odd or _has_intervals(day):
             return True
         asked = day.asked_at is not None and day.asked_at >= self.begun_at
         return bool(day.interval_count) if asked else None
@@ -188,11 +198,8 @@ def in_words(plan: Plan, energy: Energy, now: datetime) -> list[str]:
     if bare:
         found += f", {bare} of them without {INTERVALS[energy]}"
     first = next((day for day, facts in plan.facts.items() if facts.daily), None)
-    reasons = (
-        (day, _ODD if day in plan.odd and not facts.complete else _reason(facts, first, energy, now))
-        for day, facts in plan.facts.items()
-    )
-    groups = list(_grouped((day, reason) for day, reason in reasons if reason))
+    missing = ((day, facts) for day, facts in plan.facts.items() if not facts.complete)
+    groups = list(_grouped((day, _reason(plan, facts, first, energy, now)) for day, facts in missing))
     lines = [f"missing: {_from_to(days)}: {reason}" for days, reason in groups[:LISTED]]
     if rest := sum(len(days) for days, _ in groups[LISTED:]):
         lines.append(f"missing: {rest} more days")
@@ -207,13 +214,13 @@ _ODD = "Fluvius's answer could not be understood; try again later"
 INTERVALS = {Energy.ELECTRICITY: "quarter-hours", Energy.GAS: "hours"}
 
 
-def _reason(day: DayFacts, first: date | None, energy: Energy, now: datetime) -> str | None:
+def _reason(plan: Plan, day: DayFacts, first: date | None, energy: Energy, now: datetime) -> str:
     """Why a day is not complete."""
-    if day.complete:
-        return None
+    if plan.is_among(plan.odd, day):
+        return _ODD
     if not day.daily:
         if not meterday.is_late(day.date, energy, now):
-            return "not published yet"
+            return "Fluvius refused it" if plan.is_among(plan.refused, day) else "not published yet"
         before = first is None or day.date < first
         return (
             "Fluvius has nothing for that time; was the meter installed then?"

@@ -191,6 +191,22 @@ def test_a_span_of_which_nothing_is_complete_for_odd_answers_could_not_be_fetche
     assert job.state == "failed"
 
 
+def test_of_amounts_that_could_not_be_understood_every_day_says_so(desk: World) -> None:
+    desk.simulator.fault("odd-json", where="readings-day")
+    begin(desk, date(2026, 11, 1))
+    job = work(desk)
+    assert job
+    assert "missing: 2026-11-01 to 2026-11-20, 20 days: Fluvius's answer could not be" in (job.words or "")
+
+
+def test_days_that_fluvius_refused_are_not_said_to_be_published_later(desk: World) -> None:
+    desk.simulator.fault("forbidden", where="readings")
+    begin(desk, LAST)
+    job = work(desk)
+    assert job
+    assert (job.words or "").endswith("missing: 2026-11-20: Fluvius refused it")
+
+
 @pytest.mark.parametrize("fault", ["server-error", "too-many-requests", "maintenance", "cut", "stall"])
 def test_trouble_in_the_middle_is_left_alone_and_then_goes_on(
     desk: World, fault: str, monkeypatch: pytest.MonkeyPatch
