@@ -157,7 +157,7 @@ class Store:
                 why = (
                     "the disk is full: make room"
                     if is_full(self._path)
-                    else f"{error}: let this user write there"
+                    else f"{getattr(error, 'strerror', None) or error}: let this user write there"
                 )
                 raise LedgerError(
                     f"an older ledger is copied to {copy} first, which fails ({why})"

@@ -19,6 +19,7 @@ _INVISIBLE = {
     "Cf",
     "Cs",
 }  # turns of direction and joiners (an emoji of several shows as several), half characters
+_NUMBER = re.compile(r"\[Errno -?[0-9]+\] ")  # which the system has for what it says
 _BEGIN_A_FORMULA = tuple("=+-@\t\r")
 
 
@@ -56,7 +57,7 @@ class Quoting(ForTheUser):
     """An error that may quote others in its message, which is cleaned and so may be shown anywhere."""
 
     def __init__(self, message: object) -> None:
-        super().__init__(clean(message))
+        super().__init__(clean(_NUMBER.sub("", str(message))))
 
 
 def _shown(text: str) -> str:

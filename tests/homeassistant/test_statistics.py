@@ -521,6 +521,15 @@ def test_something_else_than_home_assistant_answers(
     assert "cannot be reached" in caplog.text
 
 
+def test_that_home_assistant_is_not_there_is_said_in_words(
+    desk: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = "ws://127.0.0.1:1/api/websocket"
+    desk.changes["homeassistant.statistics"] = {"url": address, "token": TOKEN}
+    desk.once()
+    assert "Home Assistant at 127.0.0.1:1 cannot be reached: Connection refused" in caplog.text
+
+
 def test_the_bridge_stops_while_home_assistant_is_silent(world: World, core: Core, home: World) -> None:
     core.is_silent = True
     home.changes |= world.changes

@@ -35,6 +35,7 @@ class Ended:
         assert "Traceback" not in out + error, error
         assert PASSWORD not in out + error
         assert "Error:" not in out + error, error
+        assert "[Errno" not in out + error, error
 
     @property
     def complaint(self) -> list[str]:
