@@ -189,7 +189,8 @@ def _array(answers: Iterable[str]) -> Iterator[str]:
 def _object(arrays: dict[str, Iterator[str]]) -> Iterator[str]:
     before = "{"
     for name, array in arrays.items():
-        yield f'{before}"{name}": '
+        begin = next(array)  # with the first answer: where there is none, nothing is written
+        yield f'{before}"{name}": {begin}'
         yield from array
         before = ",\n"
     yield "}"

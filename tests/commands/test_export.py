@@ -595,7 +595,7 @@ def test_a_refused_password_is_tried_twice_a_day_at_most(reader: Reader) -> None
     reader.world.password = "wrong"
     for _ in range(5):
         ended = reader.types(*RAW)
-        assert (ended.status, len(ended.complaint)) == (REFUSED, 1)
+        assert (ended.status, ended.out, len(ended.complaint)) == (REFUSED, "", 1)
     assert "at most twice a day: not before" in ended.complaint[0]
     assert reader.simulator.count("self-asserted") == 2
 
