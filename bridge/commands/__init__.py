@@ -36,7 +36,10 @@ _COMMANDS = {  # each a module here, with `add_arguments(parser)` and `command(a
     "healthcheck": "for the container: exit 0 while the running bridge is healthy",
     "schema": "the configuration's JSON Schema, for editors",
 }
-_CONFIG = "the configuration (default: fluvius2mqtt.yaml here, then in ~/.config, then in /config)"
+_CONFIG = (
+    "the configuration (default: fluvius2mqtt.yaml here, then in ~/.config/fluvius2mqtt, ~/.config and"
+    " /config)"
+)
 _VERBOSE = "say more of what is done"
 
 

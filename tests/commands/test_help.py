@@ -36,6 +36,13 @@ def test_every_help_names_the_common_options_and_has_examples(
     assert f"For example:\n  fluvius2mqtt {name}" in ended.out
 
 
+def test_help_names_the_folders_in_which_the_configuration_is_looked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = " ".join(typed_here(capsys, "run", "--help").out.split())
+    assert "here, then in ~/.config/fluvius2mqtt, ~/.config and /config" in words
+
+
 @pytest.mark.parametrize("name", ["", *NAMES])
 def test_every_help_fits_into_80_columns(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
