@@ -1,10 +1,11 @@
 """Every kilowatt-hour at the hour it was used: how a day's amounts are spread over its hours."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from bridge.metering.agreement import flow_of
 from bridge.metering.model import Register, Tariff
 
 Amounts = Mapping[Register, Decimal]
@@ -40,18 +41,21 @@ def spread(day: HourlyDay) -> dict[Register, dict[datetime, Decimal]]:
 def _spread(day: HourlyDay, register: Register, amount: Decimal) -> dict[datetime, Decimal]:
     counted = {day.start: Decimal(0)}
     for hour, amounts in sorted(day.hours.items()):
-        tariffs = {
-            each.tariff: part
-            for each, part in amounts.items()
-            if (each.direction, each.unit) == (register.direction, register.unit)
-        }
-        if tariffs:
-            counted[hour] = (
-                sum(tariffs.values(), Decimal(0))
-                if register.tariff is Tariff.TOTAL
-                else tariffs.get(register.tariff, Decimal(0))
-            )
+        flow = {each: part for each, part in amounts.items() if flow_of(each) == flow_of(register)}
+        if flow:
+            its = (flow[each] for each in parts_of(register, flow, day.daily))
+            counted[hour] = sum(its, Decimal(0))
     return settled(counted, amount)
+
+
+def parts_of(register: Register, flow: Iterable[Register], daily: Amounts) -> list[Register]:
+    """Which registers of a flow's intervals count what a register of the day does.
+
+    A total has the tariffs too, but for those that the day has beside it: on the day on which a meter with a
+    single tariff is exchanged for one with two.
+    """
+    is_total = register.tariff is Tariff.TOTAL
+    return [each for each in flow if each == register or (is_total and each not in daily)]
 
 
 def settled(hours: Mapping[datetime, Decimal], amount: Decimal) -> dict[datetime, Decimal]:

@@ -3,7 +3,7 @@
 What is unknown is NaN on the way, which spreads through sums by itself, and None when it is handed out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, localcontext
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from bridge.metering import meterday
 from bridge.metering.contract import Contract, Dynamic, Part, Per, Rate, Span, Timeline, price_of
-from bridge.metering.hours import Amounts, settled
+from bridge.metering.hours import Amounts, parts_of, settled
 from bridge.metering.model import Direction, Energy, Meter, Register, Tariff, Unit
 
 DayAhead = Mapping[datetime, Decimal]  # EUR/kWh by quarter-hour; an hourly price stands there four times
@@ -134,9 +134,8 @@ class _Pricing:
         hours = sorted({self._first}.union(*hourly.values()))
         is_whole = self._is_whole(daily, flow)
         for register, amount in daily.items():
-            is_total = register.tariff is Tariff.TOTAL
-            intervals = _together(flow.values()) if is_total else flow.get(register, {})
-            known = _together(hourly.values()) if is_total else hourly.get(register, {})
+            its = parts_of(register, flow, daily)
+            intervals, known = (_together([each[part] for part in its]) for each in (flow, hourly))
             of_hours = settled({hour: known.get(hour, _NOTHING) for hour in hours}, amount)
             yield register, _Counted(of_hours, intervals, is_whole)
 
@@ -249,7 +248,9 @@ def _of_flow(amounts: Mapping[Register, _Any], direction: Direction) -> dict[Reg
     }
 
 
-def _together(columns: Iterable[Mapping[datetime, Decimal]]) -> dict[datetime, Decimal]:
+def _together(columns: Sequence[Mapping[datetime, Decimal]]) -> Mapping[datetime, Decimal]:
+    if len(columns) == 1:
+        return columns[0]
     sums: dict[datetime, Decimal] = {}
     for column in columns:
         for start, amount in column.items():

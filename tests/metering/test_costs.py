@@ -462,6 +462,19 @@ def test_a_day_in_total_has_its_dynamic_price_from_intervals_by_tariff_and_not_t
     assert day.why == {Why.NO_INTERVALS}
 
 
+def test_a_meter_exchanged_at_noon_for_one_with_two_tariffs_has_each_quarter_hour_priced_once() -> None:
+    slots = slots_of(MAY_1)
+    amount = Decimal("0.25")
+    tariffs = [(TOTAL, slots[:48]), (HIGH, slots[48:88]), (LOW, slots[88:])]
+    intervals = {register: dict.fromkeys(starts, amount) for register, starts in tariffs}
+    daily = {register: amount * len(starts) for register, starts in tariffs}
+    day_ahead = {start: Decimal(place) for place, start in enumerate(slots)}
+    dynamic = replace(FLAT, energy=DYNAMIC, vat=Decimal(0))
+    day = cost(CountedDay(MAY_1, daily, intervals), dynamic, day_ahead=day_ahead)
+    assert day.parts[Part.ENERGY] == sum(2 * price + DYNAMIC.base for price in day_ahead.values()) * amount
+    assert [hour for hour, each in day.hours[TOTAL].items() if each] == slots[:48:4]
+
+
 def test_vat_of_zero_is_zero_even_on_what_is_unknown() -> None:
     free = replace(FLAT, energy=DYNAMIC, vat=Decimal(0))
     assert parts(cost(day_of(total=every("0.25")), free)) == [None, "1.2000", "1.2000", "0.0000", "0.0000"]

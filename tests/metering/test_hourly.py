@@ -51,6 +51,16 @@ def test_a_total_counts_hours_of_both_tariffs() -> None:
     assert found == {TOTAL: {hour(0): Decimal("0.4"), hour(9): Decimal("0.6")}}
 
 
+def test_a_total_beside_its_tariffs_counts_its_own_hours_alone() -> None:
+    hours = {hour(0): amounts(total="0.4"), hour(13): amounts(high="0.5"), hour(23): amounts(low="0.1")}
+    found = spread(HourlyDay(START, amounts(total="0.4", high="0.5", low="0.1"), hours))
+    assert {register: [of[hour(number)] for number in (0, 13, 23)] for register, of in found.items()} == {
+        TOTAL: [Decimal("0.4"), 0, 0],
+        HIGH: [0, Decimal("0.5"), 0],
+        LOW: [0, 0, Decimal("0.1")],
+    }
+
+
 def test_directions_and_units_do_not_mix() -> None:
     hours = {hour(3): amounts(total="1", volume="0.1", injected="5")}
     found = spread(HourlyDay(START, amounts(total="1", volume="0.1"), hours))
