@@ -474,6 +474,19 @@ def test_costs_of_days_add_up_to_their_month(ledger: Ledger) -> None:
     assert sum(row.costs is not None for row in period.rows) == 3
 
 
+def test_two_years_are_compared_by_what_the_days_cost_that_have_a_price_both_times(ledger: Ledger) -> None:
+    only_days(ledger, a_year_of(BOTH, date(2025, 11, 1), DAY))
+    since = meterday.start_of(date(2025, 11, 16), Energy.ELECTRICITY)
+    prices = Timeline((replace(FIXED, since=since, capacity=None),))
+    ledger.costs.bring_up_to_date(HOME, prices)
+    compared = periods.month(history(ledger, timeline=prices), date(2026, 11, 1)).comparison
+    assert compared
+    assert compared.this.costs
+    assert compared.that.costs
+    assert (compared.this.days, compared.this.costs.days, compared.that.costs.days) == (20, 5, 5)
+    assert compared.this.costs.total == compared.that.costs.total
+
+
 def test_what_something_cost_is_unknown_where_a_price_is(ledger: Ledger) -> None:
     whole_day(ledger, BOTH)
     dynamic = Dynamic(Decimal(1), Decimal(0), Per.QUARTER_HOUR)

@@ -127,7 +127,7 @@ class Comparison:
 
     rows: tuple[Sum | None, ...]  # the days or months of then, beside those of now; None on 29 February
     this: Sum  # now,
-    that: Sum  # and then: the days alone that are complete both times
+    that: Sum  # and then: the days alone that are complete both times; costs: that have a price both times
     is_whole: bool  # these are all days of the span; else the two sums are of the same part of it
 
 

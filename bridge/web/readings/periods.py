@@ -1,6 +1,6 @@
 """Months, years and all of them out of the ledger, for their pages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -99,10 +99,15 @@ def _comparison(history: History, period: Period, by: By, billed: Billed) -> Com
     now = history.records.calendar.counted(history.meter, period.sum.first, period.sum.last, By.DAY)
     then = history.records.calendar.counted(history.meter, before.sum.first, before.sum.last, By.DAY)
     both = {day: span[0] for day in now if (span := _a_year_before(day, day)) and span[0] in then}
+    priced = {day: that for day, that in both.items() if day in billed and that in billed_before}
     return Comparison(
         rows=tuple(span and by_first[span[0]] for span in spans),
-        this=_alone(period.sum, {day: now[day] for day in both}, billed),
-        that=_alone(before.sum, {day: then[day] for day in both.values()}, billed_before),
+        this=_alone(period.sum, [now[day] for day in both], [billed[day] for day in priced]),
+        that=_alone(
+            before.sum,
+            [then[day] for day in both.values()],
+            [billed_before[day] for day in priced.values()],
+        ),
         is_whole=len(both) == (period.sum.last - period.sum.first).days + 1,
     )
 
@@ -120,9 +125,9 @@ def _a_year_before(first: date, last: date) -> Span | None:
     return begin, begin if first == last else meterday.last_of(begin)
 
 
-def _alone(whole: Sum, days: Mapping[date, Counted], billed: Billed) -> Sum:
-    """Some complete days of a span, as if there were no others."""
-    every = together(days.values())
+def _alone(whole: Sum, days: Sequence[Counted], billed: Iterable[BilledDay]) -> Sum:
+    """Some complete days of a span, and what some of them cost, as if there were no others."""
+    every = together(days)
     return Sum(
         whole.first,
         whole.last,
@@ -131,5 +136,5 @@ def _alone(whole: Sum, days: Mapping[date, Counted], billed: Billed) -> Sum:
         0,
         every.corrected,
         amounts_of(every.amounts) if days else None,
-        costs_of(bill for day, bill in billed.items() if day in days),
+        costs_of(billed),
     )
