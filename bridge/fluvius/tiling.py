@@ -19,9 +19,6 @@ from bridge.metering.model import Energy, Reading, Register, Tariff
 _SHORTEST, _LONGEST = timedelta(hours=23), timedelta(hours=25)
 _AN_INSTANT = timedelta(microseconds=1)
 
-InForce = Mapping[tuple[str, datetime, agreement.Flow], Tariff]
-"""The tariff that was in force in an interval of which the total is read: by serial, start and flow."""
-
 
 @dataclass
 class Days:
@@ -54,15 +51,12 @@ def stands_for(span: Span, energy: Energy) -> Span | None:
     return _span_of(named(span, energy), energy)
 
 
-def to_meter_days(
-    readings: Sequence[Reading], energy: Energy, in_force: InForce | None = None, *, by_middle: bool = True
-) -> Days:
+def to_meter_days(readings: Sequence[Reading], energy: Energy, *, by_middle: bool = True) -> Days:
     """Other days than ours to ours; what is of ours stays as it is.
 
     Args:
         readings: what one connection, or one installation behind it, counted; perhaps by several meters.
         energy: what is counted.
-        in_force: by which the totals of intervals become those of tariffs.
         by_middle: whether a day without its intervals counts at all.
     """
     length = meterday.interval_length(energy)
@@ -86,7 +80,7 @@ def to_meter_days(
         if any(_is_contradicted(given[span], intervals, span, energy) for span in spans):
             found.contradicted.add(day)
         elif all(counted):
-            parts = _by_tariff([each for slot in counted for each in slot], in_force or {})
+            parts = [each for slot in counted for each in slot]
             found.readings += _added_up(day, energy, parts, of_the_day)
         else:
             found.undecided |= {day} if any(counted) else set()
@@ -142,22 +136,6 @@ def _added_up(
         and (each.serial, each.register) not in parts
     }
     return [*silent.values(), *(_sum(each, span) for each in parts.values())]
-
-
-def _by_tariff(counted: Sequence[Reading], in_force: InForce) -> list[Reading]:
-    """Intervals by tariff, where that of every one is known."""
-    keys = [(each.serial, each.start, flow_of(each.register)) for each in counted]
-    unknown = {
-        (serial, flow)
-        for (serial, start, flow), each in zip(keys, counted, strict=True)
-        if each.register.tariff is Tariff.TOTAL and (serial, start, flow) not in in_force
-    }
-    return [
-        each
-        if each.register.tariff is not Tariff.TOTAL or (key[0], key[2]) in unknown
-        else each._replace(register=each.register._replace(tariff=in_force[key]))
-        for key, each in zip(keys, counted, strict=True)
-    ]
 
 
 def _sum(parts: Sequence[Reading], span: Span) -> Reading:

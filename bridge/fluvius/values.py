@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from bridge.metering.model import MAX_AMOUNT, Direction, Register, Tariff, Unit
 
@@ -82,15 +82,30 @@ def is_final(calorific_value: Any) -> bool | None:
     return True if word in _FINAL else False if word in _PROVISIONAL else None
 
 
-def without_double_totals(amounts: Mapping[Register, Decimal]) -> Sequence[Register]:
+class Counting(NamedTuple):
+    """Which of the registers of a slot count."""
+
+    counted: Sequence[Register]
+    summed: Sequence[Sequence[Register]]  # each total that does not, with its two parts
+    alone: Mapping[Register, Register]  # each total that counts in the place of one part, and this part
+
+
+def without_double_totals(amounts: Mapping[Register, Decimal], *, is_day: bool) -> Sequence[Register]:
     """The registers that count: a total beside both of its parts would count twice; beside one, it says more.
+
+    In an interval it says less than a part of the same amount, which is then the tariff in force. Of a day it
+    says besides that nothing else is to come.
 
     Raises:
         NotUnderstood: the parts do not add up to the total.
     """
-    counted, summed = counting(tuple(amounts))
+    counted, summed, alone = counting(tuple(amounts))
     check_totals(amounts, summed)
-    return counted
+    if is_day or not alone:
+        return counted
+    return [
+        alone[each] if each in alone and amounts[alone[each]] == amounts[each] else each for each in counted
+    ]
 
 
 def check_totals(amounts: Mapping[Register, Decimal], summed: Sequence[Sequence[Register]]) -> None:
@@ -105,13 +120,16 @@ def check_totals(amounts: Mapping[Register, Decimal], summed: Sequence[Sequence[
 
 
 @lru_cache(maxsize=256)  # few meters have other registers than most
-def counting(registers: Sequence[Register]) -> tuple[Sequence[Register], Sequence[Sequence[Register]]]:
-    """The registers that count, of some; and each total that does not, with its parts."""
-    counted, summed = set(registers), []
-    for total, (high, low) in _PARTS.items():
-        if {total, high, low} <= counted:
-            summed.append((total, high, low))
+def counting(registers: Sequence[Register]) -> Counting:
+    """Which of some registers count, as far as that can be said without their amounts."""
+    counted, summed = set(registers), list[Sequence[Register]]()
+    alone: dict[Register, Register] = {}
+    for total, parts in _PARTS.items():
+        known = counted.intersection(parts) if total in counted else ()
+        if len(known) == 2:
+            summed.append((total, *parts))
             counted.remove(total)
-        elif total in counted:
-            counted -= {high, low}
-    return sorted(counted), summed
+        elif known:
+            (alone[total],) = known
+            counted.remove(alone[total])
+    return Counting(sorted(counted), summed, alone)

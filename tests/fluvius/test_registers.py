@@ -34,14 +34,18 @@ def on_the_portal(*values: dict[str, Any], span: Any = DAY) -> slots.Slots:
     return slots.read([slot], {span}, "1")
 
 
-def by_the_api(offtake: dict[str, Any], **content: Any) -> headpoints.Found:
-    slot = {"start": DAY[0].isoformat(), "end": DAY[1].isoformat(), "measurements": [{"offtake": offtake}]}
-    point = {"$type": "metering-on-headpoint", "dailyEnergy": [slot], **content}
+def by_the_api(offtake: dict[str, Any], span: Any = DAY, **content: Any) -> headpoints.Found:
+    slot = {"start": span[0].isoformat(), "end": span[1].isoformat(), "measurements": [{"offtake": offtake}]}
+    energy = "dailyEnergy" if span == DAY else "quarterHourlyEnergy"
+    point = {"$type": "metering-on-headpoint", energy: [slot], **content}
     return headpoints.read({"headpoint": point}, Meter("m", HOME["ean"], Energy.ELECTRICITY))
 
 
 def register(amount: str, unit: str = "kWh") -> dict[str, Any]:
     return {"value": Decimal(amount), "unit": unit, "validationState": "VAL"}
+
+
+NULL = {"value": None, "unit": "kWh", "validationState": None}
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,26 @@ def test_reactive_energy_is_left_out_and_said_by_the_api() -> None:
     assert [each.amount for each in found.readings] == [Decimal(5)]
     assert found.left_out == {"offtake reactive"}
     assert found.is_whole
+
+
+@pytest.mark.parametrize(
+    ("span", "high", "total", "tariff"),
+    [
+        (QUARTER, "0.3", "0.3", Tariff.HIGH),
+        (QUARTER, "0", "0", Tariff.HIGH),
+        (QUARTER, "0", "0.3", Tariff.TOTAL),
+        (QUARTER, "0.2", "0.3", Tariff.TOTAL),
+        (DAY, "5", "5", Tariff.TOTAL),  # which says that there is no low tariff to wait for
+    ],
+)
+def test_a_quarter_hour_that_is_all_of_one_tariff_has_that_tariff(
+    span: Any, high: str, total: str, tariff: Tariff
+) -> None:
+    expected = [(of_kwh(CONSUMED, tariff), Decimal(total))]
+    on_the_page = on_the_portal(value(high, 1, 1), value(total, 0, 1), span=span)
+    assert [(each.register, each.amount) for each in on_the_page.readings] == expected
+    by_mandate = by_the_api({"day": register(high), "night": NULL, "total": register(total)}, span)
+    assert [(each.register, each.amount) for each in by_mandate.readings] == expected
 
 
 def test_an_unknown_part_beside_a_total_is_left_out_and_said() -> None:

@@ -24,6 +24,7 @@ from bridge.metering.model import BRUSSELS, Direction, Energy, Meter, Reading, R
 from bridge.service import bridge as service
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.provider import HOME_EAN, Provider
 from tests.rig.recorder import (
     FIRST,
     HIGH,
@@ -53,6 +54,12 @@ def test_each_direction_and_tariff_of_a_meter_hour_by_hour(world: World, core: C
         "has_mean": False,
         "mean_type": 0,
     }
+
+
+def test_each_hour_of_a_service_providers_customer(world: World, core: Core) -> None:
+    Provider(world).only(HOME_EAN)
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST)
 
 
 def test_gas_in_kwh_and_in_cubic_metres(world: World, core: Core) -> None:

@@ -15,6 +15,7 @@ import pytest
 from bridge.metering.model import BRUSSELS
 from tests.rig.core import TOKEN, Core
 from tests.rig.mosquitto import Mosquitto, eventually
+from tests.rig.provider import HOME_EAN, Provider
 from tests.rig.world import GAS, HOME, SHED, World, says
 
 CONSUMPTION, INJECTION = 1, 2  # as the simulator calls them
@@ -140,6 +141,20 @@ def test_a_dynamic_contract_prices_each_quarter_hour_by_the_market(
     assert said["energy"] == rounded(dynamic_energy(priced))
     assert said["compensation"] == rounded(dynamic_energy(priced, direction=INJECTION))
     assert priced.simulator.count("day-ahead") == 1
+
+
+@pytest.mark.parametrize("registers", ["all", "day-night"])
+def test_a_dynamic_contract_of_a_service_providers_customer_is_no_other(
+    priced: World, mosquitto: Mosquitto, registers: Any
+) -> None:
+    provider = Provider(priced)
+    provider.only(HOME_EAN)
+    provider.api.shape(HOME_EAN, registers=registers)
+    priced.changes["prices"] = [DYNAMIC]
+    priced.once()
+    said = costs(mosquitto, name=HOME_EAN)
+    assert said["energy"] == rounded(dynamic_energy(priced))
+    assert said["compensation"] == rounded(dynamic_energy(priced, direction=INJECTION))
 
 
 def test_what_was_used_is_unknown_and_not_free_while_its_price_is(

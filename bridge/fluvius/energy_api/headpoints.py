@@ -16,12 +16,11 @@ from typing import Any
 
 from bridge.fluvius import limits, tiling, values
 from bridge.fluvius.energy_api.mandates import ENERGY_TYPES
-from bridge.fluvius.energy_api.registers import Form, form_of, words_of
+from bridge.fluvius.energy_api.registers import Form, Kept, form_of, words_of
 from bridge.fluvius.errors import ShapeChanged
 from bridge.fluvius.values import NotThereYet, NotUnderstood, Span
 from bridge.metering import meterday
-from bridge.metering.agreement import Flow, flow_of
-from bridge.metering.model import Energy, Meter, Reading, Register, Tariff, Unit
+from bridge.metering.model import Energy, Meter, Reading, Register, Unit
 from bridge.text.foreign import LONGEST_NAME, clean
 
 _SHAPES = {"metering-on-meter", "metering-on-headpoint", "metering-on-headpoint-and-meter"}
@@ -113,7 +112,6 @@ class _Reader:
         self.undecided: set[date] = set()
         self.left_out: set[str] = set()
         self._has_other_days = False  # than ours
-        self._in_force: dict[tuple[str, datetime, Flow], Tariff] = {}
 
     def headpoint(self, headpoint: Mapping[str, Any]) -> list[Reading]:
         shape = _shape(headpoint)
@@ -136,7 +134,7 @@ class _Reader:
     def _in_meter_days(self, found: list[Reading]) -> list[Reading]:
         if not self._has_other_days:
             return found
-        days = tiling.to_meter_days(found, self._meter.energy, self._in_force, by_middle=self._by_middle)
+        days = tiling.to_meter_days(found, self._meter.energy, by_middle=self._by_middle)
         self.undecided |= set(filter(self._is_asked, days.undecided))
         if days.contradicted:
             self.strange["day that its intervals do not add up to"] += len(days.contradicted)
@@ -216,12 +214,11 @@ class _Reader:
             raise NotThereYet
         if form.unknown:
             raise NotUnderstood(form.unknown)
-        if self._has_other_days:
-            self._in_force |= _in_force(amounts, serial, span[0])
         values.check_totals(amounts, form.totals)
+        kept = _in_force(form, amounts) if form.alone and not tiling.may_be_a_day(span) else form.kept
         return [
             Reading(*span, register, amounts[register], validated, serial, provisional)
-            for register, validated, provisional in form.kept
+            for register, validated, provisional in kept
         ]
 
 
@@ -237,16 +234,12 @@ def _amounts(form: Form, said: Sequence[Any], at_most: Mapping[Unit, Decimal]) -
     return amounts
 
 
-def _in_force(
-    amounts: Mapping[Register, Decimal], serial: str, start: datetime
-) -> dict[tuple[str, datetime, Flow], Tariff]:
-    """The tariff of which a slot's total is."""
-    return {
-        (serial, start, flow_of(register)): register.tariff
-        for register, amount in amounts.items()
-        if register.tariff is not Tariff.TOTAL
-        and amounts.get(register._replace(tariff=Tariff.TOTAL)) == amount
-    }
+def _in_force(form: Form, amounts: Mapping[Register, Decimal]) -> Sequence[Kept]:
+    """What counts in an interval: in the place of a total the one part that is all of it."""
+    return [
+        part if amounts[part.register] == amounts[each.register] else each
+        for each, part in zip(form.kept, form.alone, strict=True)
+    ]
 
 
 def _described(sub: Mapping[str, Any]) -> dict[str, str]:

@@ -36,11 +36,20 @@ class Said(NamedTuple):
     strange: str  # what of it is not known; empty where all is
 
 
+class Kept(NamedTuple):
+    """A register that counts, and how final its amount is."""
+
+    register: Register
+    validated: bool
+    provisional: bool  # changes with the calorific value of gas, as far as that is said
+
+
 class Form(NamedTuple):
     """What the words of a slot say of its amounts: which of these count, and what is missing beside them."""
 
     counted: Sequence[tuple[int, Register]]  # the place of each amount that counts
-    kept: Sequence[tuple[Register, bool, bool]]  # but totals whose parts are there: validated, provisional
+    kept: Sequence[Kept]  # but totals whose parts are there
+    alone: Sequence[Kept]  # the same, with the one part that is there for its total; none where no part is
     totals: Sequence[Sequence[Register]]  # each of those totals, and its two parts
     contradictory: bool  # a register is there twice, with other words
     strange: Sequence[str]  # what is not known
@@ -95,11 +104,13 @@ def form_of(slot: Sequence[Words], directions: AbstractSet[str], energy: Energy)
     awaits_more = bool(silent - {(each.direction, unit) for each in totals for unit in (each.unit, None)})
     with_total = {None, *(each.direction for each in totals)}
     unknown = next((f"register {name}" for name, each in others.items() if each not in with_total), "")
-    kept, summed = values.counting(tuple(registers))
+    kept = {each: Kept(each, said.validated, said.provisional) for each, said in registers.items()}
+    counting = values.counting(tuple(registers))
     return Form(
         counted,
-        [(each, registers[each].validated, registers[each].provisional) for each in kept],
-        summed,
+        [kept[each] for each in counting.counted],
+        [kept[counting.alone.get(each, each)] for each in counting.counted] if counting.alone else (),
+        counting.summed,
         contradictory,
         strange,
         frozenset(others),

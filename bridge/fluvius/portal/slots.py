@@ -144,7 +144,8 @@ def _readings(
     if not readings:
         raise NotUnderstood("nothing but other quantities")
     amounts = {register: reading.amount for register, reading in readings.items()}
-    return [readings[each] for each in values.without_double_totals(amounts)]
+    counted = values.without_double_totals(amounts, is_day=tiling.may_be_a_day(span))
+    return [readings[each] for each in counted]
 
 
 def _amount(value: Mapping[str, Any], at_most: Decimal) -> Decimal:
