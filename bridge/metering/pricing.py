@@ -74,6 +74,7 @@ def priced(meter: Meter, timeline: Timeline, day: CountedDay, day_ahead: DayAhea
     Fixed prices apply to the hours of `metering.hours.spread`, which add up to the day's amount, whatever is
     known of its intervals; but where the contract changes during the day, the intervals must all be there.
     Dynamic prices apply to each interval, and these must all be there. Elsewhere the part is unknown.
+    Of a day by tariff whose intervals are in total it is known, but not what the hours of each tariff cost.
     Registers other than kWh of the connection have no costs.
 
     Args:
@@ -90,8 +91,9 @@ class _Counted(NamedTuple):
     """What a register counted during a day."""
 
     hours: Mapping[datetime, Decimal]  # that add up to the day
-    intervals: Mapping[datetime, Decimal]
-    is_whole: bool  # it is known when all of it flowed
+    intervals: Mapping[datetime, Decimal]  # those of no register of the day are with the first
+    is_timed: bool  # it is known when all that went its way flowed,
+    is_whole: bool  # and in which tariff
 
 
 class _Line(NamedTuple):
@@ -132,12 +134,16 @@ class _Pricing:
         daily, flow = _of_flow(self._day.daily, direction), _of_flow(self._day.intervals, direction)
         hourly = {register: self._by_hour(amounts) for register, amounts in flow.items()}
         hours = sorted({self._first}.union(*hourly.values()))
-        is_whole = self._is_whole(daily, flow)
+        its = {register: parts_of(register, flow, daily) for register in daily}
+        strays = flow.keys() - set().union(*its.values())
+        is_timed = self._hour_of.keys() <= set().union(*flow.values())
+        is_whole = is_timed and not any(any(flow[each].values()) for each in strays)
         for register, amount in daily.items():
-            its = parts_of(register, flow, daily)
-            intervals, known = (_together([each[part] for part in its]) for each in (flow, hourly))
+            known = _together([hourly[each] for each in its[register]])
             of_hours = settled({hour: known.get(hour, _NOTHING) for hour in hours}, amount)
-            yield register, _Counted(of_hours, intervals, is_whole)
+            intervals = _together([flow[each] for each in (*its[register], *strays)])
+            strays = set()  # the first one has them
+            yield register, _Counted(of_hours, intervals, is_timed, is_whole)
 
     def _by_hour(self, intervals: Mapping[datetime, Decimal]) -> dict[datetime, Decimal]:
         hours: dict[datetime, Decimal] = {}
@@ -145,12 +151,6 @@ class _Pricing:
             hour = self._hour_of[start]
             hours[hour] = hours.get(hour, _NOTHING) + amount
         return hours
-
-    def _is_whole(self, daily: Amounts, flow: Intervals) -> bool:
-        """Whether it is known of all that flowed when it did, and in which tariff."""
-        in_use = {register for register, amounts in flow.items() if any(amounts.values())}
-        fits = in_use <= daily.keys() or any(register.tariff is Tariff.TOTAL for register in daily)
-        return fits and self._hour_of.keys() <= set().union(*flow.values())
 
     def _hours(self, register: Register, counted: _Counted) -> Hours:
         """A register's hours with VAT; their parts are added to the day's."""
@@ -163,8 +163,11 @@ class _Pricing:
                 if isinstance(line.price, Dynamic):
                     moving = self._moving(line.price, intervals)
                     self._add(line, sum(moving.values(), _NOTHING), vat)
-                    for hour, cost in moving.items():
-                        costs[hour] += cost * (1 + vat)
+                    if counted.is_whole:
+                        for hour, cost in moving.items():
+                            costs[hour] += cost * (1 + vat)
+                    else:
+                        fixed = UNKNOWN
                 elif used:
                     self._add(line, used * line.price, vat)
                     fixed += line.price
@@ -185,7 +188,7 @@ class _Pricing:
         if not lines or (len(self._spans) > 1 and not counted.is_whole):
             why = Why.NO_INTERVALS if lines else Why.NO_INJECTION if contract else Why.NO_CONTRACT
             return [_Line(part, UNKNOWN, why) for part in PARTS[register.direction]]
-        return [_line(part, rate, register.tariff, is_whole=counted.is_whole) for part, rate in lines]
+        return [_line(part, rate, register.tariff, is_timed=counted.is_timed) for part, rate in lines]
 
     def _moving(self, rate: Dynamic, intervals: Mapping[datetime, Decimal]) -> dict[datetime, Decimal]:
         """What the hours cost in which something was used."""
@@ -207,9 +210,9 @@ class _Pricing:
             self._why.add(line.why)
 
 
-def _line(part: Part, rate: Rate, tariff: Tariff, *, is_whole: bool) -> _Line:
+def _line(part: Part, rate: Rate, tariff: Tariff, *, is_timed: bool) -> _Line:
     if isinstance(rate, Dynamic):
-        return _Line(part, rate, Why.NO_DAY_AHEAD) if is_whole else _Line(part, UNKNOWN, Why.NO_INTERVALS)
+        return _Line(part, rate, Why.NO_DAY_AHEAD) if is_timed else _Line(part, UNKNOWN, Why.NO_INTERVALS)
     price = price_of(rate, tariff)
     return _Line(part, UNKNOWN if price is None else price, Why.NO_TARIFF)
 

@@ -447,7 +447,7 @@ def test_a_single_tariff_meter_under_prices_by_tariff_cannot_be_priced() -> None
     assert day.why == {Why.NO_TARIFF}
 
 
-def test_a_day_in_total_has_its_dynamic_price_from_intervals_by_tariff_and_not_the_other_way_round() -> None:
+def test_a_day_in_total_has_its_dynamic_price_from_intervals_by_tariff_and_the_other_way_round() -> None:
     half = slots_of(MAY_1)[48:]
     by_tariff = {
         HIGH: dict.fromkeys(half, Decimal("0.5")),
@@ -458,8 +458,9 @@ def test_a_day_in_total_has_its_dynamic_price_from_intervals_by_tariff_and_not_t
     assert day.parts[Part.ENERGY] == 24 * Decimal("0.41")
     turned = CountedDay(MAY_1, {HIGH: Decimal(14), LOW: Decimal(10)}, {TOTAL: every("0.25")})
     day = cost(turned, dynamic, day_ahead=day_ahead)
-    assert parts(day)[:3] == [None, "1.2000", "1.2000"]
-    assert day.why == {Why.NO_INTERVALS}
+    assert parts(day)[:3] == ["7.4400", "1.2000", "1.2000"]
+    assert not day.why
+    assert [day.hours[each][at("2026-05-01")] for each in (HIGH, LOW)] == [None, None]
 
 
 def test_a_meter_exchanged_at_noon_for_one_with_two_tariffs_has_each_quarter_hour_priced_once() -> None:

@@ -143,7 +143,7 @@ def test_a_dynamic_contract_prices_each_quarter_hour_by_the_market(
     assert priced.simulator.count("day-ahead") == 1
 
 
-@pytest.mark.parametrize("registers", ["all", "day-night"])
+@pytest.mark.parametrize("registers", ["all", "day-night", "total-in-intervals"])
 def test_a_dynamic_contract_of_a_service_providers_customer_is_no_other(
     priced: World, mosquitto: Mosquitto, registers: Any
 ) -> None:
