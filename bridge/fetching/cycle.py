@@ -255,6 +255,7 @@ class Fetcher:
         terms, remarks = self.mandates.terms(desk.meter, cycle.now), list[str | None]()
         for term in reversed(terms):
             part = desk if len(terms) == 1 else self._desk(term.meter, cycle.now, term.reference)
+            part.change(behind_since=desk.note.behind_since)
             part.ask_under(term.reference)
             if part.window:
                 news = News(part, part.complete_days(), cycle.add_new_days)

@@ -151,7 +151,8 @@ class Desk:
 
     def learn_of(self, other: Self) -> None:
         """Another desk of the same meter, for days of another mandate, knows more now."""
-        self.change(behind=other.note.behind or self.note.behind)
+        asked_at = other.note.window_asked_at or self.note.window_asked_at
+        self.change(behind=other.note.behind or self.note.behind, window_asked_at=asked_at)
         self._look_again()
 
     def look_back(self) -> None:

@@ -51,6 +51,15 @@ def test_so_they_do_when_it_was_given_on_the_day_itself(provider: Provider) -> N
     assert without_a_gap(complete(provider))
 
 
+def test_days_that_were_missed_under_both_are_made_good(provider: Provider) -> None:
+    provider.only(HOME_EAN, reference="old", period_to=EDGE)
+    provider.api.add_mandate(HOME_EAN, reference="new", period_from=EDGE)
+    every_day(provider, 14, 15)
+    every_day(provider, 29, 30)
+    assert complete(provider)[-1] == date(2026, 11, 29)
+    assert without_a_gap(complete(provider))
+
+
 def test_gas_that_comes_days_late_is_asked_for_under_the_mandate_of_its_day(provider: Provider) -> None:
     edge = datetime(2026, 11, 21, 5, tzinfo=UTC)  # where gas days begin
     provider.only(GAS_EAN, reference="old", period_to=edge)
