@@ -172,14 +172,22 @@ def household(folder: Path, simulator: Simulator, clock: Clock, mosquitto: Mosqu
 
 
 def morning(nursery: Nursery, calm: World, cut: World, witness: Witness, chance: random.Random) -> None:
-    """The same day for both. A kill in each part of the time that a cycle takes, until one comes too late."""
+    """The same day for both. A kill in each part of the time that a cycle takes, until one comes too late.
+
+    Or until two in a row may have come during a sign-in: after three the account is left in peace for a day.
+    """
     takes, _ = nursery.cycle(calm)
+    may_be_unanswered = 0
     for part in chance.sample(range(AT_ONCE), AT_ONCE):
         cut.clock.pass_by(minutes=1)
         witness.look_away()
         if not nursery.cycle(cut, kill_after=takes * (part + chance.random()) / AT_ONCE)[1]:
             break
         witness.look()
+        reached = witness.seen[-1]
+        may_be_unanswered = 0 if reached.readings else may_be_unanswered + bool(reached.requests)
+        if may_be_unanswered == 2:
+            break
     cut.clock.pass_by(minutes=1)
     nursery.cycle(cut)
 
