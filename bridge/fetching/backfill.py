@@ -144,7 +144,7 @@ class Backfiller:
         ) as visit:
             visit.http.longest_pause = _PACE
             try:
-                self._ask(visit.open_source(), meter, question)
+                words = self._ask(visit.open_source(), meter, question)
                 self._odd_answers = 0
             except NotYourMeter as error:  # or not of that time: another meter may have hung there
                 words = str(error)
@@ -176,17 +176,22 @@ class Backfiller:
         self._history.note_as_odd(question)
         return None
 
-    def _ask(self, source: Source, meter: Meter, question: Question) -> None:
-        first, last = question.first, question.last
+    def _ask(self, source: Source, meter: Meter, question: Question) -> str | None:
+        """Keep what is answered; returns what kept some of it from coming."""
+        first, last, words = question.first, question.last, None
         if SOURCES[meter.source].at_once:
             for part, reference in self._fetcher.mandates.terms(meter, self._now(), history=True):
                 since, until = max(first, part.first or first), min(last, part.last or last)
                 if since <= until:
-                    answer = source.readings(part, reference, since, until, None)
-                    self._history.keep(part, answer.readings, Question(since, until))
-            return
+                    try:
+                        readings = source.readings(part, reference, since, until, None).readings
+                    except NotYourMeter as error:
+                        words, readings = str(error), []
+                    self._history.keep(part, readings, Question(since, until))
+            return words
         answer = source.intervals(meter, first) if question.of_intervals else source.days(meter, first, last)
         self._history.keep(meter, answer.readings, question)
+        return None
 
     def _finished(self, meter: Meter, backfill: Backfill, plan: Plan) -> Backfill:
         since = self._ledger.readings.first_with_intervals(meter)

@@ -144,8 +144,8 @@ class Fetcher:
     def _begun(self, occasion: Occasion) -> Cycle:
         return Cycle(occasion, self._now().replace(microsecond=0))  # as exactly as the ledger remembers it
 
-    def _desk(self, meter: Meter, now: datetime, mandate: str = "") -> Desk:
-        return Desk(self._ledger, meter, self._settings.schedule.lookback_days, now, mandate)
+    def _desk(self, meter: Meter, now: datetime) -> Desk:
+        return Desk(self._ledger, meter, self._settings.schedule.lookback_days, now)
 
     def _due(self, name: str, cycle: Cycle) -> list[Desk]:
         """The desks of a source's meters that have something to ask."""
@@ -153,7 +153,7 @@ class Fetcher:
         for meter in self.meters:
             if meter.source == name and not self.mandates.forbidden(meter, cycle.now):
                 desk = self._desk(meter, cycle.now)
-                if desk.is_due(cycle.occasion):
+                if any(part.is_due(cycle.occasion) for part in self._parts(desk)):
                     if found:  # it is the first one's turn now
                         desk.put_away()
                     found.append(desk)
@@ -250,17 +250,30 @@ class Fetcher:
         )
         return portal.fetch(desk, steps, days_too=days_too)
 
+    def _parts(self, desk: Desk) -> list[Desk]:
+        """Itself, or a desk for the days of each of several mandates, the newest first."""
+        terms = self.mandates.terms(desk.meter, desk.now)
+        if not desk.abilities.at_once or len(terms) == 1:
+            return [desk]
+        return [desk.part(term.meter, term.name) for term in reversed(terms)]
+
     def _ask_under_each_mandate(self, source: Source, desk: Desk, cycle: Cycle) -> str | None:
-        """The newest first, so that the refusal of an older one keeps nothing from it."""
-        terms, remarks = self.mandates.terms(desk.meter, cycle.now), list[str | None]()
-        for term in reversed(terms):
-            part = desk if len(terms) == 1 else self._desk(term.meter, cycle.now, term.reference)
-            part.change(behind_since=desk.note.behind_since)
-            part.ask_under(term.reference)
+        """The newest first. The refusal of one keeps nothing from the others."""
+        remarks, refused, newest = list[str | None](), list[NotYourMeter | ShapeChanged](), None
+        terms = self.mandates.terms(desk.meter, cycle.now)
+        for term, part in zip(reversed(terms), self._parts(desk), strict=True):
+            part.ask_under(term.name)
             if part.window:
+                newest = newest or part
                 news = News(part, part.complete_days(), cycle.add_new_days)
-                remarks.append(energy_api.fetch(part, source, term.reference, news, self._now))
-            if part is not desk:
-                part.remember()
-                desk.learn_of(part)
+                try:
+                    remarks.append(energy_api.fetch(part, source, term.reference, news, self._now))
+                except (NotYourMeter, ShapeChanged) as error:
+                    refused.append(error)
+                    continue
+                if part is not desk:
+                    part.remember()
+                    desk.learn_of(part, is_newest=part is newest)
+        if refused:
+            raise refused[0]
         return "; ".join(filter(None, dict.fromkeys(remarks))) or None

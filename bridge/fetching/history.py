@@ -71,7 +71,9 @@ class History:
             silent: days on which the meter had no intervals.
         """
         around = ONE_DAY * (SPAN // 2)
-        days = meterday.span(first - around, last + around)
+        days = meterday.span(
+            max(first - around, meter.first or date.min), min(last + around, meter.last or date.max)
+        )
         found = self._ledger.answers.settle(meter, days, self._now().replace(microsecond=0), silent)
         facts = self._known[1]
         facts.update({day.date: day for day in found if day.date in facts})

@@ -33,6 +33,11 @@ class Term(NamedTuple):
     meter: Meter  # from the first of them to the last
     reference: str  # of the mandate; empty where none is needed
 
+    @property
+    def name(self) -> str:
+        """Of the terms of a meter this one's alone: one reference may be that of several."""
+        return f"{self.reference}/{self.meter.first or ''}"
+
 
 def kept(records: Records, shard: Shard, now: datetime) -> dict[str, tuple[Mandate, ...]]:
     """The mandates of a shard that the ledger holds, by EAN, the best first."""
@@ -230,12 +235,14 @@ def allowed(meter: Meter, mandates: Sequence[Mandate], now: datetime) -> Meter:
     terms = terms_of(meter, mandates, now)
     if not terms:
         return _within(meter, mandates[0]) if mandates else meter
-    newest, first = terms[-1].meter, terms[-1].meter.first
+    today = meterday.day_of(now, meter.energy)
+    current = [term.meter for term in terms if (term.meter.first or today) <= today][-1:] or [terms[0].meter]
+    first = terms[-1].meter.first
     for older, _ in reversed(terms[:-1]):
         if first is None or older.last is None or first - older.last > _GAP:
             break
         first = older.first
-    return replace(newest, first=first)
+    return replace(current[0], first=first, last=terms[-1].meter.last)
 
 
 def terms_of(

@@ -34,6 +34,7 @@ class Desk:
         self.ledger, self.meter, self.now, self._mandate = ledger, meter, now, mandate
         self.abilities = SOURCES[meter.source]
         self.note = self._kept = MeterNote.of(meter, ledger.notes.recall(self._key))
+        self.missed_since: date | None = None  # as the desk says of which this is a part
         self._lookback_days = lookback_days
 
     @property
@@ -47,7 +48,7 @@ class Desk:
             self.meter.energy,
             self.now,
             self._lookback_days,
-            self.note.behind_since,
+            self.note.behind_since or self.missed_since,
         )
         first, last = meterday.span_within(
             self.meter, self.meter.first or date.min, self.meter.last or date.max
@@ -143,16 +144,35 @@ class Desk:
         self.ledger.answers.ask_again(self.meter, self.window)
         self._look_again()
 
+    def part(self, meter: Meter, mandate: str) -> Self:
+        """The desk for the days of one of its mandates; it goes on from what was heard of all."""
+        part = type(self)(self.ledger, meter, self._lookback_days, self.now, mandate)
+        if part.note.mandate is None and self.note.mandate in {None, mandate}:
+            for_all = self.note
+            part.change(
+                stored_until=for_all.stored_until,
+                window_asked_at=for_all.window_asked_at,
+                doubt_since=for_all.doubt_since,
+            )
+        part.missed_since = self.note.behind_since
+        return part
+
     def ask_under(self, mandate: str) -> None:
         """What was stored under another mandate is not asked for any more: first the days themselves are."""
         if self.note.mandate not in {None, mandate}:
             self.change(stored_until=None, window_asked_at=None)
         self.change(mandate=mandate)
 
-    def learn_of(self, other: Self) -> None:
-        """Another desk of the same meter, for days of another mandate, knows more now."""
-        asked_at = other.note.window_asked_at or self.note.window_asked_at
-        self.change(behind=other.note.behind or self.note.behind, window_asked_at=asked_at)
+    def learn_of(self, other: Self, *, is_newest: bool) -> None:
+        """A part knows more now. Where the newest is all that is left one day, it goes on from there."""
+        self.change(behind=other.note.behind or self.note.behind)
+        if is_newest:
+            self.change(
+                mandate=other.note.mandate,
+                stored_until=other.note.stored_until,
+                window_asked_at=other.note.window_asked_at,
+                doubt_since=other.note.doubt_since,
+            )
         self._look_again()
 
     def look_back(self) -> None:

@@ -1,7 +1,7 @@
 """How far a meter's readings have come, and what a person can do about it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from bridge.fetching.mandates import MandateBook
 from bridge.fetching.meter import Desk
@@ -37,7 +37,8 @@ def progress_of(
     has_intervals = any(day.interval_count for day in facts)
     days_only = meter.days_only or completeness.days_only(facts, energy)
     cut = meterday.cut_days(meter) if days_only else ()  # which never count, without intervals
-    hoped_for = [day for day in facts if day.date not in cut]
+    terms = [each.meter for each in mandates.terms(meter, now)]
+    hoped_for = [day for day in facts if day.date not in cut and _is_within(terms, day.date)]
     is_asked = desk.abilities.is_asked
     return Progress(
         awaited=completeness.awaited(hoped_for, energy, now) if is_asked else (),
@@ -62,6 +63,11 @@ def progress_of(
             each.to_payload() for each in (seen.odd if seen else ()) if each.about in {"", meter.ean}
         ],
     )
+
+
+def _is_within(terms: Sequence[Meter], day: date) -> bool:
+    """Whether one of a meter's mandates is for a day; without any, that is said as such."""
+    return not terms or any((each.first or day) <= day <= (each.last or day) for each in terms)
 
 
 def _of_files(desk: Desk) -> str:

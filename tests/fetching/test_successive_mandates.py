@@ -178,6 +178,43 @@ def test_mandates_that_are_too_many_for_one_answer_are_asked_for_in_parts(
     assert provider.asked()["mandates"] == 1, "few changed"
 
 
+def test_one_reference_may_be_that_of_days_and_later_of_quarter_hours(provider: Provider) -> None:
+    provider.only(HOME_EAN, reference="customer", service="VH_dag")
+    provider.api.add_mandate(
+        HOME_EAN, reference="customer", period_from=datetime(2026, 11, 17, 23, tzinfo=UTC)
+    )
+    every_day(provider, 21, 24)
+    assert without_a_gap(complete(provider))
+    assert complete(provider)[0] <= date(2026, 11, 14)
+
+
+def test_two_mandates_cost_two_requests_a_day_at_most(provider: Provider) -> None:
+    provider.only(HOME_EAN, reference="days", service="VH_dag")
+    provider.api.add_mandate(
+        HOME_EAN, reference="quarters", period_from=datetime(2026, 11, 17, 23, tzinfo=UTC)
+    )
+    every_day(provider, 21, 21)
+    for day in range(22, 30):
+        provider.asked()
+        every_day(provider, day, day)
+        assert provider.asked()["energy"] <= 2
+
+
+def test_a_correction_between_two_mandates_is_not_missed(provider: Provider) -> None:
+    provider.only(HOME_EAN, reference="old", period_to=EDGE)
+    every_day(provider, 10, 20)
+    provider.api.add_mandate(HOME_EAN, reference="new", period_from=EDGE)
+    provider.simulator.correct(
+        HOME_EAN, date(2026, 11, 10), delta_wh=321, at=provider.clock() + timedelta(hours=1)
+    )
+    every_day(provider, 21, 23)
+    with provider.world.at_work() as (ledger, fetcher):
+        kept = ledger.sums.total(provider.meters(fetcher)[HOME_EAN], date(2026, 11, 10), date(2026, 11, 10))
+    truth = provider.world.truth(HOME_EAN, date(2026, 11, 10), date(2026, 11, 10))
+    assert kept
+    assert sum(kept.amounts.values()) == sum(truth.values())
+
+
 # --- which days under which mandate
 
 
