@@ -117,9 +117,7 @@ class _Fluvius:
             return
         terms = mandates.terms_of(span.meter, self._mandates_of(span.meter), self.now)
         for meter, reference in terms:
-            days = meterday.span(
-                max(span.first, meter.first or span.first), min(span.last, meter.last or span.last)
-            )
+            days = meterday.span(*meterday.allowed_within(meter, span.first, span.last))
             for month in (days[i : i + _A_MONTH] for i in range(0, len(days), _A_MONTH)):
                 yield self._api.verbatim(meter, reference, month[0], month[-1], daily=daily)
 
@@ -168,8 +166,7 @@ def _span(meter: Meter, arguments: argparse.Namespace, now: datetime) -> Span:
     first = arguments.first or last - ONE_DAY * (_A_WEEK - 1)
     if first > last:
         raise UsageError(f"{first} is not over yet for {meter.label}")
-    allowed = max(first, meter.first or first), min(last, meter.last or last)
-    within = meterday.span_within(meter, *allowed)
+    within = meterday.span_within(meter, *meterday.allowed_within(meter, first, last))
     if within[0] > within[1]:
         raise UsageError(
             f"the bounds or the mandate of {meter.label} leave nothing of {first} to {last} to ask for"

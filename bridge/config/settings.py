@@ -221,6 +221,11 @@ class Settings(Section):
         return tuple(meter for meter in self.every_meter if shard.has(meter.ean))
 
     @property
+    def mandates_make_meters(self) -> bool:
+        """Whether the configuration has none, so that those of the mandates are followed."""
+        return self.fluvius.energy_api is not None and not self.meters
+
+    @property
     def every_meter(self) -> tuple[Meter, ...]:
         """All meters of the configuration, in its order, whichever bridge follows them."""
         only = "portal" if self.fluvius.portal else "energy_api"

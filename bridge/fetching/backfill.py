@@ -12,7 +12,7 @@ from bridge.fetching.visits import Source
 from bridge.fluvius.errors import CredentialsRefused, NotYourMeter, ShapeChanged
 from bridge.ledger import Damaged, Ledger
 from bridge.ledger.health import State
-from bridge.metering import silence
+from bridge.metering import meterday, silence
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Backfill, Meter
 from bridge.metering.silence import Plan, Question
@@ -181,7 +181,7 @@ class Backfiller:
         first, last, words = question.first, question.last, None
         if SOURCES[meter.source].at_once:
             for part, reference in self._fetcher.mandates.terms(meter, self._now(), history=True):
-                since, until = max(first, part.first or first), min(last, part.last or last)
+                since, until = meterday.allowed_within(part, first, last)
                 if since <= until:
                     try:
                         readings = source.readings(part, reference, since, until, None).readings

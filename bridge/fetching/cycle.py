@@ -8,7 +8,7 @@ from datetime import date, datetime
 from bridge.config import Settings
 from bridge.fetching import energy_api, portal
 from bridge.fetching.due import Occasion
-from bridge.fetching.mandates import MandateBook
+from bridge.fetching.mandates import MandateBook, Term
 from bridge.fetching.meter import Desk, News
 from bridge.fetching.progress import progress_of
 from bridge.fetching.sources import SOURCES
@@ -78,7 +78,7 @@ class Fetcher:
     ) -> None:
         self._settings, self._ledger = settings, ledger
         self._now, self._between, self._finished = now, between, finished
-        makes_meters = settings.fluvius.energy_api is not None and not settings.meters
+        makes_meters = settings.mandates_make_meters
         self.mandates = MandateBook(
             ledger, settings.followed, settings.shard, makes_meters=makes_meters, now=now()
         )
@@ -153,7 +153,7 @@ class Fetcher:
         for meter in self.meters:
             if meter.source == name and not self.mandates.forbidden(meter, cycle.now):
                 desk = self._desk(meter, cycle.now)
-                if any(part.is_due(cycle.occasion) for part in self._parts(desk)):
+                if any(part.is_due(cycle.occasion) for _, part in self._parts(desk)):
                     if found:  # it is the first one's turn now
                         desk.put_away()
                     found.append(desk)
@@ -250,18 +250,17 @@ class Fetcher:
         )
         return portal.fetch(desk, steps, days_too=days_too)
 
-    def _parts(self, desk: Desk) -> list[Desk]:
-        """Itself, or a desk for the days of each of several mandates, the newest first."""
+    def _parts(self, desk: Desk) -> list[tuple[Term, Desk]]:
+        """The days of each mandate, the newest first, with a desk for each where there are several."""
         terms = self.mandates.terms(desk.meter, desk.now)
-        if not desk.abilities.at_once or len(terms) == 1:
-            return [desk]
-        return [desk.part(term.meter, term.name) for term in reversed(terms)]
+        if len(terms) == 1:
+            return [(terms[0], desk)]
+        return [(term, desk.part(term.meter, term.name)) for term in reversed(terms)]
 
     def _ask_under_each_mandate(self, source: Source, desk: Desk, cycle: Cycle) -> str | None:
         """The newest first. The refusal of one keeps nothing from the others."""
         remarks, refused, newest = list[str | None](), list[NotYourMeter | ShapeChanged](), None
-        terms = self.mandates.terms(desk.meter, cycle.now)
-        for term, part in zip(reversed(terms), self._parts(desk), strict=True):
+        for term, part in self._parts(desk):
             part.ask_under(term.name)
             if part.window:
                 newest = newest or part

@@ -32,8 +32,7 @@ class History:
 
     def plan(self, meter: Meter, backfill: Backfill) -> Plan:
         """What is to be asked of a backfill's days, within the meter's bounds and mandate."""
-        first = max(backfill.first, meter.first or date.min)
-        last = min(backfill.last, meter.last or date.max)
+        first, last = meterday.allowed_within(meter, backfill.first, backfill.last)
         if self._known[0] != (key := (backfill.number, meter, first, last)):
             days = meterday.span(*meterday.span_within(meter, first, last))
             self._known = key, {day.date: day for day in self._ledger.days.facts(meter, days, self._now())}
@@ -71,9 +70,7 @@ class History:
             silent: days on which the meter had no intervals.
         """
         around = ONE_DAY * (SPAN // 2)
-        days = meterday.span(
-            max(first - around, meter.first or date.min), min(last + around, meter.last or date.max)
-        )
+        days = meterday.span(*meterday.allowed_within(meter, first - around, last + around))
         found = self._ledger.answers.settle(meter, days, self._now().replace(microsecond=0), silent)
         facts = self._known[1]
         facts.update({day.date: day for day in found if day.date in facts})

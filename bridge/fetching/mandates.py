@@ -126,8 +126,8 @@ class MandateBook:
 
     def change(self, mandates: Iterable[Mandate], now: datetime) -> None:
         """These mandates are new, or other than they were."""
-        known = {_identity(each): each for each in self._held}
-        self._know((known | {_identity(each): each for each in mandates}).values(), now)
+        known = {each.identity: each for each in self._held}
+        self._know((known | {each.identity: each for each in mandates}).values(), now)
 
     def _know(self, mandates: Iterable[Mandate], now: datetime) -> None:
         self._held = [each for each in mandates if self._shard.has(each.ean)]
@@ -219,11 +219,6 @@ def _name(mandate: Mandate) -> tuple[str, str]:
     return mandate.ean, mandate.reference
 
 
-def _identity(mandate: Mandate) -> tuple[object, ...]:
-    """By what a mandate is known again when it changed: a reference alone may be that of several."""
-    return mandate.ean, mandate.reference, mandate.energy, mandate.service, mandate.since
-
-
 def allowed(meter: Meter, mandates: Sequence[Mandate], now: datetime) -> Meter:
     """A meter with the days, and only the days, that its mandates allow one after the other.
 
@@ -263,9 +258,9 @@ def terms_of(
     ]
     for mandate in sorted(good, key=lambda each: each.rank):
         bounded, left = _within(meter, mandate), []
-        first, last = bounded.first or date.min, bounded.last or date.max
         for begin, end in free:
-            if (since := max(begin, first)) > (until := min(end, last)):
+            since, until = meterday.allowed_within(bounded, begin, end)
+            if since > until:
                 left.append((begin, end))
                 continue
             days = replace(bounded, first=_unless(date.min, since), last=_unless(date.max, until))

@@ -50,9 +50,7 @@ class Desk:
             self._lookback_days,
             self.note.behind_since or self.missed_since,
         )
-        first, last = meterday.span_within(
-            self.meter, self.meter.first or date.min, self.meter.last or date.max
-        )
+        first, last = meterday.span_within(self.meter, *meterday.allowed_within(self.meter))
         return [day for day in window if first <= day <= last]
 
     @cached_property

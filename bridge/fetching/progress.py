@@ -67,7 +67,7 @@ def progress_of(
 
 def _is_within(terms: Sequence[Meter], day: date) -> bool:
     """Whether one of a meter's mandates is for a day; without any, that is said as such."""
-    return not terms or any((each.first or day) <= day <= (each.last or day) for each in terms)
+    return not terms or any(meterday.allowed_within(each, day, day) == (day, day) for each in terms)
 
 
 def _of_files(desk: Desk) -> str:

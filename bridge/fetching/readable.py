@@ -52,7 +52,7 @@ def meters_of(settings: Settings, records: Records, now: datetime) -> tuple[Mete
 def known_of(settings: Settings, records: Records, now: datetime) -> tuple[Meter, ...]:
     """Those, and the meters whose mandates have ended: their readings stay."""
     meters = meters_of(settings, records, now)
-    if settings.meters or not settings.fluvius.energy_api:
+    if not settings.mandates_make_meters:
         return meters
     eans = {each.ean for each in meters}
     former = (each for each in records.checks.known_meters() if each.ean not in eans)
@@ -63,7 +63,7 @@ def followed(
     settings: Settings, known_mandates: Callable[[], Mapping[str, Sequence[Mandate]]], now: datetime
 ) -> tuple[Meter, ...]:
     """The configured meters, or where there are none, those that the mandates make."""
-    if settings.meters or not settings.fluvius.energy_api:
+    if not settings.mandates_make_meters:
         return settings.followed
     return mandates.made_by(known_mandates().values(), now)
 

@@ -59,6 +59,11 @@ class Mandate:
         return self.service == _DAYS
 
     @property
+    def identity(self) -> tuple[object, ...]:
+        """By what it is known again when it changed: a reference alone may be that of several."""
+        return self.ean, self.reference, self.energy, self.service, self.since
+
+    @property
     def rank(self) -> int:
         """How much it allows: the lower the more."""
         return _SERVICES.index(self.service) if self.service in _SERVICES else len(_SERVICES)
@@ -93,7 +98,7 @@ def by_ean(mandates: Iterable[Mandate], now: datetime) -> dict[str, tuple[Mandat
 
     def worth(mandate: Mandate) -> tuple[object, ...]:
         until = mandate.until or _NEVER
-        lasts = until, (mandate.since or _EVER).timestamp() * -1, mandate.reference
+        lasts = until, -(mandate.since or _EVER).timestamp(), mandate.reference
         return mandate.problem(now) is None, until > now, -mandate.rank, *lasts
 
     found: dict[str, list[Mandate]] = defaultdict(list)

@@ -122,6 +122,11 @@ def span_within(meter: Meter, first: date = date.min, last: date = date.max) -> 
     return first, last
 
 
+def allowed_within(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[date, date]:
+    """The first and last of some meter days that may be asked for, whatever the bounds; crossed if none."""
+    return max(first, meter.first or first), min(last, meter.last or last)
+
+
 def whole_within(meter: Meter, first: date = date.min, last: date = date.max) -> tuple[date, date]:
     """The first and the last of those days of a span that the bounds leave whole."""
     first, last = span_within(meter, first, last)

@@ -23,7 +23,7 @@ Span = tuple[date, date]  # the first and the last day
 def watched(meter: Meter, now: datetime) -> Span:
     """The first and the last day that may be asked for now; crossed where the bounds leave none."""
     today = meterday.day_of(now, meter.energy)
-    first, last = meterday.span_within(meter, meter.first or date.min, meter.last or date.max)
+    first, last = meterday.span_within(meter, *meterday.allowed_within(meter))
     return max(first, today - ONE_DAY * _WATCHED), min(last, today - ONE_DAY)
 
 

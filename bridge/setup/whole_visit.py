@@ -7,7 +7,7 @@ from bridge.config import Settings
 from bridge.fetching.mandates import made_by, terms_of
 from bridge.fluvius.errors import FluviusError
 from bridge.fluvius.source import AtOnce, Stepwise
-from bridge.metering import completeness
+from bridge.metering import completeness, meterday
 from bridge.metering.mandate import Mandate
 from bridge.metering.model import Energy, Meter
 from bridge.setup.finding import Finding
@@ -36,8 +36,7 @@ def energy(
     possible = (terms_of(each, mandates.get(each.ean, ()), now) for each in meters)
     for meter, reference in next(filter(None, possible), [])[-1:]:
         days = completeness.window(meter.energy, now, settings.schedule.lookback_days)
-        first = max(days[0], meter.first or days[0])
-        last = min(days[-1], meter.last or days[-1])
+        first, last = meterday.allowed_within(meter, days[0], days[-1])
         if first > last:
             return
         try:

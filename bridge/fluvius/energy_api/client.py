@@ -76,9 +76,7 @@ class EnergyApi:
         except AnswerTooLarge:
             begin, end = since or _FIRST_MANDATES, self._http.now() + ONE_DAY
             found = self._changed_between(begin, end)  # the later ones last, if one changes meanwhile
-            return list(
-                {(each.ean, each.reference, each.service, each.since): each for each in found}.values()
-            )
+            return list({each.identity: each for each in found}.values())
 
     def _changed_between(self, begin: datetime, end: datetime) -> Iterator[Mandate]:
         """Those that changed last in a time, in as many answers as it takes."""
