@@ -199,8 +199,11 @@ class Broker:
         self._connection.hang_up()
         try:
             self._deliver([] if self._visitor else [self._state], within)
-        except (BrokerAway, PublishRefused) as why:
+        except BrokerAway as why:
             _log.debug("The broker could not be told goodbye: %s", why)
+            self._connection.client.cut()  # it may have heard `online` all the same
+        except PublishRefused as why:
+            _log.debug("The broker does not want a goodbye: %s", why)
         self._connection.end(deadline - time.monotonic())
 
     def _ready_client(self) -> paho.Client:
