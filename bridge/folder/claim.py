@@ -26,10 +26,13 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 _FULL = "the disk is full: make room"
 _FAILING = "the disk reports an error: look whether it fails"
+_IN_ITS_PLACE = "a file lies where a folder should be: move it away, or set data_dir"
 _ADVICE = {
     errno.ENOSPC: _FULL,
     getattr(errno, "EDQUOT", errno.ENOSPC): _FULL,  # of this user
     errno.EIO: _FAILING,
+    errno.EEXIST: _IN_ITS_PLACE,
+    errno.ENOTDIR: _IN_ITS_PLACE,
     errno.EROFS: "this disk is read-only: mount it for writing, or set data_dir",
 }
 _ADVICE_BY_SQLITE = {sqlite3.SQLITE_FULL: _FULL, sqlite3.SQLITE_IOERR: _FAILING}

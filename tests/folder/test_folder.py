@@ -188,6 +188,13 @@ def test_a_read_only_folder_is_said(anyone_s: Path) -> None:
     assert "let this user write there" in said
 
 
+@pytest.mark.parametrize("name", ["data", "data/below"])
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "data").write_text("notes")
+    with pytest.raises(FolderError, match="a file lies where a folder should be"), claim(tmp_path / name):
+        pytest.fail("a claim that is none")
+
+
 def test_a_claim_file_that_cannot_be_written_is_no_claim(anyone_s: Path) -> None:
     with claim(anyone_s):
         pass
