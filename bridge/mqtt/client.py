@@ -134,7 +134,8 @@ class Broker:
             messages: in this order.
             patience: seconds without any acknowledgement after which the broker is given up. As long as
                 they come, it takes as long as it takes.
-            acknowledged: told of each message that was, while others may still fail; not of what is left out.
+            acknowledged: told of each message that the broker took, while others may still fail; not of
+                what it refused or is left out.
 
         Raises:
             BrokerAway: not connected, lost meanwhile, or silent for too long. Nothing is kept to be sent

@@ -89,7 +89,7 @@ class Deliveries:
             allowance: what the broker allows.
             messages: in this order.
             patience: seconds without any acknowledgement after which the broker is given up.
-            acknowledged: told of each that was answered, refused ones too, but not of what is left out.
+            acknowledged: told of each message that the broker took; not of what it refused or is left out.
 
         Raises:
             TimeoutError: the broker said nothing for so long.
@@ -152,9 +152,10 @@ class Deliveries:
         if not self._waiting:
             self.largest = None
         self.doubts.taken(message.topic, size)
+        if reason is not None and reason.is_failure:
+            return PublishRefused(message.topic, str(reason).lower())
         acknowledged(message)
-        refused = reason is not None and reason.is_failure
-        return PublishRefused(message.topic, str(reason).lower()) if refused else None
+        return None
 
     def _next_answer(self, patience: float) -> tuple[int, ReasonCode | None]:
         give_up = time.monotonic() + patience

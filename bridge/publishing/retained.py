@@ -23,7 +23,7 @@ class Retained:
 
     def __init__(self, broker: Broker, outbox: Outbox) -> None:
         self._broker, self._outbox = broker, outbox
-        self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has
+        self._acknowledged: dict[str, int] = {}  # topic → hash of the payload that the broker has, or refused
         self._in_doubt: dict[str, int] = {}  # topic → when, among all, a former connection acknowledged it
         self._owner: dict[str, str] = outbox.published_topics()
         self._topics: dict[str, set[str]] = {}  # the other way round
@@ -117,7 +117,9 @@ class Retained:
         }
         self.own(owner, [topic for topic in changed if self._owner.get(topic) != owner])
         messages = [Message(topic, payload) for topic, payload in changed.items()]
-        self.send(sorted(messages, key=lambda message: self._in_doubt.get(message.topic, -1)), self._note)
+        in_turn = sorted(messages, key=lambda message: self._in_doubt.get(message.topic, -1))
+        for topic in self.send(in_turn, self._note) & changed.keys():
+            self._note(Message(topic, changed[topic]))  # until `try_again`, or it would be refused each time
         self._empty([topic for topic in changed if topic in self._broker.left_out])
 
     def own(self, owner: str, new: Collection[str]) -> None:
@@ -138,8 +140,8 @@ class Retained:
         if not gone:
             return
         heard: list[Message] = []
-        refused = self.send([Message(topic, "") for topic in discovery_first(gone)], heard.append)
-        removed = {message.topic for message in heard} - refused
+        self.send([Message(topic, "") for topic in discovery_first(gone)], heard.append)
+        removed = {message.topic for message in heard}
         self._outbox.remove_published_topics(removed)
         for topic in removed:
             self._topics[self._owner.pop(topic)].discard(topic)
@@ -150,6 +152,10 @@ class Retained:
         self, messages: Sequence[Message], acknowledged: Callable[[Message], object] = lambda _: None
     ) -> AbstractSet[str]:
         """Publish; a topic that the broker does not want is worth one warning and stops nothing else.
+
+        Args:
+            messages: in this order.
+            acknowledged: told of each that the broker took.
 
         Returns:
             The topics that it did not want.
@@ -179,7 +185,7 @@ class Retained:
             self._emptied |= fresh
 
     def _note(self, message: Message) -> None:
-        """The broker has it."""
+        """The broker has it, or does not want it."""
         self._in_doubt.pop(message.topic, None)
         self._acknowledged.pop(message.topic, None)  # so that the last is last
         self._acknowledged[message.topic] = hash(message.payload)

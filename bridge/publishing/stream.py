@@ -57,5 +57,8 @@ class Stream:
             return
         kind = "corrected_day" if told[0] == fresh[0] else "new_day"
         event = to_json({"event_type": kind, "date": fresh[0], "revision": day.revision})
-        self._retained.send([Message(topics.of_meter(self._base, meter.name, "event"), event, retain=False)])
-        self._ledger.notes.remember(note, fresh)  # only now
+        taken: list[Message] = []
+        message = Message(topics.of_meter(self._base, meter.name, "event"), event, retain=False)
+        self._retained.send([message], taken.append)
+        if taken:
+            self._ledger.notes.remember(note, fresh)

@@ -42,12 +42,12 @@ class Fussy:
                 self.left_out[message.topic] = "too large"
                 continue
             self.sent.append(message.topic)
-            acknowledged(message)
             is_forbidden = self.forbids and message.topic.startswith(self.forbids)
             if is_forbidden or (message.topic in self.refuses and not message.payload):
                 refused.add(message.topic)
             else:
                 self.stands[message.topic] = message.payload
+                acknowledged(message)
         if refused:
             refusal = PublishRefused(min(refused), "not authorized")
             refusal.topics = refused

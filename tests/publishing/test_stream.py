@@ -46,3 +46,20 @@ def test_a_database_has_each_interval_once_as_it_was_corrected_last(
     truth = home.truth(HOME["ean"], date(2026, 11, 14), date(2026, 11, 21))
     consumption = sum(amount for (direction, *_), amount in truth.items() if direction == "consumption")
     assert (count, total) == (8 * 96, pytest.approx(float(consumption)))
+
+
+@pytest.mark.parametrize("topic", ["reading", "event"])
+def test_what_the_broker_refuses_is_said_when_it_is_allowed(home: World, tmp_path: Path, topic: str) -> None:
+    home.changes |= {"mqtt.stream": True, "mqtt.protocol": "5"}
+    home.changes |= {"mqtt.username": "bridge", "mqtt.password": "right"}
+    allowed = "user bridge\ntopic readwrite #"
+    users = {"bridge": "right"}
+    denied = Mosquitto(tmp_path / "denied", users, access=f"{allowed}\ntopic deny fluvius/home/{topic}")
+    with denied as mosquitto:
+        home.broker_port = mosquitto.port
+        home.once()
+    with Mosquitto(tmp_path / "allowed", users, access=allowed) as mosquitto:
+        home.broker_port = mosquitto.port
+        with mosquitto.listen(f"fluvius/home/{topic}") as ear:
+            home.once()
+    assert len(ear.messages) == (7 * 96 if topic == "reading" else 1)
