@@ -153,11 +153,21 @@ class Fetcher:
         for meter in self.meters:
             if meter.source == name and not self.mandates.forbidden(meter, cycle.now):
                 desk = self._desk(meter, cycle.now)
-                if any(part.is_due(cycle.occasion) for _, part in self._parts(desk)):
+                if self._is_due(desk, cycle):
                     if found:  # it is the first one's turn now
                         desk.put_away()
                     found.append(desk)
         return found
+
+    def _is_due(self, desk: Desk, cycle: Cycle) -> bool:
+        """Whether a meter has something to ask; where a day of it is damaged, the other meters are not."""
+        try:
+            return any(part.is_due(cycle.occasion) for _, part in self._parts(desk))
+        except Damaged as error:
+            cycle.add_error(desk.meter, error)
+            desk.change(error=str(error))
+            desk.remember()
+            return False
 
     def _mandates_are_due(self, cycle: Cycle) -> bool:
         often = not self._settings.meters and cycle.occasion is Occasion.SCHEDULE

@@ -51,14 +51,8 @@ class Backfills:
         return str(self._backfiller.trouble) if self._backfiller.trouble else None
 
     def is_due(self) -> bool:
-        """Whether one can go on. While the ledger is in trouble, none does until a cycle finds it over."""
-        if self._trouble.unusable:
-            return False
-        try:
-            return self._backfiller.is_due()
-        except LedgerError as error:
-            self._trouble.noticed(error)
-            return False
+        """Whether one can go on."""
+        return self._trouble.allows(self._backfiller.is_due)
 
     def step(self) -> Backfill | None:
         """One request, so that nobody has to wait for the end of a long backfill."""

@@ -15,7 +15,7 @@ from bridge.fetching.cycle import Cycle, Fetcher
 from bridge.fetching.due import Occasion
 from bridge.folder.claim import FolderError
 from bridge.folder.heartbeat import Heartbeat
-from bridge.ledger import Ledger, LedgerError
+from bridge.ledger import Damaged, Ledger, LedgerError
 from bridge.metering.model import Meter
 from bridge.mqtt import (
     Broker,
@@ -297,17 +297,25 @@ class Bridge:
         self._statistics.bring_up_to_date(asked=occasion is Occasion.ASKED)
         self._gauges.ended(cycle)
         if occasion is not Occasion.ONCE and not cycle.errors:
-            self._say_what_is_next()
+            with self._trouble.endured():
+                self._say_what_is_next()
         return cycle
 
     def _say_what_is_next(self) -> None:
         again, meters = local(self._agenda.next_run()), self._fetcher.meters
         if len(meters) > _NAMED:
             log.info("looking again at %s", again)
-        elif waiting := [meter.label for meter in meters if self._fetcher.progress(meter).awaited]:
+        elif waiting := [meter.label for meter in meters if self._awaits_days(meter)]:
             log.info("not published yet: days of %s; looking again at %s", ", ".join(waiting), again)
         else:
             log.info("nothing is missing; looking again at %s", again)
+
+    def _awaits_days(self, meter: Meter) -> bool:
+        try:
+            return bool(self._fetcher.progress(meter).awaited)
+        except Damaged as error:
+            self._trouble.found_damage(error)
+            return False
 
     def _show(self, meter: Meter, *, latest_only: bool = False) -> None:
         """Show what came the moment it is known, and notice what happened meanwhile."""

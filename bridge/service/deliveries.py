@@ -44,7 +44,7 @@ class Deliveries:
 
     def is_due(self) -> bool:
         """Whether something waits, and the database may be asked."""
-        return self._sink is not None and self._sink.is_due()
+        return self._sink is not None and self._trouble.allows(self._sink.is_due)
 
     def days_lacking(self, meter: Meter, first: date, last: date) -> AbstractSet[date]:
         """The days of a span of which the database does not have everything."""
@@ -69,7 +69,7 @@ class Deliveries:
         while self.is_due():
             self.step()
             go_on()
-        if self._sink and (why := self._sink.health.last_error):
+        if self._sink and (why := self._sink.health.last_error or self._trouble.unusable):
             raise DatabaseWaits(why)
 
 

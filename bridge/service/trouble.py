@@ -1,7 +1,7 @@
 """What goes wrong with the ledger or the broker, and changes nothing: everything is published again later."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bridge.folder.claim import FolderError
@@ -25,6 +25,16 @@ class Trouble:
         if self.unusable != str(error):
             log.error("%s", error)
         self.unusable, self.owes_a_cycle, self._is_held = str(error), True, isinstance(error, Held)
+
+    def allows(self, is_due: Callable[[], bool]) -> bool:
+        """Whether work on the ledger is due; in trouble, none is until a cycle finds it over."""
+        if self.unusable:
+            return False
+        try:
+            return is_due()
+        except LedgerError as error:
+            self.noticed(error)
+            return False
 
     def is_over(self) -> None:
         """A whole cycle could use it."""

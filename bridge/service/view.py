@@ -118,17 +118,21 @@ class View:
             self.publisher.migrate(self._fetcher.meters)
             for meter in self.publisher.most_urgent_first(self._fetcher.meters):
                 self._between()
-                try:
-                    self._show(meter)
-                except Damaged as error:  # the other meters are not
-                    self._trouble.found_damage(error)
+                self._show(meter)
             self.publisher.bridge(self._report())
             self.publisher.remove_all_but(self._fetcher.meters)
             self._answer_for_backfills()
         self.unpublished = "; ".join(map(str, troubles)) or None
 
     def _show(self, meter: Meter) -> None:
-        """One meter, to those who want to see it: how far it has come takes as long as all the rest."""
+        """One meter; where it is damaged, the others are not."""
+        try:
+            self._show_what_is_wanted(meter)
+        except Damaged as error:
+            self._trouble.found_damage(error)
+
+    def _show_what_is_wanted(self, meter: Meter) -> None:
+        """How far it has come only to those who want to see it: that takes as long as all the rest."""
         if self.publisher.shows_meters:
             self.publisher.meter(meter, self._progress(meter))
             return

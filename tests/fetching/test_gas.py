@@ -10,10 +10,11 @@ from bridge.fetching.due import Occasion
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import Energy
+from bridge.mqtt import Command
 from bridge.simulator import RequestRecord
 from bridge.simulator.measurements import WRITINGS
 from tests.rig.ledgers import damage
-from tests.rig.mosquitto import Mosquitto
+from tests.rig.mosquitto import Mosquitto, eventually
 from tests.rig.provider import Provider
 from tests.rig.truth import in_our_words
 from tests.rig.world import GAS, HOME, SHED, World, says
@@ -287,6 +288,32 @@ def test_a_damaged_day_is_not_asked_about_and_holds_up_no_other_meter(desk: Worl
         shed = ledger.days.latest_complete_day(desk.meter("shed"))
     assert shed
     assert shed.date == date(2026, 11, 26)
+
+
+def test_a_damaged_day_that_a_new_customer_shares_holds_up_no_other_meter(desk: World) -> None:
+    desk.meters = [{**HOME, "from": "2026-11-20T12:00:00+01:00"}, SHED]
+    desk.fetch()
+    damage(desk, date(2026, 11, 20))
+    desk.clock.pass_by(days=1)
+    cycle = desk.fetch()
+    assert [str(error) for error in cycle.errors if "is damaged" in str(error)]
+    with desk.ledger() as ledger:
+        shed = ledger.days.latest_complete_day(desk.meter("shed"))
+    assert shed
+    assert shed.date == date(2026, 11, 21)
+
+
+def test_a_bridge_that_finds_a_damaged_day_of_a_new_customer_goes_on(
+    home: World, mosquitto: Mosquitto
+) -> None:
+    home.meters = [{**HOME, "from": "2026-11-20T12:00:00+01:00"}, SHED]
+    home.fetch()
+    damage(home, date(2026, 11, 20))
+    home.clock.pass_by(minutes=2)  # so short after a run that nothing is asked
+    with home.running() as bridge:
+        eventually(lambda: "is damaged" in mosquitto.retained().get("fluvius/bridge/health", ""))
+        bridge.wish(Command("refresh", b""))
+        eventually(lambda: mosquitto.retained().get("fluvius/shed/day/date") == "2026-11-20")
 
 
 def test_a_total_is_not_published_of_amounts_that_are_not_as_they_were_written(
