@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Self
 
 from bridge.config import MqttSettings
@@ -16,6 +17,7 @@ _log = logging.getLogger(__name__)
 _BLAMES = {130, 144, 149, 153}
 # Or for something else: not available, busy, shutting down, keep alive, taken over, by administration.
 _EXCUSES = {136, 137, 139, 141, 142, 152}
+_IN_A_ROW = 600.0  # seconds between two losses; after so long a broker has other reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Doubts:
         self._unwanted: set[str] = set()  # topics, whatever their size
         self._suspects: frozenset[str] = frozenset()
         self._careful = False  # whether suspects are sent alone
-        self._alone: dict[str, int] = {}  # topic → at how many losses in a row
+        self._alone: dict[str, float] = {}  # topic → at which loss, by the clock of this process
         self._convicted_before: set[str] = set()
 
     def leaves_out(self, topic: str, size: int, allowance: Allowance, *, empty: bool = False) -> bool:
@@ -123,8 +125,9 @@ class Doubts:
         if len(under_way) > 1:
             return
         ((topic, size),) = under_way
-        self._alone[topic] = self._alone.get(topic, 0) + 1
-        if self._alone[topic] > 1 or reason in _BLAMES or topic in self._convicted_before:
+        before, self._alone[topic] = self._alone.get(topic), monotonic()
+        is_again = before is not None and monotonic() - before < _IN_A_ROW
+        if is_again or reason in _BLAMES or topic in self._convicted_before:
             self._convict(topic, size)
 
     def forgive(self) -> None:

@@ -196,15 +196,15 @@ class Broker:
             within: seconds that it may take at most.
         """
         deadline = time.monotonic() + within
+        taken: list[Message] = []
         self._interrupted = True
         self._connection.hang_up()
         try:
-            self._deliver([] if self._visitor else [self._state], within)
-        except BrokerAway as why:
+            self._deliver([] if self._visitor else [self._state], within, taken.append)
+        except (BrokerAway, PublishRefused) as why:
             _log.debug("The broker could not be told goodbye: %s", why)
+        if not (taken or self._visitor):
             self._connection.client.cut()  # it may have heard `online` all the same
-        except PublishRefused as why:
-            _log.debug("The broker does not want a goodbye: %s", why)
         self._connection.end(deadline - time.monotonic())
 
     def _ready_client(self) -> paho.Client:

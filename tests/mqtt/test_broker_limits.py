@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -241,6 +242,50 @@ def test_online_that_was_not_acknowledged_yet_is_taken_back_by_the_last_will() -
         eventually(lambda: not broker.alive)
     assert odd.topics(PUBLISH) == [STATE]
     assert DISCONNECT not in [each.kind for each in odd.received]  # after it there is no last will
+
+
+def test_a_bridge_whose_state_seems_not_to_be_wanted_is_offline_in_the_end() -> None:
+    greeted: set[int] = set()
+
+    def moody(received: Packet) -> bytes | None:
+        if received.kind == PUBLISH and received.topic == STATE and odd.connections in greeted:
+            return None
+        greeted.update([odd.connections] if received.kind == PUBLISH else [])
+        return usual(received)
+
+    with OddBroker(moody).open() as odd:
+        with own(MqttSettings(host="127.0.0.1", port=odd.port)) as broker:
+            for _ in range(2):
+                with pytest.raises(BrokerAway):
+                    broker.say_online()
+                eventually(lambda: broker.connected)
+            assert STATE in broker.left_out
+        eventually(lambda: not broker.alive)
+    assert DISCONNECT not in [each.kind for each in odd.received]
+
+
+def test_two_losses_that_have_nothing_to_do_with_each_other_keep_nothing_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hang_ups = 2
+
+    def restarting(received: Packet) -> bytes | None:
+        nonlocal hang_ups
+        if hang_ups and received.kind == PUBLISH and received.topic == LARGE.topic:
+            hang_ups -= 1
+            return None
+        return usual(received)
+
+    with OddBroker(restarting).open() as odd, own(MqttSettings(host="127.0.0.1", port=odd.port)) as broker:
+        for hours in range(2):
+            later = time.monotonic() + 3600 * hours
+            monkeypatch.setattr("bridge.mqtt.allowance.monotonic", lambda later=later: later)
+            with pytest.raises(BrokerAway):
+                broker.publish([LARGE])
+            eventually(lambda: broker.connected)
+        broker.publish([LARGE])
+        assert not broker.left_out
+    assert odd.topics(PUBLISH).count(LARGE.topic) == 3
 
 
 # --- threads that end
