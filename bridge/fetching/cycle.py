@@ -232,6 +232,7 @@ class Fetcher:
             desk.change(imported=None, not_imported=None)  # old news
             if self._ledger.peaks.has_doubted(meter):
                 desk.change(peaks_asked_in=None)
+                desk.remember()
             if desk.peaks_are_due():
                 portal.fetch_peaks(desk, visit.open_source())
         except (NotYourMeter, ShapeChanged, Damaged) as error:

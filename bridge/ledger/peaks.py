@@ -109,7 +109,6 @@ class Peaks(KnownPeaks):
     def __init__(self, store: Store, checks: Checksums, days: Days, outbox: Outbox) -> None:
         super().__init__(store, checks, days)
         self._outbox = outbox
-        self._doubted: set[str] = set()  # EANs of which Fluvius said peaks before it corrected their months
 
     def keep_peaks(self, meter: Meter, peaks: Iterable[Peak], this_month: date) -> None:
         """Keep the monthly peaks that Fluvius says itself; those of this month are peaks so far."""
@@ -122,17 +121,19 @@ class Peaks(KnownPeaks):
 
     def doubt(self, meter: Meter, first: date, last: date) -> None:
         """Quarter-hours of a span were corrected: what Fluvius said of its months before does not count."""
-        of_months = self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()
-        said = "FROM peak WHERE meter = ? AND source = 'portal' AND month BETWEEN ? AND ?"
-        if self._rows(f"SELECT 1 {said}", of_months):
-            self._execute(f"DELETE {said}", of_months)
-            self._doubted.add(meter.ean)
+        self._execute(
+            "UPDATE OR REPLACE peak SET source = 'doubted'"
+            " WHERE meter = ? AND source = 'portal' AND month BETWEEN ? AND ?",
+            (self._meter(meter), meterday.month_of(first).isoformat(), last.isoformat()),
+        )
 
     def has_doubted(self, meter: Meter) -> bool:
         """Whether Fluvius is worth asking for a meter's peaks again; said once."""
-        if is_doubted := meter.ean in self._doubted:
-            self._doubted.remove(meter.ean)
-        return is_doubted
+        return bool(
+            self._rows(
+                "DELETE FROM peak WHERE meter = ? AND source = 'doubted' RETURNING 1", (self._meter(meter),)
+            )
+        )
 
     def forget(self, meter: Meter, first: date = date.min, last: date = date.max) -> None:
         """What was worked out of days of a span does not count any more: those days are looked at again.

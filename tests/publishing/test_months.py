@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -588,6 +589,18 @@ def test_a_correction_after_fluvius_said_a_month_s_peak_has_it_said_again(
     assert (after["peak"] > before["peak"]) == (more > 0)
     [portal] = true_peaks(home, date(2026, 10, 1), date(2026, 10, 31)).values()
     assert (after["peak"], in_utc(after["start"])) == portal
+
+
+def test_a_corrected_month_s_peak_is_asked_for_again_after_a_restart_too(tmp_path: Path) -> None:
+    day, said = date(2026, 10, 14), Peak(datetime(2026, 10, 14, 17, tzinfo=UTC), Decimal(4), "portal")
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        day_with(ledger, day, {40: "3"})
+        ledger.peaks.keep_peaks(OURS, [said], NOVEMBER)
+        assert not ledger.peaks.has_doubted(OURS)
+        day_with(ledger, day, {40: "4.5"})
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        assert ledger.peaks.has_doubted(OURS)
+        assert not ledger.peaks.has_doubted(OURS)
 
 
 def test_a_day_that_is_not_complete_has_no_peak(ledger: Ledger) -> None:
