@@ -145,11 +145,7 @@ class BackfillRequests:
 
     def stop(self, command: Command) -> Payload:
         """Stop all backfills."""
-        try:
-            stopped = self._ledger.jobs.stop_backfills()
-        except LedgerError as error:
-            self._trouble.noticed(error)
-            return refused(command, str(error))
+        stopped = self._ledger.jobs.stop_backfills()
         self._changed()
         if not stopped:
             return refused(command, "no history is being fetched")

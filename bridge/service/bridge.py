@@ -191,6 +191,7 @@ class Bridge:
         """
         cycle = Cycle(Occasion.ONCE, self._now())
         self._publisher.outlive_the_bridge()
+        self._requests.end_soon()
         with self._deliveries, self._broker, suppress(Stopped):
             self._attend(greeting)
             self._backfills.say_how_to_get_more(self._settings.schedule.lookback_days)

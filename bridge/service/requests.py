@@ -6,6 +6,7 @@ from datetime import datetime
 from bridge.config.asked import UsageError, check_keys
 from bridge.fetching.cycle import Cycle, Fetcher
 from bridge.fetching.due import Occasion, is_recent
+from bridge.ledger import LedgerError
 from bridge.mqtt import Command, topics
 from bridge.service.answers import done, refused
 from bridge.service.backfills import BackfillRequests
@@ -20,7 +21,8 @@ _KEYS: Mapping[str, tuple[str, ...]] = {  # of those that may be JSON objects
     "backfill": ("from", "to", "meter", "transaction"),
     **dict.fromkeys(("refresh", "republish", "fetch_history", "stop_history"), ("transaction",)),
 }
-_ONLY_NOTED = {"backfill", "history_from", "fetch_history", "stop_history"}  # so never too early
+_BEGIN_HISTORY = {"backfill", "fetch_history"}
+_ONLY_NOTED = {*_BEGIN_HISTORY, "history_from", "stop_history"}  # so never too early
 
 
 class Requests:
@@ -48,7 +50,7 @@ class Requests:
         cycle: Callable[[Occasion], Cycle],
     ) -> None:
         self._fetcher, self._view, self._statistics, self._trouble = fetcher, view, statistics, trouble
-        self._now, self._cycle = now, cycle
+        self._now, self._cycle, self._goes_on = now, cycle, True
         self._answers: dict[str, Callable[[Command], Payload]] = {
             "refresh": self._refresh,
             "republish": self._republish,
@@ -57,6 +59,10 @@ class Requests:
             "fetch_history": backfills.begin_from_the_set_day,
             "stop_history": backfills.stop,
         }
+
+    def end_soon(self) -> None:
+        """Begin nothing that a single run does not bring to an end."""
+        self._goes_on = False
 
     def obey(self, command: Command) -> None:
         """Do what is asked for, and answer."""
@@ -78,7 +84,13 @@ class Requests:
                 check_keys(wish(command.payload) or (), known)
         except UsageError as error:
             return refused(command, clean(error))
-        return answer(command)
+        if command.name in _BEGIN_HISTORY and not self._goes_on:
+            return refused(command, "this is a single run; type `fluvius2mqtt backfill --from DAY` instead")
+        try:
+            return answer(command)
+        except LedgerError as error:
+            self._trouble.noticed(error)
+            return refused(command, str(error))
 
     def _respond(self, command: Command, answer: Payload) -> None:
         if command.answer:

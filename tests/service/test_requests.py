@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from bridge.ledger.days import Days
 from bridge.ledger.jobs import Jobs
 from bridge.ledger.outbox import Outbox
 from bridge.metering.model import Backfill
+from bridge.mqtt import Command
+from bridge.service.backfills import Backfills
+from bridge.service.bridge import Bridge
 from tests.rig.mosquitto import Ear, Heard, Mosquitto, eventually
 from tests.rig.requests import REQUEST, RESPONSE, ask, at_rest
 from tests.rig.world import GAS, HOME, World, says
@@ -184,6 +187,34 @@ def test_a_backfill_that_cannot_be_noted_for_all_meters_begins_none(
         assert answer["error"] == "the disk is full; none of the meters was begun"
         with home.ledger() as ledger:
             assert ledger.jobs.open_backfills() == []
+
+
+def test_a_ledger_that_cannot_be_read_for_a_moment_is_the_answer(
+    home: World, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: Backfills) -> date:
+        raise LedgerError("the disk reports an error")
+
+    with at_rest(home, mosquitto), monkeypatch.context() as disk:
+        disk.setattr(Backfills, "first", failing)
+        (answer,) = ask(mosquitto, "fetch_history")
+        assert answer["error"] == "the disk reports an error"
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"), [("backfill", b'{"from": "2026-10-01"}'), ("fetch_history", b"")]
+)
+def test_a_single_run_begins_no_history_that_nobody_would_fetch(
+    home: World, name: str, payload: bytes
+) -> None:
+    answers: list[Any] = []
+    wished = Command(name, payload, answers.append)
+    with home.ledger() as ledger:
+        bridge = Bridge(home.settings, ledger, now=home.clock, pause=lambda _: None)
+        bridge.wish(wished)
+        bridge.once(greeting=home.greeting)
+        assert ledger.jobs.open_backfills() == []
+    assert "type `fluvius2mqtt backfill" in answers[0]["error"]
 
 
 def test_the_next_run_is_the_one_that_tries_again(home: World, mosquitto: Mosquitto) -> None:
