@@ -44,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--reference", metavar="R", help="only those under this reference")
     asking = added("request", "a link to send to a customer, who gives the mandate there")
     asking.add_argument("--reference", metavar="R", required=True, help=_REFERENCE)
-    asking.add_argument(
-        "--flow", choices=("B2C", "B2B"), required=True, help="a person (B2C) or an organisation (B2B)"
-    )
+    asking.add_argument("--flow", choices=("B2C", "B2B"), required=True, help=_FLOW)
     asking.add_argument("--eans", metavar="N", type=_number, default=1, help="for how many EANs at most")
     _add_period(asking)
     asking.add_argument("--service", choices=_SERVICES, required=True, help=_SERVICE)

@@ -185,8 +185,8 @@ def _sum_of_tariffs(days: Iterable[Payload]) -> Payload:
 def _latest(records: Records, meter: Meter) -> Payload | None:
     """The latest complete day's intervals as on `M/intervals`, if it has any, and its peak in kW."""
     day = records.days.latest_complete_day(meter)
-    intervals = records.days.intervals(meter, day.date) if day else []
-    if day is None or not day.intervals_count or not intervals:
+    intervals = records.days.all_intervals(meter, day) if day else []
+    if day is None or not intervals:
         return None
     payload = payloads.intervals(meter, day, intervals)
     highest = max(payload["intervals"], key=lambda each: each.get("consumption", _NOTHING))

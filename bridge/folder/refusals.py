@@ -1,12 +1,11 @@
 """Which credentials were refused, and when they may be tried again: the same rule at every door.
 
 Refused credentials are left alone until they change, by restarts too. Who asks gets a try, but there are at
-most three in 24 hours in all. Where wrong ones lock an account, all those of the account count together:
-after two the third waits for an hour, and is of others than were refused. The ones that worked last are not
-held up by these. An account that is locked is left
-alone for an hour, then for two, four and so on, whoever asks and by whichever password; a lock passes, so
-that the bridge may then try by itself. It may, too, once a day where the password was right and the user has
-to take a step in a browser.
+most three in 24 hours in all, of passwords two. Where wrong ones lock an account, all those of the account
+count together: after two the third waits for an hour, and is of others than were refused. The ones that
+worked last are not held up by these. An account that is locked is left alone for an hour, then for two, four
+and so on, whoever asks and by whichever password; a lock passes, so that the bridge may then try by itself.
+It may, too, once a day where the password was right and the user has to take a step in a browser.
 """
 
 import hashlib

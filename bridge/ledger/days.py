@@ -108,6 +108,11 @@ class Days(Part):
         """A day's known intervals that count, in order of time."""
         return self._readings.between(meter, *meterday.bounds_of(meter, day))
 
+    def all_intervals(self, meter: Meter, day: Day) -> list[Interval]:
+        """Those of a complete day, in order of time; none where one is missing, or they do not count."""
+        found = self.intervals(meter, day.date) if day.intervals_count else []
+        return found if len(found) == len(meterday.intervals_within(meter, day.date)) else []
+
     @reporting_damage
     def complete_days(self, meter: Meter, first: date, last: date) -> list[date]:
         """Which days of a span are complete, oldest first."""

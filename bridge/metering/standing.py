@@ -91,7 +91,7 @@ def all_of(amounts: Iterable[Fraction | None]) -> Fraction | None:
 def _standing(
     contract: Contract | None, days: Sequence[PricedDay], peaks: Mapping[date, Decimal], floor: Decimal
 ) -> Standing:
-    """A day of a month's days under one contract."""
+    """What each of these days costs besides, all of one month and under one contract."""
     if contract is None:
         return Standing(None, None, None, why=frozenset({Why.NO_CONTRACT}))
     month = meterday.month_of(days[0].date)

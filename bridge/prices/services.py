@@ -21,7 +21,6 @@ class Service:
     path: str
     question: Callable[[Span, str], Mapping[str, str]]  # a span and the token → the request's parameters
     read: Callable[[int, str], Answer]  # the answer's status and text → the prices
-    needs_token: bool = False
     longest: timedelta = timedelta(days=365)  # that may be asked for at once
 
 
@@ -39,7 +38,6 @@ SERVICES = {
         entsoe.PATH,
         entsoe.question,
         entsoe.read,
-        needs_token=True,
     ),
 }
 

@@ -84,8 +84,7 @@ class MeterTopics:
     def _day(self, meter: Meter, day: Day, total: Total | None) -> Topics:
         found = self._with_leaves(meter, "day", payloads.day(meter, day, total.amounts if total else ()))
         found[self._topic(meter, "day", "date")] = day.date.isoformat()
-        intervals = self._ledger.days.intervals(meter, day.date)
-        if day.intervals_count and len(intervals) == len(meterday.intervals_within(meter, day.date)):
+        if intervals := self._ledger.days.all_intervals(meter, day):
             found[self._topic(meter, "intervals")] = to_json(payloads.intervals(meter, day, intervals))
             if self._draws:
                 found[self._topic(meter, "chart")] = chart.svg(meter, day, intervals)

@@ -133,7 +133,6 @@ class App:
             interviews=self._interviews,
             reports=self._reports,
             findings=self._findings,
-            has_door=self._door.password is not None,
         )
 
     def _guarded(self, visit: Visit) -> Response:

@@ -50,7 +50,6 @@ class Visit:
     interviews: Interviews  # about the configuration
     reports: Reports
     findings: Findings
-    has_door: bool  # whether one can sign out
 
     @cached_property
     def speech(self) -> Speech:

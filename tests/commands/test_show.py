@@ -18,6 +18,8 @@ from bridge.terminal.chart import Bar, chart
 from tests.rig.commands import COULD_NOT, DONE, WRONG, environment, shown_in, typed
 from tests.rig.provider import Provider
 from tests.rig.reading import Reader
+from tests.rig.readings import daily, interval
+from tests.rig.registers import kwh
 from tests.rig.truth import amounts_in, in_words
 from tests.rig.world import GAS, HOME, SHED
 
@@ -103,6 +105,18 @@ def test_a_month_of_which_nothing_is_known_shows_no_zeros(reader: Reader) -> Non
 def test_a_meter_without_intervals_has_no_latest_chart(reader: Reader) -> None:
     reader.fetch()
     assert shown(reader)["shed"]["latest"] is None
+
+
+def test_of_a_day_with_a_part_of_its_intervals_no_chart_is_drawn(reader: Reader) -> None:
+    world = reader.world
+    world.fetch()
+    meter, now = world.meter("home"), world.clock()
+    with world.ledger() as ledger:
+        day = date(2026, 11, 21)
+        ledger.answers.record_days(meter, daily(kwh(TOTAL=10), day, meter), now)
+        ledger.answers.settle(meter, [day], now, [day])
+        ledger.answers.record_intervals(meter, day, interval(3, kwh(TOTAL=1), day, meter), now)
+    assert shown(reader)["home"]["latest"] is None
 
 
 def test_so_many_days_as_were_asked_for_and_not_more_than_are_known(reader: Reader) -> None:
