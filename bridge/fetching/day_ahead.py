@@ -237,7 +237,7 @@ class DayAhead:
     def _failed(self, error: PricesError, span: Span) -> None:
         now = self._now()
         if isinstance(error, TokenRefused):
-            self.health.refused(str(error), tried=True)
+            self.health.refused(str(error), now, tried=True)
             times = [self._asked.again_at]
         else:
             asked_for = error.not_before if isinstance(error, TryLater) else None

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Protocol, cast
 
@@ -21,9 +21,6 @@ from bridge.ledger.health import SourceHealth, State
 from bridge.text.words import local
 
 log = logging.getLogger(__name__)
-
-_AHEAD = timedelta(hours=1)
-_LONGEST_WAIT = timedelta(days=8)  # a note that says more was made while the clock was wrong
 
 
 class Postponed(Exception):
@@ -74,14 +71,14 @@ class Visits:
     def too_early(self, name: str, now: datetime) -> Postponed | None:
         """Why a source is to be left in peace; None if it may be asked."""
         health = self.health[name]
-        if health.not_before is None or not _counts(health.not_before, health, now):
+        if health.not_before is None or not health.waits_until(health.not_before, now):
             return None
         return Postponed(f"{name} is not asked again before {local(health.not_before)}: {health.last_error}")
 
     def may_be_asked(self, name: str, now: datetime) -> bool:
         """Whether neither Fluvius's word nor our own patience speaks against it."""
         health = self.health[name]
-        return not any(_counts(until, health, now) for until in (health.not_before, health.retry_at))
+        return not any(health.waits_until(each, now) for each in (health.not_before, health.retry_at))
 
     def asked_last(self) -> datetime | None:
         """When Fluvius was last asked for anything."""
@@ -128,7 +125,7 @@ class Visits:
         except CredentialsRefused as error:
             log.error("%s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
             retry_at = error.retry_at if isinstance(error, AccountLocked) else None
-            health.refused(str(error), tried=visit.http.count > before, retry_at=retry_at)
+            health.refused(str(error), self._now(), tried=visit.http.count > before, retry_at=retry_at)
             self.refusals[name] += visit.http.count > before
             visit.error = error
         except TryLater as error:
@@ -183,9 +180,3 @@ class Visits:
         for health in self.health.values():
             if health.last_success and health.last_success > now:
                 health.last_success = None
-
-
-def _counts(until: datetime | None, health: SourceHealth, now: datetime) -> bool:
-    """Whether it is too early, by an instant that is not of a time when the clock was wrong."""
-    noted_ahead = health.last_attempt is not None and health.last_attempt > now + _AHEAD
-    return until is not None and not noted_ahead and now < until < now + _LONGEST_WAIT

@@ -86,7 +86,7 @@ class Recorder:
 
     def is_due(self) -> bool:
         """Whether it is time to try again what failed."""
-        return self.health.retry_at is not None and self._now() >= self.health.retry_at
+        return self.health.retry_at is not None and not self._waits()
 
     def update(self, meters: Sequence[Meter], *, asked: bool = False) -> None:
         """Import what changed, and what Home Assistant lost; what fails is tried again later.
@@ -100,11 +100,14 @@ class Recorder:
             FolderError: a refusal could not be kept, so nothing was tried.
         """
         try:
-            if asked or self.health.retry_at is None or self.is_due():
+            if asked or not self._waits():
                 self._try(meters, asked=asked)
         except (FolderError, LedgerError) as error:  # without a pause it would be tried again and again
             self.health.postponed(str(error), self._now(), asked_for=None, reached=False)
             raise
+
+    def _waits(self) -> bool:
+        return self.health.waits_until(self.health.retry_at, self._now())
 
     def _try(self, meters: Sequence[Meter], *, asked: bool) -> None:
         health = self.health
@@ -116,7 +119,7 @@ class Recorder:
             self._sure_of = self._door
         except TokenRefused as error:
             log.error("statistics: %s", error)  # noqa: TRY400 - the user needs the sentence, not the stack
-            health.refused(str(error), tried=error.tried)
+            health.refused(str(error), self._now(), tried=error.tried)
         except (CoreAway, CommandRefused) as error:
             health.postponed(str(error), self._now(), asked_for=None, reached=False)
             log.warning(

@@ -11,6 +11,8 @@ from bridge.text.words import Payload, local
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=5), timedelta(hours=3)
 
+_AHEAD = timedelta(hours=1)  # by which a clock that is put right was wrong, and not only a little off
+_LONGEST_WAIT = timedelta(days=8)  # that anybody asks for; more was noted while the clock was wrong
 _MANY, _LONG = 3, timedelta(days=2)  # failures where nothing ever worked, and how long nothing has
 
 
@@ -34,6 +36,7 @@ class SourceHealth:
     failures_in_a_row: int = 0
     retry_at: datetime | None = None  # by our own patience
     not_before: datetime | None = None  # by Fluvius's word, or to spare it after a failure that reached it
+    noted_at: datetime | None = None  # when these two were
     requests_on: str | None = None  # the local date that `requests` counts
     requests: int = 0
     advice: str | None = None  # what is no error and yet worth doing
@@ -44,7 +47,7 @@ class SourceHealth:
         try:
             health = cls(**{field.name: note[field.name] for field in fields(cls) if field.name in note})
             health.state = State(health.state)
-            for name in ("last_attempt", "last_success", "retry_at", "not_before"):
+            for name in ("last_attempt", "last_success", "retry_at", "not_before", "noted_at"):
                 if value := getattr(health, name):
                     setattr(health, name, datetime.fromisoformat(value))
         except (TypeError, ValueError):
@@ -63,7 +66,9 @@ class SourceHealth:
             "last_error": self.last_error,
             "failures_in_a_row": self.failures_in_a_row,
             "requests_today": self.requests if self.requests_on == _local_date(now) else 0,
-            "not_before": local(self.not_before) if self.not_before and self.not_before > now else None,
+            "not_before": local(self.not_before)
+            if self.not_before and self.waits_until(self.not_before, now)
+            else None,
             **({"advice": self.advice} if self.advice else {}),
         }
 
@@ -72,6 +77,17 @@ class SourceHealth:
         if self.state is State.REFUSED or self._fails_for_long(now):
             return self.last_error
         return None
+
+    def waits_until(self, instant: datetime | None, now: datetime) -> bool:
+        """Whether it is too early, by an instant that is not of a time when the clock was wrong.
+
+        Args:
+            instant: `retry_at` or `not_before`; None: nobody has to wait.
+            now: the present instant, aware.
+        """
+        if instant is None or noted_ahead(self.noted_at or self.last_attempt, now):
+            return False
+        return now < instant < now + _LONGEST_WAIT
 
     def _fails_for_long(self, now: datetime) -> bool:
         if self.last_success is None:
@@ -89,11 +105,11 @@ class SourceHealth:
         if self.state is State.WAITING and self.last_attempt and not self.last_error:
             self.state = State.OK
 
-    def refused(self, error: str, *, tried: bool, retry_at: datetime | None = None) -> None:
+    def refused(self, error: str, now: datetime, *, tried: bool, retry_at: datetime | None = None) -> None:
         """The credentials were refused, now or before. Only the user can change that, or time a lock."""
         self.state, self.last_error = State.REFUSED, error
         self.failures_in_a_row += tried
-        self.retry_at = retry_at
+        self.retry_at, self.noted_at = retry_at, now
 
     def postponed(self, error: str, now: datetime, *, asked_for: datetime | None, reached: bool) -> None:
         """Fluvius could not answer: again after a pause that grows from 5 minutes to 3 hours."""
@@ -102,6 +118,7 @@ class SourceHealth:
         self.retry_at = now + pause * random.uniform(0.8, 1.2)
         if asked_for:
             self.retry_at = max(self.retry_at, asked_for + timedelta(seconds=random.uniform(1, 60)))
+        self.noted_at = now
         self.not_before = asked_for or (self.retry_at if reached else None)
         self.state, self.last_error = State.WAITING if asked_for else State.UNREACHABLE, error
 
@@ -110,6 +127,16 @@ class SourceHealth:
         today = _local_date(now)
         self.requests = number + (self.requests if self.requests_on == today else 0)
         self.requests_on = today
+
+
+def noted_ahead(noted_at: datetime | None, now: datetime) -> bool:
+    """Whether something was noted by a clock that was ahead then: it proves nothing, and nobody waits for it.
+
+    Args:
+        noted_at: when it was, by that clock; None: it is not known.
+        now: the present instant, aware.
+    """
+    return noted_at is not None and noted_at > now + _AHEAD
 
 
 def _local_date(now: datetime) -> str:

@@ -72,8 +72,7 @@ class Sink:
 
     def is_due(self) -> bool:
         """Whether something waits, and the database may be asked."""
-        again = self.health.retry_at
-        return (again is None or self._now() >= again) and (
+        return not self.health.waits_until(self.health.retry_at, self._now()) and (
             self._told is not self._mandates() or self._are_waiting()
         )
 

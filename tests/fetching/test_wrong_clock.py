@@ -10,7 +10,7 @@ import pytest
 from bridge.fetching import steps
 from bridge.fetching.backfill import Backfiller
 from bridge.fetching.due import Occasion
-from bridge.fluvius.errors import ClockWrong, ShapeChanged
+from bridge.fluvius.errors import ClockWrong, ShapeChanged, TryLater
 from bridge.simulator import RequestRecord
 from bridge.simulator.faults.answers import DATES
 from tests.rig.commands import COULD_NOT
@@ -165,6 +165,32 @@ def test_patience_that_was_noted_by_a_clock_that_was_ahead_silences_nobody(desk:
     desk.simulator.clear()
     desk.clock.move_to("2026-11-21 10:00")
     assert not desk.fetch(Occasion.ASKED).errors
+
+
+def test_a_backfill_waits_by_no_instant_of_a_clock_that_was_ahead(desk: World) -> None:
+    desk.fetch()
+    desk.simulator.fault("unavailable")
+    with desk.at_work() as (ledger, fetcher):
+        ledger.jobs.begin_backfill(desk.meter(), date(2020, 1, 1), date(2020, 1, 5), desk.clock())
+        backfiller = Backfiller(ledger, fetcher, desk.clock)
+        desk.clock.pass_by(hours=23)
+        backfiller.step()
+        assert not backfiller.is_due()
+        desk.clock.pass_by(hours=-23)
+        assert backfiller.is_due()
+
+
+def test_a_backfill_is_patient_after_a_clock_that_was_ahead(desk: World) -> None:
+    desk.clock.pass_by(hours=23)
+    desk.fetch()
+    desk.clock.pass_by(hours=-23)
+    desk.simulator.fault("unavailable")
+    with desk.at_work() as (ledger, fetcher):
+        ledger.jobs.begin_backfill(desk.meter(), date(2020, 1, 1), date(2020, 1, 5), desk.clock())
+        backfiller = Backfiller(ledger, fetcher, desk.clock)
+        backfiller.step()
+        assert isinstance(backfiller.trouble, TryLater)
+        assert not backfiller.is_due()
 
 
 # --- the commands, and the Energy API

@@ -36,7 +36,7 @@ from tests.rig.recorder import (
     is_right,
     shown,
 )
-from tests.rig.world import GAS, HOME, SHED, World, says
+from tests.rig.world import GAS, HOME, SHED, Clock, World, says
 
 # --- the import
 
@@ -420,6 +420,22 @@ def test_a_token_that_is_no_administrators_says_so(
     world.once()
     assert "not an administrator's" in caplog.text
     assert core.statistics == {}
+
+
+@pytest.mark.parametrize("days", [1, 40])
+def test_what_waits_by_a_clock_that_was_ahead_is_there_when_that_is_right(
+    world: World, core: Core, days: int
+) -> None:
+    world.once()
+    core.unknown = "recorder/list_statistic_ids"
+    world.clock.pass_by(days=1)
+    right = world.simulator.now = Clock("2026-11-22 09:00")
+    world.clock.pass_by(days=days)
+    world.once()
+    core.unknown = None
+    world.clock.instant = right()
+    world.once()
+    is_right(world, core, HOME, FIRST, LAST + timedelta(days=1))
 
 
 @pytest.mark.parametrize("number", [1, 3, 6])

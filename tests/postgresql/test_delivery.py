@@ -292,6 +292,19 @@ def test_a_database_that_is_away_lets_changes_wait_and_gets_them_later(
     assert_equal(postgresql, ledger)
 
 
+@pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(days=400)])
+def test_what_waits_by_a_clock_that_was_ahead_is_delivered_when_that_is_right(
+    ledger: Ledger, ahead: timedelta
+) -> None:
+    now = [NOW + ahead]
+    sink = opened(ledger, "postgresql://nobody:secret@127.0.0.1:9/nowhere", lambda: now[0])
+    whole_day(ledger, kwh(TOTAL=1))
+    sink.step()
+    assert not sink.is_due()
+    now[0] = NOW
+    assert sink.is_due()
+
+
 def test_a_database_that_says_nothing_is_not_waited_for_for_long(
     postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -273,10 +273,30 @@ def test_a_source_that_was_not_reached_may_be_asked_again_at_once() -> None:
     assert health.not_before is None
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(days=1), timedelta(days=400)])
+@pytest.mark.parametrize("is_asked_for", [False, True])
+def test_nobody_waits_by_an_instant_of_a_clock_that_was_ahead(ahead: timedelta, is_asked_for: bool) -> None:
+    health = SourceHealth()
+    then = NOW + ahead
+    asked_for = then + timedelta(hours=3) if is_asked_for else None
+    health.postponed("away", then, asked_for=asked_for, reached=True)
+    for until in health.retry_at, health.not_before:
+        assert health.waits_until(until, then)
+        assert not health.waits_until(until, NOW)
+    assert health.to_payload(NOW)["not_before"] is None
+
+
+def test_a_clock_that_is_put_right_by_minutes_makes_nobody_impatient() -> None:
+    health = SourceHealth()
+    health.postponed("too many requests", NOW, asked_for=NOW + timedelta(hours=3), reached=True)
+    a_little_earlier = NOW - 20 * MINUTE
+    assert health.waits_until(health.not_before, a_little_earlier)
+
+
 def test_refused_credentials_plan_nothing() -> None:
     health = SourceHealth()
     health.postponed("away", NOW, asked_for=None, reached=False)
-    health.refused("wrong password", tried=True)
+    health.refused("wrong password", NOW, tried=True)
     assert health.state is State.REFUSED
     assert health.retry_at is None
     assert health.last_error == "wrong password"
