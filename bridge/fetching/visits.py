@@ -88,7 +88,9 @@ class Visits:
 
     def retry_at(self) -> datetime | None:
         """When to try again what failed."""
-        return min((health.retry_at for health in self.health.values() if health.retry_at), default=None)
+        now = self._now()
+        plans = (health.may_be_retried_at(now) for health in self.health.values())
+        return min(filter(None, plans), default=None)
 
     def let_go(self) -> None:
         """Close the connection that the last visit kept open."""

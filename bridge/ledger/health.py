@@ -89,6 +89,12 @@ class SourceHealth:
             return False
         return now < instant < now + _LONGEST_WAIT
 
+    def may_be_retried_at(self, now: datetime) -> datetime | None:
+        """When to try again what failed: at once where a clock that was wrong said when."""
+        if self.retry_at is None or self.waits_until(self.retry_at, now):
+            return self.retry_at
+        return min(self.retry_at, now)
+
     def _fails_for_long(self, now: datetime) -> bool:
         if self.last_success is None:
             return self.failures_in_a_row >= _MANY

@@ -50,7 +50,8 @@ class Agenda:
         return max((next_plan - self._now()).total_seconds(), _AT_LEAST)
 
     def _retry_at(self) -> datetime | None:
-        soonest = min(self._last_cycle, self._now()) + AT_MOST_EVERY
+        self._last_cycle = min(self._last_cycle, self._now())  # or a clock that was ahead is waited for
+        soonest = self._last_cycle + AT_MOST_EVERY
         retry_at = self._visits.retry_at()
         if retry_at is None:
             return soonest if self._trouble.owes_a_cycle else None

@@ -283,6 +283,7 @@ def test_nobody_waits_by_an_instant_of_a_clock_that_was_ahead(ahead: timedelta, 
     for until in health.retry_at, health.not_before:
         assert health.waits_until(until, then)
         assert not health.waits_until(until, NOW)
+    assert health.may_be_retried_at(NOW) == NOW
     assert health.to_payload(NOW)["not_before"] is None
 
 
@@ -291,6 +292,7 @@ def test_a_clock_that_is_put_right_by_minutes_makes_nobody_impatient() -> None:
     health.postponed("too many requests", NOW, asked_for=NOW + timedelta(hours=3), reached=True)
     a_little_earlier = NOW - 20 * MINUTE
     assert health.waits_until(health.not_before, a_little_earlier)
+    assert health.may_be_retried_at(a_little_earlier) == health.retry_at
 
 
 def test_refused_credentials_plan_nothing() -> None:
