@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import schedule
 
+from bridge.ledger.health import noted_ahead
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS
 
@@ -27,6 +28,7 @@ class Timetable:
     def __init__(self, at: Sequence[str], jitter_minutes: int) -> None:
         self._jitter = timedelta(minutes=jitter_minutes)
         self._begin_at: datetime | None = None
+        self._looked_at = datetime.now(UTC)
         self._schedule = _Scheduler()
         for each in at:
             self._schedule.every().day.at(each).do(self._ring)
@@ -38,11 +40,12 @@ class Timetable:
 
     def is_due(self) -> bool:
         """Whether a run should begin now. True once for each run."""
-        self._schedule.run_pending()
         now = datetime.now(UTC)
-        for job in self._schedule.jobs:  # the clock was ahead, and was set right
-            if job.next_run and job.next_run > now + 2 * ONE_DAY:
+        if noted_ahead(self._looked_at, now):
+            for job in self._schedule.jobs:
                 job._schedule_next_run()  # noqa: SLF001 - our own, below
+        self._looked_at = now
+        self._schedule.run_pending()
         if self._begin_at and self._begin_at > now + self._jitter:
             self._begin_at = now
         if self._begin_at is None or now < self._begin_at:

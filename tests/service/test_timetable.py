@@ -221,6 +221,33 @@ def test_a_clock_that_is_put_right_by_years_leaves_one_run_due(clock: time_machi
     assert due == [utc(2026, 6, 1, 12), utc(2026, 6, 2, 4, 15)]
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=2), timedelta(hours=20), DAY, 3 * DAY, 400 * DAY])
+@pytest.mark.parametrize("hour", range(0, 24, 6))
+@pytest.mark.parametrize("day", [date(2026, 11, 21), date(2026, 10, 24), date(2026, 3, 28)])
+def test_no_run_is_missed_after_a_moment_of_a_clock_that_is_ahead(
+    day: date, hour: int, ahead: timedelta, clock: time_machine.Traveller
+) -> None:
+    at = ["02:30", "06:15", "12:15", "18:15"]
+    right = datetime.combine(day, clock_time(hour, 30), UTC)
+    move(clock, right)
+    expected = rings(Timetable(at, 0), clock, right, right + 2 * DAY, every=5 * MINUTE)
+    move(clock, right - MINUTE)
+    timetable = Timetable(at, 0)
+    move(clock, right + ahead)
+    timetable.is_due()
+    timetable.is_due()
+    assert rings(timetable, clock, right, right + 2 * DAY, every=5 * MINUTE) == expected
+
+
+def test_a_clock_that_is_put_right_by_minutes_rings_no_time_again(clock: time_machine.Traveller) -> None:
+    move(clock, utc(2026, 11, 21, 5))
+    timetable = Timetable(["06:15"], 0)
+    move(clock, utc(2026, 11, 21, 5, 20))
+    assert timetable.is_due()
+    due = rings(timetable, clock, utc(2026, 11, 21, 5), utc(2026, 11, 22, 5))
+    assert due == []
+
+
 # How a source does
 
 
