@@ -30,7 +30,10 @@ class Greeting:
 
     def go_on(self) -> None:
         """Tell the next thing, when it is time."""
-        if self._words and self._begins_at <= self._now():
+        now = self._now()
+        if self._begins_at > now + timedelta(seconds=_LET_IT_START[1]):  # the clock was set back
+            self._begins_at = now
+        if self._words and self._begins_at <= now:
             self._words.popleft()()
 
 
