@@ -14,7 +14,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Self
 
 from bridge.ledger import Ledger
-from bridge.ledger.health import SourceHealth
+from bridge.ledger.health import SourceHealth, noted_ahead
 from bridge.metering import meterday
 from bridge.metering.meterday import ONE_DAY
 from bridge.metering.model import BRUSSELS, Energy
@@ -44,6 +44,7 @@ class Asked:
     again_at: datetime | None = None  # when all may be asked for again
     absent: tuple[tuple[datetime, datetime, datetime], ...] = ()  # spans of long ago, and when they were told
     retries: tuple[datetime, ...] = ()  # when today's and tomorrow's may be asked for again, before that
+    asked_at: datetime | None = None  # when that was last noted
 
     @classmethod
     def from_note(cls, note: Any) -> Self:
@@ -54,7 +55,9 @@ class Asked:
             )
             spans = [tuple(map(datetime.fromisoformat, each)) for each in note["absent"]]
             absent = tuple((start, end, told) for start, end, told in spans)
-            return cls(down_to, again_at, absent, tuple(map(datetime.fromisoformat, note.get("retries", ()))))
+            retries = tuple(map(datetime.fromisoformat, note.get("retries", ())))
+            asked_at = note.get("asked_at") and datetime.fromisoformat(note["asked_at"])
+            return cls(down_to, again_at, absent, retries, asked_at)
         except (KeyError, TypeError, ValueError):
             return cls()
 
@@ -65,11 +68,13 @@ class Asked:
             "again_at": self.again_at and self.again_at.isoformat(),
             "absent": [[each.isoformat() for each in span] for span in self.absent],
             "retries": [each.isoformat() for each in self.retries],
+            "asked_at": self.asked_at and self.asked_at.isoformat(),
         }
 
     def waits(self, now: datetime) -> bool:
         """Whether the day is not over yet."""
-        return self.again_at is not None and now < self.again_at < now + _LONGEST_WAIT
+        is_believed = not noted_ahead(self.asked_at, now)
+        return is_believed and self.again_at is not None and now < self.again_at < now + _LONGEST_WAIT
 
 
 def wanted(covered: Iterable[Span], now: datetime) -> list[Span]:
@@ -169,6 +174,9 @@ class DayAhead:
         if self._service is None:
             return 0
         spans, requests = tuple(covered), 0
+        if noted_ahead(self._asked.asked_at, self._now()):  # for good: in some hours it seems to be of now
+            self._asked = Asked(absent=self._asked.absent)
+            self._remember()
         while span := next_request(self._missing(spans), self._service.longest):
             if requests:
                 self._pause(_PAUSE * random.uniform(0.5, 1))
@@ -219,7 +227,7 @@ class DayAhead:
             self._asked = Asked(None, _next_day(now), self._asked.absent, _retries(now))
         down_to = min(span[0], self._asked.down_to or _END)
         retries = tuple(each for each in self._asked.retries if each > now)
-        self._asked = replace(self._asked, down_to=down_to, retries=retries)
+        self._asked = replace(self._asked, down_to=down_to, retries=retries, asked_at=now)
         self.health.last_attempt = now
         self.health.count_requests(1, now)
         self._remember()  # proves that answers can be kept, and whoever is killed now does not ask again

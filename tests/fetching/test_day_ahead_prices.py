@@ -195,7 +195,7 @@ def test_a_note_of_nobody_is_a_fresh_start(note: Any) -> None:
 
 def test_a_note_is_read_as_it_was_written() -> None:
     now = at("2026-11-21 09:00")
-    asked = Asked(now, now, ((now, now, now), (now, now, now)), (now, now))
+    asked = Asked(now, now, ((now, now, now), (now, now, now)), (now, now), now)
     assert Asked.from_note(json.loads(json.dumps(asked.to_note()))) == asked
 
 
@@ -212,6 +212,32 @@ def test_one_request_brings_today_and_the_next_one_tomorrow(household: Household
     assert household.fetch() == 1
     assert household.known() == household.simulator.day_ahead.prices(*days(TODAY, TOMORROW))
     assert (household.health.state, household.told.strip()) == (State.OK, "")
+
+
+@BOTH
+@pytest.mark.parametrize("ahead", [timedelta(hours=3), timedelta(days=1), timedelta(days=3)])
+def test_tomorrow_comes_in_time_after_a_moment_of_a_clock_that_is_ahead(
+    household: Household, service: str, ahead: timedelta
+) -> None:
+    household.service = service
+    household.simulator.now = right = Clock("2026-11-21 10:30")
+    household.fetch()
+    household.clock.instant = right() + ahead
+    household.fetch()
+    household.clock.instant = right()
+    household.fetch()
+    household.clock.move_to("2026-11-21 13:20")
+    right.move_to("2026-11-21 13:20")
+    household.fetch()
+    assert household.known() == household.simulator.day_ahead.prices(*days(TODAY, TOMORROW))
+
+
+def test_a_clock_that_is_put_right_by_minutes_has_nothing_asked_twice(household: Household) -> None:
+    household.clock.move_to("2026-11-21 13:20")
+    household.simulator.fault("prices-empty")
+    household.fetch()
+    household.clock.pass_by(minutes=-10)
+    assert household.fetch() == 0
 
 
 @BOTH
