@@ -96,7 +96,7 @@ class SourceHealth:
         return min(self.retry_at, now)
 
     def _fails_for_long(self, now: datetime) -> bool:
-        if self.last_success is None:
+        if self.last_success is None or noted_ahead(self.last_success, now):
             return self.failures_in_a_row >= _MANY
         return now - self.last_success > _LONG
 
@@ -115,7 +115,7 @@ class SourceHealth:
         """The credentials were refused, now or before. Only the user can change that, or time a lock."""
         self.state, self.last_error = State.REFUSED, error
         self.failures_in_a_row += tried
-        self.retry_at, self.noted_at = retry_at, now
+        self.retry_at, self.not_before, self.noted_at = retry_at, None, now
 
     def postponed(self, error: str, now: datetime, *, asked_for: datetime | None, reached: bool) -> None:
         """Fluvius could not answer: again after a pause that grows from 5 minutes to 3 hours."""

@@ -322,6 +322,22 @@ def test_a_clock_that_is_put_right_by_minutes_makes_nobody_impatient() -> None:
     assert health.may_be_retried_at(a_little_earlier) == health.retry_at
 
 
+def test_refused_credentials_leave_no_wait_of_a_clock_that_was_ahead() -> None:
+    health = SourceHealth()
+    health.postponed("away", NOW + 2 * DAY, asked_for=None, reached=True)
+    health.refused("wrong password", NOW, tried=True)
+    assert not health.waits_until(health.not_before, NOW)
+
+
+def test_what_has_failed_since_a_clock_was_ahead_is_a_problem_too() -> None:
+    health = SourceHealth()
+    health.succeeded(NOW + 400 * DAY)
+    for _ in range(3):
+        assert health.problem(NOW) is None
+        health.postponed("away", NOW, asked_for=None, reached=False)
+    assert health.problem(NOW) == "away"
+
+
 def test_refused_credentials_plan_nothing() -> None:
     health = SourceHealth()
     health.postponed("away", NOW, asked_for=None, reached=False)
