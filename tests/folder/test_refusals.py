@@ -419,6 +419,22 @@ def test_a_lock_that_has_passed_is_noticed_by_the_schedule(desk: World) -> None:
         assert fetcher.health["portal"].state == "ok"
 
 
+def test_a_lock_that_was_noted_by_a_clock_that_was_ahead_holds_for_an_hour_of_the_right_one(
+    desk: World,
+) -> None:
+    desk.simulator.fault("account-locked")
+    desk.clock.pass_by(hours=20)
+    desk.fetch()
+    desk.clock.pass_by(hours=-20)
+    for occasion in (Occasion.SCHEDULE, Occasion.ASKED) * 5:
+        desk.fetch(occasion)
+        desk.clock.pass_by(minutes=5)
+    assert sign_ins(desk) == 1
+    desk.clock.pass_by(minutes=10)
+    desk.fetch()
+    assert sign_ins(desk) == 2
+
+
 def test_a_wrong_password_behind_a_lock_is_tried_once_by_the_schedule(desk: World) -> None:
     desk.simulator.fault("account-locked", times=1)
     desk.password = "wrong"
