@@ -159,18 +159,19 @@ class _Errand:
         while job := backfiller.current:
             if not backfiller.is_due():
                 why = backfiller.trouble or fetcher.health[self._meter(job).source].last_error
-                self._wait(backfiller.not_before(), str(why))
+                self._wait(backfiller, str(why))
             backfiller.step()
             self._look()
             if isinstance(backfiller.trouble, CredentialsRefused):
                 _end_with(backfiller.trouble)
 
-    def _wait(self, until: datetime, why: str) -> None:
+    def _wait(self, backfiller: Backfiller, why: str) -> None:
         """Give Fluvius the pause that it needs, if it is short."""
+        until = backfiller.not_before()
         if until - self.now() > _PATIENCE:
             raise Ended(f"{why}; run the same command again after {local(until)}")
         self.view.say(f"{why}; going on at {local(until)}")
-        while self.now() < until:
+        while self.now() < until and not backfiller.is_due():  # which it is, too, when the clock was set back
             self.pause(min(5.0, (until - self.now()).total_seconds()))
 
     def _watch(self) -> None:

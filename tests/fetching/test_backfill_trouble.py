@@ -186,6 +186,21 @@ def test_a_retry_after_counts_for_the_next_command_too(desk: World, said: list[s
 
 
 @pytest.mark.usefixtures("said")
+def test_a_clock_that_is_set_back_while_a_command_waits_makes_it_wait_no_longer(desk: World) -> None:
+    desk.simulator.fault("too-many-requests", times=1, retry_after=600)
+    waited = list[float]()
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        desk.clock.pass_by(seconds=seconds)
+        if len(waited) == 10:
+            desk.clock.pass_by(hours=-20)
+
+    assert_done(command(desk, "2026-11-01", pause))
+    assert sum(waited) < 3600
+
+
+@pytest.mark.usefixtures("said")
 def test_a_network_that_was_away_is_tried_again_by_the_next_command_at_once(desk: World) -> None:
     port = desk.simulator.port
     desk.simulator.stop()
