@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bridge.config.sinks import PostgresqlSettings
@@ -24,12 +24,14 @@ log = logging.getLogger(__name__)
 NOTE = "postgresql"
 _PROGRESS = 10.0  # seconds between two lines of the log
 _AT_MOST = 60  # changes at once: a day has some 200 to 400 readings
+_LOOKS_EVERY = timedelta(hours=1)  # also where nothing waits: it may have been begun anew, or put back
+_BELIEVED_FOR = timedelta(minutes=5)  # what it has, before that is dropped here
 
 
 class Sink:
     """Keeps a database up to date with the ledger. What fails is tried again later, and nothing is lost.
 
-    It is looked at once after each start, and connected to while something waits.
+    It is looked at once after each start and each hour, and connected to while something waits.
 
     Args:
         settings: where it is.
@@ -63,7 +65,7 @@ class Sink:
         is_the_same = note.get("database") == settings.where
         self._number = int(note.get("number", 0)) if is_the_same else 0
         self._stood = ledger.changes.latest_number
-        self._has_confirmed = False  # since the start: it may have been put back, or be another one
+        self._confirmed_at: datetime | None = None  # when it said itself how far it was told
 
     @property
     def waiting(self) -> int:
@@ -71,10 +73,19 @@ class Sink:
         return self._ledger.changes.waiting(self._number)
 
     def is_due(self) -> bool:
-        """Whether something waits, and the database may be asked."""
-        return not self.health.waits_until(self.health.retry_at, self._now()) and (
-            self._told is not self._mandates() or self._are_waiting()
+        """Whether something waits, or may do so, and the database may be asked."""
+        return not self._is_left_in_peace and (
+            self._told is not self._mandates() or self._are_waiting() or not self._has_said(_LOOKS_EVERY)
         )
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the database has not said lately how far it was told, and may be asked."""
+        return not (self._has_said(_BELIEVED_FOR) or self._is_left_in_peace)
+
+    @property
+    def _is_left_in_peace(self) -> bool:
+        return self.health.waits_until(self.health.retry_at, self._now())
 
     def step(self) -> bool:
         """Deliver a batch; says whether there is news for whoever looks on.
@@ -100,8 +111,8 @@ class Sink:
         return is_news
 
     def days_lacking(self, meter: Meter, first: date, last: date) -> set[date]:
-        """The days of a span of which the database does not have everything, or has not said so itself."""
-        if not self._has_confirmed:
+        """The days of a span of which the database does not have everything, or has not said so lately."""
+        if not self._has_said(_BELIEVED_FOR):
             return set(span(first, last))
         return self._ledger.changes.days_after(self._number, meter, first, last)
 
@@ -114,7 +125,7 @@ class Sink:
     def _deliver(self) -> None:
         if self._database is None:
             self._database = open_database(self._settings, self._ledger, self._shard, self._stood)
-            self._number, self._has_confirmed = self._database.place.number, True
+            self._number, self._confirmed_at = self._database.place.number, self._now()
         self._deliver_changes(self._database)
         if self._told is not (mandates := self._mandates()) and not self._are_waiting():
             self._database.tell_mandates(mandates)
@@ -123,8 +134,15 @@ class Sink:
     def _deliver_changes(self, database: "Database") -> None:
         """As many at once as get through in time, however slow the line is."""
         at_most, self._at_most = self._at_most, max(self._at_most // 2, 1)
-        self._delivered += database.deliver(self._known, at_most)
+        delivered = database.deliver(self._known, at_most)
+        if delivered:
+            self._confirmed_at = self._now()
+        self._delivered += delivered
         self._number, self._at_most = database.place.number, min(2 * at_most, _AT_MOST)
+
+    def _has_said(self, lately: timedelta) -> bool:
+        """Whether the database said itself how far it was told: since then it may have been put back."""
+        return self._confirmed_at is not None and abs(self._now() - self._confirmed_at) < lately
 
     def _are_waiting(self) -> bool:
         return self._ledger.changes.are_waiting(self._number)
@@ -151,6 +169,7 @@ class Sink:
 
     def _postpone(self, error: Exception) -> None:
         self.close()
+        self._confirmed_at = None
         self.health.postponed(str(error), self._now(), asked_for=None, reached=False)
         if isinstance(error, DatabaseRefuses):
             self.health.state = State.REFUSED

@@ -148,6 +148,7 @@ class Bridge:
             fetcher,
             [deliveries.days_lacking],
             of_followed=[ledger.outbox.days_unstreamed, self._statistics.days_lacking],
+            confirm=deliveries.confirm,
             trouble=trouble,
             now=now,
         )

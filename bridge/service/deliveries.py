@@ -57,6 +57,11 @@ class Deliveries:
                 if self._sink.step():
                     self._view.bridge()
 
+    def confirm(self) -> None:
+        """Have the database say how far it was told, unless it did lately, or is left in peace."""
+        if self._sink and self._sink.is_in_doubt:
+            self.step()
+
     def everything(self, go_on: Callable[[], None]) -> None:
         """Hand over all that waits.
 

@@ -29,6 +29,7 @@ class Retention:
         fetcher: knows the meters that are followed, with their bounds.
         sinks: who has to have everything of a day first.
         of_followed: who has, of meters that are followed.
+        confirm: called before anything is dropped: lets who passes readings on make sure of what arrived.
         trouble: with the ledger.
         now: the present instant, aware.
     """
@@ -41,12 +42,13 @@ class Retention:
         sinks: Iterable[Lacks],
         *,
         of_followed: Iterable[Lacks],
+        confirm: Callable[[], None],
         trouble: Trouble,
         now: Callable[[], datetime],
     ) -> None:
         self._keep_months, self._ledger, self._fetcher = settings.ledger.keep_months, ledger, fetcher
         self._sinks, self._of_followed = tuple(sinks), tuple(of_followed)
-        self._trouble, self._now = trouble, now
+        self._confirm, self._trouble, self._now = confirm, trouble, now
         self._steps: Iterator[None] = iter(())
         self._begun_on: date | None = None
         self._is_done = True
@@ -86,6 +88,7 @@ class Retention:
             latest = min(month_under_way(meter.energy, self._now()), believable)
             kept_from = meterday.months_until(latest, keep_months)[0]
             for month in retention.months(meter, kept_from):
+                self._confirm()
                 try:
                     dropped += len(retention.drop(meter, month, sinks))
                 except Damaged as error:  # the other months are not

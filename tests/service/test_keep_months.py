@@ -318,7 +318,14 @@ def test_room_is_given_back_before_more_is_dropped(world: World) -> None:
     with world.at_work() as (ledger, fetcher):
         fill(ledger, *world.settings.followed, until=date(2028, 1, 1), days=460)
         retention = Retention(
-            world.settings, ledger, fetcher, [], of_followed=[], trouble=Trouble(), now=world.clock
+            world.settings,
+            ledger,
+            fetcher,
+            [],
+            of_followed=[],
+            confirm=lambda: None,
+            trouble=Trouble(),
+            now=world.clock,
         )
         while retention.is_due():
             retention.step()

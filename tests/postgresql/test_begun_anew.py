@@ -1,0 +1,153 @@
+"""A database that is begun anew, or put back, while the bridge runs, and what it lost then."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from bridge.fetching.cycle import Fetcher
+from bridge.ledger import Ledger
+from bridge.metering.meterday import ONE_DAY, span
+from bridge.postgresql.sink import Sink
+from bridge.service.deliveries import Deliveries
+from bridge.service.retention import Retention
+from bridge.service.trouble import Trouble
+from tests.rig.deliveries import assert_equal, opened, readings, settings
+from tests.rig.postgresql import PostgreSQL
+from tests.rig.readings import DAY, HOME, NOW, whole_day
+from tests.rig.registers import kwh
+from tests.rig.world import World
+from tests.rig.years import fill
+
+AN_HOUR = timedelta(hours=1)
+
+
+def deliver(sink: Sink) -> None:
+    """All that waits."""
+    while sink.is_due():
+        sink.step()
+
+
+def begin_anew(postgresql: PostgreSQL) -> None:
+    """As docs/postgresql.md says."""
+    postgresql.ask("DROP SCHEMA fluvius CASCADE")
+
+
+def test_a_database_that_is_begun_anew_is_told_everything_within_the_hour(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    now = [NOW]
+    whole_day(ledger, kwh(TOTAL=1))
+    sink = opened(ledger, postgresql.dsn, lambda: now[0])
+    deliver(sink)
+    begin_anew(postgresql)
+    now[0] += AN_HOUR
+    deliver(sink)
+    assert_equal(postgresql, ledger)
+    assert len(readings(postgresql)) == 96
+
+
+def test_a_database_for_which_nothing_waits_is_looked_at_once_an_hour(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    now, looks = [NOW], 0
+    sink = opened(ledger, postgresql.dsn, lambda: now[0])
+    while now[0] < NOW + 5 * AN_HOUR:
+        while sink.is_due():
+            sink.step()
+            looks += 1
+        now[0] += timedelta(minutes=1)
+    assert looks == 5
+
+
+def test_a_clock_that_is_set_back_lets_the_database_be_looked_at(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    now = [NOW]
+    sink = opened(ledger, postgresql.dsn, lambda: now[0])
+    deliver(sink)
+    now[0] -= 24 * AN_HOUR
+    assert sink.is_due()
+    deliver(sink)
+    assert not sink.is_due()
+
+
+def test_what_the_database_said_an_hour_ago_is_not_believed(postgresql: PostgreSQL, ledger: Ledger) -> None:
+    now = [NOW]
+    whole_day(ledger, kwh(TOTAL=1))
+    sink = opened(ledger, postgresql.dsn, lambda: now[0])
+    assert sink.days_lacking(HOME, DAY, DAY) == {DAY}
+    deliver(sink)
+    assert sink.days_lacking(HOME, DAY, DAY) == set()
+    now[0] += AN_HOUR
+    assert sink.days_lacking(HOME, DAY, DAY) == {DAY}
+    deliver(sink)
+    assert sink.days_lacking(HOME, DAY, DAY) == set()
+
+
+OLD = span(date(2026, 11, 14), date(2026, 11, 20))
+MIDNIGHT = datetime.fromisoformat("2028-01-05T00:01+01:00")  # of 14 months December 2026 is the oldest
+
+
+@contextmanager
+def at_midnight(desk: World, postgresql: PostgreSQL) -> Iterator[tuple[Ledger, Sink, Retention]]:
+    """The database has everything, and has not been asked for a while; old quarter-hours are due to go."""
+    desk.changes["ledger.keep_months"] = 14
+    now = [MIDNIGHT - timedelta(minutes=30)]
+    with desk.at_work() as (ledger, fetcher):
+        ledger.changes.keep()
+        for until, days in (OLD[-1], len(OLD)), (MIDNIGHT.date() - ONE_DAY * 2, 1):
+            fill(ledger, *desk.settings.followed, until=until, days=days)
+        sink = Sink(settings(postgresql.dsn), ledger, lambda: now[0])
+        deliver(sink)
+        now[0] = MIDNIGHT
+        yield ledger, sink, retention_of(desk, ledger, fetcher, sink, now)
+        sink.close()
+
+
+def retention_of(desk: World, ledger: Ledger, fetcher: Fetcher, sink: Sink, now: list[datetime]) -> Retention:
+    view: Any = SimpleNamespace(bridge=lambda: None)
+    deliveries, trouble = Deliveries(sink, view, Trouble()), Trouble()
+    return Retention(
+        desk.settings,
+        ledger,
+        fetcher,
+        [deliveries.days_lacking],
+        of_followed=[],
+        confirm=deliveries.confirm,
+        trouble=trouble,
+        now=lambda: now[0],
+    )
+
+
+def dropped(desk: World, ledger: Ledger) -> set[date]:
+    return ledger.days.dropped(desk.meter(), date.min, date.max)
+
+
+def test_quarter_hours_that_the_database_has_are_dropped(desk: World, postgresql: PostgreSQL) -> None:
+    with at_midnight(desk, postgresql) as (ledger, _, retention):
+        retention.everything(lambda: None)
+        assert dropped(desk, ledger) == {*OLD}
+
+
+def test_quarter_hours_that_a_database_lost_are_not_dropped(desk: World, postgresql: PostgreSQL) -> None:
+    with at_midnight(desk, postgresql) as (_, sink, retention):
+        begin_anew(postgresql)
+        retention.everything(lambda: None)
+        deliver(sink)
+        (days,) = postgresql.ask("SELECT count(DISTINCT date) FROM fluvius.readings")
+        assert days == (len(OLD) + 1,)
+
+
+def test_a_database_that_is_away_at_midnight_only_keeps_quarter_hours_longer(
+    desk: World, postgresql: PostgreSQL
+) -> None:
+    with at_midnight(desk, postgresql) as (ledger, sink, retention):
+        postgresql.stop()
+        try:
+            retention.everything(lambda: None)
+        finally:
+            postgresql.start()
+        assert dropped(desk, ledger) == set()
+        assert sink.health.failures_in_a_row == 1, "it is left in peace"
