@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -14,6 +15,9 @@ from bridge.metering.mandate import Mandate
 from bridge.metering.shard import Shard
 from bridge.postgresql import delivery, door, schema
 from bridge.postgresql.batch import Batch, Known, lines_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,7 @@ class Database:
 
     Attributes:
         place: how far it was told.
+        told_at: when that was, by its own clock: another time than it was, and it was begun anew or put back.
 
     Raises:
         DatabaseAway: from every method: it does not take it.
@@ -41,7 +46,7 @@ class Database:
         self._connection = door.enter(settings.dsn.get_secret_value())
         try:
             self._name, self.place = ledger.changes.name, THE_START
-            self._find_place()
+            self.told_at = self._find_place()
             self._older_until = ledger.changes.may_be_older_until
         except BaseException:
             self.close()
@@ -69,7 +74,8 @@ class Database:
         with self._transaction():
             delivery.move(self._connection, self._name, self.place, after)
             delivery.write(self._connection, batch.lines, is_older=is_older)
-        self.place = after
+            told_at = delivery.told_at(self._connection, self._name)
+        self.place, self.told_at = after, told_at
         for each in batch.damaged:
             log.error("postgresql: %s is left out: the ledger is damaged there", each)
         return len(changes)
@@ -81,10 +87,13 @@ class Database:
     def tell_mandates(self, mandates: Iterable[Mandate]) -> None:
         """Tell it the mandates as they are."""
         with self._transaction():
+            delivery.touch(self._connection, self._name)
             delivery.write(self._connection, lines_of(mandates))
+            told_at = delivery.told_at(self._connection, self._name)
+        self.told_at = told_at
 
-    def _find_place(self) -> None:
-        """Make or find the tables, and how far they have come."""
+    def _find_place(self) -> "datetime | None":
+        """Make or find the tables, and how far they have come; since when they have."""
         changes = self._ledger.changes
         with self._transaction():
             schema.bring_up_to_date(
@@ -96,7 +105,9 @@ class Database:
                 self._name, place = changes.take_another_name(self._stood), None
             if place is None:
                 delivery.begin(self._connection, self._name)
+            told_at = delivery.told_at(self._connection, self._name)
         self.place = place or THE_START
+        return told_at
 
     def _transaction(self) -> AbstractContextManager[None]:
         return door.transaction(self._connection, self._settings.schema_)

@@ -1,5 +1,7 @@
 """What is written into the database, together with how far it was told then."""
 
+from datetime import datetime
+
 from psycopg import Connection
 
 from bridge.ledger.changes import THE_START, Place
@@ -19,6 +21,17 @@ def place_of(connection: Connection, ledger: str) -> Place | None:
 def begin(connection: Connection, ledger: str) -> None:
     """Know a ledger, which has told nothing yet."""
     connection.execute("INSERT INTO deliveries VALUES (%s, %s, %s, now())", [ledger, *THE_START])
+
+
+def told_at(connection: Connection, ledger: str) -> datetime | None:
+    """When a ledger that the database knows told it something, by the database's own clock."""
+    found = connection.execute("SELECT at FROM deliveries WHERE ledger = %s", [ledger]).fetchone()
+    return found[0] if found else None
+
+
+def touch(connection: Connection, ledger: str) -> None:
+    """A ledger tells something that is not numbered."""
+    connection.execute("UPDATE deliveries SET at = now() WHERE ledger = %s", [ledger])
 
 
 def move(connection: Connection, ledger: str, before: Place, after: Place) -> None:

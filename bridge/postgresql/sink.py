@@ -57,6 +57,7 @@ class Sink:
         self._followed: tuple[Sequence[Meter], dict[str, Meter]] = (), {}
         self._database: Database | None = None
         self._told: Iterable[Mandate] | None = None  # the mandates; None: nothing since the start
+        self._told_at: datetime | None = None  # the last of it, by the clock of the database
         self._delivered, self._said_at, self._at_most = 0, 0.0, _AT_MOST
         note = ledger.notes.recall(NOTE) if ledger.changes.keep() else None
         note = note if isinstance(note, dict) else {}
@@ -126,10 +127,12 @@ class Sink:
         if self._database is None:
             self._database = open_database(self._settings, self._ledger, self._shard, self._stood)
             self._number, self._confirmed_at = self._database.place.number, self._now()
+            if self._database.told_at != self._told_at:
+                self._told = None
         self._deliver_changes(self._database)
         if self._told is not (mandates := self._mandates()) and not self._are_waiting():
             self._database.tell_mandates(mandates)
-            self._told = mandates
+            self._told, self._told_at = mandates, self._database.told_at
 
     def _deliver_changes(self, database: "Database") -> None:
         """As many at once as get through in time, however slow the line is."""
@@ -138,6 +141,7 @@ class Sink:
         if delivered:
             self._confirmed_at = self._now()
         self._delivered += delivered
+        self._told_at = database.told_at
         self._number, self._at_most = database.place.number, min(2 * at_most, _AT_MOST)
 
     def _has_said(self, lately: timedelta) -> bool:

@@ -6,16 +6,20 @@ from datetime import date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from bridge.fetching.cycle import Fetcher
 from bridge.ledger import Ledger
+from bridge.metering.mandate import Mandate
 from bridge.metering.meterday import ONE_DAY, span
+from bridge.metering.model import Energy
 from bridge.postgresql.sink import Sink
 from bridge.service.deliveries import Deliveries
 from bridge.service.retention import Retention
 from bridge.service.trouble import Trouble
 from tests.rig.deliveries import assert_equal, opened, readings, settings
 from tests.rig.postgresql import PostgreSQL
-from tests.rig.readings import DAY, HOME, NOW, whole_day
+from tests.rig.readings import AFTER, DAY, HOME, NOW, whole_day
 from tests.rig.registers import kwh
 from tests.rig.world import World
 from tests.rig.years import fill
@@ -84,6 +88,67 @@ def test_what_the_database_said_an_hour_ago_is_not_believed(postgresql: PostgreS
     assert sink.days_lacking(HOME, DAY, DAY) == {DAY}
     deliver(sink)
     assert sink.days_lacking(HOME, DAY, DAY) == set()
+
+
+@pytest.mark.parametrize("has_readings", [True, False])
+def test_a_database_that_is_begun_anew_has_the_mandates_again(
+    postgresql: PostgreSQL, ledger: Ledger, *, has_readings: bool
+) -> None:
+    if has_readings:
+        whole_day(ledger, kwh(TOTAL=1))
+    sink, now, _ = with_mandates(ledger, postgresql)
+    begin_anew(postgresql)
+    now[0] += AN_HOUR
+    deliver(sink)
+    assert references(postgresql) == ["a"]
+
+
+def test_a_database_that_was_put_back_is_told_the_mandates_that_came_since(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    sink, now, known = with_mandates(ledger, postgresql)
+    backup = postgresql.ask("SELECT number, edition, at FROM fluvius.deliveries")
+    now[0] += AN_HOUR
+    known[0] = *known[0], mandate("b")
+    deliver(sink)
+    assert references(postgresql) == ["a", "b"]
+    postgresql.ask("DELETE FROM fluvius.mandates WHERE reference = 'b'")
+    postgresql.ask("UPDATE fluvius.deliveries SET (number, edition, at) = (%s, %s, %s)", *backup[0])
+    now[0] += AN_HOUR
+    deliver(sink)
+    assert references(postgresql) == ["a", "b"]
+
+
+def test_mandates_are_not_told_again_to_a_database_that_has_them(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    sink, now, _ = with_mandates(ledger, postgresql)
+    postgresql.ask("DELETE FROM fluvius.mandates")  # by a hand: they would come back
+    whole_day(ledger, kwh(TOTAL=1), AFTER)
+    now[0] += AN_HOUR
+    deliver(sink)
+    assert references(postgresql) == []
+
+
+def with_mandates(
+    ledger: Ledger, postgresql: PostgreSQL
+) -> tuple[Sink, list[datetime], list[tuple[Mandate, ...]]]:
+    """A sink that told what there is, its clock, and the mandates that it knows."""
+    now, known = [NOW], list[tuple[Mandate, ...]]([(mandate("a"),)])
+    sink = Sink(settings(postgresql.dsn), ledger, lambda: now[0], mandates=lambda: known[0])
+    deliver(sink)
+    assert references(postgresql) == ["a"]
+    return sink, now, known
+
+
+def mandate(reference: str) -> Mandate:
+    return Mandate(reference, HOME.ean, Energy.ELECTRICITY, "Approved", "VH_dag")
+
+
+def references(postgresql: PostgreSQL) -> list[str]:
+    return [name for (name,) in postgresql.ask("SELECT reference FROM fluvius.mandates ORDER BY 1")]
 
 
 OLD = span(date(2026, 11, 14), date(2026, 11, 20))
