@@ -22,6 +22,10 @@ _OPENING: dict[str, Any] = {
     "application_name": "fluvius2mqtt",
 }
 _ALWAYS = {"client_encoding": "utf8"}  # whatever dsn says and the database has: units are more than ASCII
+_CAN_ONLY_BE_READ = (
+    "it can only be read, as a replica: name the primary in dsn, or all of its hosts and"
+    " target_session_attrs=read-write"
+)
 _WORDS = {  # of the server or of libpq: what to do
     "password authentication failed": "the password or the user name in dsn is wrong",
     "no password supplied": "it wants a password: write it into dsn, or into a file (dsn_file, passfile)",
@@ -31,6 +35,7 @@ _WORDS = {  # of the server or of libpq: what to do
     "does not support SSL": "it does not encrypt: switch on ssl there, or add sslmode=disable to dsn where"
     " nobody listens on the way",
     "no encryption": "it wants this connection to be encrypted: add sslmode=require to dsn",
+    "read-only transaction": _CAN_ONLY_BE_READ,
     "permission denied": "the user lacks rights: see docs/postgresql.md",
     "must be owner": "its tables are of an older version, and the owner brings them up to date: run"
     " `fluvius2mqtt check` once with the owner's dsn",
@@ -46,7 +51,7 @@ def enter(dsn: str) -> psycopg.Connection:
     Nothing is kept on the server between two transactions, so that PgBouncer may stand in between.
 
     Raises:
-        DatabaseAway: it cannot be had.
+        DatabaseAway: it cannot be had, or it is one that can only be read.
     """
     try:
         asked = conninfo_to_dict(dsn)
@@ -56,7 +61,18 @@ def enter(dsn: str) -> psycopg.Connection:
     with explained():
         connection = psycopg.connect(make_conninfo(**options), autocommit=True, prepare_threshold=None)
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # who waited sees what was done
+        try:
+            _must_be_writable(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
+
+
+def _must_be_writable(connection: psycopg.Connection) -> None:
+    found = connection.execute("SHOW transaction_read_only").fetchone()
+    if found and found[0] == "on":
+        raise DatabaseRefuses(_CAN_ONLY_BE_READ)
 
 
 def encryption(asked: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, str]:

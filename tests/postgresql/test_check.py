@@ -137,6 +137,16 @@ def test_what_its_owner_is_told_to_run_works_whatever_the_names_are(
     assert said(desk, postgresql.dsn_of(f"{escaped}:{PASSWORD}", escaped)).startswith("ok ")
 
 
+def test_a_database_that_can_only_be_read_is_told_and_what_to_write(
+    desk: World, postgresql: PostgreSQL
+) -> None:
+    """As a replica is, or a primary at which somebody works."""
+    assert said(desk, postgresql.dsn).startswith("ok ")
+    replica = postgresql.dsn_with(default_transaction_read_only="on")
+    assert said(desk, replica).startswith("NO it can only be read, as a replica: name the primary in dsn")
+    assert "target_session_attrs=read-write" in said(desk, replica)
+
+
 def test_the_address_may_come_from_a_file(tmp_path: Path, file: Path) -> None:
     secret = tmp_path / "dsn"
     secret.write_text("postgresql://bridge:secret@db/energy\n")

@@ -325,6 +325,53 @@ def test_a_database_that_says_nothing_is_not_waited_for_for_long(
     assert_equal(postgresql, ledger)
 
 
+def test_a_database_that_can_only_be_read_for_a_while_is_told_afterwards(
+    postgresql: PostgreSQL, ledger: Ledger
+) -> None:
+    """As after a failover, until the address is the new primary's."""
+    now = [NOW]
+    whole_day(ledger, kwh(TOTAL=1))
+    sink = opened(ledger, postgresql.dsn, lambda: now[0])
+    sink.step()
+    whole_day(ledger, kwh(TOTAL=1), AFTER)
+    postgresql.ask("ALTER ROLE admin SET default_transaction_read_only = on")
+    try:
+        sink.step()
+    finally:
+        postgresql.ask(
+            "SET transaction_read_only = off; ALTER ROLE admin RESET default_transaction_read_only"
+        )
+    assert (sink.health.state, sink.waiting) == ("refused", 1)
+    assert "name the primary in dsn" in str(sink.health.last_error)
+    now[0] += timedelta(hours=1)
+    sink.step()
+    assert (sink.health.state, sink.waiting) == ("ok", 0)
+    assert_equal(postgresql, ledger)
+
+
+def test_a_database_that_becomes_read_only_while_it_is_told_is_explained(
+    postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bridge.postgresql.sink._AT_MOST", 1)
+    for day in (BEFORE, DAY):
+        whole_day(ledger, kwh(TOTAL=1), day)
+    sink = opened(ledger, postgresql.dsn)
+    sink.step()
+    assert sink.waiting == 1, "the connection is still open"
+    write = delivery.write
+
+    def write_to_a_replica(connection: Connection, lines: Lines, **how: bool) -> None:
+        connection.execute("SET LOCAL transaction_read_only = on")
+        write(connection, lines, **how)
+
+    with monkeypatch.context() as replaced:
+        replaced.setattr("bridge.postgresql.delivery.write", write_to_a_replica)
+        sink.step()
+    assert "name the primary in dsn" in str(sink.health.last_error)
+    delivered(ledger, postgresql.dsn)
+    assert_equal(postgresql, ledger)
+
+
 @pytest.mark.parametrize("isolation", ["read committed", "repeatable read", "serializable"])
 def test_two_who_make_the_tables_at_the_same_moment_make_them_once(
     postgresql: PostgreSQL, tmp_path: Path, isolation: str
