@@ -37,8 +37,6 @@ _WORDS = {  # of the server or of libpq: what to do
     "no encryption": "it wants this connection to be encrypted: add sslmode=require to dsn",
     "read-only transaction": _CAN_ONLY_BE_READ,
     "permission denied": "the user lacks rights: see docs/postgresql.md",
-    "must be owner": "its tables are of an older version, and the owner brings them up to date: run"
-    " `fluvius2mqtt check` once with the owner's dsn",
     'relation "': "its tables are not as the bridge made them: drop the schema, and everything is told again;"
     " see docs/postgresql.md",
 }

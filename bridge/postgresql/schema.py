@@ -3,6 +3,7 @@
 import zlib
 
 from psycopg import Connection, sql
+from psycopg.errors import InsufficientPrivilege
 
 from bridge.metering.model import SIDES
 from bridge.postgresql.errors import DatabaseRefuses, lacks
@@ -100,7 +101,7 @@ def bring_up_to_date(connection: Connection, schema: str, *, hypertable: bool) -
         hypertable: whether TimescaleDB, where it is, keeps the readings.
 
     Raises:
-        DatabaseRefuses: the tables are of a newer version.
+        DatabaseRefuses: the tables are of a newer version, or it is for somebody else to make them.
         psycopg.Error: they cannot be made.
     """
     if _version(connection, schema) == len(MIGRATIONS):
@@ -109,6 +110,18 @@ def bring_up_to_date(connection: Connection, schema: str, *, hypertable: bool) -
     version = _version(connection, schema)
     if version > len(MIGRATIONS):
         raise DatabaseRefuses(f"the tables in the schema {schema} are of a newer fluvius2mqtt; install that")
+    try:
+        _make(connection, schema, version, hypertable=hypertable)
+    except InsufficientPrivilege as error:
+        raise DatabaseRefuses(
+            f"its tables are missing or of an older version, and the user {connection.info.user} may not make"
+            " them: its owner runs `fluvius2mqtt check` once with the owner's dsn, see docs/postgresql.md"
+            f" ({error})"
+        ) from error
+
+
+def _make(connection: Connection, schema: str, version: int, *, hypertable: bool) -> None:
+    """What a version does not have yet; 0 has nothing."""
     if version == 0:
         _begin(connection, schema)
     for number in range(version, len(MIGRATIONS)):
