@@ -7,8 +7,10 @@ from decimal import Decimal
 import pytest
 
 from bridge.ledger import Ledger
+from bridge.postgresql import schema
+from bridge.postgresql.visit import look
 from tests.rig.commands import ROOT
-from tests.rig.deliveries import assert_equal, delivered
+from tests.rig.deliveries import assert_equal, delivered, readings, settings
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.readings import AFTER, DAY, HOME, LATER, daily, interval, whole_day
 from tests.rig.registers import kwh
@@ -86,15 +88,38 @@ def test_a_view_that_was_dropped_comes_back(filled: PostgreSQL, ledger: Ledger) 
     assert columns(filled) == before
 
 
-def test_the_least_rights_are_enough(filled: PostgreSQL, ledger: Ledger) -> None:
+@pytest.fixture
+def owned(postgresql: PostgreSQL) -> Iterator[PostgreSQL]:
+    """With tables that the owner made, and the rights that an administrator gave as the page says."""
+    owner = postgresql.dsn_of("owner:hers")
+    postgresql.ask("CREATE ROLE owner LOGIN PASSWORD 'hers'")
     try:
+        (words,) = re.findall(r"`(GRANT CREATE[^`]*)`", PAGE)
+        postgresql.ask(words.replace("DATABASE energy", "DATABASE postgres"))
+        look(settings(owner), None)
         for statement in RIGHTS:
-            filled.ask(statement)
-        whole_day(ledger, kwh(TOTAL=1), AFTER)
-        delivered(ledger, filled.dsn_of("bridge:a-long-one"))
-        assert_equal(filled, ledger)
-        with pytest.raises(Exception, match="permission denied"):
-            filled.ask("DELETE FROM fluvius.readings", dsn=filled.dsn_of("bridge:a-long-one"))
+            postgresql.ask(statement)
+        yield postgresql
     finally:
-        filled.ask("DROP OWNED BY bridge")
-        filled.ask("DROP ROLE bridge")
+        for role in "owner", "bridge":
+            postgresql.ask(f"DROP OWNED BY {role} CASCADE")
+            postgresql.ask(f"DROP ROLE {role}")
+
+
+def test_the_least_rights_are_enough(owned: PostgreSQL, ledger: Ledger) -> None:
+    whole_day(ledger, kwh(TOTAL=1))
+    delivered(ledger, owned.dsn_of("bridge:a-long-one"))
+    assert_equal(owned, ledger)
+    assert len(readings(owned)) == 96
+    with pytest.raises(Exception, match="permission denied"):
+        owned.ask("DELETE FROM fluvius.readings", dsn=owned.dsn_of("bridge:a-long-one"))
+
+
+def test_the_least_rights_hold_for_tables_that_the_owner_makes_later(
+    owned: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = (*schema.MIGRATIONS, "CREATE TABLE colours (ean text)")
+    monkeypatch.setattr(schema, "MIGRATIONS", newer)
+    look(settings(owned.dsn_of("owner:hers")), None)
+    delivered(ledger, owned.dsn_of("bridge:a-long-one"))
+    owned.ask("INSERT INTO fluvius.colours VALUES ('red')", dsn=owned.dsn_of("bridge:a-long-one"))
