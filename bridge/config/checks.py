@@ -57,8 +57,17 @@ def dsn(value: SecretStr) -> SecretStr:
 
 
 def schema(value: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", value) or value.startswith("pg_"):
-        raise _wrong("{it} is not the name of a schema")
+    """A name that is the same with quotes and without, so that every query may leave them out."""
+    if not value:
+        raise _wrong("is empty")
+    if not re.fullmatch(r"[a-z0-9_]*", value):
+        raise _wrong("{it} has something other than small letters, digits and _")
+    if value[0].isdigit():
+        raise _wrong("{it} begins with a digit")
+    if value.startswith("pg_"):
+        raise _wrong("{it} is a name that PostgreSQL keeps for itself")
+    if len(value) > 63:
+        raise _wrong("{it} is longer than 63 characters")
     return value
 
 

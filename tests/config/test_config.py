@@ -200,6 +200,21 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "homeassistant.statistics.url",
         "ws:// or",
     ),
+    *(
+        (
+            {"sinks": {"postgresql": {"dsn": "dbname=energy", "schema": name}}},
+            "sinks.postgresql.schema",
+            words,
+        )
+        for name, words in {
+            "Energy": "Energy has something other than small letters, digits and _; write the schema",
+            "my-energy": "my-energy has something other than small letters, digits and _",
+            "2energy": "2energy begins with a digit",
+            "pg_energy": "pg_energy is a name that PostgreSQL keeps for itself",
+            "e" * 64: "this text is longer than 63 characters",
+            "": "is empty; write the schema",
+        }.items()
+    ),
     ({"data_dir": "a\u0000b"}, "data_dir", "contains invisible characters"),
     ({"data_dir": "~nobody-of-that-name/x"}, "data_dir", "home folder of a user who does not exist here"),
     ({"data_dir": ["x"]}, "data_dir", "a list is where text should be"),
