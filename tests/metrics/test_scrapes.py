@@ -1,6 +1,7 @@
 """Who may read metrics: at an address of their own, and on the page."""
 
 import socket
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
@@ -33,7 +34,7 @@ def alone(world: World, password: str | None = None, host: str = "127.0.0.1") ->
         yield address
 
 
-def status(address: str, authorization: str | None = None, **headers: str) -> int:
+def status(address: str, authorization: str | bytes | None = None, **headers: str) -> int:
     said = {"Authorization": authorization} if authorization else {}
     return requests.get(address, headers={**said, **headers}, timeout=10).status_code
 
@@ -82,6 +83,19 @@ def test_with_a_password_prometheus_has_to_know_it(
 ) -> None:
     with alone(desk, "open sesame") as address:
         assert status(address, authorization) == expected
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+@pytest.mark.parametrize("password", ["Zoë", "voilà", "€"])
+def test_a_password_may_have_any_letter(desk: World, scheme: str, password: str) -> None:
+    rest = password.encode() if scheme == "Bearer" else b64encode(f"prometheus:{password}".encode())
+    authorization = f"{scheme} ".encode() + rest
+    with alone(desk, password) as address:
+        assert status(address, authorization) == 200
+        assert status(address, authorization[:-2]) == 401
+    desk.changes |= {"metrics": True, "web": {"password": password}}
+    with page_of(desk, door=Door(password)) as browser:
+        assert browser.get("/metrics", headers={"Authorization": authorization}).status_code == 200
 
 
 def test_prometheus_is_told_how_to_say_the_password(desk: World) -> None:
