@@ -72,9 +72,8 @@ class Database:
         batch = Batch(self._ledger, changes, known)
         after = self._ledger.changes.place(changes[-1].number)
         with self._transaction():
-            delivery.move(self._connection, self._name, self.place, after)
+            told_at = delivery.move(self._connection, self._name, self.place, after)
             delivery.write(self._connection, batch.lines, is_older=is_older)
-            told_at = delivery.told_at(self._connection, self._name)
         self.place, self.told_at = after, told_at
         for each in batch.damaged:
             log.error("postgresql: %s is left out: the ledger is damaged there", each)
@@ -87,9 +86,8 @@ class Database:
     def tell_mandates(self, mandates: Iterable[Mandate]) -> None:
         """Tell it the mandates as they are."""
         with self._transaction():
-            delivery.touch(self._connection, self._name)
+            told_at = delivery.touch(self._connection, self._name)
             delivery.write(self._connection, lines_of(mandates))
-            told_at = delivery.told_at(self._connection, self._name)
         self.told_at = told_at
 
     def _find_place(self) -> "datetime | None":

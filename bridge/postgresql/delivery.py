@@ -29,24 +29,32 @@ def told_at(connection: Connection, ledger: str) -> datetime | None:
     return found[0] if found else None
 
 
-def touch(connection: Connection, ledger: str) -> None:
-    """A ledger tells something that is not numbered."""
-    connection.execute("UPDATE deliveries SET at = now() WHERE ledger = %s", [ledger])
+def touch(connection: Connection, ledger: str) -> datetime | None:
+    """A ledger tells something that is not numbered; returns what `told_at` is from then on."""
+    found = connection.execute(
+        "UPDATE deliveries SET at = now() WHERE ledger = %s RETURNING at", [ledger]
+    ).fetchone()
+    return found[0] if found else None
 
 
-def move(connection: Connection, ledger: str, before: Place, after: Place) -> None:
+def move(connection: Connection, ledger: str, before: Place, after: Place) -> datetime:
     """A ledger has told more: done first, so that whoever else speaks for it waits, and is too late.
+
+    Returns:
+        What `told_at` is from then on.
 
     Raises:
         DatabaseAway: somebody else was quicker.
     """
     moved = connection.execute(
         "UPDATE deliveries SET number = %s, edition = %s, at = now()"
-        " WHERE ledger = %s AND number = %s AND edition = %s",
+        " WHERE ledger = %s AND number = %s AND edition = %s RETURNING at",
         [*after, ledger, *before],
-    )
-    if moved.rowcount != 1:
+    ).fetchone()
+    if moved is None:
         raise DatabaseAway("somebody else spoke to it for this ledger meanwhile")
+    at: datetime = moved[0]
+    return at
 
 
 def write(connection: Connection, lines: Lines, *, is_older: bool = False) -> None:

@@ -118,7 +118,7 @@ class Retained:
         self.own(owner, [topic for topic in changed if self._owner.get(topic) != owner])
         messages = [Message(topic, payload) for topic, payload in changed.items()]
         in_turn = sorted(messages, key=lambda message: self._in_doubt.get(message.topic, -1))
-        for topic in self.send(in_turn, self._note) & changed.keys():
+        for topic in self.send(in_turn, self._note):
             self._note(Message(topic, changed[topic]))  # until `try_again`, or it would be refused each time
         self._empty([topic for topic in changed if topic in self._broker.left_out])
 

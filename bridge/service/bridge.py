@@ -5,9 +5,9 @@ from anywhere.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 
 from bridge.config import Settings
@@ -15,7 +15,7 @@ from bridge.fetching.cycle import Cycle, Fetcher
 from bridge.fetching.due import Occasion
 from bridge.folder.claim import FolderError
 from bridge.folder.heartbeat import Heartbeat
-from bridge.ledger import Damaged, Ledger, LedgerError
+from bridge.ledger import Ledger, LedgerError
 from bridge.metering.model import Meter
 from bridge.mqtt import (
     Broker,
@@ -313,11 +313,10 @@ class Bridge:
             log.info("nothing is missing; looking again at %s", again)
 
     def _awaits_days(self, meter: Meter) -> bool:
-        try:
-            return bool(self._fetcher.progress(meter).awaited)
-        except Damaged as error:
-            self._trouble.found_damage(error)
-            return False
+        awaited: Sequence[date] = ()
+        with self._trouble.of_one_meter():
+            awaited = self._fetcher.progress(meter).awaited
+        return bool(awaited)
 
     def _show(self, meter: Meter, *, latest_only: bool = False) -> None:
         """Show what came the moment it is known, and notice what happened meanwhile."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bridge.config import Settings
 from bridge.fetching.cycle import Fetcher
 from bridge.fetching.day_ahead import DayAhead
-from bridge.ledger import Damaged, Ledger
+from bridge.ledger import Ledger
 from bridge.ledger.health import SourceHealth
 from bridge.metering import meterday
 from bridge.metering.contract import Contract, Timeline
@@ -120,10 +120,8 @@ class Pricing:
         return self._is_given and self._needs_day_ahead()
 
     def _work_out_what_is_sound(self, meter: Meter, contracts: Timeline) -> None:
-        try:
+        with self._trouble.of_one_meter():
             self._work_out(meter, contracts)
-        except Damaged as error:  # the other meters are not
-            self._trouble.found_damage(error)
 
     def _work_out(self, meter: Meter, contracts: Timeline) -> None:
         self._ledger.costs.bring_up_to_date(meter, contracts)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from bridge.config import Settings
 from bridge.fetching.cycle import Fetcher
 from bridge.fetching.due import month_under_way
-from bridge.ledger import Damaged, Ledger
+from bridge.ledger import Ledger
 from bridge.ledger.retention import Lacks
 from bridge.metering import meterday
 from bridge.metering.model import BRUSSELS, Meter
@@ -89,10 +89,8 @@ class Retention:
             kept_from = meterday.months_until(latest, keep_months)[0]
             for month in retention.months(meter, kept_from):
                 self._confirm()
-                try:
+                with self._trouble.of_one_meter():  # nor are the other months
                     dropped += len(retention.drop(meter, month, sinks))
-                except Damaged as error:  # the other months are not
-                    self._trouble.found_damage(error)
                 yield
                 yield from self._room()  # now: SQLite looks through all that is free for each page of it
             if number % _AT_ONCE == 0:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bridge.folder.claim import FolderError
-from bridge.ledger import Held, Ledger, LedgerError
+from bridge.ledger import Damaged, Held, Ledger, LedgerError
 from bridge.mqtt import BrokerAway
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,14 @@ class Trouble:
             self.found_damage(error)
             return True
         return False
+
+    @contextmanager
+    def of_one_meter(self) -> Iterator[None]:
+        """Where a day of one meter is damaged, the other meters are not."""
+        try:
+            yield
+        except Damaged as error:
+            self.found_damage(error)
 
     @contextmanager
     def endured(self) -> Iterator[list[Exception]]:

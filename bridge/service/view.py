@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from bridge.fetching.cycle import Fetcher
-from bridge.ledger import Damaged, Ledger
+from bridge.ledger import Ledger
 from bridge.metering.model import BRUSSELS, Backfill, Meter
 from bridge.metering.progress import Progress
 from bridge.mqtt import Broker
@@ -125,20 +125,14 @@ class View:
         self.unpublished = "; ".join(map(str, troubles)) or None
 
     def _show(self, meter: Meter) -> None:
-        """One meter; where it is damaged, the others are not."""
-        try:
-            self._show_what_is_wanted(meter)
-        except Damaged as error:
-            self._trouble.found_damage(error)
-
-    def _show_what_is_wanted(self, meter: Meter) -> None:
-        """How far it has come only to those who want to see it: that takes as long as all the rest."""
-        if self.publisher.shows_meters:
-            self.publisher.meter(meter, self._progress(meter))
-            return
-        if self._window and self._window.shows_meters:
-            self._progress(meter)
-        self.publisher.stream(meter)
+        """One meter, to those who want to see it: how far it has come takes as long as all the rest."""
+        with self._trouble.of_one_meter():
+            if self.publisher.shows_meters:
+                self.publisher.meter(meter, self._progress(meter))
+                return
+            if self._window and self._window.shows_meters:
+                self._progress(meter)
+            self.publisher.stream(meter)
 
     def _progress(self, meter: Meter) -> Progress:
         progress = self._fetcher.progress(meter)

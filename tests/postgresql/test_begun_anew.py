@@ -17,7 +17,7 @@ from bridge.postgresql.sink import Sink
 from bridge.service.deliveries import Deliveries
 from bridge.service.retention import Retention
 from bridge.service.trouble import Trouble
-from tests.rig.deliveries import assert_equal, opened, readings, settings
+from tests.rig.deliveries import assert_equal, deliver, opened, readings, settings
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.readings import AFTER, DAY, HOME, NOW, whole_day
 from tests.rig.registers import kwh
@@ -25,12 +25,6 @@ from tests.rig.world import World
 from tests.rig.years import fill
 
 AN_HOUR = timedelta(hours=1)
-
-
-def deliver(sink: Sink) -> None:
-    """All that waits."""
-    while sink.is_due():
-        sink.step()
 
 
 def begin_anew(postgresql: PostgreSQL) -> None:

@@ -305,15 +305,21 @@ def test_what_waits_by_a_clock_that_was_ahead_is_delivered_when_that_is_right(
     assert sink.is_due()
 
 
-def test_a_database_that_says_nothing_is_not_waited_for_for_long(
-    postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def half_told(postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Sink:
+    """A sink with one of two days delivered, and its connection still open."""
     monkeypatch.setattr("bridge.postgresql.sink._AT_MOST", 1)
     for day in (BEFORE, DAY):
         whole_day(ledger, kwh(TOTAL=1), day)
     sink = opened(ledger, postgresql.dsn)
     sink.step()
     assert (sink.health.state, sink.waiting) == ("ok", 1)
+    return sink
+
+
+def test_a_database_that_says_nothing_is_not_waited_for_for_long(
+    postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = half_told(postgresql, ledger, monkeypatch)
     monkeypatch.setattr("bridge.postgresql.door.PATIENCE", 0.3)
     postgresql.pause()
     try:
@@ -352,12 +358,7 @@ def test_a_database_that_can_only_be_read_for_a_while_is_told_afterwards(
 def test_a_database_that_becomes_read_only_while_it_is_told_is_explained(
     postgresql: PostgreSQL, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bridge.postgresql.sink._AT_MOST", 1)
-    for day in (BEFORE, DAY):
-        whole_day(ledger, kwh(TOTAL=1), day)
-    sink = opened(ledger, postgresql.dsn)
-    sink.step()
-    assert sink.waiting == 1, "the connection is still open"
+    sink = half_told(postgresql, ledger, monkeypatch)
     write = delivery.write
 
     def write_to_a_replica(connection: Connection, lines: Lines, **how: bool) -> None:

@@ -14,7 +14,7 @@ import pytest
 from bridge.ledger import Ledger
 from bridge.metering.meterday import ONE_DAY
 from tests.rig.chance import often
-from tests.rig.deliveries import assert_equal, delivered, opened
+from tests.rig.deliveries import assert_equal, deliver, delivered, opened
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.readings import BEFORE, DAY, HOME, NOW, interval, whole_day
 from tests.rig.registers import kwh
@@ -105,8 +105,7 @@ def _work(path: Path, dsn: str, turn: int) -> None:
                 only_new=True,
             )
         sink = opened(ledger, dsn)
-        while sink.is_due():
-            sink.step()
+        deliver(sink)
 
 
 def told(database: PostgreSQL) -> int:

@@ -17,7 +17,7 @@ from bridge.metering import meterday
 from bridge.metering.contract import Contract, Timeline
 from bridge.metering.model import Peak
 from bridge.metering.shard import Shard
-from tests.rig.deliveries import Row, days, delivered, kept_days, kept_readings, opened, readings
+from tests.rig.deliveries import Row, days, deliver, delivered, kept_days, kept_readings, opened, readings
 from tests.rig.postgresql import PostgreSQL
 from tests.rig.provider import Provider
 from tests.rig.readings import BEFORE, DAY, HOME, LATER, LATEST, daily, interval, whole_day
@@ -67,8 +67,7 @@ def test_what_was_dropped_stays_in_the_database_and_what_it_lacks_is_not_dropped
     month = meterday.month_of(DAY)
     with closing(opened(ledger, postgresql.dsn)) as sink:
         assert ledger.retention.drop(HOME, month, [sink.days_lacking]) == []
-        while sink.is_due():
-            sink.step()
+        deliver(sink)
         before = readings(postgresql)
         assert ledger.retention.drop(HOME, month, [sink.days_lacking]) == [BEFORE]
         assert not sink.is_due(), "nothing of it is told again"
@@ -228,8 +227,7 @@ def test_another_database_has_nothing_before_it_says_so(postgresql: PostgreSQL, 
         sink.step()
         assert (sink.waiting, ledger.retention.drop(HOME, month, [sink.days_lacking])) == (2, [])
     with closing(opened(ledger, postgresql.dsn_of("admin", "another"))) as sink:
-        while sink.is_due():
-            sink.step()
+        deliver(sink)
         assert ledger.retention.drop(HOME, month, [sink.days_lacking]) == [BEFORE]
     assert postgresql.ask(
         "SELECT count(*) FROM fluvius.readings", dsn=postgresql.dsn_of("admin", "another")

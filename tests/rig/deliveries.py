@@ -23,11 +23,16 @@ def opened(ledger: Ledger, dsn: str, now: Callable[[], datetime] = lambda: NOW) 
     return Sink(settings(dsn), ledger, now)
 
 
+def deliver(sink: Sink) -> None:
+    """All that waits."""
+    while sink.is_due():
+        sink.step()
+
+
 def delivered(ledger: Ledger, dsn: str, shard: Shard = ALL, **more: str) -> None:
     """All that waits."""
     sink = Sink(settings(dsn, **more), ledger, lambda: NOW, shard=shard)
-    while sink.is_due():
-        sink.step()
+    deliver(sink)
     sink.close()
     assert sink.health.last_error is None
 
